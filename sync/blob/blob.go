@@ -1,0 +1,171 @@
+// Package blob says what clfsload needs of a place that holds a container's blobs.
+//
+// A Container is a flat set of named blobs, each a few bytes up to some 8 MiB,
+// written whole and read whole or in part. There are three of them:
+//
+//   - blob/azure: a container of Azure Blob Storage, or of anything that speaks its protocol
+//   - blob/dir: a directory with one file a blob
+//   - blob/mem: a map, for tests
+//
+// blob/blobtest holds the conformance suite that all of them pass, blob/faulty a
+// wrapper that makes a container fail on demand.
+//
+// # Errors
+//
+// Whatever goes wrong is reported as one of the Err values below, wrapped with
+// what was being done; ask with errors.Is. ErrThrottled and ErrTransient mean
+// that the same call may succeed later, and all calls of a Container may be
+// repeated safely. ErrChecksum means that the bytes were damaged on their way
+// and nothing was stored. The others need somebody to act first. When the
+// caller's own context ends, the error wraps that context's error and none of
+// the Err values. No error text holds a key, a signature or a token.
+package blob
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+)
+
+// The kinds of failure. Errors of every Container wrap one of these.
+var (
+	// ErrNotFound: the container has no blob of that name.
+	ErrNotFound = errors.New("blob not found")
+	// ErrContainerMissing: the container itself does not exist.
+	ErrContainerMissing = errors.New("container does not exist")
+	// ErrCredentials: the service does not accept the credentials, or they have expired.
+	ErrCredentials = errors.New("credentials refused")
+	// ErrPermission: the credentials are good, but do not allow the operation.
+	ErrPermission = errors.New("permission denied")
+	// ErrThrottled: the service asks for fewer requests; to be repeated after a pause.
+	ErrThrottled = errors.New("throttled by the service")
+	// ErrTransient: a time-out, a cut connection or a server's error; to be repeated.
+	// Whether the operation took effect is not known.
+	ErrTransient = errors.New("temporary failure")
+	// ErrChecksum: the bytes that arrived are not those that were sent. Nothing was stored.
+	ErrChecksum = errors.New("checksum mismatch")
+	// ErrNoSpace: the place is full.
+	ErrNoSpace = errors.New("no space left")
+	// ErrName: the name cannot be a blob's; see CheckName.
+	ErrName = errors.New("invalid blob name")
+)
+
+// Info describes a blob.
+type Info struct {
+	Name string
+	Size int64  // of the whole blob, in bytes
+	MD5  []byte // of the whole blob, 16 bytes; nil where none is kept
+}
+
+// Object is a blob, or a part of one, that was read.
+type Object struct {
+	Info
+	Data []byte // the caller's to keep and change
+}
+
+// Page is a part of a listing.
+type Page struct {
+	Blobs []Info
+	Next  string // the marker of the next page; empty: this was the last
+}
+
+// MaxPage is how many blobs a Page holds at most.
+const MaxPage = 5000
+
+// Container is a flat set of named blobs. All methods may be called from many
+// goroutines at a time, and all may be repeated after an error: the outcome is
+// that of one call.
+type Container interface {
+	// Put stores data under name and replaces the blob that was there.
+	//
+	// It is atomic: a reader sees the blob of before or all of the new one, also
+	// after a crash in the middle and after an error. When Put returns nil,
+	// every later Get and List sees the blob. Between concurrent Puts of one
+	// name, one of them wins entirely. The bytes are checked on their way by
+	// a checksum, and an MD5 is stored with the blob where the place can.
+	// Data is read until Put returns and not kept; it must not change before.
+	Put(ctx context.Context, name string, data []byte) error
+
+	// Get reads length bytes from offset on; with a negative length, all that
+	// follow. What lies behind the blob's end is left out, so Data may be
+	// shorter than asked for, and is empty for an offset at or past the end.
+	// Get(ctx, name, 0, 0) tells Info alone. Get does not compare Data with MD5.
+	Get(ctx context.Context, name string, offset, length int64) (Object, error)
+
+	// Delete removes the blob. That there is none is no error.
+	Delete(ctx context.Context, name string) error
+
+	// List names the blobs whose names begin with prefix, in byte order, from
+	// marker on: empty for the first page, then Next of the page before. A page
+	// holds at most MaxPage blobs, and may hold none although Next is set. A
+	// blob that is put or deleted while the listing goes on may be in it or not;
+	// all others are in it exactly once.
+	List(ctx context.Context, prefix, marker string) (Page, error)
+
+	// String names the container in messages. It holds no secret.
+	String() string
+}
+
+// Syncer is implemented by containers whose Put does not by itself survive a
+// power cut.
+type Syncer interface {
+	// Sync returns when all blobs that were put, and deletes that were done,
+	// before the call are durable.
+	Sync(ctx context.Context) error
+}
+
+// Sync makes durable what c has acknowledged. It does nothing for containers
+// that are no Syncer: they are durable at Put.
+func Sync(ctx context.Context, c Container) error {
+	if s, ok := c.(Syncer); ok {
+		return s.Sync(ctx)
+	}
+	return nil
+}
+
+// All lists every blob whose name begins with prefix, in byte order, a page at a
+// time. It stops after the first error, which comes with a zero Info.
+func All(ctx context.Context, c Container, prefix string) iter.Seq2[Info, error] {
+	return func(yield func(Info, error) bool) {
+		marker := ""
+		for {
+			page, err := c.List(ctx, prefix, marker)
+			if err != nil {
+				yield(Info{}, err)
+				return
+			}
+			for _, b := range page.Blobs {
+				if !yield(b, nil) {
+					return
+				}
+			}
+			if page.Next == "" {
+				return
+			}
+			marker = page.Next
+		}
+	}
+}
+
+// maxName is the longest name that every kind of container can hold: a file
+// name on the usual file systems.
+const maxName = 255
+
+// CheckName returns an error that wraps ErrName unless every kind of container
+// can hold a blob of that name: 1 to 255 bytes, no slash, no NUL, no dot at the
+// beginning or the end. Put, Get and Delete refuse other names.
+func CheckName(name string) error {
+	switch {
+	case name == "":
+		return fmt.Errorf("%w: empty", ErrName)
+	case len(name) > maxName:
+		return fmt.Errorf("%w: %d bytes long", ErrName, len(name))
+	case name[0] == '.' || name[len(name)-1] == '.':
+		return fmt.Errorf("%w %q: dot at the beginning or end", ErrName, name)
+	case strings.ContainsAny(name, "/\x00"):
+		return fmt.Errorf("%w %q: slash or NUL", ErrName, name)
+	}
+	return nil
+}
