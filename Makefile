@@ -1,0 +1,60 @@
+# clfsload: build, try, test. `make help` lists the targets.
+
+SHELL       := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := build
+
+GO          ?= go
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+FUZZTIME    ?= 10s
+BENCH       ?= .
+# The black-box tests run real processes; this only catches a test that hangs.
+TIMEOUT     ?= 15m
+
+# The journal is SQLite, which is C.
+export CGO_ENABLED := 1
+
+.PHONY: build
+build: ## build ./clfsload
+	$(GO) build -trimpath -buildvcs=false -ldflags '-X main.version=$(VERSION)' -o clfsload ./cmd/clfsload
+
+.PHONY: demo
+demo: build ## load a real tree into a container under build/demo and show what came out
+	scripts/demo
+
+.PHONY: test-deps
+test-deps: ## install what the tests need: Debian packages (as root) and Azurite under build/
+	scripts/test-deps
+
+.PHONY: test
+test: test-deps ## all tests
+	$(GO) vet ./...
+	$(GO) test -timeout $(TIMEOUT) ./...
+
+.PHONY: race
+race: test-deps ## all tests under the race detector, the tested binary too
+	$(GO) test -race -timeout $(TIMEOUT) ./...
+
+.PHONY: lint
+lint: ## gofmt, go vet and staticcheck
+	@unformatted=$$(git ls-files -co --exclude-standard '*.go' | xargs -r gofmt -l); \
+	if [ -n "$$unformatted" ]; then printf 'not formatted, run gofmt -w on:\n%s\n' "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME each (10s)
+	FUZZTIME=$(FUZZTIME) GO=$(GO) scripts/fuzz
+
+.PHONY: bench
+bench: ## the benchmarks that match BENCH (all)
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -timeout $(TIMEOUT) ./...
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf clfsload build
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
