@@ -1,0 +1,123 @@
+package clfs
+
+// The bucket object says what the container is (docs/clfs-format.md section 6).
+// Its only record is EXTATTRS, with these entries in this order:
+//
+//	bucketCurrentNameVersion 2 | bucketNameVersion 2 | bucketObjVersion 2 |
+//	bucketUUID a UUID | logfile001 a blob's name | logfile002 ...
+//
+// Without logs: 20 + 4 + (28 + 1 + 4) + (21 + 1 + 4) + (20 + 1 + 4) + (14 + 36
+// + 4) and padding = 168 bytes.
+
+import "fmt"
+
+const (
+	bucketFormat    = "2"
+	bucketUUIDKey   = "bucketUUID"
+	containerEpoch  = "2"
+	logfileKeyStart = "logfile"
+)
+
+var bucketFormatKeys = [...]string{"bucketCurrentNameVersion", "bucketNameVersion", "bucketObjVersion"}
+
+// A Bucket is the decoded bucket object.
+type Bucket struct {
+	UUID    string    // lower case with hyphens
+	Logs    []string  // names of the log blobs, in order
+	Others  []ExtAttr // what this package has no field for, carried over
+	Unknown []Record  // likewise
+}
+
+// Append appends the bucket object's payload.
+func (b Bucket) Append(dst []byte) []byte {
+	var attrs []ExtAttr
+	for _, key := range bucketFormatKeys {
+		attrs = append(attrs, ExtAttr{key, bucketFormat})
+	}
+	attrs = append(attrs, ExtAttr{bucketUUIDKey, b.UUID})
+	for i, name := range b.Logs {
+		attrs = append(attrs, ExtAttr{logfileKey(i), name})
+	}
+	dst, start := openRecord(dst, RecordExtAttrs)
+	dst = closeRecord(appendExtAttrs(dst, append(attrs, b.Others...)), start)
+	for _, r := range b.Unknown {
+		dst = AppendRecord(dst, r.Type, r.Body)
+	}
+	return dst
+}
+
+func logfileKey(i int) string { return fmt.Sprintf("%s%03d", logfileKeyStart, i+1) }
+
+// DecodeBucket decodes the bucket object's payload. It refuses a format
+// version other than 2.
+func DecodeBucket(payload []byte) (Bucket, error) {
+	var b Bucket
+	var attrs []ExtAttr
+	for r := (recordReader{payload: payload}); r.more(); {
+		at := r.pos
+		rec, c, err := r.next()
+		switch {
+		case err != nil:
+			return Bucket{}, err
+		case rec.Type != RecordExtAttrs:
+			b.Unknown = append(b.Unknown, rec)
+			continue
+		case attrs != nil:
+			return Bucket{}, formatErrorf(at, "second %s record", rec.Type)
+		}
+		attrs = c.extAttrs()
+		if err := c.end(); err != nil {
+			return Bucket{}, err
+		}
+	}
+	if err := b.take(attrs); err != nil {
+		return Bucket{}, formatErrorf(0, "bucket object: %v", err)
+	}
+	return b, nil
+}
+
+// take sorts the attributes into fields.
+func (b *Bucket) take(attrs []ExtAttr) error {
+	values := make(map[string]string, len(bucketFormatKeys)+1)
+	for _, a := range attrs {
+		switch {
+		case a.Key == bucketUUIDKey || isBucketFormatKey(a.Key):
+			if _, twice := values[a.Key]; twice {
+				return fmt.Errorf("two attributes %s", a.Key)
+			}
+			values[a.Key] = a.Value
+		case a.Key == logfileKey(len(b.Logs)):
+			b.Logs = append(b.Logs, a.Value)
+		default:
+			b.Others = append(b.Others, a)
+		}
+	}
+	for _, key := range bucketFormatKeys {
+		if values[key] != bucketFormat {
+			return fmt.Errorf("%s is %q, want %q", key, values[key], bucketFormat)
+		}
+	}
+	if b.UUID = values[bucketUUIDKey]; b.UUID == "" {
+		return fmt.Errorf("no %s", bucketUUIDKey)
+	}
+	return nil
+}
+
+func isBucketFormatKey(key string) bool {
+	for _, k := range bucketFormatKeys {
+		if k == key {
+			return true
+		}
+	}
+	return false
+}
+
+// RootExtAttrs are the extended attributes of a new container's root
+// directory. Both UUIDs are random, lower case with hyphens.
+func RootExtAttrs(massUUID, wipeUUID string) []ExtAttr {
+	return []ExtAttr{
+		{"containeridEpoch", containerEpoch},
+		{"massUUID", massUUID},
+		{"wipeEpoch", wipeUUID},
+	}
+}

@@ -1,0 +1,58 @@
+package clfs
+
+// Directory entries stand back to back (docs/clfs-format.md sections 3, 5):
+//
+//	u32 name length | name | u16 handle length | handle
+//
+// "." in an ordinary directory takes 4 + 1 + 2 + 24 = 31 bytes, ".." of a
+// directory right under the root 4 + 2 + 2 + 16 = 24.
+
+import (
+	"encoding/binary"
+	"iter"
+)
+
+// A Dirent is one entry of a directory: a name, which is never empty, and the
+// id of what it names.
+type Dirent struct {
+	Name []byte
+	ID   ID
+}
+
+// DirentSize is the length in bytes of an entry.
+func DirentSize(nameLen, idLen int) int { return 4 + nameLen + 2 + idLen }
+
+// AppendDirent appends an entry. The caller keeps segments within their limits:
+// [FirstDirentBytes] in the inode and [DirSegmentBytes] in each further one.
+func AppendDirent(dst []byte, name []byte, id ID) []byte {
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(name)))
+	dst = append(dst, name...)
+	return appendID(dst, id)
+}
+
+// Dirents iterates over the entries of one segment. Names alias raw. It stops
+// after the first error, a [FormatError] with the offset in raw.
+func Dirents(raw []byte) iter.Seq2[Dirent, error] {
+	return func(yield func(Dirent, error) bool) {
+		for c := (cursor{b: raw}); c.remaining() > 0; {
+			name := c.bytes()
+			if c.err == nil && len(name) == 0 {
+				c.failf("entry without a name")
+			}
+			d := Dirent{Name: name, ID: c.id()}
+			if c.err != nil {
+				yield(Dirent{}, c.err)
+				return
+			}
+			if !yield(d, nil) {
+				return
+			}
+		}
+	}
+}
+
+// appendID appends an id behind its u16 length.
+func appendID(dst []byte, id ID) []byte {
+	dst = binary.LittleEndian.AppendUint16(dst, uint16(len(id)))
+	return append(dst, id...)
+}
