@@ -48,6 +48,9 @@ var (
 	ErrChecksum = errors.New("checksum mismatch")
 	// ErrNoSpace: the place is full.
 	ErrNoSpace = errors.New("no space left")
+	// ErrUnexpected: what no other error covers, an answer that makes no sense, a
+	// certificate that nobody trusts, a broken disk. Repeating is not expected to help.
+	ErrUnexpected = errors.New("unexpected failure")
 	// ErrName: the name cannot be a blob's; see CheckName.
 	ErrName = errors.New("invalid blob name")
 )
@@ -81,7 +84,7 @@ type Container interface {
 	// Put stores data under name and replaces the blob that was there.
 	//
 	// It is atomic: a reader sees the blob of before or all of the new one, also
-	// after a crash in the middle and after an error. When Put returns nil,
+	// when the process dies in the middle and after an error. When Put returns nil,
 	// every later Get and List sees the blob. Between concurrent Puts of one
 	// name, one of them wins entirely. The bytes are checked on their way by
 	// a checksum, and an MD5 is stored with the blob where the place can.
@@ -109,7 +112,8 @@ type Container interface {
 }
 
 // Syncer is implemented by containers whose Put does not by itself survive a
-// power cut.
+// power cut: until Sync, a cut may take the blob away, bring the one of before
+// back, or leave a part of it.
 type Syncer interface {
 	// Sync returns when all blobs that were put, and deletes that were done,
 	// before the call are durable.

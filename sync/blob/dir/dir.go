@@ -1,0 +1,193 @@
+// Package dir keeps a container in a directory: one regular file a blob, the file's
+// name is the blob's. The directory can be copied, shipped or uploaded with any
+// tool, and holds nothing else but, while they are being written, files whose
+// names begin with ".put.".
+//
+// # Durability
+//
+// Put writes a temporary file and renames it, without fsync: a process that dies
+// leaves either blob whole. A power cut is survived by what came before the last
+// successful Sync, which is one syncfs(2) for any number of blobs.
+//
+// # Temporary files
+//
+// Those of a process that died are removed by the next Open that finds itself
+// alone. Every open Container holds a shared flock(2) on the directory, and Open
+// tries an exclusive one; where the file system has no such lock for directories
+// (NFS), they stay and the names of later ones keep clear of them.
+//
+// # Cost
+//
+// A Put is four system calls, a Get five or six. A file system has no index by
+// prefix, so a List must read the whole directory, whatever its prefix: see
+// Container.List.
+package dir
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"clfsload/sync/blob"
+)
+
+// Container is a directory that holds blobs. See Open.
+type Container struct {
+	path  string
+	dir   *os.File
+	fd    int
+	slots slots
+
+	mu     sync.Mutex
+	window window // what the last List read ahead
+}
+
+var (
+	_ blob.Container = (*Container)(nil)
+	_ blob.Syncer    = (*Container)(nil)
+)
+
+// Open returns the container in the directory path. The error wraps
+// blob.ErrContainerMissing if there is no such directory.
+func Open(path string) (*Container, error) {
+	d, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open container %s: %w", path, openError(err))
+	}
+	c := &Container{path: path, dir: d, fd: int(d.Fd()), slots: newSlots()}
+	c.removeStale()
+	return c, nil
+}
+
+// Create makes the directory path, and those above it, where they do not exist,
+// and opens it.
+func Create(path string) (*Container, error) {
+	if err := os.MkdirAll(path, 0o755); err != nil {
+		return nil, fmt.Errorf("create container %s: %w", path, openError(err))
+	}
+	return Open(path)
+}
+
+// Close gives the directory back. The container must not be used any more.
+func (c *Container) Close() error {
+	return c.dir.Close()
+}
+
+// String returns the directory's path with "dir:" before it.
+func (c *Container) String() string { return "dir:" + c.path }
+
+// Sync implements blob.Syncer with syncfs(2), which writes out all that is dirty
+// on the directory's file system.
+func (c *Container) Sync(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("sync: %w", err)
+	}
+	if err := unix.Syncfs(c.fd); err != nil {
+		return fmt.Errorf("sync: %w", c.wrap(err))
+	}
+	return nil
+}
+
+// Get implements blob.Container. MD5 is nil.
+func (c *Container) Get(ctx context.Context, name string, offset, length int64) (blob.Object, error) {
+	if err := check(ctx, name); err != nil {
+		return blob.Object{}, fmt.Errorf("get %s: %w", name, err)
+	}
+	o, err := c.read(name, offset, length)
+	if err != nil {
+		return blob.Object{}, fmt.Errorf("get %s: %w", name, c.wrap(err))
+	}
+	return o, nil
+}
+
+func (c *Container) read(name string, offset, length int64) (blob.Object, error) {
+	fd, err := openat(c.fd, name, unix.O_RDONLY|unix.O_NOFOLLOW)
+	if err != nil {
+		return blob.Object{}, err
+	}
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return blob.Object{}, err
+	}
+	n := max(st.Size-offset, 0)
+	if length >= 0 {
+		n = min(n, length)
+	}
+	data, err := readAt(fd, make([]byte, n), offset)
+	return blob.Object{Info: blob.Info{Name: name, Size: st.Size}, Data: data}, err
+}
+
+// Delete implements blob.Container.
+func (c *Container) Delete(ctx context.Context, name string) error {
+	if err := check(ctx, name); err != nil {
+		return fmt.Errorf("delete %s: %w", name, err)
+	}
+	err := retry(func() error { return unix.Unlinkat(c.fd, name, 0) })
+	if err != nil && !(errors.Is(err, unix.ENOENT) && !c.gone()) {
+		return fmt.Errorf("delete %s: %w", name, c.wrap(err))
+	}
+	return nil
+}
+
+func check(ctx context.Context, name string) error {
+	if err := blob.CheckName(name); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+// openat opens name in the directory dirfd and returns a descriptor.
+func openat(dirfd int, name string, flags int) (fd int, err error) {
+	err = retry(func() error {
+		fd, err = unix.Openat(dirfd, name, flags|unix.O_CLOEXEC, 0o644)
+		return err
+	})
+	return fd, err
+}
+
+// readAt fills buf from offset on, and cuts it where the file ends.
+func readAt(fd int, buf []byte, offset int64) ([]byte, error) {
+	for done := 0; done < len(buf); {
+		n, err := unix.Pread(fd, buf[done:], offset+int64(done))
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return nil, err
+		case n == 0:
+			return buf[:done], nil
+		}
+		done += max(n, 0)
+	}
+	return buf, nil
+}
+
+func write(fd int, data []byte) error {
+	for len(data) > 0 {
+		n, err := unix.Write(fd, data)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return err
+		case n == 0:
+			return io.ErrShortWrite
+		}
+		data = data[n:]
+	}
+	return nil
+}
+
+// retry repeats a system call that a signal interrupted.
+func retry(call func() error) error {
+	for {
+		if err := call(); err != unix.EINTR {
+			return err
+		}
+	}
+}

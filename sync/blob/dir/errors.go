@@ -1,0 +1,62 @@
+package dir
+
+import (
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"clfsload/sync/blob"
+)
+
+// kinds is what the system's errors mean to the caller; all others are
+// blob.ErrUnexpected.
+var kinds = map[unix.Errno]error{
+	unix.ENOENT:  blob.ErrNotFound,
+	unix.ELOOP:   blob.ErrNotFound, // a symbolic link is no blob
+	unix.ENOSPC:  blob.ErrNoSpace,
+	unix.EDQUOT:  blob.ErrNoSpace,
+	unix.EACCES:  blob.ErrPermission,
+	unix.EPERM:   blob.ErrPermission,
+	unix.EROFS:   blob.ErrPermission,
+	unix.ENOTDIR: blob.ErrContainerMissing,
+	unix.ESTALE:  blob.ErrContainerMissing,
+	unix.EMFILE:  blob.ErrTransient,
+	unix.ENFILE:  blob.ErrTransient,
+	unix.ENOMEM:  blob.ErrTransient,
+	unix.EAGAIN:  blob.ErrTransient,
+}
+
+// wrap gives err the kind that it is to the caller.
+func (c *Container) wrap(err error) error {
+	kind := kindOf(err)
+	if kind == blob.ErrNotFound && c.gone() {
+		kind = blob.ErrContainerMissing
+	}
+	return fmt.Errorf("%w: %w", kind, err)
+}
+
+// openError is wrap for errors that concern the directory itself.
+func openError(err error) error {
+	kind := kindOf(err)
+	if kind == blob.ErrNotFound {
+		kind = blob.ErrContainerMissing
+	}
+	return fmt.Errorf("%w: %w", kind, err)
+}
+
+func kindOf(err error) error {
+	var errno unix.Errno
+	if errors.As(err, &errno) {
+		if kind, ok := kinds[errno]; ok {
+			return kind
+		}
+	}
+	return blob.ErrUnexpected
+}
+
+// gone reports whether the directory was removed since it was opened.
+func (c *Container) gone() bool {
+	var st unix.Stat_t
+	return unix.Fstat(c.fd, &st) == nil && st.Nlink == 0
+}

@@ -1,0 +1,160 @@
+package dir
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"clfsload/sync/blob"
+)
+
+// maxWindow is how many names a List keeps for the pages that follow, some 20 MB.
+const maxWindow = 1 << 18
+
+// readBatch is how many names are taken from the directory at a time.
+const readBatch = 4096
+
+// window is a run of names in byte order: all those of a listing between marker
+// and the last of them. It lets the directory be read once for many pages.
+type window struct {
+	prefix string
+	marker string   // the names come after it
+	names  []string // at least one, unless last
+	last   bool     // there are no names after these
+}
+
+// List implements blob.Container. A marker is the last name of the page before.
+//
+// It reads the whole directory once for every 262,144 names that match, and asks
+// for the size of each blob in the page. Its memory is bounded by those names. Two
+// listings that take turns read the directory for every page.
+func (c *Container) List(ctx context.Context, prefix, marker string) (blob.Page, error) {
+	w, err := c.takeWindow(ctx, prefix, marker)
+	if err != nil {
+		return blob.Page{}, fmt.Errorf("list %q: %w", prefix, err)
+	}
+	n := min(len(w.names), blob.MaxPage)
+	page, err := c.stat(w.names[:n])
+	if err != nil {
+		return blob.Page{}, fmt.Errorf("list %q: %w", prefix, c.wrap(err))
+	}
+	if n == len(w.names) && w.last {
+		return page, nil
+	}
+	page.Next = w.names[n-1]
+	c.keepWindow(window{prefix: prefix, marker: page.Next, names: w.names[n:], last: w.last})
+	return page, nil
+}
+
+// takeWindow returns what follows marker: from the last List if that read ahead,
+// otherwise from the directory. A listing from its beginning always reads anew.
+func (c *Container) takeWindow(ctx context.Context, prefix, marker string) (window, error) {
+	c.mu.Lock()
+	w := c.window
+	if marker != "" && w.prefix == prefix && w.marker == marker {
+		c.window = window{}
+		c.mu.Unlock()
+		return w, ctx.Err()
+	}
+	c.mu.Unlock()
+	return c.readWindow(ctx, prefix, marker)
+}
+
+func (c *Container) keepWindow(w window) {
+	if len(w.names) == 0 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.window = w
+}
+
+// readWindow reads the whole directory for the first names with prefix that come
+// after marker.
+func (c *Container) readWindow(ctx context.Context, prefix, marker string) (window, error) {
+	fd, err := openat(c.fd, ".", unix.O_RDONLY|unix.O_DIRECTORY)
+	if err != nil {
+		return window{}, c.wrap(err)
+	}
+	d := os.NewFile(uintptr(fd), c.path)
+	defer d.Close()
+	s := selection{limit: maxWindow}
+	for {
+		if err := ctx.Err(); err != nil {
+			return window{}, err
+		}
+		names, err := d.Readdirnames(readBatch)
+		for _, name := range names {
+			if name > marker && strings.HasPrefix(name, prefix) && blob.CheckName(name) == nil {
+				s.add(name)
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return window{}, c.wrap(err)
+		}
+	}
+	if len(s.names) == 0 && c.gone() {
+		return window{}, blob.ErrContainerMissing
+	}
+	s.cut()
+	return window{prefix: prefix, marker: marker, names: s.names, last: !s.full}, nil
+}
+
+// selection keeps the smallest limit names of those added, and holds twice as many
+// at most.
+type selection struct {
+	limit int
+	names []string
+	full  bool   // some name was left out
+	bound string // once full: the largest name that may matter
+}
+
+func (s *selection) add(name string) {
+	if s.full && name > s.bound {
+		return
+	}
+	s.names = append(s.names, name)
+	if len(s.names) == 2*s.limit {
+		s.cut()
+	}
+}
+
+// cut puts the names in order and drops those past the limit.
+func (s *selection) cut() {
+	slices.Sort(s.names)
+	s.names = slices.Compact(s.names) // a file replaced meanwhile may be met twice
+	if len(s.names) > s.limit {
+		s.names = s.names[:s.limit]
+		s.full = true
+		s.bound = s.names[s.limit-1]
+	}
+}
+
+// stat asks for the sizes. Files that are gone by now and what is no regular file
+// are left out.
+func (c *Container) stat(names []string) (blob.Page, error) {
+	page := blob.Page{Blobs: make([]blob.Info, 0, len(names))}
+	var st unix.Stat_t
+	for _, name := range names {
+		err := retry(func() error { return unix.Fstatat(c.fd, name, &st, unix.AT_SYMLINK_NOFOLLOW) })
+		if err == unix.ENOENT {
+			continue
+		}
+		if err != nil {
+			return blob.Page{}, err
+		}
+		if st.Mode&unix.S_IFMT == unix.S_IFREG {
+			page.Blobs = append(page.Blobs, blob.Info{Name: name, Size: st.Size})
+		}
+	}
+	return page, nil
+}

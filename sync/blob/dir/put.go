@@ -1,0 +1,93 @@
+package dir
+
+import (
+	"context"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// maxPuts is how many Puts write at a time; more of them wait. A number below it
+// makes the name of a temporary file, so that the names are few and stale files
+// can be removed without reading the directory.
+const maxPuts = 1024
+
+// slots holds the numbers that no Put uses at the moment.
+type slots chan int
+
+func newSlots() slots {
+	s := make(slots, maxPuts)
+	for i := range maxPuts {
+		s <- i
+	}
+	return s
+}
+
+func tempName(slot int) string {
+	return fmt.Sprintf(".put.%03x", slot)
+}
+
+// Put implements blob.Container. It does not notice that ctx ends while the disk
+// writes.
+func (c *Container) Put(ctx context.Context, name string, data []byte) error {
+	if err := check(ctx, name); err != nil {
+		return fmt.Errorf("put %s: %w", name, err)
+	}
+	fd, slot, err := c.createTemp(ctx)
+	if err != nil {
+		return fmt.Errorf("put %s: %w", name, err)
+	}
+	temp := tempName(slot)
+	if err := c.fill(fd, temp, name, data); err != nil {
+		_ = unix.Unlinkat(c.fd, temp, 0)
+		err = fmt.Errorf("put %s: %w", name, c.wrap(err))
+		c.slots <- slot
+		return err
+	}
+	c.slots <- slot
+	return nil
+}
+
+// createTemp makes a temporary file that nobody else has. A slot whose file exists
+// belongs to another process, living or dead, and is not used again.
+func (c *Container) createTemp(ctx context.Context) (fd, slot int, err error) {
+	for {
+		select {
+		case slot = <-c.slots:
+		case <-ctx.Done():
+			return -1, 0, ctx.Err()
+		}
+		fd, err = openat(c.fd, tempName(slot), unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL)
+		if err == nil {
+			return fd, slot, nil
+		}
+		if err != unix.EEXIST {
+			c.slots <- slot
+			return -1, 0, c.wrap(err)
+		}
+	}
+}
+
+// fill writes data to the file temp that is open as fd, closes it and renames it.
+func (c *Container) fill(fd int, temp, name string, data []byte) error {
+	err := write(fd, data)
+	if closeErr := unix.Close(fd); err == nil && closeErr != unix.EINTR {
+		err = closeErr
+	}
+	if err != nil {
+		return err
+	}
+	return retry(func() error { return unix.Renameat(c.fd, temp, c.fd, name) })
+}
+
+// removeStale removes the temporary files of processes that died, if no other
+// Container has this directory open, and marks the directory as in use. What
+// fails here is not needed for anything else.
+func (c *Container) removeStale() {
+	if err := unix.Flock(c.fd, unix.LOCK_EX|unix.LOCK_NB); err == nil {
+		for slot := range maxPuts {
+			_ = unix.Unlinkat(c.fd, tempName(slot), 0)
+		}
+	}
+	_ = retry(func() error { return unix.Flock(c.fd, unix.LOCK_SH) })
+}
