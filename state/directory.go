@@ -1,0 +1,96 @@
+package state
+
+import (
+	"context"
+	"fmt"
+
+	"clfsload/clfs"
+)
+
+// Child is an entry of a directory as the container lists it.
+type Child struct {
+	Name  []byte
+	ID    clfs.ID
+	Type  clfs.Type
+	State State
+}
+
+// Children returns up to limit entries of a directory in byte order, all after
+// the name after (nil: from the first).
+func (j *Journal) Children(ctx context.Context, dir Ino, after []byte, limit int) ([]Child, error) {
+	if after == nil {
+		after = []byte{}
+	}
+	rows, err := j.read.QueryContext(ctx, `SELECT d.name, i.handle, i.type, i.state
+		FROM dirent d JOIN inode i ON i.ino = d.ino
+		WHERE d.parent = ? AND d.name > ? ORDER BY d.name LIMIT ?`, dir, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list directory %d: %w", dir, classify(err))
+	}
+	defer rows.Close()
+	var list []Child
+	for rows.Next() {
+		var c Child
+		var id []byte
+		if err := rows.Scan(&c.Name, &id, &c.Type, &c.State); err != nil {
+			return nil, fmt.Errorf("list directory %d: %w", dir, classify(err))
+		}
+		c.ID = clfs.ID(id)
+		list = append(list, c)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("list directory %d: %w", dir, classify(err))
+	}
+	return list, nil
+}
+
+// DeepestHeld returns the depth of the deepest directory that waits to be
+// written; ok is false when none does.
+func (j *Journal) DeepestHeld(ctx context.Context) (depth int, ok bool, err error) {
+	row := j.read.QueryRowContext(ctx,
+		`SELECT depth FROM inode WHERE state = 2 AND depth IS NOT NULL ORDER BY depth DESC LIMIT 1`)
+	switch err := row.Scan(&depth); {
+	case noRows(err):
+		return 0, false, nil
+	case err != nil:
+		return 0, false, fmt.Errorf("find deepest directory: %w", classify(err))
+	}
+	return depth, true, nil
+}
+
+// HeldDirectories returns up to limit directories of one depth that wait to be
+// written, in order of their numbers, all above after.
+func (j *Journal) HeldDirectories(ctx context.Context, depth int, after Ino, limit int) ([]Inode, error) {
+	return scanInodes(j.read.QueryContext(ctx, `SELECT `+inodeColumns+` FROM inode
+		WHERE state = 2 AND depth = ? AND ino > ? ORDER BY ino LIMIT ?`, depth, after, limit))
+}
+
+// Inode returns one row.
+func (j *Journal) Inode(ctx context.Context, ino Ino) (Inode, error) {
+	return scanInode(j.read.QueryRowContext(ctx, `SELECT `+inodeColumns+` FROM inode WHERE ino = ?`, ino))
+}
+
+// BackPointers returns the directories that link to an inode, one entry for each
+// link, its first directory first; docs/clfs-format.md section 3, BACK.
+func (j *Journal) BackPointers(ctx context.Context, in Inode) ([]clfs.ID, error) {
+	if in.Links == 1 {
+		parent, err := j.handle(ctx, in.Parent)
+		return []clfs.ID{parent}, err
+	}
+	rows, err := j.read.QueryContext(ctx, `SELECT p.handle FROM dirent d JOIN inode p ON p.ino = d.parent
+		WHERE d.shared = 1 AND d.ino = ?
+		ORDER BY d.parent = ?2 AND d.name = ?3 DESC LIMIT ?4`, in.Ino, in.Parent, in.Name, in.Links)
+	if err != nil {
+		return nil, fmt.Errorf("list links of inode %d: %w", in.Ino, classify(err))
+	}
+	defer rows.Close()
+	var list []clfs.ID
+	for rows.Next() {
+		var id []byte
+		if err := rows.Scan(&id); err != nil {
+			return nil, fmt.Errorf("list links of inode %d: %w", in.Ino, classify(err))
+		}
+		list = append(list, clfs.ID(id))
+	}
+	return list, rows.Err()
+}

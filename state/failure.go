@@ -1,0 +1,105 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
+// Failure is an entry that could not be listed or transferred.
+type Failure struct {
+	Path string // below the root of the tree
+	Problem
+}
+
+func (t *tx) failInode(in *Inode, p Problem) error {
+	for _, from := range []State{Unscanned, Queued, Held} {
+		if _, err := t.stmts.setState.Exec(in.Ino, Failed, from); err != nil {
+			return err
+		}
+	}
+	return t.setFailure(in.Parent, in.Name, in.Ino, p)
+}
+
+func (t *tx) setFailure(parent Ino, name []byte, ino any, p Problem) error {
+	known, err := changed(t.stmts.clearFailure.Exec(parent, name))
+	if err != nil {
+		return err
+	}
+	if !known {
+		t.ledger.Failures++
+	}
+	_, err = t.stmts.setFailure.Exec(parent, name, ino, p.Op, p.Reason)
+	return err
+}
+
+// RetryFailures puts every failed entry back into the queue it came from and
+// forgets the failure. An entry without an inode is found again by listing its
+// directory once more.
+func (j *Journal) RetryFailures(ctx context.Context) error {
+	err := j.update(ctx, func(t *tx) error {
+		s := t.stmts
+		for _, q := range []*sql.Stmt{s.retryInodes, s.retryDirs, s.retryParents, s.clearFailures} {
+			if _, err := q.Exec(); err != nil {
+				return err
+			}
+		}
+		t.ledger.Failures = 0
+		t.queued = true
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("queue failed entries again: %w", err)
+	}
+	return nil
+}
+
+// EachFailure calls fn for every failed entry, in pages, until fn returns an
+// error.
+func (j *Journal) EachFailure(ctx context.Context, fn func(Failure) error) error {
+	const page = 1000
+	parent, name := Ino(0), []byte{}
+	for {
+		list, err := j.failures(ctx, parent, name, page)
+		if err != nil {
+			return err
+		}
+		for _, f := range list {
+			dir, err := j.directoryPath(ctx, f.parent)
+			if err != nil {
+				return err
+			}
+			if err := fn(Failure{Path: join(dir, f.name), Problem: f.Problem}); err != nil {
+				return err
+			}
+		}
+		if len(list) < page {
+			return nil
+		}
+		parent, name = list[page-1].parent, list[page-1].name
+	}
+}
+
+type failureRow struct {
+	parent Ino
+	name   []byte
+	Problem
+}
+
+func (j *Journal) failures(ctx context.Context, parent Ino, name []byte, limit int) ([]failureRow, error) {
+	rows, err := j.read.QueryContext(ctx, `SELECT parent, name, op, reason FROM failure
+		WHERE (parent, name) > (?, ?) ORDER BY parent, name LIMIT ?`, parent, name, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list failures: %w", classify(err))
+	}
+	defer rows.Close()
+	var list []failureRow
+	for rows.Next() {
+		var f failureRow
+		if err := rows.Scan(&f.parent, &f.name, &f.Op, &f.Reason); err != nil {
+			return nil, fmt.Errorf("list failures: %w", classify(err))
+		}
+		list = append(list, f)
+	}
+	return list, rows.Err()
+}

@@ -1,0 +1,122 @@
+package state
+
+import (
+	"database/sql"
+	"fmt"
+	"math"
+
+	"clfsload/clfs"
+)
+
+// Ino numbers an inode: the sequence number of its handle, or RootIno.
+type Ino uint64
+
+// RootIno is the root directory. Other inodes have clfs.FirstSequence or more.
+const RootIno Ino = 1
+
+// State is where an inode stands; see the package comment.
+type State int
+
+const (
+	Unscanned State = iota // a directory whose entries are not all known
+	Queued                 // ready to be uploaded
+	Held                   // waits: a directory for its entries, a link for its other names
+	Done                   // its blobs are in the container
+	Failed                 // see the failure table
+)
+
+// Attr is what lstat said of a source entry, in its own units.
+type Attr struct {
+	Type  clfs.Type
+	Mode  uint32 // st_mode with the type bits
+	UID   uint32
+	GID   uint32
+	Size  int64 // bytes
+	Mtime int64 // times: nanoseconds since 1970, saturating
+	Ctime int64
+	Atime int64
+	Dev   uint64 // st_dev
+	Ino   uint64 // st_ino
+	Rdev  uint64 // st_rdev, 0 for what is no device
+	Nlink uint64 // st_nlink
+}
+
+// Nanoseconds packs a time. What lies outside of the years 1678 to 2262 becomes
+// the nearest end: CLFS cannot hold it either.
+func Nanoseconds(sec, nsec int64) int64 {
+	const limit = math.MaxInt64/1_000_000_000 - 1
+	switch {
+	case sec > limit:
+		return math.MaxInt64
+	case sec < -limit:
+		return math.MinInt64
+	}
+	return sec*1e9 + nsec
+}
+
+// SplitNanoseconds is the inverse: whole seconds, rounded down, and the rest.
+func SplitNanoseconds(t int64) (sec, nsec int64) {
+	sec, nsec = t/1e9, t%1e9
+	if nsec < 0 {
+		sec, nsec = sec-1, nsec+1e9
+	}
+	return sec, nsec
+}
+
+// SameContents reports whether nothing that a write, a truncation or a
+// replacement changes differs.
+func (a Attr) SameContents(b Attr) bool {
+	return a.Type == b.Type && a.Dev == b.Dev && a.Ino == b.Ino &&
+		a.Size == b.Size && a.Mtime == b.Mtime && a.Ctime == b.Ctime
+}
+
+// Inode is a row: an object of the container.
+type Inode struct {
+	Ino    Ino
+	Parent Ino    // the directory of its first name
+	Name   []byte // its first name; the root's is Settings.RootName
+	ID     clfs.ID
+	State  State
+	Attr   Attr
+	Links  uint32 // names found; 1 unless hard links are preserved
+	Depth  int    // of a directory; 0 is the root
+	Target []byte // of a symbolic link
+}
+
+const inodeColumns = `ino, parent, name, handle, state, type, mode, uid, gid, size, mtime, ctime, atime, dev, fileid, rdev, links, expect, coalesce(depth, 0), target`
+
+type scanner interface{ Scan(...any) error }
+
+func scanInode(row scanner) (Inode, error) {
+	var in Inode
+	var id []byte
+	var dev, fileid, rdev int64 // sqlite has signed integers only
+	a := &in.Attr
+	err := row.Scan(&in.Ino, &in.Parent, &in.Name, &id, &in.State, &a.Type, &a.Mode, &a.UID, &a.GID, &a.Size,
+		&a.Mtime, &a.Ctime, &a.Atime, &dev, &fileid, &rdev, &in.Links, &a.Nlink, &in.Depth, &in.Target)
+	if err != nil {
+		return Inode{}, fmt.Errorf("read inode: %w", classify(err))
+	}
+	in.ID = clfs.ID(id)
+	a.Dev, a.Ino, a.Rdev = uint64(dev), uint64(fileid), uint64(rdev)
+	return in, nil
+}
+
+func scanInodes(rows *sql.Rows, err error) ([]Inode, error) {
+	if err != nil {
+		return nil, fmt.Errorf("read inodes: %w", classify(err))
+	}
+	defer rows.Close()
+	var list []Inode
+	for rows.Next() {
+		in, err := scanInode(rows)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, in)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read inodes: %w", classify(err))
+	}
+	return list, nil
+}

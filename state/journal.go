@@ -1,0 +1,226 @@
+package state
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	_ "github.com/mattn/go-sqlite3" // the "sqlite3" driver
+
+	"clfsload/clfs"
+)
+
+// Files of a state directory.
+const (
+	journalName = "journal.sqlite"
+	lockName    = "lock"
+)
+
+const (
+	readers        = 8
+	writerCacheKiB = 32 << 10
+	readerCacheKiB = 2 << 10
+	// checkpointPages is how long the write-ahead log grows (in 4 KiB pages)
+	// before it is copied into the database.
+	checkpointPages = 8192
+	pathCacheSize   = 8192
+)
+
+// Journal is an open journal. Its methods may be called concurrently.
+type Journal struct {
+	Settings Settings
+
+	dir     string
+	lock    *lockFile
+	read    *sql.DB
+	write   *writer
+	ledger  atomic.Pointer[ledger]
+	paths   *lru.Cache[Ino, string]
+	handles *lru.Cache[Ino, clfs.ID]
+	wake    *notifier
+}
+
+// Exists reports whether there is a journal in the state directory dir.
+func Exists(dir string) (bool, error) {
+	_, err := os.Stat(filepath.Join(dir, journalName))
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, errNotDir) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Create makes the state directory dir with a journal of these settings, whose
+// only inode is the root with the given attributes. It returns ErrExists when
+// anything is there already. When it fails it leaves nothing behind.
+func Create(dir string, s Settings, root Attr) (*Journal, error) {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		if errors.Is(err, os.ErrExist) {
+			return nil, fmt.Errorf("make state directory %s: %w", dir, ErrExists)
+		}
+		return nil, fmt.Errorf("make state directory: %w", classify(err))
+	}
+	j, err := create(dir, s, root)
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return j, nil
+}
+
+func create(dir string, s Settings, root Attr) (*Journal, error) {
+	lock, err := acquireLock(filepath.Join(dir, lockName))
+	if err != nil {
+		return nil, err
+	}
+	if err := initialize(dir, s, root); err != nil {
+		return nil, errors.Join(fmt.Errorf("make journal in %s: %w", dir, classify(err)), lock.release())
+	}
+	return openLocked(dir, lock)
+}
+
+// Open opens the journal of the state directory dir, for this process alone.
+// Errors: ErrMissing, ErrLocked, ErrVersion, ErrDamaged.
+func Open(dir string) (*Journal, error) {
+	found, err := Exists(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open journal: %w", err)
+	}
+	if !found {
+		return nil, fmt.Errorf("open journal in %s: %w", dir, ErrMissing)
+	}
+	lock, err := acquireLock(filepath.Join(dir, lockName))
+	if err != nil {
+		return nil, err
+	}
+	return openLocked(dir, lock)
+}
+
+func openLocked(dir string, lock *lockFile) (*Journal, error) {
+	j := &Journal{dir: dir, lock: lock, wake: newNotifier()}
+	if err := j.open(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open journal in %s: %w", dir, classify(err)), j.Close())
+	}
+	return j, nil
+}
+
+func (j *Journal) open() error {
+	path := filepath.Join(j.dir, journalName)
+	if err := checkVersion(path); err != nil {
+		return err
+	}
+	db, err := openDB(path, readerCacheKiB, "_query_only=true")
+	if err != nil {
+		return err
+	}
+	db.SetMaxOpenConns(readers)
+	db.SetMaxIdleConns(readers)
+	j.read = db
+	if j.Settings, err = readSettings(db); err != nil {
+		return err
+	}
+	if j.paths, err = lru.New[Ino, string](pathCacheSize); err != nil {
+		return err
+	}
+	if j.handles, err = lru.New[Ino, clfs.ID](pathCacheSize); err != nil {
+		return err
+	}
+	j.write, err = newWriter(j, path)
+	return err
+}
+
+// Close waits for updates that are under way, closes the database and gives the
+// lock back.
+func (j *Journal) Close() error {
+	var errs []error
+	if j.write != nil {
+		errs = append(errs, j.write.close())
+	}
+	if j.read != nil {
+		errs = append(errs, j.read.Close())
+	}
+	return errors.Join(append(errs, j.lock.release())...)
+}
+
+// Dir is the state directory.
+func (j *Journal) Dir() string { return j.dir }
+
+// Remove closes the journal and removes its state directory: for a load that
+// failed before anything was written to the container.
+func (j *Journal) Remove() error {
+	return errors.Join(j.Close(), os.RemoveAll(j.dir))
+}
+
+// dsn is sqlite's URI for a file. The path is escaped: it may hold '?' or '%'.
+func dsn(path string, cacheKiB int, options string) string {
+	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}
+	return fmt.Sprintf("%s?_journal_mode=WAL&_synchronous=FULL&_busy_timeout=60000&_cache_size=-%d&%s",
+		u.String(), cacheKiB, options)
+}
+
+func openDB(path string, cacheKiB int, options string) (*sql.DB, error) {
+	return sql.Open("sqlite3", dsn(path, cacheKiB, options))
+}
+
+func initialize(dir string, s Settings, root Attr) error {
+	db, err := openDB(filepath.Join(dir, journalName), readerCacheKiB, "")
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	tx, err := db.Begin()
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	pragmas := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", applicationID, schemaVersion)
+	if _, err := tx.Exec(pragmas + schema); err != nil {
+		return err
+	}
+	if err := writeSettings(tx, s); err != nil {
+		return err
+	}
+	if err := insertRoot(tx, s, root); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
+
+// checkVersion refuses a file that this program did not write, before anything
+// could change it.
+func checkVersion(path string) error {
+	db, err := openDB(path, readerCacheKiB, "mode=rw")
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	var application, version int
+	if err := db.QueryRow(`PRAGMA application_id`).Scan(&application); err != nil {
+		return err
+	}
+	if err := db.QueryRow(`PRAGMA user_version`).Scan(&version); err != nil {
+		return err
+	}
+	if application != applicationID {
+		return fmt.Errorf("%w: %s is not a clfsload journal", ErrDamaged, path)
+	}
+	if version != schemaVersion {
+		return fmt.Errorf("%w: it has schema %d, this program knows %d", ErrVersion, version, schemaVersion)
+	}
+	return nil
+}
+
+func syncDir(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Sync()
+}

@@ -1,0 +1,60 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
+// Phase is how far a transfer has come.
+type Phase int
+
+const (
+	PhaseNew      Phase = iota // the container has no bucket object yet
+	PhaseTransfer              // listing and uploading
+	PhaseComplete              // published: the root inode stands
+)
+
+// ledger is the row of numbers that change with every transaction.
+type ledger struct {
+	nextIno    Ino
+	lastDirMgr uint8
+	phase      Phase
+	Totals
+}
+
+// Totals counts what the journal knows.
+type Totals struct {
+	FoundEntries uint64 // names listed, the root included
+	FoundInodes  uint64 // objects that they stand for
+	FoundBytes   uint64 // contents of regular files
+	DoneInodes   uint64 // objects whose blobs are all in the container
+	DoneBytes    uint64 // contents of regular files that are done
+	Failures     uint64 // entries that could not be listed or transferred
+}
+
+const ledgerColumns = `next_ino, last_dirmgr, phase, found_entries, found_inodes, found_bytes, done_inodes, done_bytes, failures`
+
+func readLedger(conn *sql.Conn) (*ledger, error) {
+	var l ledger
+	row := conn.QueryRowContext(context.Background(), `SELECT `+ledgerColumns+` FROM ledger WHERE id = 1`)
+	err := row.Scan(&l.nextIno, &l.lastDirMgr, &l.phase,
+		&l.FoundEntries, &l.FoundInodes, &l.FoundBytes, &l.DoneInodes, &l.DoneBytes, &l.Failures)
+	if err != nil {
+		return nil, fmt.Errorf("read ledger: %w", err)
+	}
+	return &l, nil
+}
+
+func (t *tx) writeLedger() error {
+	l := &t.ledger
+	_, err := t.stmts.writeLedger.Exec(l.nextIno, l.lastDirMgr, l.phase, l.FoundEntries, l.FoundInodes,
+		l.FoundBytes, l.DoneInodes, l.DoneBytes, l.Failures)
+	return err
+}
+
+// Totals returns the counts as of the last commit.
+func (j *Journal) Totals() Totals { return j.ledger.Load().Totals }
+
+// Phase returns how far the transfer has come.
+func (j *Journal) Phase() Phase { return j.ledger.Load().phase }

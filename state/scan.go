@@ -1,0 +1,152 @@
+package state
+
+import (
+	"context"
+	"fmt"
+
+	"clfsload/clfs"
+)
+
+// Entry is a name that a producer found in a directory.
+type Entry struct {
+	Name    []byte
+	Attr    Attr
+	Target  []byte   // of a symbolic link
+	Problem *Problem // why it cannot be transferred; then Attr may be empty
+}
+
+// Problem says what failed for an entry.
+type Problem struct {
+	Op     string // what was tried: "lstat", "open", "read", …
+	Reason string // one line, without the path
+}
+
+// UnscannedDirectories returns up to limit directories whose entries are not all
+// known, the deepest-found first, so that few of them are open at a time.
+func (j *Journal) UnscannedDirectories(ctx context.Context, limit int) ([]Inode, error) {
+	return scanInodes(j.read.QueryContext(ctx,
+		`SELECT `+inodeColumns+` FROM inode WHERE state = 0 ORDER BY ino DESC LIMIT ?`, limit))
+}
+
+// AddEntries adds entries of a directory, and with last set marks it as scanned
+// in the same transaction. Names that are known already are left as they are, so
+// a listing that was interrupted can simply be made again.
+func (j *Journal) AddEntries(ctx context.Context, dir Inode, entries []Entry, last bool) error {
+	err := j.update(ctx, func(t *tx) error {
+		for i := range entries {
+			if err := t.addEntry(&dir, &entries[i]); err != nil {
+				return err
+			}
+		}
+		if !last {
+			return nil
+		}
+		t.queued = true
+		_, err := t.stmts.setState.Exec(dir.Ino, Held, Unscanned)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("record %d entries of directory %d: %w", len(entries), dir.Ino, err)
+	}
+	return nil
+}
+
+func (t *tx) addEntry(dir *Inode, e *Entry) error {
+	if e.Problem != nil {
+		return t.setFailure(dir.Ino, e.Name, nil, *e.Problem)
+	}
+	if t.settings.PreserveHardlinks && e.Attr.Nlink > 1 && e.Attr.Type != clfs.TypeDirectory {
+		return t.addLink(dir, e)
+	}
+	state := Queued
+	if e.Attr.Type == clfs.TypeDirectory {
+		state = Unscanned
+	}
+	return t.addNew(dir, e, state, nil)
+}
+
+// addNew adds a name with an inode of its own.
+func (t *tx) addNew(dir *Inode, e *Entry, state State, shared any) error {
+	isNew, err := t.insertDirent(dir, e, t.ledger.nextIno, shared)
+	if err != nil || !isNew {
+		return err
+	}
+	return t.insertInode(dir, e, state)
+}
+
+func (t *tx) insertDirent(dir *Inode, e *Entry, ino Ino, shared any) (bool, error) {
+	isNew, err := changed(t.stmts.insertDirent.Exec(dir.Ino, e.Name, ino, shared))
+	if isNew {
+		t.ledger.FoundEntries++
+	}
+	return isNew, err
+}
+
+// addLink adds a name of an inode that has several.
+func (t *tx) addLink(dir *Inode, e *Entry) error {
+	var first struct {
+		ino           Ino
+		links, expect uint32
+		state         State
+		size          int64
+	}
+	row := t.stmts.findHardlink.QueryRow(int64(e.Attr.Dev), int64(e.Attr.Ino), e.Attr.Type)
+	err := row.Scan(&first.ino, &first.links, &first.expect, &first.state, &first.size)
+	if noRows(err) || err == nil && first.links >= clfs.MaxLinks {
+		return t.addFirstLink(dir, e)
+	}
+	if err != nil {
+		return err
+	}
+	isNew, err := t.insertDirent(dir, e, first.ino, 1)
+	if err != nil || !isNew {
+		return err
+	}
+	next := Held
+	if first.state == Queued || first.state == Failed || first.links+1 >= min(first.expect, clfs.MaxLinks) {
+		next = Queued
+	}
+	if first.state == Done {
+		// It was written before this link was made; it is written once more.
+		next = Queued
+		t.ledger.DoneInodes--
+		t.ledger.DoneBytes -= contentBytes(&Attr{Type: e.Attr.Type, Size: first.size})
+	}
+	t.queued = true
+	_, err = t.stmts.addLink.Exec(first.ino, next)
+	return err
+}
+
+// addFirstLink begins a new inode: for the first name, and again for each
+// clfs.MaxLinks further ones.
+func (t *tx) addFirstLink(dir *Inode, e *Entry) error {
+	ino := t.ledger.nextIno
+	if err := t.addNew(dir, e, Held, 1); err != nil || t.ledger.nextIno == ino {
+		return err
+	}
+	_, err := t.stmts.setHardlink.Exec(int64(e.Attr.Dev), int64(e.Attr.Ino), e.Attr.Type, ino)
+	return err
+}
+
+// FailDirectory records that a directory could not be listed to its end.
+func (j *Journal) FailDirectory(ctx context.Context, dir Inode, p Problem) error {
+	return j.update(ctx, func(t *tx) error { return t.failInode(&dir, p) })
+}
+
+// ReleaseHeld queues the inodes that wait for further links: to be called when
+// no further ones can come.
+func (j *Journal) ReleaseHeld(ctx context.Context) error {
+	const batch = 10000
+	for more := true; more; {
+		err := j.update(ctx, func(t *tx) error {
+			var err error
+			more, err = changed(t.stmts.releaseHeld.Exec(batch))
+			t.queued = t.queued || more
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("queue hard links: %w", err)
+		}
+	}
+	return nil
+}

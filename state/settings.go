@@ -1,0 +1,104 @@
+package state
+
+import (
+	"database/sql"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+
+	"clfsload/clfs"
+)
+
+// Settings are fixed when a journal is made; what is in the container depends on
+// all of them.
+type Settings struct {
+	Source            string // absolute path of the tree that is loaded
+	Target            string // the container, without any credential
+	Compression       clfs.Compression
+	PreserveHardlinks bool
+	DirMgrCount       int // 1..255
+	ContainerID       uint32
+	FSID              uint32
+	RootName          string // NAME of the root, docs/clfs-format.md section 3
+	BucketUUID        string
+	MassUUID          string
+	WipeUUID          string
+	Key               clfs.Key // block ids and handles are derived from it
+}
+
+// pairs lists the settings as they are stored.
+func (s Settings) pairs() map[string]string {
+	return map[string]string{
+		"source":             s.Source,
+		"target":             s.Target,
+		"compression":        strconv.Itoa(int(s.Compression)),
+		"preserve_hardlinks": strconv.FormatBool(s.PreserveHardlinks),
+		"dirmgr_count":       strconv.Itoa(s.DirMgrCount),
+		"container_id":       strconv.FormatUint(uint64(s.ContainerID), 10),
+		"fsid":               strconv.FormatUint(uint64(s.FSID), 10),
+		"root_name":          s.RootName,
+		"bucket_uuid":        s.BucketUUID,
+		"mass_uuid":          s.MassUUID,
+		"wipe_uuid":          s.WipeUUID,
+		"key":                hex.EncodeToString(s.Key[:]),
+	}
+}
+
+func writeSettings(tx *sql.Tx, s Settings) error {
+	for name, value := range s.pairs() {
+		if _, err := tx.Exec(`INSERT INTO setting VALUES (?, ?)`, name, value); err != nil {
+			return fmt.Errorf("write setting %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func readSettings(db *sql.DB) (Settings, error) {
+	rows, err := db.Query(`SELECT name, value FROM setting`)
+	if err != nil {
+		return Settings{}, fmt.Errorf("read settings: %w", err)
+	}
+	defer rows.Close()
+	values := map[string]string{}
+	for rows.Next() {
+		var name, value string
+		if err := rows.Scan(&name, &value); err != nil {
+			return Settings{}, fmt.Errorf("read settings: %w", err)
+		}
+		values[name] = value
+	}
+	if err := rows.Err(); err != nil {
+		return Settings{}, fmt.Errorf("read settings: %w", err)
+	}
+	return parseSettings(values)
+}
+
+func parseSettings(values map[string]string) (Settings, error) {
+	var firstErr error
+	number := func(name string) uint64 {
+		n, err := strconv.ParseUint(values[name], 10, 32)
+		if err != nil && firstErr == nil {
+			firstErr = fmt.Errorf("%w: setting %s is %q", ErrDamaged, name, values[name])
+		}
+		return n
+	}
+	s := Settings{
+		Source:            values["source"],
+		Target:            values["target"],
+		Compression:       clfs.Compression(number("compression")),
+		PreserveHardlinks: values["preserve_hardlinks"] == "true",
+		DirMgrCount:       int(number("dirmgr_count")),
+		ContainerID:       uint32(number("container_id")),
+		FSID:              uint32(number("fsid")),
+		RootName:          values["root_name"],
+		BucketUUID:        values["bucket_uuid"],
+		MassUUID:          values["mass_uuid"],
+		WipeUUID:          values["wipe_uuid"],
+	}
+	key, err := hex.DecodeString(values["key"])
+	if err != nil || len(key) != len(s.Key) {
+		return Settings{}, fmt.Errorf("%w: setting key has not %d bytes", ErrDamaged, len(s.Key))
+	}
+	copy(s.Key[:], key)
+	return s, firstErr
+}

@@ -1,0 +1,82 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
+// statements are prepared once on the writer's connection.
+type statements struct {
+	writeLedger   *sql.Stmt
+	insertDirent  *sql.Stmt
+	insertInode   *sql.Stmt
+	setState      *sql.Stmt
+	findHardlink  *sql.Stmt
+	setHardlink   *sql.Stmt
+	addLink       *sql.Stmt
+	complete      *sql.Stmt
+	setAttr       *sql.Stmt
+	setSize       *sql.Stmt
+	setProgress   *sql.Stmt
+	clearProgress *sql.Stmt
+	setFailure    *sql.Stmt
+	clearFailure  *sql.Stmt
+	releaseHeld   *sql.Stmt
+	retryInodes   *sql.Stmt
+	retryDirs     *sql.Stmt
+	retryParents  *sql.Stmt
+	clearFailures *sql.Stmt
+}
+
+func prepareStatements(conn *sql.Conn) (*statements, error) {
+	s := &statements{}
+	for query, stmt := range s.queries() {
+		prepared, err := conn.PrepareContext(context.Background(), query)
+		if err != nil {
+			return nil, fmt.Errorf("prepare %q: %w", query, err)
+		}
+		*stmt = prepared
+	}
+	return s, nil
+}
+
+func (s *statements) queries() map[string]**sql.Stmt {
+	return map[string]**sql.Stmt{
+		`INSERT OR REPLACE INTO ledger (id, ` + ledgerColumns + `) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?)`: &s.writeLedger,
+
+		`INSERT INTO dirent (parent, name, ino, shared) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`: &s.insertDirent,
+		`INSERT INTO inode (ino, parent, name, handle, state, type, mode, uid, gid, size, mtime, ctime, atime,
+			dev, fileid, rdev, links, expect, depth, target)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?)`: &s.insertInode,
+		`UPDATE inode SET state = ?2 WHERE ino = ?1 AND state = ?3`: &s.setState,
+
+		`SELECT i.ino, i.links, i.expect, i.state, i.size FROM hardlink h JOIN inode i ON i.ino = h.ino
+			WHERE h.dev = ? AND h.fileid = ? AND h.type = ?`: &s.findHardlink,
+		`INSERT OR REPLACE INTO hardlink (dev, fileid, type, ino) VALUES (?, ?, ?, ?)`: &s.setHardlink,
+		`UPDATE inode SET links = links + 1, state = ?2 WHERE ino = ?1`:                &s.addLink,
+
+		// An inode that got a further link meanwhile stays in the queue.
+		`UPDATE inode SET state = 3 WHERE ino = ? AND links = ? AND state IN (1, 2)`: &s.complete,
+		`UPDATE inode SET mode = ?2, uid = ?3, gid = ?4, size = ?5, mtime = ?6, ctime = ?7, atime = ?8,
+			dev = ?9, fileid = ?10, rdev = ?11 WHERE ino = ?1`: &s.setAttr,
+		`UPDATE inode SET size = ?2 WHERE ino = ?1`: &s.setSize,
+
+		`INSERT OR REPLACE INTO progress (ino, segments, size, mtime, ctime) VALUES (?, ?, ?, ?, ?)`: &s.setProgress,
+		`DELETE FROM progress WHERE ino = ?`: &s.clearProgress,
+
+		`INSERT OR REPLACE INTO failure (parent, name, ino, op, reason) VALUES (?, ?, ?, ?, ?)`: &s.setFailure,
+		`DELETE FROM failure WHERE parent = ? AND name = ?`:                                     &s.clearFailure,
+
+		`UPDATE inode SET state = 1 WHERE ino IN
+			(SELECT ino FROM inode WHERE state = 2 AND depth IS NULL LIMIT ?)`: &s.releaseHeld,
+
+		`UPDATE inode SET state = 1 WHERE state = 4 AND depth IS NULL
+			AND ino IN (SELECT ino FROM failure WHERE ino IS NOT NULL)`: &s.retryInodes,
+		`UPDATE inode SET state = 0 WHERE state = 4 AND depth IS NOT NULL
+			AND ino IN (SELECT ino FROM failure WHERE ino IS NOT NULL)`: &s.retryDirs,
+		`UPDATE inode SET state = 0 WHERE state = 2
+			AND ino IN (SELECT parent FROM failure WHERE ino IS NULL)`: &s.retryParents,
+		`DELETE FROM failure`: &s.clearFailures,
+	}
+}

@@ -1,0 +1,81 @@
+package state
+
+import (
+	"database/sql"
+	"errors"
+
+	"clfsload/clfs"
+)
+
+// tx is a transaction of the writer: its prepared statements, and the ledger as
+// it will be once the transaction is committed.
+type tx struct {
+	stmts    *statements
+	settings *Settings
+	ledger   ledger
+	queued   bool // something was put into a work queue
+}
+
+// changed reports whether a statement changed a row.
+func changed(r sql.Result, err error) (bool, error) {
+	if err != nil {
+		return false, err
+	}
+	n, err := r.RowsAffected()
+	return n > 0, err
+}
+
+// insertRoot adds the root directory to a new journal.
+func insertRoot(q *sql.Tx, s Settings, a Attr) error {
+	_, err := q.Exec(`INSERT INTO inode (ino, parent, name, handle, state, type, mode, uid, gid, size, mtime, ctime, atime,
+		dev, fileid, rdev, links, expect, depth) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 1, 1, 0)`,
+		RootIno, RootIno, []byte(s.RootName), []byte(clfs.RootID), Unscanned, a.Type, a.Mode, a.UID, a.GID, a.Size,
+		a.Mtime, a.Ctime, a.Atime, int64(a.Dev), int64(a.Ino))
+	if err != nil {
+		return err
+	}
+	_, err = q.Exec(`INSERT INTO ledger (id, `+ledgerColumns+`) VALUES (1, ?, 0, ?, 1, 1, 0, 0, 0, 0)`,
+		clfs.FirstSequence+1, PhaseNew)
+	return err
+}
+
+// insertInode adds a row under the next sequence number.
+func (t *tx) insertInode(dir *Inode, e *Entry, state State) error {
+	ino := t.ledger.nextIno
+	id := clfs.NewHandle(t.settings.Key, t.settings.ContainerID, dir.ID, e.Attr.Type, t.dirMgr(dir, e.Attr.Type), uint64(ino))
+	var depth any
+	if e.Attr.Type == clfs.TypeDirectory {
+		depth = dir.Depth + 1
+	}
+	a := &e.Attr
+	_, err := t.stmts.insertInode.Exec(ino, dir.Ino, e.Name, []byte(id), state, a.Type, a.Mode, a.UID, a.GID, a.Size,
+		a.Mtime, a.Ctime, a.Atime, int64(a.Dev), int64(a.Ino), int64(a.Rdev), a.Nlink, depth, e.Target)
+	if err != nil {
+		return err
+	}
+	t.ledger.nextIno++
+	t.ledger.FoundInodes++
+	t.ledger.FoundBytes += contentBytes(a)
+	t.queued = true
+	return nil
+}
+
+// dirMgr deals new directories out to the directory managers in turn,
+// docs/clfs-format.md section 1.
+func (t *tx) dirMgr(dir *Inode, typ clfs.Type) uint8 {
+	if typ != clfs.TypeDirectory {
+		return dir.ID.DirMgr()
+	}
+	t.ledger.lastDirMgr = uint8((int(t.ledger.lastDirMgr) + 1) % t.settings.DirMgrCount)
+	return t.ledger.lastDirMgr
+}
+
+// contentBytes is what an entry counts for in the totals.
+func contentBytes(a *Attr) uint64 {
+	if a.Type == clfs.TypeRegular {
+		return uint64(a.Size)
+	}
+	return 0
+}
+
+func noRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }

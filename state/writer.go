@@ -1,0 +1,159 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+)
+
+// maxGroup bounds the updates of one transaction, so that its memory is bounded.
+const maxGroup = 256
+
+// update is a change that waits to be committed. run must be repeatable: it is
+// run again when another update of its group fails.
+type update struct {
+	run  func(*tx) error
+	done chan error
+}
+
+// writer owns the one connection that writes. All updates that wait when it
+// comes round are committed together.
+type writer struct {
+	journal *Journal
+	db      *sql.DB
+	conn    *sql.Conn
+	stmts   *statements
+	queue   chan *update
+	stopped chan struct{}
+}
+
+func newWriter(j *Journal, path string) (*writer, error) {
+	db, err := openDB(path, writerCacheKiB, "mode=rw")
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	w := &writer{journal: j, db: db, queue: make(chan *update, maxGroup), stopped: make(chan struct{})}
+	if err := w.prepare(); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	go w.loop()
+	return w, nil
+}
+
+func (w *writer) prepare() error {
+	var err error
+	if w.conn, err = w.db.Conn(context.Background()); err != nil {
+		return err
+	}
+	if err := w.exec(fmt.Sprintf(`PRAGMA wal_autocheckpoint = %d`, checkpointPages)); err != nil {
+		return err
+	}
+	if w.stmts, err = prepareStatements(w.conn); err != nil {
+		return err
+	}
+	first, err := readLedger(w.conn)
+	if err != nil {
+		return err
+	}
+	w.journal.ledger.Store(first)
+	return nil
+}
+
+func (w *writer) close() error {
+	close(w.queue)
+	<-w.stopped
+	return errors.Join(w.conn.Close(), w.db.Close())
+}
+
+func (w *writer) exec(query string) error {
+	_, err := w.conn.ExecContext(context.Background(), query)
+	return err
+}
+
+// update runs a change in a transaction and returns when it is durable.
+func (j *Journal) update(ctx context.Context, run func(*tx) error) error {
+	u := &update{run: run, done: make(chan error, 1)}
+	select {
+	case j.write.queue <- u:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	// Once it is queued its outcome must be known: what is durable and what
+	// the caller believes may not differ.
+	return <-u.done
+}
+
+func (w *writer) loop() {
+	defer close(w.stopped)
+	for u := range w.queue {
+		group := w.gather(u)
+		err := w.commit(group)
+		if err != nil && len(group) > 1 {
+			w.commitEach(group)
+			continue
+		}
+		for _, u := range group {
+			u.done <- err
+		}
+	}
+}
+
+// gather takes what waits in the queue, up to maxGroup updates.
+func (w *writer) gather(first *update) []*update {
+	group := []*update{first}
+	for len(group) < maxGroup {
+		select {
+		case u, ok := <-w.queue:
+			if !ok {
+				return group
+			}
+			group = append(group, u)
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+// commitEach keeps one failing update from taking the others with it.
+func (w *writer) commitEach(group []*update) {
+	for _, u := range group {
+		u.done <- w.commit([]*update{u})
+	}
+}
+
+func (w *writer) commit(group []*update) error {
+	if err := w.exec(`BEGIN IMMEDIATE`); err != nil {
+		return fmt.Errorf("begin journal transaction: %w", classify(err))
+	}
+	t, err := w.runGroup(group)
+	if err == nil {
+		err = w.exec(`COMMIT`)
+	}
+	if err != nil {
+		// After some errors (disk full) sqlite has rolled back by itself.
+		_ = w.exec(`ROLLBACK`)
+		return fmt.Errorf("write journal: %w", classify(err))
+	}
+	w.journal.ledger.Store(&t.ledger)
+	if t.queued {
+		w.journal.wake.broadcast()
+	}
+	return nil
+}
+
+func (w *writer) runGroup(group []*update) (*tx, error) {
+	before := *w.journal.ledger.Load()
+	t := &tx{stmts: w.stmts, settings: &w.journal.Settings, ledger: before}
+	for _, u := range group {
+		if err := u.run(t); err != nil {
+			return nil, err
+		}
+	}
+	if t.ledger == before {
+		return t, nil
+	}
+	return t, t.writeLedger()
+}

@@ -1,0 +1,119 @@
+package scan
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
+
+	"clfsload/clfs"
+	"clfsload/state"
+)
+
+const (
+	// batchNames is how many entries are listed and committed at a time.
+	batchNames = 1024
+	// statSlice is how many of them one goroutine looks at: enough to be worth
+	// one, few enough that a network file system is asked in parallel.
+	statSlice = 64
+)
+
+// scanDirectory commits all entries of a directory.
+func (s *Scanner) scanDirectory(ctx context.Context, dir state.Inode) error {
+	path, err := s.journal.Path(ctx, dir)
+	if err != nil {
+		return err
+	}
+	f, err := s.tree.openDirectory(path)
+	if err != nil {
+		return s.failDirectory(ctx, dir, "open", err)
+	}
+	defer f.Close()
+	for {
+		names, err := f.Readdirnames(batchNames)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return s.failDirectory(ctx, dir, "readdir", err)
+		}
+		last := len(names) == 0
+		entries, err := s.lookAt(f, names)
+		if err != nil {
+			return err
+		}
+		if err := s.journal.AddEntries(ctx, dir, entries, last); err != nil {
+			return err
+		}
+		if last {
+			return nil
+		}
+	}
+}
+
+func (s *Scanner) failDirectory(ctx context.Context, dir state.Inode, op string, err error) error {
+	if dir.Ino == state.RootIno {
+		return &SourceError{Path: s.tree.path, Op: op, Err: err}
+	}
+	return s.journal.FailDirectory(ctx, dir, problem(op, err))
+}
+
+// lookAt returns the entries of some names of an open directory. What is gone
+// meanwhile is left out.
+func (s *Scanner) lookAt(dir *os.File, names []string) ([]state.Entry, error) {
+	all := make([]state.Entry, len(names))
+	var g errgroup.Group
+	for from := 0; from < len(names); from += statSlice {
+		to := min(from+statSlice, len(names))
+		g.Go(func() error {
+			for i := from; i < to; i++ {
+				all[i] = entryOf(dir, names[i])
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	kept := all[:0]
+	for _, e := range all {
+		if e.Name != nil {
+			kept = append(kept, e)
+		}
+	}
+	return kept, nil
+}
+
+// entryOf looks at one name; the entry has no Name when there is none any more.
+func entryOf(dir *os.File, name string) state.Entry {
+	e := state.Entry{Name: []byte(name)}
+	a, err := lstat(dir, name)
+	op := "lstat"
+	if err == nil && a.Type == clfs.TypeSymlink {
+		op = "readlink"
+		e.Target, err = readlink(dir, name)
+		a.Size = int64(len(e.Target))
+	}
+	if errors.Is(err, unix.ENOENT) {
+		return state.Entry{}
+	}
+	if err != nil {
+		p := problem(op, err)
+		return state.Entry{Name: e.Name, Problem: &p}
+	}
+	e.Attr = a
+	return e
+}
+
+// problem describes an error without the path that the journal knows anyway.
+func problem(op string, err error) state.Problem {
+	var pathErr *os.PathError
+	var callErr *os.SyscallError
+	switch {
+	case errors.As(err, &pathErr):
+		err = pathErr.Err
+	case errors.As(err, &callErr):
+		err = callErr.Err
+	}
+	return state.Problem{Op: op, Reason: err.Error()}
+}

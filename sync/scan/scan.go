@@ -1,0 +1,114 @@
+package scan
+
+import (
+	"context"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	"clfsload/state"
+)
+
+// SourceError says that the source tree as a whole cannot be read.
+type SourceError struct {
+	Path string
+	Op   string
+	Err  error
+}
+
+func (e *SourceError) Error() string { return fmt.Sprintf("%s source %s: %v", e.Op, e.Path, e.Err) }
+func (e *SourceError) Unwrap() error { return e.Err }
+
+// Scanner lists a tree into a journal.
+type Scanner struct {
+	tree    *Tree
+	journal *state.Journal
+	workers int
+}
+
+// NewScanner returns a Scanner that reads up to workers directories at a time.
+func NewScanner(tree *Tree, journal *state.Journal, workers int) *Scanner {
+	return &Scanner{tree: tree, journal: journal, workers: workers}
+}
+
+// Run lists every directory that is unscanned, and what is found below. When it
+// returns nil all entries are in the journal, and links that waited for further
+// names are queued. Entries that cannot be read are failures in the journal and
+// not errors of Run; the root directory is: its error is a *SourceError.
+func (s *Scanner) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	todo := make(chan state.Inode)
+	finished := make(chan state.Ino, s.workers)
+	for range s.workers {
+		g.Go(func() error { return s.work(ctx, todo, finished) })
+	}
+	g.Go(func() error {
+		defer close(todo)
+		return s.dispatch(ctx, todo, finished)
+	})
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return s.journal.ReleaseHeld(ctx)
+}
+
+func (s *Scanner) work(ctx context.Context, todo <-chan state.Inode, finished chan<- state.Ino) error {
+	for dir := range todo {
+		if err := s.scanDirectory(ctx, dir); err != nil {
+			return err
+		}
+		select {
+		case finished <- dir.Ino:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// dispatch feeds the workers from the journal until no directory is unscanned.
+func (s *Scanner) dispatch(ctx context.Context, todo chan<- state.Inode, finished <-chan state.Ino) error {
+	busy := map[state.Ino]bool{}
+	for {
+		found, err := s.journal.UnscannedDirectories(ctx, len(busy)+2*s.workers)
+		if err != nil {
+			return err
+		}
+		sent := false
+		for _, dir := range found {
+			if busy[dir.Ino] {
+				continue
+			}
+			if err := s.send(ctx, dir, busy, todo, finished); err != nil {
+				return err
+			}
+			sent = true
+		}
+		if sent {
+			continue
+		}
+		if len(busy) == 0 {
+			return nil
+		}
+		select {
+		case ino := <-finished:
+			delete(busy, ino)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (s *Scanner) send(ctx context.Context, dir state.Inode, busy map[state.Ino]bool, todo chan<- state.Inode, finished <-chan state.Ino) error {
+	for {
+		select {
+		case todo <- dir:
+			busy[dir.Ino] = true
+			return nil
+		case ino := <-finished:
+			delete(busy, ino)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}

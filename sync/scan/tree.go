@@ -1,0 +1,187 @@
+package scan
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"clfsload/clfs"
+	"clfsload/state"
+)
+
+// Tree is a source directory that is held open.
+type Tree struct {
+	path string
+	root *os.File
+}
+
+// OpenTree opens the directory path. Errors wrap those of open(2).
+func OpenTree(path string) (*Tree, error) {
+	root, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	t := &Tree{path: path, root: root}
+	a, err := t.Attr()
+	if err == nil && a.Type != clfs.TypeDirectory {
+		err = &os.PathError{Op: "open", Path: path, Err: unix.ENOTDIR}
+	}
+	if err != nil {
+		return nil, errors.Join(err, root.Close())
+	}
+	return t, nil
+}
+
+// Close lets go of the directory.
+func (t *Tree) Close() error { return t.root.Close() }
+
+// Attr returns the attributes of the root directory.
+func (t *Tree) Attr() (state.Attr, error) {
+	var st unix.Stat_t
+	if err := retryEINTR(func() error { return unix.Fstat(int(t.root.Fd()), &st) }); err != nil {
+		return state.Attr{}, &os.PathError{Op: "stat", Path: t.path, Err: err}
+	}
+	return attrOf(&st)
+}
+
+// openDirectory opens a directory by its path below the root.
+func (t *Tree) openDirectory(path string) (*os.File, error) {
+	fd, err := t.open(path, unix.O_RDONLY|unix.O_DIRECTORY)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), path), nil
+}
+
+// open resolves path, which may be longer than PATH_MAX, without following links.
+func (t *Tree) open(path string, flags int) (int, error) {
+	at := int(t.root.Fd())
+	for len(path) >= unix.PathMax {
+		cut := strings.LastIndexByte(path[:unix.PathMax-1], '/')
+		next, err := openBeneath(at, path[:cut], unix.O_PATH|unix.O_DIRECTORY)
+		if at != int(t.root.Fd()) {
+			unix.Close(at)
+		}
+		if err != nil {
+			return -1, err
+		}
+		at, path = next, path[cut+1:]
+	}
+	fd, err := openBeneath(at, path, flags)
+	if at != int(t.root.Fd()) {
+		unix.Close(at)
+	}
+	return fd, err
+}
+
+func openBeneath(at int, path string, flags int) (fd int, err error) {
+	if path == "" {
+		path = "."
+	}
+	how := unix.OpenHow{
+		Flags:   uint64(flags | unix.O_CLOEXEC | unix.O_NOFOLLOW),
+		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS,
+	}
+	err = retryEINTR(func() error {
+		fd, err = unix.Openat2(at, path, &how)
+		return err
+	})
+	// Kernels before 5.6 have no openat2, and some containers forbid it.
+	if errors.Is(err, unix.ENOSYS) {
+		err = retryEINTR(func() error {
+			fd, err = unix.Openat(at, path, flags|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
+			return err
+		})
+	}
+	return fd, err
+}
+
+// File is an open regular file of the tree.
+type File struct{ fd int }
+
+// Open opens a regular file by its path below the root. It does not wait when
+// the file was replaced by a fifo, and leaves the access time as it is where it
+// may.
+func (t *Tree) Open(path string) (*File, error) {
+	const flags = unix.O_RDONLY | unix.O_NONBLOCK
+	fd, err := t.open(path, flags|unix.O_NOATIME)
+	if errors.Is(err, unix.EPERM) {
+		fd, err = t.open(path, flags)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &File{fd}, nil
+}
+
+// Attr returns the attributes of the open file.
+func (f *File) Attr() (state.Attr, error) {
+	var st unix.Stat_t
+	if err := retryEINTR(func() error { return unix.Fstat(f.fd, &st) }); err != nil {
+		return state.Attr{}, err
+	}
+	return attrOf(&st)
+}
+
+// ReadAt reads len(p) bytes; fewer with io.EOF when the file ends before.
+func (f *File) ReadAt(p []byte, offset int64) (int, error) {
+	done := 0
+	for done < len(p) {
+		n, err := unix.Pread(f.fd, p[done:], offset+int64(done))
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case err != nil:
+			return done, err
+		case n == 0:
+			return done, io.EOF
+		}
+		done += n
+	}
+	return done, nil
+}
+
+// Close closes the file.
+func (f *File) Close() error { return unix.Close(f.fd) }
+
+// lstat returns the attributes of a name in an open directory.
+func lstat(dir *os.File, name string) (state.Attr, error) {
+	var st unix.Stat_t
+	err := retryEINTR(func() error {
+		return unix.Fstatat(int(dir.Fd()), name, &st, unix.AT_SYMLINK_NOFOLLOW|unix.AT_NO_AUTOMOUNT)
+	})
+	if err != nil {
+		return state.Attr{}, err
+	}
+	return attrOf(&st)
+}
+
+// readlink returns the target of a symbolic link in an open directory. A target
+// that CLFS cannot hold is an error.
+func readlink(dir *os.File, name string) ([]byte, error) {
+	buf := make([]byte, clfs.MaxTargetBytes+1)
+	var n int
+	err := retryEINTR(func() (err error) {
+		n, err = unix.Readlinkat(int(dir.Fd()), name, buf)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if n > clfs.MaxTargetBytes {
+		return nil, fmt.Errorf("target is longer than the %d bytes that CLFS can hold", clfs.MaxTargetBytes)
+	}
+	return buf[:n], nil
+}
+
+func retryEINTR(call func() error) error {
+	for {
+		if err := call(); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
