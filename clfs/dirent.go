@@ -22,8 +22,18 @@ type Dirent struct {
 // DirentSize is the length in bytes of an entry.
 func DirentSize(nameLen, idLen int) int { return 4 + nameLen + 2 + idLen }
 
-// AppendDirent appends an entry. The caller keeps segments within their limits:
-// [FirstDirentBytes] in the inode and [DirSegmentBytes] in each further one.
+// DirentFits reports whether an entry of size bytes goes into a segment that has
+// used bytes of entries, or begins the next one. The first segment, which is in
+// the inode, takes [FirstDirentBytes], each further one [DirSegmentBytes]
+// (docs/clfs-format.md section 5).
+func DirentFits(first bool, used, size int) bool {
+	if first {
+		return used+size <= FirstDirentBytes
+	}
+	return used+size <= DirSegmentBytes
+}
+
+// AppendDirent appends an entry. The caller asks [DirentFits] before.
 func AppendDirent(dst []byte, name []byte, id ID) []byte {
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(name)))
 	dst = append(dst, name...)
