@@ -11,6 +11,7 @@ FUZZTIME    ?= 10s
 BENCH       ?= .
 # The black-box tests run real processes; this only catches a test that hangs.
 TIMEOUT     ?= 15m
+# -count=1: a cached result knows nothing of the binary that tests/ builds and runs.
 
 # The journal is SQLite, which is C.
 export CGO_ENABLED := 1
@@ -30,11 +31,11 @@ test-deps: ## install what the tests need: Debian packages (as root) and Azurite
 .PHONY: test
 test: test-deps ## all tests
 	$(GO) vet ./...
-	$(GO) test -timeout $(TIMEOUT) ./...
+	$(GO) test -count=1 -timeout $(TIMEOUT) ./...
 
 .PHONY: race
 race: test-deps ## all tests under the race detector, the tested binary too
-	$(GO) test -race -timeout $(TIMEOUT) ./...
+	$(GO) test -race -count=1 -timeout $(TIMEOUT) ./...
 
 .PHONY: lint
 lint: ## gofmt, go vet and staticcheck

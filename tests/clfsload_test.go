@@ -1,0 +1,167 @@
+package tests
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// runLimit ends a clfsload that hangs.
+const runLimit = 5 * time.Minute
+
+// scratch is a directory for the whole run of the tests.
+var scratch string
+
+func TestMain(m *testing.M) {
+	var err error
+	if scratch, err = os.MkdirTemp("", "clfsload-tests-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	os.RemoveAll(scratch)
+	os.Exit(code)
+}
+
+// binary builds clfsload, once, with the race detector if the tests have it.
+var binary = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(scratch, "clfsload")
+	arguments := []string{"build", "-buildvcs=false", "-o", path, "-ldflags", "-X main.version=test"}
+	if raceEnabled {
+		arguments = append(arguments, "-race")
+	}
+	build := exec.Command("go", append(arguments, "../cmd/clfsload")...)
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+// run is one execution of the binary.
+type run struct {
+	t       *testing.T
+	command *exec.Cmd
+	stdout  bytes.Buffer
+	stderr  lockedBuffer
+}
+
+// option changes how the binary is started.
+type option func(*exec.Cmd)
+
+// withEnvironment adds NAME=VALUE pairs.
+func withEnvironment(pairs ...string) option {
+	return func(c *exec.Cmd) { c.Env = append(c.Env, pairs...) }
+}
+
+// command prepares an execution of the binary. Nothing of AZURE_* comes from
+// the environment of the tests.
+func command(t *testing.T, arguments []string, options ...option) *run {
+	t.Helper()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), runLimit)
+	t.Cleanup(cancel)
+	r := &run{t: t, command: exec.CommandContext(ctx, path, arguments...)}
+	for _, pair := range os.Environ() {
+		if !strings.HasPrefix(pair, "AZURE_") {
+			r.command.Env = append(r.command.Env, pair)
+		}
+	}
+	r.command.Stdout, r.command.Stderr = &r.stdout, &r.stderr
+	for _, o := range options {
+		o(r.command)
+	}
+	return r
+}
+
+// result is what an execution left.
+type result struct {
+	t         *testing.T
+	arguments []string
+	stdout    string
+	stderr    string
+	code      int // -1: ended by a signal
+}
+
+func (r *run) start() *run {
+	r.t.Helper()
+	if err := r.command.Start(); err != nil {
+		r.t.Fatal(err)
+	}
+	return r
+}
+
+func (r *run) wait() result {
+	r.t.Helper()
+	err := r.command.Wait()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		r.t.Fatalf("%v: %v", r.command.Args, err)
+	}
+	return result{r.t, r.command.Args[1:], r.stdout.String(), r.stderr.String(), r.command.ProcessState.ExitCode()}
+}
+
+// clfsload runs the binary to its end.
+func clfsload(t *testing.T, arguments ...string) result {
+	t.Helper()
+	return command(t, arguments).start().wait()
+}
+
+// mustExit ends the test unless the exit code was code.
+func (r result) mustExit(code int) result {
+	r.t.Helper()
+	if r.code != code {
+		r.t.Fatalf("clfsload %s: exit code %d, not %d\nstdout:\n%s\nstderr:\n%s",
+			strings.Join(r.arguments, " "), r.code, code, clip(r.stdout), clip(r.stderr))
+	}
+	return r
+}
+
+// mustSay wants each of the texts in what was printed, on either stream.
+func (r result) mustSay(texts ...string) result {
+	r.t.Helper()
+	for _, text := range texts {
+		if !strings.Contains(r.stdout+r.stderr, text) {
+			r.t.Errorf("clfsload %s: does not say %q\nstdout:\n%s\nstderr:\n%s",
+				strings.Join(r.arguments, " "), text, clip(r.stdout), clip(r.stderr))
+		}
+	}
+	return r
+}
+
+// clip shortens long output for a message.
+func clip(text string) string {
+	const most = 4000
+	if len(text) <= most {
+		return text
+	}
+	return text[:most/2] + "\n[...]\n" + text[len(text)-most/2:]
+}
+
+// lockedBuffer collects output that is looked at while it grows.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}

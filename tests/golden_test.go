@@ -1,0 +1,60 @@
+package tests
+
+import (
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"clfsload/clfs"
+	"clfsload/tests/inventory"
+)
+
+// The reader that all other tests trust is itself held against containers that
+// CLFSLoad wrote. What testdata/golden/README.md lists as known to differ is
+// expected here word for word.
+func TestReaderFindsTheGoldenTreeInContainersOfCLFSLoad(t *testing.T) {
+	source := listTree(t, goldenTree(t))
+	for _, golden := range []struct {
+		archive, directory string
+		hardLinks, lz4     bool
+	}{
+		{"container-lz4-hardlinks.tar.gz", "lz4", true, true},
+		{"container-raw.tar.gz", "raw", false, false},
+	} {
+		t.Run(golden.directory, func(t *testing.T) {
+			directory := filepath.Join(untar(t, golden.archive), golden.directory)
+			contents := inventory.OfContainer(directoryBlobs(t, directory))
+			known := []string{`"links/utf8-target": size is 4, not 10`}
+			if !slices.Equal(contents.Problems, known) {
+				t.Errorf("problems %q, want %q", contents.Problems, known)
+			}
+			differences := inventory.Compare(asCLFSLoadKeeps(source), asCLFSLoadKeeps(contents.Tree), inventory.Scope{HardLinks: golden.hardLinks})
+			reportLines(t, "the container differs from the golden tree", differences)
+			if (contents.LZ4 > 0) != golden.lz4 {
+				t.Errorf("%d compressed blobs", contents.LZ4)
+			}
+			if contents.RootName != "tree" {
+				t.Errorf("the root is called %q", contents.RootName)
+			}
+		})
+	}
+}
+
+// asCLFSLoadKeeps leaves out what a container of CLFSLoad cannot tell of the
+// golden tree: times below some microseconds (it reckons in floating point), the
+// size of a link with an UTF-8 target, the mtime of the socket that the tests
+// make.
+func asCLFSLoadKeeps(tree inventory.Tree) inventory.Tree {
+	kept := inventory.Tree{}
+	for path, entry := range tree {
+		entry.Mtime.Nsec = (entry.Mtime.Nsec + 5000) / 10000
+		switch path {
+		case "links/utf8-target":
+			entry.Size = 0
+		case "special/sock":
+			entry.Mtime = clfs.Time{}
+		}
+		kept[path] = entry
+	}
+	return kept
+}

@@ -1,0 +1,188 @@
+package tests
+
+import (
+	"encoding/json"
+	"errors"
+	"go/parser"
+	"go/token"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// A layer says what the packages under one path of the module may import. The
+// table is that of docs/design.md.
+type layer struct {
+	path  string   // the package and all below it
+	ours  []string // our packages that it may import, and all below them
+	never []string // packages of others, and all below them
+}
+
+var layers = []layer{
+	{path: "clfs", never: []string{"os", "net", "database/sql", "crypto/rand", "math/rand", "log", "syscall"}},
+	{path: "state", ours: []string{"clfs"}},
+	{path: "sync/blob"},
+	{path: "sync/scan", ours: []string{"state", "clfs"}},
+	{path: "sync/engine", ours: []string{"state", "clfs", "sync/blob"}},
+	{path: "sync/tree", ours: []string{"clfs", "sync/blob"}},
+	{path: "fusefs", ours: []string{"state", "clfs"}},
+	{path: "cmd", ours: []string{"state", "clfs", "sync", "fusefs"}},
+	{path: "tests", ours: []string{"clfs", "sync/blob"}},
+}
+
+// goPackage is what `go list -json` tells of a package.
+type goPackage struct {
+	ImportPath   string
+	Dir          string
+	GoFiles      []string
+	TestGoFiles  []string
+	XTestGoFiles []string
+	Imports      []string
+}
+
+const module = "clfsload"
+
+// within tells whether pkg is path or below it.
+func within(pkg, path string) bool {
+	return pkg == path || strings.HasPrefix(pkg, path+"/")
+}
+
+func listPackages(t *testing.T) []goPackage {
+	t.Helper()
+	command := exec.Command("go", "list", "-json=ImportPath,Dir,GoFiles,TestGoFiles,XTestGoFiles,Imports", "./...")
+	command.Dir = ".."
+	command.Stderr = os.Stderr
+	out, err := command.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var packages []goPackage
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p goPackage
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatalf("go list: %v", err)
+		}
+		packages = append(packages, p)
+	}
+	if len(packages) < 5 {
+		t.Fatalf("go list found %d packages only", len(packages))
+	}
+	return packages
+}
+
+func layerOf(t *testing.T, importPath string) layer {
+	t.Helper()
+	path := strings.TrimPrefix(importPath, module+"/")
+	for _, l := range layers {
+		if within(path, l.path) {
+			return l
+		}
+	}
+	t.Fatalf("package %s is in no layer: give it a row in the table here and in docs/design.md", importPath)
+	return layer{}
+}
+
+func TestEachPackageImportsOnlyWhatItsLayerMay(t *testing.T) {
+	for _, p := range listPackages(t) {
+		l := layerOf(t, p.ImportPath)
+		for _, imported := range p.Imports {
+			if reason := l.refuses(imported); reason != "" {
+				t.Errorf("%s imports %s: %s", p.ImportPath, imported, reason)
+			}
+		}
+	}
+}
+
+// refuses returns why a package of the layer may not import pkg, or "".
+func (l layer) refuses(pkg string) string {
+	for _, forbidden := range l.never {
+		if within(pkg, forbidden) {
+			return "never in this layer"
+		}
+	}
+	ours, isOurs := strings.CutPrefix(pkg, module+"/")
+	if !isOurs || within(ours, l.path) {
+		return ""
+	}
+	if slices.ContainsFunc(l.ours, func(allowed string) bool { return within(ours, allowed) }) {
+		return ""
+	}
+	return "not one of " + strings.Join(append([]string{l.path}, l.ours...), ", ")
+}
+
+func TestOnlyLz4ComesToTheFormatFromOutside(t *testing.T) {
+	for _, p := range listPackages(t) {
+		if !within(p.ImportPath, module+"/clfs") {
+			continue
+		}
+		for _, imported := range p.Imports {
+			domain, _, _ := strings.Cut(imported, "/")
+			external := strings.Contains(domain, ".")
+			if external && !within(imported, "github.com/pierrec/lz4/v4") {
+				t.Errorf("%s imports %s", p.ImportPath, imported)
+			}
+		}
+	}
+}
+
+// The format takes the time as an argument; a clock inside would make what it
+// writes differ from run to run.
+func TestFormatReadsNoClock(t *testing.T) {
+	for _, p := range listPackages(t) {
+		if !within(p.ImportPath, module+"/clfs") {
+			continue
+		}
+		for _, name := range p.GoFiles {
+			text, err := os.ReadFile(filepath.Join(p.Dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, call := range []string{"time.Now", "time.Since", "time.Until"} {
+				if strings.Contains(string(text), call) {
+					t.Errorf("%s/%s uses %s", p.ImportPath, name, call)
+				}
+			}
+		}
+	}
+}
+
+// A package called sync would hide the standard library's and need an alias
+// wherever both are imported.
+func TestSyncIsAFolderAndNoPackage(t *testing.T) {
+	files, err := filepath.Glob("../sync/*.go")
+	if err != nil || len(files) > 0 {
+		t.Errorf("Go files directly in sync/: %v %v", files, err)
+	}
+	for _, p := range listPackages(t) {
+		for _, name := range slices.Concat(p.GoFiles, p.TestGoFiles, p.XTestGoFiles) {
+			checkNoSyncAlias(t, filepath.Join(p.Dir, name))
+		}
+	}
+}
+
+func checkNoSyncAlias(t *testing.T, path string) {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, imported := range file.Imports {
+		target, err := strconv.Unquote(imported.Path.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if imported.Name == nil {
+			continue
+		}
+		if target == "sync" || imported.Name.Name == "sync" {
+			t.Errorf("%s imports %s as %s", path, target, imported.Name.Name)
+		}
+	}
+}
