@@ -1,0 +1,66 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"clfsload/clfs"
+	"clfsload/state"
+)
+
+// putBlockMap uploads the indirect blocks of a file whose segments are uploaded.
+func (w *worker) putBlockMap(ctx context.Context, in state.Inode, attr state.Attr, count uint64) (blockMap, error) {
+	b := w.newMapBuilder(ctx, in.ID, ctimeSeconds(attr))
+	for i := range count {
+		if err := b.Add(clfs.SegmentID(w.journal.Settings.Key, in.ID, 0, i)); err != nil {
+			return blockMap{}, err
+		}
+	}
+	direct, roots, err := b.Finish()
+	return blockMap{direct, roots}, err
+}
+
+// newMapBuilder returns a builder that uploads indirect blocks as they fill.
+func (e *Engine) newMapBuilder(ctx context.Context, owner clfs.ID, ctime uint32) *clfs.MapBuilder {
+	key, compression := e.journal.Settings.Key, e.journal.Settings.Compression
+	newID := func(tree, depth int, index uint64) clfs.ID {
+		return clfs.IndirectID(key, owner, 0, tree, depth, index)
+	}
+	emit := func(id clfs.ID, b clfs.IndirectBlock) error {
+		b.Ctime = ctime
+		packed := clfs.Pack(nil, b.Append(nil), compression)
+		if err := e.put(ctx, clfs.ObjectName(id, owner, clfs.TypeIndirect, clfs.FirstVersion), packed); err != nil {
+			return fmt.Errorf("put indirect block of tree %d: %w", b.Tree, err)
+		}
+		return nil
+	}
+	return clfs.NewMapBuilder(owner, newID, emit)
+}
+
+// removeBlocks deletes the blocks that a file could have left when it was as long
+// as the journal says, but those that it has now: keep segments and the indirect
+// blocks for them.
+func (e *Engine) removeBlocks(ctx context.Context, in state.Inode, keep uint64) error {
+	before := clfs.SegmentCount(uint64(in.Attr.Size))
+	if before <= keep {
+		return nil
+	}
+	key := e.journal.Settings.Key
+	for i := keep; i < before; i++ {
+		if err := e.remove(ctx, clfs.SegmentID(key, in.ID, 0, i), in.ID, clfs.TypeSegment); err != nil {
+			return err
+		}
+	}
+	had, has := clfs.IndirectCount(before), clfs.IndirectCount(keep)
+	for tree := range had {
+		for depth := range had[tree] {
+			for i := has[tree][depth]; i < had[tree][depth]; i++ {
+				id := clfs.IndirectID(key, in.ID, 0, tree, depth, i)
+				if err := e.remove(ctx, id, in.ID, clfs.TypeIndirect); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,68 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"clfsload/clfs"
+	"clfsload/state"
+	"clfsload/sync/blob"
+)
+
+var (
+	// ErrNotEmpty: a new transfer needs an empty container.
+	ErrNotEmpty = errors.New("container is not empty")
+	// ErrForeign: the container is not the one that the journal belongs to.
+	ErrForeign = errors.New("container does not belong to this journal")
+)
+
+var bucketName = clfs.ObjectName(clfs.BucketID, clfs.BucketID, clfs.TypeSpecial, clfs.FirstVersion)
+
+const maxBucketPayload = 1 << 20
+
+// CheckEmpty returns ErrNotEmpty when the container has a blob other than those
+// that are named.
+func CheckEmpty(ctx context.Context, c blob.Container, but ...string) error {
+	for info, err := range blob.All(ctx, c, "") {
+		if err != nil {
+			return fmt.Errorf("look into %s: %w", c, err)
+		}
+		if !slices.Contains(but, info.Name) {
+			return fmt.Errorf("%s: %w: it has %s", c, ErrNotEmpty, info.Name)
+		}
+	}
+	return nil
+}
+
+// bucketBlob is the bucket object of a container, docs/clfs-format.md section 6.
+func bucketBlob(s *state.Settings) []byte {
+	payload := clfs.Bucket{UUID: s.BucketUUID}.Append(nil)
+	return clfs.Pack(nil, payload, s.Compression)
+}
+
+// checkBucket returns ErrForeign unless the container's bucket object is the one
+// that this journal has put there.
+func (e *Engine) checkBucket(ctx context.Context) error {
+	o, err := e.container.Get(ctx, bucketName, 0, -1)
+	if errors.Is(err, blob.ErrNotFound) {
+		return fmt.Errorf("%s: %w: it has no bucket object", e.container, ErrForeign)
+	}
+	if err != nil {
+		return fmt.Errorf("get bucket object: %w", err)
+	}
+	payload, _, err := clfs.Unpack(o.Data, maxBucketPayload)
+	if err != nil {
+		return fmt.Errorf("%s: %w: %w", e.container, ErrForeign, clfs.WithObject(err, bucketName))
+	}
+	b, err := clfs.DecodeBucket(payload)
+	if err != nil {
+		return fmt.Errorf("%s: %w: %w", e.container, ErrForeign, clfs.WithObject(err, bucketName))
+	}
+	if b.UUID != e.journal.Settings.BucketUUID {
+		return fmt.Errorf("%s: %w: its bucket is %s, the journal's %s",
+			e.container, ErrForeign, b.UUID, e.journal.Settings.BucketUUID)
+	}
+	return nil
+}

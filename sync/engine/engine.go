@@ -1,0 +1,128 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
+
+	"clfsload/clfs"
+	"clfsload/state"
+	"clfsload/sync/blob"
+)
+
+// Source opens the contents of regular files.
+type Source interface {
+	// Open opens the file at a path below the root of the tree.
+	Open(path string) (File, error)
+}
+
+// File is the content of a regular file.
+type File interface {
+	// ReadAt reads len(p) bytes, fewer only with an error; io.EOF at the end.
+	ReadAt(p []byte, offset int64) (int, error)
+	// Attr returns the attributes that the content has now.
+	Attr() (state.Attr, error)
+	Close() error
+}
+
+// Options bound what the engine uses.
+type Options struct {
+	Concurrency int   // files and requests in flight, 1 or more
+	Memory      int64 // bytes of buffers and of uploads not yet recorded, MinMemory or more
+}
+
+// MinMemory is the least budget: two of the largest objects, each as it is and
+// compressed, and some small ones.
+const MinMemory = 64 << 20
+
+// Events tells somebody who watches what happens. The functions may be nil and
+// may be called concurrently.
+type Events struct {
+	Failure func(path string, p state.Problem) // an entry failed
+	Warning func(path string, text string)     // an entry was changed to fit the format
+}
+
+// Engine transfers what is queued in a journal into a container.
+type Engine struct {
+	journal   *state.Journal
+	container blob.Container
+	source    Source
+	options   Options
+	events    Events
+	stats     Stats
+	budget    *budget
+	requests  *semaphore.Weighted
+	recorder  *recorder
+}
+
+// New returns an Engine. Options out of range are an error.
+func New(j *state.Journal, c blob.Container, s Source, o Options, ev Events) (*Engine, error) {
+	if o.Concurrency < 1 {
+		return nil, fmt.Errorf("concurrency of %d: it must be 1 or more", o.Concurrency)
+	}
+	if o.Memory < MinMemory {
+		return nil, fmt.Errorf("memory budget of %d bytes: it must be %d or more", o.Memory, MinMemory)
+	}
+	e := &Engine{journal: j, container: c, source: s, options: o, events: ev,
+		budget: newBudget(o.Memory), requests: semaphore.NewWeighted(int64(o.Concurrency))}
+	e.recorder = newRecorder(e)
+	return e, nil
+}
+
+// Stats returns live counters.
+func (e *Engine) Stats() *Stats { return &e.stats }
+
+// Transfer uploads queued inodes, those that producers add while it runs
+// included. It returns when produced is closed and nothing is queued any more.
+// Entries that cannot be read are failures in the journal; an error means that
+// the transfer could not go on, and can be gone on with later.
+func (e *Engine) Transfer(ctx context.Context, produced <-chan struct{}) error {
+	return e.recorder.during(ctx, func(ctx context.Context) error {
+		g, ctx := errgroup.WithContext(ctx)
+		work := make(chan state.Inode)
+		g.Go(func() error {
+			defer close(work)
+			return newFeeder(e, work).run(ctx, produced)
+		})
+		for range e.options.Concurrency {
+			g.Go(func() error { return newWorker(e).run(ctx, work) })
+		}
+		return g.Wait()
+	})
+}
+
+// put stores one blob, as one of the requests in flight.
+func (e *Engine) put(ctx context.Context, name string, data []byte) error {
+	if err := e.requests.Acquire(ctx, 1); err != nil {
+		return context.Cause(ctx)
+	}
+	defer e.requests.Release(1)
+	if err := e.container.Put(ctx, name, data); err != nil {
+		return err
+	}
+	e.stats.Blobs.Add(1)
+	e.stats.Sent.Add(int64(len(data)))
+	return nil
+}
+
+func (e *Engine) remove(ctx context.Context, id, owner clfs.ID, t clfs.Type) error {
+	if err := e.requests.Acquire(ctx, 1); err != nil {
+		return context.Cause(ctx)
+	}
+	defer e.requests.Release(1)
+	return e.container.Delete(ctx, clfs.ObjectName(id, owner, t, clfs.FirstVersion))
+}
+
+// attempts is how often an entry is read again that changes while it is read.
+const attempts = 3
+
+// errChanged: a file changed while it was read.
+var errChanged = errors.New("changed while it was read")
+
+// entryError is an error of one entry, which does not stop the transfer.
+type entryError struct{ state.Problem }
+
+func (e *entryError) Error() string { return e.Op + ": " + e.Reason }

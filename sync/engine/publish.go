@@ -1,0 +1,108 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	"clfsload/state"
+	"clfsload/sync/blob"
+)
+
+// ErrIncomplete: entries failed, so that there is nothing to publish.
+var ErrIncomplete = errors.New("entries failed")
+
+// Publish writes the directories, the deepest first, and the root last: then the
+// container is attachable. To be called after Transfer, when no entry failed
+// (ErrIncomplete). It may be repeated.
+func (e *Engine) Publish(ctx context.Context) error {
+	if e.journal.Totals().Failures > 0 {
+		return ErrIncomplete
+	}
+	if err := e.recorder.during(ctx, e.putDirectories); err != nil {
+		return err
+	}
+	root, err := e.journal.Inode(ctx, state.RootIno)
+	if err != nil {
+		return err
+	}
+	if err := e.recorder.during(ctx, func(ctx context.Context) error {
+		return e.putAndRecord(ctx, root)
+	}); err != nil {
+		return fmt.Errorf("publish the root: %w", err)
+	}
+	return e.journal.SetPhase(ctx, state.PhaseComplete)
+}
+
+// putDirectories uploads all directories but the root, a level at a time: when a
+// level begins, those below are recorded.
+func (e *Engine) putDirectories(ctx context.Context) error {
+	for {
+		depth, ok, err := e.journal.DeepestHeld(ctx)
+		if err != nil {
+			return err
+		}
+		if !ok || depth == 0 {
+			return nil
+		}
+		if err := e.putLevel(ctx, depth); err != nil {
+			return err
+		}
+	}
+}
+
+func (e *Engine) putLevel(ctx context.Context, depth int) error {
+	var after state.Ino
+	for {
+		page, err := e.journal.HeldDirectories(ctx, depth, after, feedPage)
+		if err != nil {
+			return err
+		}
+		g, gctx := errgroup.WithContext(ctx)
+		g.SetLimit(e.options.Concurrency)
+		for _, dir := range page {
+			g.Go(func() error { return e.putAndRecord(gctx, dir) })
+		}
+		if err := g.Wait(); err != nil {
+			return err
+		}
+		if len(page) < feedPage {
+			return e.recorder.drain(ctx)
+		}
+		after = page[len(page)-1].Ino
+	}
+}
+
+func (e *Engine) putAndRecord(ctx context.Context, dir state.Inode) error {
+	path, err := e.journal.Path(ctx, dir)
+	if err != nil {
+		return err
+	}
+	if err := e.putDirectory(ctx, path, dir); err != nil {
+		return fmt.Errorf("put directory %q: %w", path, err)
+	}
+	e.recorder.add(event{outcome: state.Outcome{Inode: dir, Attr: dir.Attr}})
+	e.stats.Inodes.Add(1)
+	return nil
+}
+
+// Begin makes sure that the container is the journal's, before anything else is
+// put: that of a new journal must be empty, and gets its bucket object.
+func (e *Engine) Begin(ctx context.Context) error {
+	if e.journal.Phase() != state.PhaseNew {
+		return e.checkBucket(ctx)
+	}
+	if err := CheckEmpty(ctx, e.container, bucketName); err != nil {
+		return err
+	}
+	s := &e.journal.Settings
+	if err := e.put(ctx, bucketName, bucketBlob(s)); err != nil {
+		return fmt.Errorf("put bucket object: %w", err)
+	}
+	if err := blob.Sync(ctx, e.container); err != nil {
+		return err
+	}
+	return e.journal.SetPhase(ctx, state.PhaseTransfer)
+}

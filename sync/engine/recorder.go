@@ -1,0 +1,145 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"clfsload/state"
+	"clfsload/sync/blob"
+)
+
+const (
+	// maxBatch outcomes are committed in one transaction at most.
+	maxBatch = 2048
+	// gatherFor is how long outcomes are gathered when fewer come.
+	gatherFor = 25 * time.Millisecond
+)
+
+// event is an outcome on its way to the journal, with what is held until it is
+// there.
+type event struct {
+	outcome  state.Outcome
+	grants   []*grant
+	finished bool            // the inode is not in flight any more
+	flushed  chan<- struct{} // set on an event without an outcome: closed when all before it are committed
+}
+
+// recorder commits outcomes in batches. Before that it makes the blobs durable
+// that they speak of.
+type recorder struct {
+	engine   *Engine
+	events   chan event
+	inFlight *inFlight
+}
+
+func newRecorder(e *Engine) *recorder {
+	return &recorder{engine: e, inFlight: newInFlight()}
+}
+
+// during runs fn, which may call add, and returns when all that was added is
+// committed, also when ctx ended or fn failed.
+func (r *recorder) during(ctx context.Context, fn func(context.Context) error) error {
+	r.events = make(chan event, maxBatch)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var g errgroup.Group
+	g.Go(func() error {
+		// What was uploaded is recorded even when the run is being stopped.
+		return r.loop(context.WithoutCancel(ctx), cancel)
+	})
+	err := fn(ctx)
+	close(r.events)
+	if loopErr := g.Wait(); loopErr != nil {
+		return loopErr
+	}
+	return err
+}
+
+func (r *recorder) add(e event) { r.events <- e }
+
+// drain returns when everything that was added before is committed, or ctx ends,
+// which it does when committing fails.
+func (r *recorder) drain(ctx context.Context) error {
+	flushed := make(chan struct{})
+	r.add(event{flushed: flushed})
+	select {
+	case <-flushed:
+		return context.Cause(ctx)
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// loop commits until events is closed. After an error, which it hands to stop, it
+// only drains, so that nobody who adds is left waiting.
+func (r *recorder) loop(ctx context.Context, stop context.CancelCauseFunc) error {
+	var failed error
+	for first := range r.events {
+		batch := r.gather(first)
+		if failed == nil {
+			if failed = r.commit(ctx, batch); failed != nil {
+				stop(failed)
+			}
+		}
+		r.settle(batch)
+	}
+	return failed
+}
+
+func (r *recorder) gather(first event) []event {
+	batch := []event{first}
+	bytes := held(first)
+	timer := time.NewTimer(gatherFor)
+	defer timer.Stop()
+	for len(batch) < maxBatch && bytes < r.engine.budget.total/4 {
+		select {
+		case e, ok := <-r.events:
+			if !ok {
+				return batch
+			}
+			batch = append(batch, e)
+			bytes += held(e)
+		case <-timer.C:
+			return batch
+		}
+	}
+	return batch
+}
+
+func held(e event) (n int64) {
+	for _, g := range e.grants {
+		n += g.n
+	}
+	return n
+}
+
+func (r *recorder) commit(ctx context.Context, batch []event) error {
+	if err := blob.Sync(ctx, r.engine.container); err != nil {
+		return err
+	}
+	outcomes := make([]state.Outcome, 0, len(batch))
+	for _, e := range batch {
+		if e.flushed == nil {
+			outcomes = append(outcomes, e.outcome)
+		}
+	}
+	return r.engine.journal.Record(ctx, outcomes)
+}
+
+// settle gives back what the batch held and wakes the feeder.
+func (r *recorder) settle(batch []event) {
+	for _, e := range batch {
+		for _, g := range e.grants {
+			g.release()
+		}
+		if e.flushed != nil {
+			close(e.flushed)
+		}
+		if e.finished {
+			r.inFlight.remove(e.outcome.Inode.Ino)
+		}
+	}
+	r.inFlight.announce()
+}

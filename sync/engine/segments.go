@@ -1,0 +1,180 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"clfsload/clfs"
+	"clfsload/state"
+)
+
+// finishRoom is what clfs.FinishSegment needs beside the data.
+const finishRoom = clfs.MaxSegmentPayload - clfs.SegmentBytes
+
+// blockMap is the part of an inode that says where its segments are.
+type blockMap struct {
+	direct []clfs.ID
+	roots  [4]clfs.ID
+}
+
+// putSegments uploads what does not fit into the inode, then the indirect blocks.
+// A file of several segments goes on where an earlier run has come to.
+func (w *worker) putSegments(ctx context.Context, f File, e *event) (blockMap, error) {
+	in, attr := &e.outcome.Inode, e.outcome.Attr
+	count := clfs.SegmentCount(uint64(attr.Size))
+	var err error
+	switch {
+	case count == 1:
+		err = w.putOnlySegment(ctx, f, e)
+	case count > 1:
+		err = w.putManySegments(ctx, f, *in, attr, count)
+	}
+	if err != nil {
+		return blockMap{}, err
+	}
+	return w.putBlockMap(ctx, *in, attr, count)
+}
+
+// putOnlySegment uploads the segment of a file that has one. Its share of the
+// budget is held until the file is recorded.
+func (w *worker) putOnlySegment(ctx context.Context, f File, e *event) error {
+	s, err := w.readSegment(ctx, f, e.outcome.Inode, e.outcome.Attr, 0)
+	if err != nil {
+		return err
+	}
+	if err := s.put(ctx); err != nil {
+		s.grant.release()
+		return err
+	}
+	e.grants = append(e.grants, s.grant)
+	return nil
+}
+
+// putManySegments reads segments in order and uploads them in parallel.
+func (w *worker) putManySegments(ctx context.Context, f File, in state.Inode, attr state.Attr, count uint64) error {
+	first, err := w.resumeAt(ctx, in, attr)
+	if err != nil {
+		return err
+	}
+	done := &frontier{recorder: w.recorder, inode: in, attr: attr, next: first, ahead: map[uint64]*grant{}}
+	defer done.abandon()
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		for i := first; i < count; i++ {
+			s, err := w.readSegment(gctx, f, in, attr, i)
+			if err != nil {
+				return err
+			}
+			g.Go(func() error {
+				if err := s.put(gctx); err != nil {
+					s.grant.release()
+					return err
+				}
+				done.reached(i, s.grant)
+				return nil
+			})
+		}
+		return nil
+	})
+	return g.Wait()
+}
+
+// resumeAt returns the first segment that is not in the container yet.
+func (w *worker) resumeAt(ctx context.Context, in state.Inode, attr state.Attr) (uint64, error) {
+	p, err := w.journal.ProgressOf(ctx, in.Ino)
+	if err != nil {
+		return 0, err
+	}
+	if p.Attr.Size != attr.Size || p.Attr.Mtime != attr.Mtime || p.Attr.Ctime != attr.Ctime {
+		return 0, nil
+	}
+	return p.Segments, nil
+}
+
+// segment is a data segment on its way.
+type segment struct {
+	engine  *Engine
+	index   uint64
+	name    string
+	buf     *[]byte // from the pool, holds payload
+	payload []byte
+	grant   *grant
+}
+
+// readSegment waits for memory and reads data segment index of a file.
+func (w *worker) readSegment(ctx context.Context, f File, in state.Inode, attr state.Attr, index uint64) (*segment, error) {
+	offset := clfs.SegmentOffset(index, false)
+	n := int(min(uint64(attr.Size)-offset, clfs.SegmentBytes))
+	room := n + finishRoom
+	grant, err := w.budget.acquire(ctx, capacity(room)+capacity(clfs.PackBound(room)))
+	if err != nil {
+		return nil, err
+	}
+	s := &segment{engine: w.Engine, index: index, buf: w.budget.buffer(room), grant: grant}
+	data := (*s.buf)[clfs.SegmentDataOffset : clfs.SegmentDataOffset+n]
+	if err := w.readFull(f, data, int64(offset)); err != nil {
+		w.budget.recycle(s.buf)
+		grant.release()
+		return nil, err
+	}
+	s.payload = clfs.FinishSegment((*s.buf)[:0], n, ctimeSeconds(attr), offset, in.ID)
+	id := clfs.SegmentID(w.journal.Settings.Key, in.ID, 0, index)
+	s.name = clfs.ObjectName(id, in.ID, clfs.TypeSegment, clfs.FirstVersion)
+	return s, nil
+}
+
+// put compresses and uploads the segment. Afterwards its grant is what counts as
+// uploaded and not recorded.
+func (s *segment) put(ctx context.Context) error {
+	b := s.engine.budget
+	packedBuf := b.buffer(clfs.PackBound(len(s.payload)))
+	defer b.recycle(packedBuf)
+	packed := clfs.Pack((*packedBuf)[:0], s.payload, s.engine.journal.Settings.Compression)
+	b.recycle(s.buf)
+	s.grant.shrink(int64(cap(*packedBuf)))
+	if err := s.engine.put(ctx, s.name, packed); err != nil {
+		return fmt.Errorf("put segment %d: %w", s.index, err)
+	}
+	s.grant.shrink(int64(len(packed)))
+	return nil
+}
+
+// frontier reports how far a file has come without a gap.
+type frontier struct {
+	recorder *recorder
+	inode    state.Inode
+	attr     state.Attr
+	mu       sync.Mutex
+	next     uint64            // all segments before are uploaded
+	ahead    map[uint64]*grant // uploaded, but not all before them
+}
+
+func (f *frontier) reached(index uint64, g *grant) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ahead[index] = g
+	var grants []*grant
+	for g := f.ahead[f.next]; g != nil; g = f.ahead[f.next] {
+		grants = append(grants, g)
+		delete(f.ahead, f.next)
+		f.next++
+	}
+	if grants == nil {
+		return
+	}
+	progress := &state.Progress{Segments: f.next, Attr: f.attr}
+	f.recorder.add(event{outcome: state.Outcome{Inode: f.inode, Progress: progress}, grants: grants})
+}
+
+// abandon gives back what was uploaded behind a gap that will not be filled.
+func (f *frontier) abandon() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, g := range f.ahead {
+		g.release()
+	}
+	f.ahead = nil
+}
