@@ -1,0 +1,160 @@
+package tree
+
+import (
+	"context"
+	"iter"
+	"math"
+
+	"clfsload/clfs"
+)
+
+// maxSegmentPayload bounds the decompressed size of a segment, in bytes: a full
+// one whose owner has an id of 64 bytes, and records that only a cache knows.
+const maxSegmentPayload = clfs.MaxSegmentPayload + 4096
+
+// AllBlocks stands for the end of the block map, whatever the size.
+const AllBlocks = math.MaxUint64
+
+// A Block is an entry of a block map: a data segment or an indirect block.
+type Block struct {
+	ID     clfs.ID
+	Number uint64 // of the segment, from 1; of the first one below an indirect block
+	Count  uint64 // how many blocks it stands for: 1 for a segment
+
+	Indirect    bool
+	Tree, Depth int       // of an indirect block
+	Object      Object    // of an indirect block that was read
+	Pointers    []clfs.ID // likewise
+	Ctime       uint32    // likewise, seconds
+}
+
+// Blocks goes over the block map of a file or a directory: the blocks with from
+// <= Number < to, in order, each indirect block before what is below it. Holes
+// (null ids) and whatever lies behind the end of a list are left out. from is
+// at least 1; see [AllBlocks].
+//
+// When an indirect block cannot be read the error comes with that Block, whose
+// Number and Count tell what is lost, and the iteration goes on behind it.
+func (t *Tree) Blocks(ctx context.Context, n *Node, from, to uint64) iter.Seq2[Block, error] {
+	return func(yield func(Block, error) bool) {
+		m := mapReader{t: t, ctx: ctx, n: n, from: from, to: to, yield: yield}
+		m.run()
+	}
+}
+
+// mapReader is one pass over a block map. Its methods return false when the
+// consumer has stopped.
+type mapReader struct {
+	t        *Tree
+	ctx      context.Context
+	n        *Node
+	from, to uint64
+	yield    func(Block, error) bool
+	seen     map[clfs.ID]bool // indirect blocks entered
+}
+
+func (m *mapReader) run() {
+	direct := m.n.Inode.Direct
+	for i := max(m.from, 1); i < min(m.to, uint64(len(direct))); i++ {
+		if !m.segment(direct[i], i) {
+			return
+		}
+	}
+	first := uint64(clfs.MaxDirect)
+	for tree, root := range m.n.Inode.Roots {
+		count := span(tree, 0)
+		if !m.indirect(root, tree, 0, first, count) {
+			return
+		}
+		first += count
+	}
+}
+
+// span is how many segments a block of a tree at a depth leads to.
+func span(tree, depth int) uint64 {
+	n := uint64(1)
+	for range tree - depth + 1 {
+		n *= clfs.IndirectFanout
+	}
+	return n
+}
+
+func (m *mapReader) segment(id clfs.ID, number uint64) bool {
+	if id.IsNull() {
+		return true
+	}
+	return m.yield(Block{ID: id, Number: number, Count: 1}, nil)
+}
+
+func (m *mapReader) indirect(id clfs.ID, tree, depth int, first, count uint64) bool {
+	if id.IsNull() || first >= m.to || first+count <= m.from {
+		return true
+	}
+	b := Block{ID: id, Number: first, Count: count, Indirect: true, Tree: tree, Depth: depth}
+	err := m.enter(&b)
+	if !m.yield(b, err) {
+		return false
+	}
+	if m.ctx.Err() != nil {
+		return false
+	}
+	if err != nil {
+		return true
+	}
+	each := count / clfs.IndirectFanout
+	for i, child := range b.Pointers {
+		at := first + uint64(i)*each
+		if depth == tree && at >= m.from && at < m.to {
+			if !m.segment(child, at) {
+				return false
+			}
+		}
+		if depth < tree && !m.indirect(child, tree, depth+1, at, each) {
+			return false
+		}
+	}
+	return true
+}
+
+// enter reads an indirect block, once in each pass: a map that leads to one
+// twice may have no end.
+func (m *mapReader) enter(b *Block) error {
+	if m.seen[b.ID] {
+		return damagef(KindBlockMap, m.n.Blob, "indirect block %s stands twice in the block map", b.ID)
+	}
+	if m.seen == nil {
+		m.seen = make(map[clfs.ID]bool)
+	}
+	m.seen[b.ID] = true
+	o, decoded, err := m.t.indirect(m.ctx, b.ID)
+	if err != nil {
+		return err
+	}
+	b.Object, b.Pointers, b.Ctime = o, decoded.Blocks, decoded.Ctime
+	if decoded.Owner != m.n.ID || decoded.Tree != b.Tree || decoded.Depth != b.Depth {
+		return damagef(KindBlockMap, o.Blob, "indirect block says tree %d, depth %d of %s, but stands in tree %d, depth %d of %s",
+			decoded.Tree, decoded.Depth, decoded.Owner, b.Tree, b.Depth, m.n.ID)
+	}
+	return nil
+}
+
+func (t *Tree) indirect(ctx context.Context, id clfs.ID) (Object, clfs.IndirectBlock, error) {
+	if cached, ok := t.indirects.Get(id); ok {
+		return cached.object, cached.block, nil
+	}
+	o, payload, err := t.fetch(ctx, id, maxInodePayload)
+	if err != nil {
+		return o, clfs.IndirectBlock{}, err
+	}
+	b, err := clfs.DecodeIndirect(payload)
+	if err != nil {
+		return o, clfs.IndirectBlock{}, decodeDamage(err, o.Blob)
+	}
+	t.indirects.Add(id, cachedIndirect{o, b})
+	return o, b, nil
+}
+
+type cachedIndirect struct {
+	object Object
+	block  clfs.IndirectBlock
+}

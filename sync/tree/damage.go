@@ -1,0 +1,88 @@
+package tree
+
+import (
+	"errors"
+	"fmt"
+
+	"clfsload/clfs"
+)
+
+// ErrNotFound: the path names nothing in the container.
+var ErrNotFound = errors.New("no such file or directory")
+
+// ErrNotDirectory: a component of the path that must be a directory is not.
+var ErrNotDirectory = errors.New("not a directory")
+
+// ErrNoContainer: there is no bucket object, so this is no CLFS container.
+var ErrNoContainer = errors.New("not a CLFS container: it has no bucket object")
+
+// ErrUnfinished: the container has no root directory. It was not finished, or
+// the root is lost.
+var ErrUnfinished = errors.New("the container has no root directory: its transfer was not finished, or the root is lost")
+
+// A Kind says which promise of the format is broken. It is a word for reports
+// and for programs that read them.
+type Kind string
+
+// The kinds of damage that reading finds. Package verify has more.
+const (
+	KindMissing       Kind = "missing-object" // something refers to an object that is not there
+	KindRecords       Kind = "bad-records"    // the blob's bytes are no object
+	KindEncrypted     Kind = "encrypted"      // the object is encrypted
+	KindChecksum      Kind = "checksum"       // the bytes are not those that the service was given
+	KindSegmentOwner  Kind = "segment-owner"  // a segment says it belongs to another inode
+	KindSegmentOffset Kind = "segment-offset" // a segment says it belongs elsewhere in its file
+	KindSegmentLength Kind = "segment-length" // contents are longer or shorter than they must be
+	KindBlockMap      Kind = "block-map"      // lists of blocks or an indirect block make no sense
+	KindLoop          Kind = "directory-loop" // a directory is reached twice
+	KindEntryName     Kind = "entry-name"     // a directory entry has a name that no file can have
+	KindOversized     Kind = "oversized-blob" // a blob is larger than any object
+)
+
+// Damage is the error for a container that breaks the format.
+type Damage struct {
+	Kind   Kind
+	Object string // the blob's name, or "object ID" where there is no blob
+	Reason string
+	Err    error // the cause, may be nil
+}
+
+func (d *Damage) Error() string {
+	if d.Reason == "" && d.Err != nil {
+		return d.Err.Error()
+	}
+	return d.Object + ": " + d.Reason
+}
+
+// Unwrap returns the cause.
+func (d *Damage) Unwrap() error { return d.Err }
+
+func damagef(kind Kind, object, format string, args ...any) *Damage {
+	return &Damage{Kind: kind, Object: object, Reason: fmt.Sprintf(format, args...)}
+}
+
+// objectText names an object of which no blob is known.
+func objectText(id clfs.ID) string { return "object " + id.String() }
+
+// decodeDamage turns an error of package clfs into damage of a blob.
+func decodeDamage(err error, blobName string) error {
+	kind := KindRecords
+	if errors.Is(err, clfs.ErrEncrypted) {
+		kind = KindEncrypted
+	}
+	return &Damage{Kind: kind, Object: blobName, Err: clfs.WithObject(err, blobName)}
+}
+
+// ValidName reports whether a directory entry's name can be the name of a file:
+// 1 to 255 bytes, neither "." nor "..", without slash and NUL.
+func ValidName(name []byte) bool {
+	if len(name) == 0 || len(name) > 255 || string(name) == "." || string(name) == ".." {
+		return false
+	}
+	for _, c := range name {
+		if c == '/' || c == 0 {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,119 @@
+package tree
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"strings"
+
+	"clfsload/clfs"
+)
+
+// A DirSegment is a run of a directory's entries as one object holds them.
+type DirSegment struct {
+	Number uint64 // 0: in the inode, from 1: block of that number
+	Blob   string
+	Raw    []byte // packed entries; valid until the next segment
+}
+
+// DirSegments reads a directory's segments in order, some of them ahead. A
+// segment that cannot be read comes as an error, and the iteration goes on.
+func (t *Tree) DirSegments(ctx context.Context, n *Node) iter.Seq2[DirSegment, error] {
+	return func(yield func(DirSegment, error) bool) {
+		if !n.IsDir() {
+			yield(DirSegment{}, fmt.Errorf("%s: %w", n.Blob, ErrNotDirectory))
+			return
+		}
+		if !yield(DirSegment{Blob: n.Blob, Raw: n.Inode.Dirents}, nil) {
+			return
+		}
+		for p, err := range t.Pieces(ctx, n, 1, AllBlocks) {
+			if p.Indirect && err == nil {
+				continue
+			}
+			if err == nil {
+				err = CheckSegment(n, p.Number, p.Blob, p.Segment)
+			}
+			if !yield(DirSegment{Number: p.Number, Blob: p.Blob.Blob, Raw: p.Segment.Dirents}, err) {
+				return
+			}
+		}
+	}
+}
+
+// Entries goes over a directory's entries in the order of the container, "."
+// and ".." among them. Names are valid until the next entry. After an error in one segment it goes
+// on with the next one. Names are what the container says: see [ValidName].
+func (t *Tree) Entries(ctx context.Context, n *Node) iter.Seq2[clfs.Dirent, error] {
+	return func(yield func(clfs.Dirent, error) bool) {
+		for s, err := range t.DirSegments(ctx, n) {
+			if err != nil {
+				if !yield(clfs.Dirent{}, err) {
+					return
+				}
+				continue
+			}
+			for d, err := range clfs.Dirents(s.Raw) {
+				if err != nil {
+					err = decodeDamage(err, s.Blob)
+				}
+				if !yield(d, err) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// isDot reports whether a name is "." or "..".
+func isDot(name []byte) bool { return string(name) == "." || string(name) == ".." }
+
+// Lookup resolves a path from the root, with or without a slash in front.
+// Symbolic links are not followed, ".." is not allowed. The error wraps
+// [ErrNotFound] or [ErrNotDirectory], or says what is damaged.
+func (t *Tree) Lookup(ctx context.Context, path string) (*Node, error) {
+	n, err := t.Root(ctx)
+	if err != nil {
+		return nil, err
+	}
+	at := ""
+	for name := range strings.SplitSeq(path, "/") {
+		if name == "" || name == "." {
+			continue
+		}
+		if !n.IsDir() {
+			return nil, fmt.Errorf("/%s: %w", strings.TrimPrefix(at, "/"), ErrNotDirectory)
+		}
+		at += "/" + name
+		if n, err = t.child(ctx, n, name); err != nil {
+			return nil, fmt.Errorf("%s: %w", at, err)
+		}
+	}
+	return n, nil
+}
+
+func (t *Tree) child(ctx context.Context, dir *Node, name string) (*Node, error) {
+	id, err := t.LookupName(ctx, dir, name)
+	if err != nil {
+		return nil, err
+	}
+	return t.Node(ctx, id)
+}
+
+// LookupName finds an entry of a directory. The error wraps [ErrNotFound] if
+// there is none. A part of the directory that cannot be read is an error only
+// if the name is in no other part.
+func (t *Tree) LookupName(ctx context.Context, dir *Node, name string) (clfs.ID, error) {
+	if isDot([]byte(name)) {
+		return "", fmt.Errorf("%w: a path cannot hold %q", ErrNotFound, name)
+	}
+	missing := ErrNotFound
+	for d, err := range t.Entries(ctx, dir) {
+		if err != nil {
+			missing = err
+		} else if string(d.Name) == name {
+			return d.ID, nil
+		}
+	}
+	return "", missing
+}

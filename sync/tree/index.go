@@ -1,0 +1,118 @@
+package tree
+
+import (
+	"context"
+	"fmt"
+
+	"clfsload/clfs"
+	"clfsload/sync/blob"
+	"clfsload/sync/tree/scratch"
+)
+
+// An Index is a listing of the whole container in a temporary database. Blobs
+// are numbered from 0 in byte order of their names, so that a set of blobs is
+// a bit for each.
+type Index struct {
+	db    *scratch.DB
+	count int64
+}
+
+const indexSchema = `CREATE TABLE blobs (name BLOB PRIMARY KEY, number INTEGER, size INTEGER, md5 BLOB) WITHOUT ROWID`
+
+// BuildIndex lists the container once; after that, Find asks the index. It
+// must not run at the same time as anything else on the tree. On error the tree goes
+// on without an index.
+func (t *Tree) BuildIndex(ctx context.Context) (*Index, error) {
+	db, err := scratch.Open(t.options.TempDir)
+	if err != nil {
+		return nil, err
+	}
+	x := &Index{db: db}
+	if err := x.fill(ctx, t); err != nil {
+		db.Close()
+		return nil, fmt.Errorf("list %s: %w", t.container, err)
+	}
+	t.index = x
+	return x, nil
+}
+
+func (x *Index) fill(ctx context.Context, t *Tree) error {
+	if _, err := x.db.Exec(indexSchema); err != nil {
+		return err
+	}
+	for b, err := range blob.All(ctx, t.container, "") {
+		if err != nil {
+			return err
+		}
+		n, err := x.db.Exec("INSERT OR IGNORE INTO blobs VALUES (?, ?, ?, ?)", []byte(b.Name), x.count, b.Size, b.MD5)
+		if err != nil {
+			return err
+		}
+		x.count += n
+		t.traffic.listed.Add(1)
+	}
+	return nil
+}
+
+func (x *Index) close() error { return x.db.Close() }
+
+// Len is the number of blobs in the container.
+func (x *Index) Len() int64 { return x.count }
+
+// find returns all blobs of an object.
+func (x *Index) find(id clfs.ID) ([]candidate, error) {
+	prefix := []byte(clfs.NamePrefix(id))
+	return x.selectBlobs("WHERE name >= ? AND name < ? ORDER BY name", prefix, upperBound(prefix))
+}
+
+// upperBound is the least string above all that begin with prefix, which ends
+// in a dot.
+func upperBound(prefix []byte) []byte {
+	bound := append([]byte(nil), prefix...)
+	bound[len(bound)-1]++
+	return bound
+}
+
+func (x *Index) selectBlobs(where string, args ...any) ([]candidate, error) {
+	var found []candidate
+	err := x.db.Each("SELECT name, number, size, md5 FROM blobs "+where, args, func(scan func(...any) error) error {
+		var c candidate
+		var name []byte
+		if err := scan(&name, &c.number, &c.Size, &c.MD5); err != nil {
+			return err
+		}
+		c.Name = string(name)
+		found = append(found, c)
+		return nil
+	})
+	return found, err
+}
+
+// indexPage is how many rows Each takes out of the index at a time.
+const indexPage = 1024
+
+// An Entry of the index: a blob and its number.
+type Entry struct {
+	blob.Info
+	Number int64
+}
+
+// Each calls fn for every blob in byte order of the names. fn may use the
+// index and the tree.
+func (x *Index) Each(ctx context.Context, fn func(Entry) error) error {
+	for last := []byte{}; ; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		page, err := x.selectBlobs("WHERE name > ? ORDER BY name LIMIT ?", last, indexPage)
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		for _, c := range page {
+			if err := fn(Entry{c.Info, c.number}); err != nil {
+				return err
+			}
+		}
+		last = []byte(page[len(page)-1].Name)
+	}
+}

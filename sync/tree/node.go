@@ -1,0 +1,92 @@
+package tree
+
+import (
+	"context"
+
+	"clfsload/clfs"
+)
+
+// A Node is an inode that was read.
+type Node struct {
+	Object
+	Inode *clfs.Inode
+}
+
+// Type is the file type as the attributes have it; the type in the blob's name
+// says 12 for a file with several links.
+func (n *Node) Type() clfs.Type { return n.Inode.Attr.Type }
+
+// IsDir reports whether the node is a directory.
+func (n *Node) IsDir() bool { return n.Type() == clfs.TypeDirectory }
+
+// Target is where a symbolic link points, nil for anything else.
+func (n *Node) Target() []byte {
+	if n.Type() != clfs.TypeSymlink {
+		return nil
+	}
+	return n.Inode.Data
+}
+
+// Node reads the live version of an inode.
+func (t *Tree) Node(ctx context.Context, id clfs.ID) (*Node, error) {
+	o, payload, err := t.fetch(ctx, id, maxInodePayload)
+	if err != nil {
+		return nil, err
+	}
+	return t.decodeNode(o, payload)
+}
+
+// Load reads the inode in the blob o.
+func (t *Tree) Load(ctx context.Context, o Object) (*Node, error) {
+	payload, err := t.payload(ctx, o, maxInodePayload)
+	if err != nil {
+		return nil, err
+	}
+	return t.decodeNode(o, payload)
+}
+
+func (t *Tree) decodeNode(o Object, payload []byte) (*Node, error) {
+	in, err := clfs.DecodeInode(payload)
+	if err != nil {
+		return nil, decodeDamage(err, o.Blob)
+	}
+	t.passed.records.Add(int64(len(in.Unknown)))
+	if o.ID != clfs.RootID {
+		t.passed.extAttrs.Add(int64(len(in.ExtAttrs)))
+	}
+	return &Node{Object: o, Inode: in}, nil
+}
+
+// Payload reads the record sequence of any object, for those who want to look
+// at the records themselves.
+func (t *Tree) Payload(ctx context.Context, o Object) ([]byte, error) {
+	return t.payload(ctx, o, maxSegmentPayload)
+}
+
+// layout says how a node's contents are cut.
+type layout struct {
+	first   uint64 // bytes in the inode
+	segment uint64 // bytes in each block
+}
+
+// layoutOf takes the sizes from the inode: containers of other makers may cut
+// differently, as long as a segment fits an object.
+func layoutOf(n *Node) (layout, error) {
+	l := layout{uint64(n.Inode.FirstSegmentSize), uint64(n.Inode.SegmentSize)}
+	if l.segment == 0 || l.segment > clfs.SegmentBytes || l.first > maxInodePayload {
+		return layout{}, damagef(KindBlockMap, n.Blob, "segment sizes of %d and %d bytes", l.first, l.segment)
+	}
+	return l, nil
+}
+
+// offset is where block number (from 1) starts in the contents.
+func (l layout) offset(number uint64) uint64 { return l.first + (number-1)*l.segment }
+
+// blocks is the first block number past contents of size bytes, which have
+// blocks 1 to blocks-1.
+func (l layout) blocks(size uint64) uint64 {
+	if size <= l.first {
+		return 1
+	}
+	return (size-l.first-1)/l.segment + 2
+}

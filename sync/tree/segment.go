@@ -1,0 +1,166 @@
+package tree
+
+import (
+	"context"
+	"errors"
+	"iter"
+
+	"clfsload/clfs"
+)
+
+// readAhead is how many segments of one file or directory are read at a time.
+const readAhead = 8
+
+// A Piece is a block of a block map with what its blob holds.
+type Piece struct {
+	Block
+	Blob    Object       // of a segment; an indirect block has Block.Object
+	Segment clfs.Segment // of a segment; valid until the next piece
+}
+
+// Pieces goes over the blocks from..to of a node as [Tree.Blocks] does and reads
+// the segments, several at a time. What a segment says about itself is not
+// looked at: see [CheckSegment]. An error comes with the piece that it is
+// about, and the iteration goes on behind it.
+func (t *Tree) Pieces(ctx context.Context, n *Node, from, to uint64) iter.Seq2[Piece, error] {
+	return func(yield func(Piece, error) bool) {
+		if !n.hasBlocks() {
+			return
+		}
+		reading, cancel := context.WithCancel(ctx)
+		queue := make(chan *pending, readAhead)
+		go t.produce(reading, n, from, to, queue)
+		defer drain(queue)
+		defer cancel()
+		for p := range queue {
+			<-p.done
+			more := yield(p.piece, p.err)
+			p.release()
+			if !more {
+				return
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			yield(Piece{}, err)
+		}
+	}
+}
+
+func (n *Node) hasBlocks() bool {
+	for _, root := range n.Inode.Roots {
+		if !root.IsNull() {
+			return true
+		}
+	}
+	return len(n.Inode.Direct) > 1
+}
+
+// pending is a piece that is being read.
+type pending struct {
+	piece   Piece
+	err     error
+	done    chan struct{} // closed when piece and err are set
+	release func()
+}
+
+// drain waits for the pieces that nobody wants any more.
+func drain(queue <-chan *pending) {
+	for p := range queue {
+		<-p.done
+		p.release()
+	}
+}
+
+// produce starts the reading of each piece. Memory is taken here, in order, so
+// that the piece that the consumer waits for always has its share.
+func (t *Tree) produce(ctx context.Context, n *Node, from, to uint64, queue chan<- *pending) {
+	defer close(queue)
+	weight := segmentWeightOf(n)
+	for b, err := range t.Blocks(ctx, n, from, to) {
+		p := &pending{piece: Piece{Block: b}, err: err, done: make(chan struct{}), release: func() {}}
+		if err == nil && !b.Indirect {
+			if p.err = t.memory.Acquire(ctx, weight); p.err == nil {
+				p.release = func() { t.memory.Release(weight) }
+				go t.readPiece(ctx, p)
+			}
+		}
+		if p.err != nil || b.Indirect {
+			close(p.done)
+		}
+		queue <- p
+		if ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+func (t *Tree) readPiece(ctx context.Context, p *pending) {
+	defer close(p.done)
+	o, payload, err := t.fetch(ctx, p.piece.ID, maxSegmentPayload)
+	p.piece.Blob = o
+	if err != nil {
+		p.err = err
+		return
+	}
+	p.piece.Segment, err = clfs.DecodeSegment(payload)
+	if err != nil {
+		p.err = decodeDamage(err, o.Blob)
+	}
+}
+
+// segmentWeightOf is what a segment of n takes of the memory budget. A small
+// file's only segment takes less than a full one.
+func segmentWeightOf(n *Node) int64 {
+	size := min(n.Inode.Attr.Size, clfs.SegmentBytes)
+	if n.IsDir() {
+		size = clfs.DirSegmentBytes
+	}
+	return min(2*int64(size)+65536, segmentWeight)
+}
+
+// CheckSegment compares what a segment says about itself with its place: block
+// number of n, of file contents or directory entries.
+func CheckSegment(n *Node, number uint64, o Object, s clfs.Segment) error {
+	l, err := layoutOf(n)
+	if err != nil {
+		return err
+	}
+	return errors.Join(checkOwner(n, o, s), checkOffset(l.offset(number), o, s), checkShape(n, o, s), checkLength(n, l, number, o, s))
+}
+
+func checkOwner(n *Node, o Object, s clfs.Segment) error {
+	if s.Owner != n.ID {
+		return damagef(KindSegmentOwner, o.Blob, "segment says it belongs to %s, but stands in the block map of %s", s.Owner, n.ID)
+	}
+	return nil
+}
+
+func checkOffset(want uint64, o Object, s clfs.Segment) error {
+	if s.Offset != want {
+		return damagef(KindSegmentOffset, o.Blob, "segment says it starts at %d, but stands in the block map at %d", s.Offset, want)
+	}
+	return nil
+}
+
+func checkShape(n *Node, o Object, s clfs.Segment) error {
+	if s.IsDirectory != n.IsDir() {
+		return damagef(KindRecords, o.Blob, "segment of a %s without what such a segment holds", n.Type())
+	}
+	return nil
+}
+
+func checkLength(n *Node, l layout, number uint64, o Object, s clfs.Segment) error {
+	want := wantLength(n, l, number)
+	if n.IsDir() || uint64(len(s.Data)) == want {
+		return nil
+	}
+	return damagef(KindSegmentLength, o.Blob, "segment at %d has %d bytes, must have %d", l.offset(number), len(s.Data), want)
+}
+
+// wantLength is how many bytes of a file of its size lie in block number.
+func wantLength(n *Node, l layout, number uint64) uint64 {
+	if start := l.offset(number); start < n.Inode.Attr.Size {
+		return min(l.segment, n.Inode.Attr.Size-start)
+	}
+	return 0
+}

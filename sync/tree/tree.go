@@ -1,0 +1,152 @@
+package tree
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/sync/semaphore"
+
+	"clfsload/clfs"
+	"clfsload/sync/blob"
+)
+
+// Options tune a Tree. The zero value is good.
+type Options struct {
+	Requests int    // requests in flight at most; 0: 64
+	Memory   int64  // bytes of segments held at a time, roughly; 0: 192 MiB
+	TempDir  string // where temporary databases go; "": $TMPDIR
+}
+
+// cachedIndirects is how many decoded indirect blocks are kept, of about 160
+// KiB each.
+const cachedIndirects = 64
+
+// A Tree is a container that is being read. It may be used by many goroutines.
+type Tree struct {
+	container blob.Container
+	options   Options
+	requests  *semaphore.Weighted
+	memory    *semaphore.Weighted
+	indirects *lru.Cache[clfs.ID, cachedIndirect]
+	index     *Index
+	passed    passedOver
+	traffic   traffic
+}
+
+// New makes a Tree without looking at the container, which may be damaged,
+// unfinished or no container at all.
+func New(c blob.Container, o Options) *Tree {
+	if o.Requests <= 0 {
+		o.Requests = 64
+	}
+	if o.Memory <= 0 {
+		o.Memory = 192 << 20
+	}
+	o.Memory = max(o.Memory, segmentWeight)
+	indirects, err := lru.New[clfs.ID, cachedIndirect](cachedIndirects)
+	if err != nil {
+		panic(err) // only for a size below 1
+	}
+	return &Tree{container: c, options: o, indirects: indirects,
+		requests: semaphore.NewWeighted(int64(o.Requests)), memory: semaphore.NewWeighted(o.Memory)}
+}
+
+// Open makes a Tree of a container that must be one and be finished: it has a
+// bucket object, which makes sense, and a root directory. The error wraps
+// [ErrNoContainer], [ErrUnfinished], a [Damage] or an error of package blob.
+func Open(ctx context.Context, c blob.Container, o Options) (*Tree, error) {
+	t := New(c, o)
+	if _, _, err := t.Bucket(ctx); err != nil {
+		return nil, fmt.Errorf("open %s: %w", c, err)
+	}
+	if _, err := t.Root(ctx); err != nil {
+		return nil, fmt.Errorf("open %s: %w", c, err)
+	}
+	return t, nil
+}
+
+// Close gives back what BuildIndex took.
+func (t *Tree) Close() error {
+	if t.index == nil {
+		return nil
+	}
+	return t.index.close()
+}
+
+// Container is what the tree is read from.
+func (t *Tree) Container() blob.Container { return t.container }
+
+// TempDir is where temporary databases go.
+func (t *Tree) TempDir() string { return t.options.TempDir }
+
+// Bucket reads the bucket object. The error wraps [ErrNoContainer] if there is
+// none.
+func (t *Tree) Bucket(ctx context.Context) (clfs.Bucket, Object, error) {
+	o, err := t.Find(ctx, clfs.BucketID)
+	if isMissing(err) {
+		return clfs.Bucket{}, Object{}, ErrNoContainer
+	}
+	if err != nil {
+		return clfs.Bucket{}, Object{}, err
+	}
+	payload, err := t.payload(ctx, o, maxInodePayload)
+	if err != nil {
+		return clfs.Bucket{}, o, err
+	}
+	b, err := clfs.DecodeBucket(payload)
+	if err != nil {
+		return clfs.Bucket{}, o, decodeDamage(err, o.Blob)
+	}
+	return b, o, nil
+}
+
+// Root reads the root directory. The error wraps [ErrUnfinished] if there is
+// none.
+func (t *Tree) Root(ctx context.Context) (*Node, error) {
+	n, err := t.Node(ctx, clfs.RootID)
+	if isMissing(err) {
+		return nil, ErrUnfinished
+	}
+	return n, err
+}
+
+func isMissing(err error) bool {
+	var d *Damage
+	return errors.As(err, &d) && d.Kind == KindMissing
+}
+
+// PassedOver counts what a reader of the live namespace does not show
+// (docs/clfs-format.md section 8). An object that is read twice counts twice.
+type PassedOver struct {
+	OlderVersions  int64 `json:"older_versions"`
+	Snapshots      int64 `json:"other_snapshots"`
+	Tombstones     int64 `json:"tombstones"`
+	UnknownRecords int64 `json:"unknown_records"`
+	ExtAttrs       int64 `json:"extended_attributes"`
+}
+
+type passedOver struct{ older, snapshots, tombstones, records, extAttrs atomic.Int64 }
+
+// PassedOver tells what was passed over so far.
+func (t *Tree) PassedOver() PassedOver {
+	return PassedOver{OlderVersions: t.passed.older.Load(), Snapshots: t.passed.snapshots.Load(),
+		Tombstones: t.passed.tombstones.Load(), UnknownRecords: t.passed.records.Load(),
+		ExtAttrs: t.passed.extAttrs.Load()}
+}
+
+// Traffic counts what was asked of the container.
+type Traffic struct {
+	Requests int64 // listings and reads
+	Bytes    int64 // of blobs read
+	Listed   int64 // names listed for the index
+}
+
+type traffic struct{ requests, bytes, listed atomic.Int64 }
+
+// Traffic tells what was asked of the container so far.
+func (t *Tree) Traffic() Traffic {
+	return Traffic{t.traffic.requests.Load(), t.traffic.bytes.Load(), t.traffic.listed.Load()}
+}
