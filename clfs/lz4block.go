@@ -41,9 +41,16 @@ func blockSize(src []byte, base, before int) (int, error) {
 	return 0, formatErrorf(base+s.pos, "LZ4 block: %s", s.reason)
 }
 
+// fail keeps the first reason; nothing moves after it.
+func (s *blockScanner) fail(reason string) {
+	if s.reason == "" {
+		s.reason = reason
+	}
+}
+
 func (s *blockScanner) next() byte {
-	if s.pos == len(s.src) {
-		s.reason = "cut short"
+	if s.reason != "" || s.pos == len(s.src) {
+		s.fail("cut short")
 		return 0
 	}
 	s.pos++
@@ -68,7 +75,7 @@ func (s *blockScanner) length(n int) int {
 func (s *blockScanner) literals(count int) {
 	n := s.length(count)
 	if n > len(s.src)-s.pos {
-		s.reason = "literals past its end"
+		s.fail("literals past its end")
 		return
 	}
 	s.pos += n
@@ -77,15 +84,15 @@ func (s *blockScanner) literals(count int) {
 
 func (s *blockScanner) match(count int) {
 	offset := int(s.next()) | int(s.next())<<8
-	if s.reason == "" && (offset == 0 || offset > s.before+s.out) {
-		s.reason = "match outside the payload before it"
+	if offset == 0 || offset > s.before+s.out {
+		s.fail("match outside the payload before it")
 	}
 	s.give(s.length(count) + lz4MinMatch)
 }
 
 func (s *blockScanner) give(n int) {
 	s.out += n
-	if s.reason == "" && s.out > frameBlockBytes {
-		s.reason = "more than 262144 bytes"
+	if s.out > frameBlockBytes {
+		s.fail("more than 262144 bytes")
 	}
 }
