@@ -1,16 +1,11 @@
 package tests
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
-	"golang.org/x/sync/errgroup"
-
-	"clfsload/sync/blob"
 	"clfsload/tests/inventory"
 )
 
@@ -38,46 +33,6 @@ func directoryBlobs(t *testing.T, directory string) inventory.Blobs {
 		blobs.Names = append(blobs.Names, file.Name())
 	}
 	return blobs
-}
-
-// downloadBlobs reads all of a container into memory, many blobs at a time.
-func downloadBlobs(t *testing.T, container blob.Container) inventory.Blobs {
-	t.Helper()
-	var mu sync.Mutex
-	contents := map[string][]byte{}
-	group, ctx := errgroup.WithContext(t.Context())
-	group.SetLimit(16)
-	names := listBlobs(t, container)
-	for _, name := range names {
-		group.Go(func() error {
-			object, err := container.Get(ctx, name, 0, -1)
-			mu.Lock()
-			defer mu.Unlock()
-			contents[name] = object.Data
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
-		t.Fatal(err)
-	}
-	return inventory.Blobs{Names: names, Get: func(name string) ([]byte, error) { return contents[name], nil }}
-}
-
-func listBlobs(t *testing.T, container blob.Container) []string {
-	t.Helper()
-	var names []string
-	for marker := ""; ; {
-		page, err := container.List(context.WithoutCancel(t.Context()), "", marker)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, info := range page.Blobs {
-			names = append(names, info.Name)
-		}
-		if marker = page.Next; marker == "" {
-			return names
-		}
-	}
 }
 
 // readContainer walks a container and fails the test for all that breaks the
