@@ -36,6 +36,13 @@ func NewScanner(tree *Tree, journal *state.Journal, workers int) *Scanner {
 // names are queued. Entries that cannot be read are failures in the journal and
 // not errors of Run; the root directory is: its error is a *SourceError.
 func (s *Scanner) Run(ctx context.Context) error {
+	if err := s.list(ctx); err != nil {
+		return err
+	}
+	return s.journal.ReleaseHeld(ctx)
+}
+
+func (s *Scanner) list(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	todo := make(chan state.Inode)
 	finished := make(chan state.Ino, s.workers)
@@ -46,10 +53,7 @@ func (s *Scanner) Run(ctx context.Context) error {
 		defer close(todo)
 		return s.dispatch(ctx, todo, finished)
 	})
-	if err := g.Wait(); err != nil {
-		return err
-	}
-	return s.journal.ReleaseHeld(ctx)
+	return g.Wait()
 }
 
 func (s *Scanner) work(ctx context.Context, todo <-chan state.Inode, finished chan<- state.Ino) error {
