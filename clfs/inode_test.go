@@ -1,0 +1,181 @@
+package clfs_test
+
+import (
+	"bytes"
+	"errors"
+	"math"
+	"reflect"
+	"testing"
+
+	"clfsload/clfs"
+)
+
+// fifoInode is the one whose bytes are counted in inode.go.
+func fifoInode() *clfs.Inode {
+	in := fileInode(nil)
+	in.Attr.Type, in.Attr.Mode, in.Attr.Size, in.Attr.Used = clfs.TypeFIFO, 0o010644, 0, 0
+	in.Name, in.Data = []byte("pipe"), nil
+	return in
+}
+
+func TestInodeBytesAreAsDrawn(t *testing.T) {
+	in := fifoInode()
+	if n := len(in.Append(nil)); n != 352 {
+		t.Errorf("a fifo takes %d bytes, want 352", n)
+	}
+	in.BackPointers = []clfs.ID{clfs.RootID}
+	if n := len(in.Append(nil)); n != 344 {
+		t.Errorf("a fifo under the root takes %d bytes, want 344", n)
+	}
+}
+
+// everyAttr has another value in each field.
+func everyAttr() clfs.Attr {
+	var a clfs.Attr
+	v := reflect.ValueOf(&a).Elem()
+	fill(v, new(uint64))
+	a.Mode, a.Type = 0o100755, clfs.TypeRegular
+	return a
+}
+
+func fill(v reflect.Value, next *uint64) {
+	if v.Kind() == reflect.Struct {
+		for i := range v.NumField() {
+			fill(v.Field(i), next)
+		}
+		return
+	}
+	*next++
+	v.SetUint(*next + 100)
+}
+
+func TestInodeKeepsEveryField(t *testing.T) {
+	in := fileInode([]byte("contents"))
+	in.Attr = everyAttr()
+	in.BackPointers = []clfs.ID{clfs.RootID, "x", clfs.ID(bytes.Repeat([]byte{7}, clfs.MaxIDBytes)), clfs.RootID}
+	in.Direct = append(in.Direct, "0123456789abcdef", clfs.NullBlock)
+	in.Roots = [4]clfs.ID{"a", clfs.NullBlock, "ccc", "dddd"}
+	in.Name = []byte("caf\xc3\xa9 \xff\n")
+	in.ExtAttrs = []clfs.ExtAttr{{Key: "k", Value: ""}, {Key: "", Value: "v"}}
+	in.Unknown = []clfs.Record{{Type: 8, Body: []byte("acl")}, {Type: clfs.RecordDirents, Body: []byte{}}, {Type: 8, Body: []byte{1}}}
+	got, err := clfs.DecodeInode(in.Append(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, in) {
+		t.Errorf("decoded\n%+v, want\n%+v", got, in)
+	}
+}
+
+func TestInodeTellsNoAttributesFromNone(t *testing.T) {
+	for _, attrs := range [][]clfs.ExtAttr{nil, {}} {
+		in := fifoInode()
+		in.ExtAttrs = attrs
+		got, err := clfs.DecodeInode(in.Append(nil))
+		if err != nil || (got.ExtAttrs == nil) != (attrs == nil) {
+			t.Errorf("attributes %#v come back as %#v, %v", attrs, got.ExtAttrs, err)
+		}
+	}
+}
+
+func TestDecodeInodeRefusesEveryCut(t *testing.T) {
+	payload := fileInode([]byte("some contents")).Append(nil)
+	for n := range payload {
+		var fe *clfs.FormatError
+		if _, err := clfs.DecodeInode(payload[:n]); !errors.As(err, &fe) {
+			t.Errorf("%d of %d bytes: %v, want a FormatError", n, len(payload), err)
+		}
+	}
+}
+
+// joinRecords makes a payload of some records of another, by their types.
+func joinRecords(t *testing.T, payload []byte, order ...clfs.RecordType) (joined []byte) {
+	t.Helper()
+	records, err := clfs.ParseRecords(payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range order {
+		for _, r := range records {
+			if r.Type == want {
+				joined = clfs.AppendRecord(joined, r.Type, r.Body)
+			}
+		}
+	}
+	return joined
+}
+
+func TestDecodeInodeTakesRecordsInAnyOrder(t *testing.T) {
+	in := fileInode([]byte("x"))
+	payload := in.Append(nil)
+	mixed := joinRecords(t, payload, clfs.RecordData, clfs.RecordName, clfs.RecordBack, clfs.RecordBlockMap, clfs.RecordAttr)
+	got, err := clfs.DecodeInode(mixed)
+	if err != nil || !bytes.Equal(got.Append(nil), payload) {
+		t.Errorf("records in another order: %v", err)
+	}
+}
+
+func TestDecodeInodeRefusesMissingAndDoubleRecords(t *testing.T) {
+	payload := fileInode([]byte("x")).Append(nil)
+	all := []clfs.RecordType{clfs.RecordAttr, clfs.RecordBlockMap, clfs.RecordBack, clfs.RecordName, clfs.RecordData}
+	for i, left := range all {
+		rest := append(append([]clfs.RecordType{}, all[:i]...), all[i+1:]...)
+		if _, err := clfs.DecodeInode(joinRecords(t, payload, rest...)); err == nil {
+			t.Errorf("an inode without %s was accepted", left)
+		}
+		if _, err := clfs.DecodeInode(joinRecords(t, payload, append(all, left)...)); err == nil {
+			t.Errorf("an inode with two %s was accepted", left)
+		}
+	}
+}
+
+func TestDecodeInodeRefusesBlockMapsThatCannotBe(t *testing.T) {
+	for name, change := range map[string]func(*clfs.Inode){
+		"no own id":          func(in *clfs.Inode) { in.Direct = nil },
+		"null own id":        func(in *clfs.Inode) { in.Direct = []clfs.ID{clfs.NullHandle} },
+		"1025 direct blocks": func(in *clfs.Inode) { in.Direct = append(in.Direct, make([]clfs.ID, 1024)...) },
+		"empty id":           func(in *clfs.Inode) { in.BackPointers = []clfs.ID{""} },
+		"id of 65 bytes":     func(in *clfs.Inode) { in.BackPointers = []clfs.ID{clfs.ID(make([]byte, 65))} },
+		"type of a segment":  func(in *clfs.Inode) { in.Attr.Type = clfs.TypeSegment },
+	} {
+		in := fileInode([]byte("x"))
+		change(in)
+		for i := 1; i < len(in.Direct); i++ {
+			in.Direct[i] = clfs.NullBlock
+		}
+		if _, err := clfs.DecodeInode(in.Append(nil)); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+func TestDecodeInodeCountsBeforeItAllocates(t *testing.T) {
+	body := []byte{0, 0x40, 0, 0, 0, 0, 0x80, 0, 0xff, 0xff, 0xff, 0xff, 1, 0, 'x'}
+	payload := fileInode(nil).Append(nil)
+	payload = clfs.AppendRecord(payload[:128], clfs.RecordBlockMap, body)
+	var fe *clfs.FormatError
+	if _, err := clfs.DecodeInode(payload); !errors.As(err, &fe) {
+		t.Errorf("4294967295 direct blocks in 3 bytes: %v", err)
+	}
+}
+
+func TestNewTimeClampsAndSaysSo(t *testing.T) {
+	last := clfs.Time{Sec: math.MaxUint32, Nsec: 999999999}
+	for _, c := range []struct {
+		sec, nsec int64
+		want      clfs.Time
+		clamped   bool
+	}{
+		{0, 0, clfs.Time{}, false},
+		{1400000000, 250000000, clfs.Time{Sec: 1400000000, Nsec: 250000000}, false},
+		{math.MaxUint32, 999999999, last, false},
+		{math.MaxUint32 + 1, 0, last, true},
+		{-1, 999999999, clfs.Time{}, true},
+		{math.MinInt64, 0, clfs.Time{}, true},
+		{math.MaxInt64, 0, last, true},
+	} {
+		if got, clamped := clfs.NewTime(c.sec, c.nsec); got != c.want || clamped != c.clamped {
+			t.Errorf("%d s %d ns: %v, %v", c.sec, c.nsec, got, clamped)
+		}
+	}
+}

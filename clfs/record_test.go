@@ -1,0 +1,78 @@
+package clfs_test
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+
+	"clfsload/clfs"
+)
+
+func TestRecordsArePaddedToEightBytes(t *testing.T) {
+	for _, c := range []struct{ body, whole int }{{0, 24}, {4, 24}, {5, 32}, {12, 32}, {108, 128}} {
+		got := clfs.AppendRecord(nil, clfs.RecordData, make([]byte, c.body))
+		if len(got) != c.whole {
+			t.Errorf("a body of %d bytes makes %d, want %d", c.body, len(got), c.whole)
+		}
+	}
+}
+
+func TestParseRecordsRefusesDamageWhereItIs(t *testing.T) {
+	good := clfs.AppendRecord(clfs.AppendRecord(nil, clfs.RecordName, []byte("12345")), clfs.RecordData, []byte("abcd"))
+	changed := func(at int, to byte) []byte {
+		b := bytes.Clone(good)
+		b[at] = to
+		return b
+	}
+	for _, c := range []struct {
+		name    string
+		payload []byte
+		offset  int64
+	}{
+		{"header cut", good[:10], 0},
+		{"body cut", good[:30], 4},
+		{"second header cut", good[:40], 32},
+		{"bytes behind", append(bytes.Clone(good), 1, 2, 3), 56},
+		{"wrong magic", changed(32, 6), 32},
+		{"whole length past the end", changed(5, 1), 4},
+		{"whole length too small for the body", changed(4, 24), 4},
+		{"body length with the whole of another", changed(8, 20), 4},
+		{"reserved field", changed(17, 1), 16},
+		{"padding", changed(31, 1), 25},
+	} {
+		_, err := clfs.ParseRecords(c.payload)
+		var fe *clfs.FormatError
+		if !errors.As(err, &fe) || fe.Offset != c.offset {
+			t.Errorf("%s: %v, want offset %d", c.name, err, c.offset)
+		}
+	}
+}
+
+func TestRecordTypesHaveTheFormatsNames(t *testing.T) {
+	for typ, want := range map[clfs.RecordType]string{
+		clfs.RecordDataBack: "DATABACK", clfs.RecordBlockMap: "BMAP", 6: "type 6", 1 << 31: "type 2147483648",
+	} {
+		if got := typ.String(); got != want {
+			t.Errorf("%d is called %q, want %q", typ, got, want)
+		}
+	}
+}
+
+func TestWithObjectNamesTheObjectOnce(t *testing.T) {
+	_, err := clfs.ParseRecords([]byte("short"))
+	named := clfs.WithObject(err, "blob-1")
+	var fe *clfs.FormatError
+	if !errors.As(named, &fe) || fe.Object != "blob-1" || !strings.HasPrefix(named.Error(), "blob-1: offset 0: ") {
+		t.Errorf("%v", named)
+	}
+	if errors.As(err, &fe); fe.Object != "" {
+		t.Error("the decoder's own error was changed")
+	}
+	if other := clfs.WithObject(clfs.ErrEncrypted, "blob-2"); !errors.Is(other, clfs.ErrEncrypted) || !strings.HasPrefix(other.Error(), "blob-2: ") {
+		t.Errorf("%v", other)
+	}
+	if clfs.WithObject(nil, "blob-3") != nil {
+		t.Error("no error became one")
+	}
+}
