@@ -12,18 +12,29 @@ import (
 type inFlight struct {
 	mu      sync.Mutex
 	set     map[state.Ino]struct{}
-	settled chan struct{} // has an element after outcomes were committed
+	landed  map[state.Ino]struct{} // those that left the set since mark
+	settled chan struct{}          // has an element after outcomes were committed
 }
 
 func newInFlight() *inFlight {
-	return &inFlight{set: map[state.Ino]struct{}{}, settled: make(chan struct{}, 1)}
+	return &inFlight{set: map[state.Ino]struct{}{}, landed: map[state.Ino]struct{}{}, settled: make(chan struct{}, 1)}
 }
 
-// add reports whether the inode was not in flight before.
+// mark is to be called before rows are read from the journal: what lands after it
+// may be in those rows as queued.
+func (f *inFlight) mark() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	clear(f.landed)
+}
+
+// add reports whether the inode was not in flight at any time since mark.
 func (f *inFlight) add(ino state.Ino) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if _, known := f.set[ino]; known {
+	_, flying := f.set[ino]
+	_, landed := f.landed[ino]
+	if flying || landed {
 		return false
 	}
 	f.set[ino] = struct{}{}
@@ -34,6 +45,7 @@ func (f *inFlight) remove(ino state.Ino) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.set, ino)
+	f.landed[ino] = struct{}{}
 }
 
 func (f *inFlight) empty() bool {
@@ -108,6 +120,7 @@ func (f *feeder) pass(ctx context.Context) (sent bool, err error) {
 }
 
 func (f *feeder) sendPage(ctx context.Context) (sent bool, err error) {
+	f.flying.mark()
 	rows, err := f.engine.journal.Queued(ctx, f.cursor, feedPage)
 	if err != nil {
 		return false, err
