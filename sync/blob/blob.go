@@ -158,8 +158,8 @@ func All(ctx context.Context, c Container, prefix string) iter.Seq2[Info, error]
 const maxName = 255
 
 // CheckName returns an error that wraps ErrName unless every kind of container
-// can hold a blob of that name: 1 to 255 bytes, no slash, no NUL, no dot at the
-// beginning or the end. Put, Get and Delete refuse other names.
+// can hold a blob of that name: 1 to 255 bytes, no slash or backslash, no NUL, no
+// dot at the beginning or the end. Put, Get and Delete refuse other names.
 func CheckName(name string) error {
 	switch {
 	case name == "":
@@ -168,8 +168,8 @@ func CheckName(name string) error {
 		return fmt.Errorf("%w: %d bytes long", ErrName, len(name))
 	case name[0] == '.' || name[len(name)-1] == '.':
 		return fmt.Errorf("%w %q: dot at the beginning or end", ErrName, name)
-	case strings.ContainsAny(name, "/\x00"):
-		return fmt.Errorf("%w %q: slash or NUL", ErrName, name)
+	case strings.ContainsAny(name, "/\\\x00"):
+		return fmt.Errorf("%w %q: slash, backslash or NUL", ErrName, name)
 	}
 	return nil
 }

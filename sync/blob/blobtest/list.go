@@ -96,9 +96,9 @@ func testListInfo(t *testing.T, s *suite) {
 	}
 }
 
-// testListMarker takes the listing up again at each of its markers, as a process
-// does that was started anew.
-func testListMarker(t *testing.T, s *suite) {
+// testListPages lists more than a page, takes the listing up again at its markers, as
+// a process does that was started anew, and changes the container between two pages.
+func testListPages(t *testing.T, s *suite) {
 	names := s.fill(t, blob.MaxPage+50)
 	all, markers := s.listFrom(t, "", "")
 	if !slices.Equal(all, names) || len(markers) == 0 {
@@ -106,36 +106,31 @@ func testListMarker(t *testing.T, s *suite) {
 	}
 	for _, i := range []int{0, len(markers) / 2, len(markers) - 1} {
 		for range 2 {
-			marker := markers[i]
-			rest, _ := s.listFrom(t, "", marker)
+			rest, _ := s.listFrom(t, "", markers[i])
 			if len(rest) == 0 || !slices.Equal(rest, names[len(names)-len(rest):]) {
 				t.Errorf("List from a marker returned %d names that are not the end of the listing", len(rest))
 			}
 		}
 	}
+	s.changeWhileListing(t, names)
 }
 
-// testListPages changes the container between the pages: what was there all the
-// time must be told once.
-func testListPages(t *testing.T, s *suite) {
-	names := s.fill(t, blob.MaxPage+50)
-	var seen []string
-	for marker, first := "", true; first || marker != ""; first = false {
-		page, err := s.c.List(s.ctx, "", marker)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, b := range page.Blobs {
-			seen = append(seen, b.Name)
-		}
-		if first {
-			s.put(t, names[0]+"-new", nil)
-			if err := s.c.Delete(s.ctx, names[3]); err != nil {
-				t.Fatal(err)
-			}
-			s.put(t, names[len(names)-1], []byte("again"))
-		}
-		marker = page.Next
+// changeWhileListing changes a few blobs between the pages of a listing: the others
+// must be told once.
+func (s *suite) changeWhileListing(t *testing.T, names []string) {
+	t.Helper()
+	page, err := s.c.List(s.ctx, "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.put(t, names[0]+"-new", nil)
+	s.put(t, names[len(names)-1], []byte("again"))
+	if err := s.c.Delete(s.ctx, names[3]); err != nil {
+		t.Fatal(err)
+	}
+	seen, _ := s.listFrom(t, "", page.Next)
+	for i, b := range page.Blobs {
+		seen = slices.Insert(seen, i, b.Name)
 	}
 	if !slices.IsSorted(seen) || len(slices.Compact(slices.Clone(seen))) != len(seen) {
 		t.Error("the listing is not in order, or tells a name twice")

@@ -1,0 +1,278 @@
+// Package azure keeps a container in Azure Blob Storage, or in anything that speaks
+// its protocol: any cloud, a custom domain, an emulator.
+//
+// # Writing
+//
+// A blob is one Put Blob request that carries its MD5, which the service compares
+// with the bytes that arrived and stores with the blob.
+//
+// # Credentials
+//
+// Secrets says where they may come from. They can be replaced while requests are in
+// flight, with SetCredentials: a SAS that ended does not end a run. The package
+// itself reads no environment variable; azidentity's chain does, and so does
+// net/http for a proxy (HTTPS_PROXY, NO_PROXY).
+//
+// # Repeating
+//
+// Retry says how often a request is sent before its error is reported. With Tries 1
+// the caller sees every throttling at once, and can slow down.
+//
+// # Secrecy
+//
+// The SAS is added to a request after the SDK has let go of it. Errors hold text
+// only, never the SDK's errors, which refer to the request and its signature; what
+// looks like a secret in a foreign text is replaced.
+package azure
+
+import (
+	"context"
+	"crypto/md5"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
+	sdkblob "github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
+
+	"clfsload/sync/blob"
+)
+
+// Config says which container, and how to use it.
+type Config struct {
+	URL         URL
+	Credentials Credentials // see Secrets.Credentials
+	Connections int         // idle connections that are kept; 0: 256
+	Retry       Retry
+}
+
+// Retry says how a request is repeated that failed with ErrThrottled or
+// ErrTransient. Zero values stand for the defaults.
+type Retry struct {
+	Tries    int           // in all; 0: 5
+	Delay    time.Duration // before the second, then doubled each time, with jitter; 0: 0.5 s
+	MaxDelay time.Duration // 0: 30 s; a service that asks for more ends the tries
+
+	// TryTimeout ends a try that hangs; 0: 60 s. Tries that carry data get a second
+	// more for each 32 KiB.
+	TryTimeout time.Duration
+}
+
+// Container is a container of the blob service. See Open.
+type Container struct {
+	url       URL
+	transport *http.Transport
+	retry     Retry
+	client    atomic.Pointer[container.Client]
+}
+
+var _ blob.Container = (*Container)(nil)
+
+const (
+	defaultConnections = 256
+	bytesPerSecond     = 32 << 10 // the slowest transfer that is not taken for a hang
+	maxGet             = 16 << 20 // what a Get to the end is taken to transfer at most, for its time-out
+)
+
+// Open returns the container that c names. It sends no request, and fails only for
+// credentials that cannot be any.
+func Open(c Config) (*Container, error) {
+	if c.Connections == 0 {
+		c.Connections = defaultConnections
+	}
+	a := &Container{url: c.URL, transport: newTransport(c.Connections), retry: c.Retry.withDefaults()}
+	if err := a.SetCredentials(c.Credentials); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+func (r Retry) withDefaults() Retry {
+	if r.Tries == 0 {
+		r.Tries = 5
+	}
+	if r.Delay == 0 {
+		r.Delay = 500 * time.Millisecond
+	}
+	if r.MaxDelay == 0 {
+		r.MaxDelay = 30 * time.Second
+	}
+	if r.TryTimeout == 0 {
+		r.TryTimeout = time.Minute
+	}
+	return r
+}
+
+// options returns the SDK's form of r for requests that carry n bytes of data.
+func (r Retry) options(n int64) policy.RetryOptions {
+	retries := int32(r.Tries - 1)
+	if retries == 0 {
+		retries = -1 // 0 stands for the SDK's default
+	}
+	return policy.RetryOptions{
+		MaxRetries:    retries,
+		RetryDelay:    r.Delay,
+		MaxRetryDelay: r.MaxDelay,
+		TryTimeout:    r.TryTimeout + time.Duration(n/bytesPerSecond)*time.Second,
+	}
+}
+
+// SetCredentials uses other credentials for all requests that begin after it.
+func (c *Container) SetCredentials(cred Credentials) error {
+	options := &container.ClientOptions{ClientOptions: azcore.ClientOptions{
+		Transport:       sender{transport: c.transport, sas: cred.sas},
+		Retry:           c.retry.options(0),
+		PerCallPolicies: []policy.Policy{setVersion{}},
+		Telemetry:       policy.TelemetryOptions{Disabled: true},
+	}}
+	// The header would make a throttled request cost a connection: the service
+	// closes one whose announced body it has not taken.
+	options.ExpectContinueBehavior.Mode = sdkblob.ExpectContinueModeOff
+	client, err := newClient(c.url, cred, options)
+	if err != nil {
+		return fmt.Errorf("open %s: %w: %s", c, blob.ErrCredentials, oneLine(redact(err.Error())))
+	}
+	c.client.Store(client)
+	return nil
+}
+
+func newClient(u URL, cred Credentials, options *container.ClientOptions) (*container.Client, error) {
+	switch {
+	case cred.sas != "":
+		return container.NewClientWithNoCredential(u.String(), options)
+	case cred.key != "":
+		key, err := container.NewSharedKeyCredential(cred.account, cred.key)
+		if err != nil {
+			return nil, err
+		}
+		return container.NewClientWithSharedKeyCredential(u.String(), key, options)
+	case cred.token != nil:
+		return container.NewClient(u.String(), cred.token, options)
+	}
+	return nil, errors.New("no credentials")
+}
+
+// String returns the container's URL without a SAS.
+func (c *Container) String() string { return c.url.String() }
+
+// Create makes the container. That it exists is no error. Credentials that are
+// confined to one container cannot do it.
+func (c *Container) Create(ctx context.Context) error {
+	_, err := c.client.Load().Create(ctx, nil)
+	if err != nil && !bloberror.HasCode(err, bloberror.ContainerAlreadyExists) {
+		return fmt.Errorf("create container %s: %w", c, wrap(ctx, err))
+	}
+	return nil
+}
+
+// Exists reports whether the container exists, by asking for a list of one blob:
+// that much is allowed to a SAS for the container, which cannot ask for the
+// container's properties.
+func (c *Container) Exists(ctx context.Context) (bool, error) {
+	_, err := c.list(ctx, "", "", 1)
+	if errors.Is(err, blob.ErrContainerMissing) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Delete implements blob.Container. Snapshots of the blob go with it.
+func (c *Container) Delete(ctx context.Context, name string) error {
+	if err := blob.CheckName(name); err != nil {
+		return fmt.Errorf("delete %s: %w", name, err)
+	}
+	_, err := c.client.Load().NewBlobClient(name).Delete(ctx, &sdkblob.DeleteOptions{
+		DeleteSnapshots: to.Ptr(sdkblob.DeleteSnapshotsOptionTypeInclude),
+	})
+	if err == nil {
+		return nil
+	}
+	if err := wrap(ctx, err); !errors.Is(err, blob.ErrNotFound) {
+		return fmt.Errorf("delete %s: %w", name, err)
+	}
+	return nil
+}
+
+// Put implements blob.Container.
+func (c *Container) Put(ctx context.Context, name string, data []byte) error {
+	return c.put(ctx, name, data, md5.Sum(data))
+}
+
+// put sends data with what is said to be its checksum.
+func (c *Container) put(ctx context.Context, name string, data []byte, sum [md5.Size]byte) error {
+	if err := blob.CheckName(name); err != nil {
+		return fmt.Errorf("put %s: %w", name, err)
+	}
+	u, reqCtx := newUpload(c.withTimeout(ctx, int64(len(data))), data)
+	err := u.send(reqCtx, c.client.Load(), name, sum[:])
+	u.wait()
+	if err != nil {
+		return fmt.Errorf("put %s: %w", name, wrap(ctx, err))
+	}
+	return nil
+}
+
+// longTransfer is the size from which on a time-out of its own is worth its cost.
+const longTransfer = 256 << 10
+
+// withTimeout gives the tries of a transfer of n bytes the time that it may take.
+func (c *Container) withTimeout(ctx context.Context, n int64) context.Context {
+	if n < longTransfer {
+		return ctx
+	}
+	return policy.WithRetryOptions(ctx, c.retry.options(n))
+}
+
+// List implements blob.Container. Pages are those of the service, and so are the
+// markers.
+func (c *Container) List(ctx context.Context, prefix, marker string) (blob.Page, error) {
+	return c.list(ctx, prefix, marker, blob.MaxPage)
+}
+
+func (c *Container) list(ctx context.Context, prefix, marker string, limit int32) (blob.Page, error) {
+	options := &container.ListBlobsFlatOptions{MaxResults: &limit}
+	if prefix != "" {
+		options.Prefix = &prefix
+	}
+	if marker != "" {
+		options.Marker = &marker
+	}
+	answer, err := c.client.Load().NewListBlobsFlatPager(options).NextPage(ctx)
+	if err != nil {
+		return blob.Page{}, fmt.Errorf("list %q in %s: %w", prefix, c, listKind(wrap(ctx, err)))
+	}
+	return pageOf(answer)
+}
+
+// listKind is for services that do not say what it is that they do not find.
+func listKind(err error) error {
+	if errors.Is(err, blob.ErrNotFound) {
+		return fmt.Errorf("%w: %v", blob.ErrContainerMissing, err)
+	}
+	return err
+}
+
+func pageOf(answer container.ListBlobsFlatResponse) (blob.Page, error) {
+	var page blob.Page
+	if answer.Segment == nil {
+		return page, fmt.Errorf("list: %w: the answer is no list of blobs", blob.ErrUnexpected)
+	}
+	page.Blobs = make([]blob.Info, 0, len(answer.Segment.BlobItems))
+	for _, item := range answer.Segment.BlobItems {
+		if item.Name == nil || item.Properties == nil || item.Properties.ContentLength == nil {
+			return page, fmt.Errorf("list: %w: a blob without name or length", blob.ErrUnexpected)
+		}
+		p := item.Properties
+		page.Blobs = append(page.Blobs, blob.Info{Name: *item.Name, Size: *p.ContentLength, MD5: p.ContentMD5})
+	}
+	if answer.NextMarker != nil {
+		page.Next = *answer.NextMarker
+	}
+	return page, nil
+}

@@ -1,0 +1,36 @@
+package azure_test
+
+import (
+	"testing"
+
+	"clfsload/sync/blob"
+	"clfsload/sync/blob/azure"
+	"clfsload/sync/blob/blobtest"
+	"clfsload/tests/azurite"
+)
+
+// open opens a container of Azurite with what secrets give.
+func open(t testing.TB, url string, secrets azure.Secrets) *azure.Container {
+	t.Helper()
+	u, err := azure.ParseURL(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cred, err := secrets.Credentials(u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := azure.Open(azure.Config{URL: u, Credentials: cred})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestConformanceOnAzurite(t *testing.T) {
+	s := azurite.Start(t)
+	blobtest.TestContainer(t, func(t *testing.T) blob.Container {
+		name := s.NewContainer(t)
+		return open(t, s.ContainerURL(name)+"?"+s.SAS(t, name), azure.Secrets{})
+	})
+}

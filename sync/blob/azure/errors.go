@@ -1,0 +1,164 @@
+package azure
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"regexp"
+	"strings"
+	"syscall"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
+
+	"clfsload/sync/blob"
+)
+
+// kinds is what the service's error codes mean to the caller.
+var kinds = map[bloberror.Code]error{
+	bloberror.BlobNotFound: blob.ErrNotFound,
+
+	bloberror.ContainerNotFound:     blob.ErrContainerMissing,
+	bloberror.ContainerBeingDeleted: blob.ErrContainerMissing,
+
+	bloberror.AuthenticationFailed:        blob.ErrCredentials,
+	bloberror.InvalidAuthenticationInfo:   blob.ErrCredentials,
+	bloberror.NoAuthenticationInformation: blob.ErrCredentials,
+	"PublicAccessNotPermitted":            blob.ErrCredentials,
+	"KeyBasedAuthenticationNotPermitted":  blob.ErrCredentials,
+
+	bloberror.AccountIsDisabled:        blob.ErrPermission,
+	bloberror.BlobImmutableDueToPolicy: blob.ErrPermission,
+
+	bloberror.ServerBusy: blob.ErrThrottled,
+
+	bloberror.InternalError:       blob.ErrTransient,
+	bloberror.OperationTimedOut:   blob.ErrTransient,
+	bloberror.AccountBeingCreated: blob.ErrTransient,
+	bloberror.ConditionNotMet:     blob.ErrTransient, // the blob was replaced while it was read
+
+	bloberror.MD5Mismatch: blob.ErrChecksum,
+}
+
+// statusKinds is used for codes that are not in kinds.
+var statusKinds = map[int]error{
+	http.StatusUnauthorized:        blob.ErrCredentials,
+	http.StatusForbidden:           blob.ErrPermission,
+	http.StatusNotFound:            blob.ErrNotFound,
+	http.StatusRequestTimeout:      blob.ErrTransient,
+	http.StatusTooManyRequests:     blob.ErrThrottled,
+	http.StatusInternalServerError: blob.ErrTransient,
+	http.StatusBadGateway:          blob.ErrTransient,
+	http.StatusServiceUnavailable:  blob.ErrTransient,
+	http.StatusGatewayTimeout:      blob.ErrTransient,
+}
+
+// wrap turns an error of the SDK into one of blob's. Of the SDK's error only some
+// text is kept: it refers to the whole request, with its signature.
+func wrap(ctx context.Context, err error) error {
+	if ctxErr := ctx.Err(); ctxErr != nil {
+		return ctxErr
+	}
+	var response *azcore.ResponseError
+	if errors.As(err, &response) {
+		return fmt.Errorf("%w: %s", responseKind(response), describe(response))
+	}
+	return fmt.Errorf("%w: %s", failureKind(err), oneLine(redact(err.Error())))
+}
+
+func responseKind(r *azcore.ResponseError) error {
+	if kind, ok := kinds[bloberror.Code(r.ErrorCode)]; ok {
+		return kind
+	}
+	if kind, ok := statusKinds[r.StatusCode]; ok {
+		return kind
+	}
+	return blob.ErrUnexpected
+}
+
+// failureKind is for errors that are no answer of the service.
+func failureKind(err error) error {
+	var connection connectionError
+	var endpoint endpointError
+	var network net.Error
+	var errno syscall.Errno
+	var token tokenError
+	switch {
+	case errors.As(err, &endpoint):
+		return blob.ErrUnexpected
+	case errors.As(err, &token):
+		return tokenKind(token)
+	case errors.As(err, &connection), errors.As(err, &network), errors.As(err, &errno),
+		errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, context.DeadlineExceeded):
+		return blob.ErrTransient
+	}
+	return blob.ErrUnexpected
+}
+
+// tokenKind tells a refused login from a login service that is out of order.
+func tokenKind(err tokenError) error {
+	var login *azidentity.AuthenticationFailedError
+	if errors.As(err, &login) && login.RawResponse != nil {
+		if kind := statusKinds[login.RawResponse.StatusCode]; kind == blob.ErrTransient || kind == blob.ErrThrottled {
+			return kind
+		}
+	}
+	return blob.ErrCredentials
+}
+
+// describe returns the status, the code, when a SAS is out of date its dates, and the
+// number by which the service's operators find the request.
+func describe(r *azcore.ResponseError) string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "status %d", r.StatusCode)
+	if r.ErrorCode != "" {
+		fmt.Fprintf(&text, " %s", oneLine(redact(r.ErrorCode)))
+	}
+	if r.RawResponse == nil {
+		return text.String()
+	}
+	if dates := sasDates(r.RawResponse); dates != "" {
+		fmt.Fprintf(&text, " (%s)", dates)
+	}
+	if id := r.RawResponse.Header.Get("x-ms-request-id"); id != "" {
+		fmt.Fprintf(&text, ", request %s", oneLine(redact(id)))
+	}
+	return text.String()
+}
+
+var datesPattern = regexp.MustCompile(`Start \[[^\]]*\] - Expiry \[[^\]]*\] - Current \[[^\]]*\]`)
+
+// sasDates finds what the service says of a SAS that is not valid at this time.
+func sasDates(resp *http.Response) string {
+	body, err := runtime.Payload(resp)
+	if err != nil {
+		return ""
+	}
+	var detail struct{ AuthenticationErrorDetail string }
+	if xml.Unmarshal(body, &detail) != nil {
+		return ""
+	}
+	return datesPattern.FindString(detail.AuthenticationErrorDetail)
+}
+
+// secrets finds queries of URLs, and the fields that hold a secret wherever they are.
+var secrets = regexp.MustCompile(`\?[^\s"']*|(?i:\b(sig|AccountKey|SharedAccessSignature|client_secret|assertion)=|\b(SharedKey|Bearer)\s+)[^\s"';]*`)
+
+// redact replaces what may be secret in a text.
+func redact(text string) string {
+	return secrets.ReplaceAllString(text, "[secret]")
+}
+
+// maxText is how much of a foreign text a message quotes, in bytes.
+const maxText = 500
+
+func oneLine(text string) string {
+	text = strings.Join(strings.Fields(text), " ")
+	return text[:min(len(text), maxText)]
+}
