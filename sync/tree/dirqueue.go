@@ -25,15 +25,15 @@ type dirQueue struct {
 	stopped bool
 }
 
-const dirQueueSchema = `CREATE TABLE claimed (id BLOB PRIMARY KEY) WITHOUT ROWID`
-const dirQueueRows = `CREATE TABLE waiting (seq INTEGER PRIMARY KEY, path BLOB, blob TEXT, size INTEGER, number INTEGER, older INTEGER, inode BLOB)`
+const claimedTable = `CREATE TABLE claimed (id BLOB PRIMARY KEY) WITHOUT ROWID`
+const waitingTable = `CREATE TABLE waiting (seq INTEGER PRIMARY KEY, path BLOB, parent BLOB, blob TEXT, size INTEGER, number INTEGER, older INTEGER, inode BLOB)`
 
 func newDirQueue(tempDir string) (*dirQueue, error) {
 	db, err := scratch.Open(tempDir)
 	if err != nil {
 		return nil, err
 	}
-	for _, table := range []string{dirQueueSchema, dirQueueRows} {
+	for _, table := range []string{claimedTable, waitingTable} {
 		if _, err := db.Exec(table); err != nil {
 			db.Close()
 			return nil, err
@@ -72,8 +72,8 @@ func (q *dirQueue) spill(dirs []*Dir) error {
 	for _, d := range dirs {
 		q.spilled++
 		n := d.Node
-		_, err := q.db.Exec("INSERT INTO waiting VALUES (?, ?, ?, ?, ?, ?, ?)", q.spilled,
-			[]byte(d.Path), n.Blob, n.Size, n.Number, n.Older, n.Inode.Append(nil))
+		_, err := q.db.Exec("INSERT INTO waiting VALUES (?, ?, ?, ?, ?, ?, ?, ?)", q.spilled,
+			[]byte(d.Path), []byte(d.Parent), n.Blob, n.Size, n.Number, n.Older, n.Payload)
 		if err != nil {
 			return err
 		}
@@ -104,10 +104,10 @@ func (q *dirQueue) pop() (*Dir, error) {
 
 func (q *dirQueue) unspill() (*Dir, error) {
 	d := &Dir{Node: &Node{}}
-	var path, inode []byte
+	var path, parent []byte
 	n := d.Node
-	_, err := q.db.Row("SELECT path, blob, size, number, older, inode FROM waiting WHERE seq = ?", []any{q.spilled},
-		&path, &n.Blob, &n.Size, &n.Number, &n.Older, &inode)
+	_, err := q.db.Row("SELECT path, parent, blob, size, number, older, inode FROM waiting WHERE seq = ?", []any{q.spilled},
+		&path, &parent, &n.Blob, &n.Size, &n.Number, &n.Older, &n.Payload)
 	if err != nil {
 		return nil, err
 	}
@@ -115,8 +115,8 @@ func (q *dirQueue) unspill() (*Dir, error) {
 		return nil, err
 	}
 	q.spilled--
-	d.Path = string(path)
-	if n.Inode, err = clfs.DecodeInode(inode); err != nil {
+	d.Path, d.Parent = string(path), clfs.ID(parent)
+	if n.Inode, err = clfs.DecodeInode(n.Payload); err != nil {
 		return nil, fmt.Errorf("temporary database: %w", err)
 	}
 	n.Name, err = clfs.ParseName(n.Blob)

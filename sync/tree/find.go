@@ -160,14 +160,15 @@ func (t *Tree) blob(ctx context.Context, o Object, most int64) ([]byte, error) {
 		return nil, err
 	}
 	t.traffic.bytes.Add(int64(len(got.Data)))
-	return got.Data, checkMD5(o.Blob, got)
+	return got.Data, t.checkMD5(o.Blob, got)
 }
 
 // checkMD5 compares a blob with the MD5 kept beside it, if there is one.
-func checkMD5(name string, o blob.Object) error {
+func (t *Tree) checkMD5(name string, o blob.Object) error {
 	if len(o.MD5) == 0 {
 		return nil
 	}
+	t.traffic.checked.Add(1)
 	if sum := md5.Sum(o.Data); !bytes.Equal(sum[:], o.MD5) {
 		return damagef(KindChecksum, name, "the bytes do not match the MD5 that is kept with them (%x, kept is %x)", sum, o.MD5)
 	}

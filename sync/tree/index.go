@@ -116,3 +116,9 @@ func (x *Index) Each(ctx context.Context, fn func(Entry) error) error {
 		last = []byte(page[len(page)-1].Name)
 	}
 }
+
+// Number looks up a blob by its whole name.
+func (x *Index) Number(name string) (number int64, found bool, err error) {
+	found, err = x.db.Row("SELECT number FROM blobs WHERE name = ?", []any{[]byte(name)}, &number)
+	return number, found, err
+}

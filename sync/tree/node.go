@@ -9,7 +9,8 @@ import (
 // A Node is an inode that was read.
 type Node struct {
 	Object
-	Inode *clfs.Inode
+	Inode   *clfs.Inode
+	Payload []byte // the records that Inode was decoded from, and that it aliases
 }
 
 // Type is the file type as the attributes have it; the type in the blob's name
@@ -54,7 +55,7 @@ func (t *Tree) decodeNode(o Object, payload []byte) (*Node, error) {
 	if o.ID != clfs.RootID {
 		t.passed.extAttrs.Add(int64(len(in.ExtAttrs)))
 	}
-	return &Node{Object: o, Inode: in}, nil
+	return &Node{Object: o, Inode: in, Payload: payload}, nil
 }
 
 // Payload reads the record sequence of any object, for those who want to look
@@ -89,4 +90,14 @@ func (l layout) blocks(size uint64) uint64 {
 		return 1
 	}
 	return (size-l.first-1)/l.segment + 2
+}
+
+// SegmentCount is how many data segments a regular file of its size has. The
+// error says that the inode's segment sizes make no sense.
+func (n *Node) SegmentCount() (uint64, error) {
+	l, err := layoutOf(n)
+	if err != nil {
+		return 0, err
+	}
+	return l.blocks(n.Inode.Attr.Size) - 1, nil
 }

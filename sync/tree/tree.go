@@ -142,11 +142,13 @@ type Traffic struct {
 	Requests int64 // listings and reads
 	Bytes    int64 // of blobs read
 	Listed   int64 // names listed for the index
+	Checked  int64 // blobs whose bytes were compared with the MD5 kept with them
 }
 
-type traffic struct{ requests, bytes, listed atomic.Int64 }
+type traffic struct{ requests, bytes, listed, checked atomic.Int64 }
 
 // Traffic tells what was asked of the container so far.
 func (t *Tree) Traffic() Traffic {
-	return Traffic{t.traffic.requests.Load(), t.traffic.bytes.Load(), t.traffic.listed.Load()}
+	return Traffic{Requests: t.traffic.requests.Load(), Bytes: t.traffic.bytes.Load(),
+		Listed: t.traffic.listed.Load(), Checked: t.traffic.checked.Load()}
 }

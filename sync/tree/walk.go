@@ -15,9 +15,10 @@ const dirsAtATime = 16
 
 // A Dir is a directory that a walk is in.
 type Dir struct {
-	Path  string // from the container's root: "/" or "/a/b"
-	Node  *Node
-	Value any // the visitor's own, from Enter on
+	Path   string // from the container's root: "/" or "/a/b"
+	Node   *Node
+	Parent clfs.ID // the directory it was entered from; empty where the walk started
+	Value  any     // the visitor's own, from Enter on
 
 	open atomic.Int64 // entries not done, and one more while entries are being read
 }
@@ -219,7 +220,7 @@ func (w *walker) entry(ctx context.Context, v Visited) error {
 	if v.Err != nil || !v.Node.IsDir() {
 		return nil
 	}
-	return w.queue.push(&Dir{Path: v.Path(), Node: v.Node})
+	return w.queue.push(&Dir{Path: v.Path(), Node: v.Node, Parent: v.Dir.Node.ID})
 }
 
 // closeEntry counts that an entry, or the reading of the directory, is done.

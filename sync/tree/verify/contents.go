@@ -1,0 +1,198 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"iter"
+
+	"clfsload/clfs"
+	"clfsload/sync/tree"
+)
+
+// contents goes over an inode's block map and, unless quick, its segments.
+func (c *checker) contents(ctx context.Context, n *tree.Node, at place) error {
+	m := &blockMap{checker: c, n: n, at: at, next: 1, end: 1}
+	if !m.begin() {
+		return nil
+	}
+	against := c.compareBytes(n, at)
+	defer against.close()
+	against.add(0, n.Inode.Data)
+	if !m.inInode() {
+		against.abandon()
+	}
+	for p, err := range c.pieces(ctx, n) {
+		sound, err := m.piece(p, err)
+		switch {
+		case err != nil:
+			return err
+		case !sound:
+			against.abandon()
+		case !p.Indirect:
+			against.add(p.Segment.Offset, p.Segment.Data)
+		}
+	}
+	m.finish()
+	against.finish()
+	return nil
+}
+
+// pieces are the blocks with what is in them or, for a quick run, without.
+func (c *checker) pieces(ctx context.Context, n *tree.Node) iter.Seq2[tree.Piece, error] {
+	if !c.options.Quick {
+		return c.t.Pieces(ctx, n, 1, tree.AllBlocks)
+	}
+	return func(yield func(tree.Piece, error) bool) {
+		for b, err := range c.t.Blocks(ctx, n, 1, tree.AllBlocks) {
+			p := tree.Piece{Block: b}
+			if err == nil && !b.Indirect {
+				p.Blob, err = c.t.Find(ctx, b.ID)
+			}
+			if !yield(p, err) {
+				return
+			}
+		}
+	}
+}
+
+// blockMap is the check of one inode's blocks.
+type blockMap struct {
+	*checker
+	n    *tree.Node
+	at   place
+	next uint64 // the number that the next block must have
+	end  uint64 // the first number past the file's size
+}
+
+func (m *blockMap) bad(kind tree.Kind, object, format string, args ...any) {
+	m.damage(kind, m.at.path, object, format, args...)
+}
+
+// begin checks what the inode says of its blocks, and reports whether there is
+// any sense in looking at them.
+func (m *blockMap) begin() bool {
+	in := m.n.Inode
+	want := uint32(clfs.SegmentBytes)
+	if m.n.IsDir() {
+		want = clfs.DirSegmentBytes
+	}
+	if in.FirstSegmentSize != clfs.FirstSegmentBytes || in.SegmentSize != want {
+		m.bad(tree.KindBlockMap, m.n.Blob, "segment sizes %d and %d, must be %d and %d", in.FirstSegmentSize, in.SegmentSize, clfs.FirstSegmentBytes, want)
+	}
+	if m.n.Type() == clfs.TypeRegular {
+		segments, err := m.n.SegmentCount()
+		if err != nil {
+			return false
+		}
+		m.end = segments + 1
+	}
+	return true
+}
+
+// inInode checks how much of a file its inode holds, and reports whether that is
+// what it must hold.
+func (m *blockMap) inInode() bool {
+	if m.n.Type() != clfs.TypeRegular {
+		return true
+	}
+	in := m.n.Inode
+	want := min(uint64(in.FirstSegmentSize), in.Attr.Size)
+	if have := uint64(len(in.Data)); have != want {
+		m.bad(tree.KindSegmentLength, m.n.Blob, "the inode has %d bytes of contents, must have %d", have, want)
+		return false
+	}
+	return true
+}
+
+// piece checks a block and reports whether it is sound. A directory's segments that cannot be read were reported when
+// its entries were.
+func (m *blockMap) piece(p tree.Piece, err error) (sound bool, fatal error) {
+	m.position(p.Block)
+	if err != nil {
+		if m.n.IsDir() && isDamage(err) {
+			return false, nil
+		}
+		return false, m.reading(m.at.path, err)
+	}
+	if p.Indirect {
+		m.indirect(p.Block)
+		return true, nil
+	}
+	m.block(p.Blob, clfs.TypeSegment)
+	if m.options.Quick {
+		return true, nil
+	}
+	if p.Segment.Ctime != m.n.Inode.Attr.Ctime.Sec {
+		m.remark(KindSegmentTime, m.at.path, p.Blob.Blob, "ctime %d, the inode has %d", p.Segment.Ctime, m.n.Inode.Attr.Ctime.Sec)
+	}
+	err = tree.CheckSegment(m.n, p.Number, p.Blob, p.Segment)
+	if m.n.IsDir() {
+		return true, nil
+	}
+	return err == nil, m.reading(m.at.path, err)
+}
+
+func isDamage(err error) bool {
+	var d *tree.Damage
+	return errors.As(err, &d)
+}
+
+// position checks that blocks follow each other without gaps and end where the
+// file does.
+func (m *blockMap) position(b tree.Block) {
+	if b.ID == "" {
+		return // an error about no block in particular
+	}
+	if b.Number > m.next {
+		m.remark(KindHole, m.at.path, m.n.Blob, "blocks %d to %d are holes", m.next, b.Number-1)
+	}
+	m.next = b.Number
+	if !b.Indirect {
+		m.next += b.Count
+	}
+	switch t := m.n.Type(); {
+	case t == clfs.TypeDirectory:
+	case t != clfs.TypeRegular:
+		m.bad(tree.KindBlockMap, m.n.Blob, "a %s with block %s", t, b.ID)
+	case b.Number >= m.end:
+		m.bad(tree.KindBlockMap, m.n.Blob, "block %d, %s, lies behind the end of a file of %d bytes", b.Number, b.ID, m.n.Inode.Attr.Size)
+	}
+}
+
+// block checks the name of a block's blob and marks it.
+func (m *blockMap) block(o tree.Object, t clfs.Type) {
+	if o.Name.Type != t {
+		m.bad(KindType, o.Blob, "the blob's name says %s, it stands where a %s must be", o.Name.Type, t)
+	}
+	if o.OwnerHash != m.n.ID.Hash() {
+		m.bad(KindOwner, o.Blob, "the blob's name has owner %016X, but %s has %016X", o.OwnerHash, m.n.ID, m.n.ID.Hash())
+	}
+	if !m.reached.set(o.Number) {
+		m.bad(KindSharedBlock, o.Blob, "this block was found in another place too")
+	}
+}
+
+func (m *blockMap) indirect(b tree.Block) {
+	m.block(b.Object, clfs.TypeIndirect)
+	if b.Ctime != m.n.Inode.Attr.Ctime.Sec {
+		m.remark(KindSegmentTime, m.at.path, b.Object.Blob, "ctime %d, the inode has %d", b.Ctime, m.n.Inode.Attr.Ctime.Sec)
+	}
+	have := uint64(len(b.Pointers))
+	if m.n.Type() != clfs.TypeRegular || b.Number >= m.end {
+		if have == 0 {
+			m.bad(tree.KindBlockMap, b.Object.Blob, "an empty indirect block")
+		}
+		return
+	}
+	each := b.Count / clfs.IndirectFanout
+	if want := (min(b.Count, m.end-b.Number) + each - 1) / each; have != want {
+		m.bad(tree.KindBlockMap, b.Object.Blob, "%d pointers, must be %d in a file of %d bytes", have, want, m.n.Inode.Attr.Size)
+	}
+}
+
+// finish checks that the last block came.
+func (m *blockMap) finish() {
+	if m.next < m.end {
+		m.bad(KindHole, m.n.Blob, "the block map ends before block %d, a file of %d bytes has %d; what is missing reads as zeros", m.next, m.n.Inode.Attr.Size, m.end-1)
+	}
+}

@@ -1,0 +1,209 @@
+package verify
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"clfsload/clfs"
+	"clfsload/sync/tree"
+)
+
+// source is the directory that the container is compared with.
+type source struct{ dir string }
+
+// microsecond is how far CLFSLoad's times may be off, in nanoseconds: it had
+// them as floating point numbers.
+const microsecond = 1000
+
+func openSource(dir string) (*source, error) {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return nil, fmt.Errorf("source: %w", err)
+	}
+	if !info.IsDir() {
+		return nil, fmt.Errorf("source %s: %w", dir, tree.ErrNotDirectory)
+	}
+	return &source{dir: dir}, nil
+}
+
+func (s *source) path(inContainer string) string { return filepath.Join(s.dir, inContainer) }
+
+func (c *checker) differs(path, object, format string, args ...any) {
+	c.damage(KindSource, path, object, format, args...)
+}
+
+// compare compares an inode's attributes with those on disk.
+func (c *checker) compare(n *tree.Node, path string) {
+	var st unix.Stat_t
+	if err := unix.Lstat(c.source.path(path), &st); err != nil {
+		c.differs(path, n.Blob, "in the source: %s", err)
+		return
+	}
+	for _, d := range attributeDifferences(n, &st) {
+		c.differs(path, n.Blob, "%s", d)
+	}
+	switch off := mtimeOff(n.Inode.Attr.Mtime, st.Mtim); {
+	case off > microsecond:
+		m := n.Inode.Attr.Mtime
+		c.differs(path, n.Blob, "mtime %d.%09d, the source has %d.%09d", m.Sec, m.Nsec, st.Mtim.Sec, st.Mtim.Nsec)
+	case off > 0:
+		c.remark(KindSourceTime, path, n.Blob, "mtime is %d ns off the source's, as CLFSLoad has it", off)
+	}
+	if n.Type() != clfs.TypeSymlink {
+		return
+	}
+	if target, err := os.Readlink(c.source.path(path)); err != nil || target != string(n.Inode.Data) {
+		c.differs(path, n.Blob, "links to %q, in the source to %q", n.Inode.Data, target)
+	}
+}
+
+func attributeDifferences(n *tree.Node, st *unix.Stat_t) []string {
+	a := n.Inode.Attr
+	var found []string
+	if a.Mode&0xffff != st.Mode&0xffff {
+		found = append(found, fmt.Sprintf("mode %#o, the source has %#o", a.Mode, st.Mode))
+	}
+	if a.UID != st.Uid || a.GID != st.Gid {
+		found = append(found, fmt.Sprintf("owner %d:%d, the source has %d:%d", a.UID, a.GID, st.Uid, st.Gid))
+	}
+	if n.Type() == clfs.TypeRegular && a.Size != uint64(st.Size) {
+		found = append(found, fmt.Sprintf("%d bytes, the source has %d", a.Size, st.Size))
+	}
+	device := n.Type() == clfs.TypeBlock || n.Type() == clfs.TypeChar
+	if device && (a.RdevMajor != unix.Major(st.Rdev) || a.RdevMinor != unix.Minor(st.Rdev)) {
+		found = append(found, fmt.Sprintf("device %d:%d, the source has %d:%d", a.RdevMajor, a.RdevMinor, unix.Major(st.Rdev), unix.Minor(st.Rdev)))
+	}
+	return found
+}
+
+// mtimeOff is how many nanoseconds two times are apart. What does not fit the
+// format was clamped when it was loaded.
+func mtimeOff(have clfs.Time, disk unix.Timespec) int64 {
+	want, _ := clfs.NewTime(disk.Sec, disk.Nsec)
+	if apart := int64(have.Sec) - int64(want.Sec); apart > 1 || apart < -1 {
+		return 1e9
+	}
+	off := (int64(have.Sec)-int64(want.Sec))*1e9 + int64(have.Nsec) - int64(want.Nsec)
+	return max(off, -off)
+}
+
+// extraOnDisk reports what the source has in a directory and the container has
+// not.
+func (c *checker) extraOnDisk(ctx context.Context, d *tree.Dir) error {
+	f, err := os.Open(c.source.path(d.Path))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil // reported by compare
+	}
+	if err != nil {
+		c.differs(d.Path, d.Node.Blob, "in the source: %s", err)
+		return nil
+	}
+	defer f.Close()
+	for {
+		names, err := f.Readdirnames(1024)
+		for _, name := range names {
+			known, err := stateOf(d).names.has([]byte(name))
+			if err != nil {
+				return err
+			}
+			if !known {
+				c.differs(d.Join(name), "", "is in the source, but not in the container")
+			}
+		}
+		if errors.Is(err, io.EOF) || len(names) == 0 {
+			return ctx.Err()
+		}
+	}
+}
+
+// comparison compares a file's bytes with those on disk, in order. A nil
+// comparison does nothing.
+type comparison struct {
+	c      *checker
+	path   string
+	object string
+	file   *os.File
+	size   uint64
+	at     uint64 // everything before was compared, or could not be
+	done   bool   // a difference was reported
+	buf    []byte
+}
+
+// compareBytes begins a comparison of a regular file, nil if there is nothing to
+// compare.
+func (c *checker) compareBytes(n *tree.Node, at place) *comparison {
+	if c.source == nil || c.options.Quick || !at.onDisk || n.Type() != clfs.TypeRegular {
+		return nil
+	}
+	f, err := os.OpenFile(c.source.path(at.path), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil // reported by compare
+	}
+	return &comparison{c: c, path: at.path, object: n.Blob, file: f, size: n.Inode.Attr.Size, buf: make([]byte, 64<<10)}
+}
+
+// add compares data at offset; what lies between is a hole, which reads as
+// zeros.
+func (m *comparison) add(offset uint64, data []byte) {
+	if m == nil {
+		return
+	}
+	m.hole(offset)
+	for len(data) > 0 && !m.done {
+		step := min(len(data), len(m.buf))
+		m.step(data[:step])
+		data = data[step:]
+	}
+}
+
+var zeros [64 << 10]byte
+
+func (m *comparison) hole(end uint64) {
+	for m.at < end && !m.done {
+		m.step(zeros[:min(end-m.at, uint64(len(zeros)))])
+	}
+}
+
+func (m *comparison) step(data []byte) {
+	n, err := m.file.ReadAt(m.buf[:len(data)], int64(m.at))
+	if n < len(data) && !errors.Is(err, io.EOF) {
+		m.report("in the source: %s", err)
+		return
+	}
+	if !bytes.Equal(m.buf[:n], data[:n]) || n < len(data) {
+		m.report("the bytes differ from the source's at or after offset %d", m.at)
+		return
+	}
+	m.at += uint64(len(data))
+}
+
+// abandon ends the comparison of a file that cannot be read: that was reported.
+func (m *comparison) abandon() {
+	if m != nil {
+		m.done = true
+	}
+}
+
+func (m *comparison) report(format string, args ...any) {
+	m.done = true
+	m.c.differs(m.path, m.object, format, args...)
+}
+
+func (m *comparison) finish() {
+	if m != nil {
+		m.hole(m.size)
+	}
+}
+
+func (m *comparison) close() {
+	if m != nil {
+		m.file.Close()
+	}
+}

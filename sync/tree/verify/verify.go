@@ -1,0 +1,168 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"clfsload/clfs"
+	"clfsload/sync/tree"
+	"clfsload/sync/tree/scratch"
+)
+
+// Options say how thorough to be.
+type Options struct {
+	// Quick reads inodes, directories and block maps, but no file contents:
+	// of data segments only the names are looked at.
+	Quick bool
+	// Source is a directory to compare the tree with, contents included unless
+	// Quick; empty for none.
+	Source string
+	// Found is called for each finding, one at a time, in no defined order.
+	Found func(Finding)
+	// Step is called with the name of each step as it begins.
+	Step func(string)
+}
+
+// Run verifies the container of a fresh tree. The error is about what kept it
+// from finding out, such as a lost connection, never about what was found.
+func Run(ctx context.Context, t *tree.Tree, o Options) (Report, error) {
+	c, err := newChecker(t, o)
+	if err != nil {
+		return Report{}, err
+	}
+	defer c.db.Close()
+	steps := []struct {
+		name string
+		run  func(context.Context) error
+	}{
+		{"list", c.list}, {"names", c.names}, {"bucket", c.bucket}, {"walk", c.walk}, {"links", c.links}, {"orphans", c.orphans},
+	}
+	for _, s := range steps {
+		if o.Step != nil {
+			o.Step(s.name)
+		}
+		if err := s.run(ctx); err != nil {
+			return c.report(), fmt.Errorf("verify %s: %w", t.Container(), err)
+		}
+	}
+	return c.report(), nil
+}
+
+// checker is one run.
+type checker struct {
+	*reporter
+	options Options
+	t       *tree.Tree
+	index   *tree.Index
+	reached marks
+	db      *scratch.DB
+	root    clfs.Attr // the root's, which has the ids that all inodes share
+	source  *source   // nil without Options.Source
+}
+
+func newChecker(t *tree.Tree, o Options) (*checker, error) {
+	db, err := scratch.Open(t.TempDir())
+	if err != nil {
+		return nil, err
+	}
+	c := &checker{reporter: newReporter(o.Found), options: o, t: t, db: db}
+	for _, table := range tables {
+		if _, err := db.Exec(table); err != nil {
+			db.Close()
+			return nil, err
+		}
+	}
+	if o.Source != "" {
+		c.source, err = openSource(o.Source)
+		if err != nil {
+			db.Close()
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+func (c *checker) report() Report {
+	r := c.snapshot()
+	// What was passed over is counted from the names, each once; only records
+	// are seen when objects are read.
+	passed := c.t.PassedOver()
+	r.Passed = tree.PassedOver{OlderVersions: r.Damage[KindStale], Snapshots: r.Remarks[KindSnapshot],
+		Tombstones: r.Remarks[KindTombstone], UnknownRecords: passed.UnknownRecords, ExtAttrs: passed.ExtAttrs}
+	r.Checked = c.t.Traffic().Checked
+	return r
+}
+
+func (c *checker) list(ctx context.Context) error {
+	index, err := c.t.BuildIndex(ctx)
+	if err != nil {
+		return err
+	}
+	c.index = index
+	c.reached = newMarks(index.Len())
+	c.reporter.report.Blobs = index.Len()
+	return nil
+}
+
+func (c *checker) walk(ctx context.Context) error {
+	root, err := c.t.Root(ctx)
+	if errors.Is(err, tree.ErrUnfinished) {
+		c.damage(KindNoRoot, "/", clfs.RootID.String(), "%s", tree.ErrUnfinished)
+		return nil
+	}
+	if err != nil {
+		return c.reading("/", err)
+	}
+	c.reached.set(root.Number)
+	if !root.IsDir() {
+		c.damage(KindType, "/", root.Blob, "the root is a %s", root.Type())
+		return nil
+	}
+	c.root = root.Inode.Attr
+	c.rootAttributes(root)
+	if c.source != nil {
+		c.compare(root, "/")
+	}
+	if err := c.inode(ctx, root, place{path: "/", name: string(root.Inode.Name), dir: clfs.RootID, onDisk: true}); err != nil {
+		return err
+	}
+	return c.t.Walk(ctx, root, "/", tree.Visitor{Enter: c.enter, Dirent: c.dirent, Entry: c.entry, Lost: c.lost, Leave: c.leave})
+}
+
+// entry checks what an entry leads to. Everything but the link itself is
+// checked when an inode is reached for the first time.
+func (c *checker) entry(ctx context.Context, v tree.Visited) error {
+	state := stateOf(v.Dir)
+	if v.Err != nil {
+		if err := c.reading(v.Path(), v.Err); err != nil {
+			return err
+		}
+	}
+	if v.Node == nil {
+		state.unread.Store(true)
+		return nil
+	}
+	if v.Node.IsDir() {
+		state.subdirectories.Add(1)
+	}
+	first := c.reached.set(v.Node.Number)
+	at := place{path: v.Path(), name: v.Name, dir: v.Dir.Node.ID, onDisk: v.Err == nil}
+	if c.source != nil && at.onDisk {
+		c.compare(v.Node, at.path)
+	}
+	if err := c.link(v.Node, at, first); err != nil || !first {
+		return err
+	}
+	return c.inode(ctx, v.Node, at)
+}
+
+// place is where an inode was found.
+type place struct {
+	path string
+	name string
+	dir  clfs.ID // the directory that has the entry
+	// onDisk is whether the source may have the path: not if a name in it is
+	// none that a file can have.
+	onDisk bool
+}
