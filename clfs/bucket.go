@@ -53,31 +53,25 @@ func logfileKey(i int) string { return fmt.Sprintf("%s%03d", logfileKeyStart, i+
 func DecodeBucket(payload []byte) (Bucket, error) {
 	var b Bucket
 	var attrs []ExtAttr
-	for r := (recordReader{payload: payload}); r.more(); {
-		at := r.pos
-		rec, c, err := r.next()
-		switch {
-		case err != nil:
-			return Bucket{}, err
-		case rec.Type != RecordExtAttrs:
-			b.Unknown = append(b.Unknown, rec)
-			continue
-		case attrs != nil:
-			return Bucket{}, formatErrorf(at, "second %s record", rec.Type)
+	_, err := decodeRecords(payload, func(r Record, c *cursor) bool {
+		if r.Type != RecordExtAttrs {
+			b.Unknown = append(b.Unknown, r)
+			return false
 		}
 		attrs = c.extAttrs()
-		if err := c.end(); err != nil {
-			return Bucket{}, err
-		}
+		return true
+	})
+	if err != nil {
+		return Bucket{}, err
 	}
-	if err := b.take(attrs); err != nil {
+	if err := b.sort(attrs); err != nil {
 		return Bucket{}, formatErrorf(0, "bucket object: %v", err)
 	}
 	return b, nil
 }
 
-// take sorts the attributes into fields.
-func (b *Bucket) take(attrs []ExtAttr) error {
+// sort puts the attributes into their fields.
+func (b *Bucket) sort(attrs []ExtAttr) error {
 	values := make(map[string]string, len(bucketFormatKeys)+1)
 	for _, a := range attrs {
 		switch {

@@ -70,7 +70,11 @@ func (c *cursor) id() ID {
 	if c.err == nil && (n == 0 || n > MaxIDBytes) {
 		c.failf("an id of %d bytes, want 1 to %d", n, MaxIDBytes)
 	}
-	return ID(c.take(uint64(n)))
+	b := c.take(uint64(n))
+	if string(b) == string(NullBlock) {
+		return NullBlock // four in most inodes, and this one needs no memory
+	}
+	return ID(b)
 }
 
 // remaining is how many bytes are left.

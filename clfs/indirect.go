@@ -28,22 +28,9 @@ func (b IndirectBlock) Append(dst []byte) []byte {
 // that it does not know.
 func DecodeIndirect(payload []byte) (IndirectBlock, error) {
 	var b IndirectBlock
-	var seen recordSet
-	for r := (recordReader{payload: payload}); r.more(); {
-		at := r.pos
-		rec, c, err := r.next()
-		if err != nil {
-			return IndirectBlock{}, err
-		}
-		if seen.has(rec.Type) {
-			return IndirectBlock{}, formatErrorf(at, "second %s record", rec.Type)
-		}
-		if b.decodeRecord(rec.Type, &c) {
-			seen.add(rec.Type)
-			if err := c.end(); err != nil {
-				return IndirectBlock{}, err
-			}
-		}
+	seen, err := decodeRecords(payload, b.take)
+	if err != nil {
+		return IndirectBlock{}, err
 	}
 	if !seen.has(RecordIndirect) || !seen.has(RecordDataBack) {
 		return IndirectBlock{}, formatErrorf(len(payload), "no indirect block: it has no %s or no %s record", RecordIndirect, RecordDataBack)
@@ -51,9 +38,8 @@ func DecodeIndirect(payload []byte) (IndirectBlock, error) {
 	return b, nil
 }
 
-// decodeRecord reports whether an indirect block has such a record.
-func (b *IndirectBlock) decodeRecord(t RecordType, c *cursor) bool {
-	switch t {
+func (b *IndirectBlock) take(r Record, c *cursor) bool {
+	switch r.Type {
 	case RecordIndirect:
 		b.Blocks = c.list()
 		if len(b.Blocks) > IndirectFanout {

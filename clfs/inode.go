@@ -113,24 +113,16 @@ func DecodeInode(payload []byte) (*Inode, error) {
 	}
 	in := &Inode{}
 	required := requiredRecords(t)
-	var seen recordSet
-	for r := (recordReader{payload: payload}); r.more(); {
-		at := r.pos
-		rec, c, err := r.next()
-		if err != nil {
-			return nil, err
+	seen, err := decodeRecords(payload, func(r Record, c *cursor) bool {
+		if !required.has(r.Type) && r.Type != RecordExtAttrs {
+			in.Unknown = append(in.Unknown, r)
+			return false
 		}
-		if !required.has(rec.Type) && rec.Type != RecordExtAttrs {
-			in.Unknown = append(in.Unknown, rec)
-			continue
-		}
-		if seen.has(rec.Type) {
-			return nil, formatErrorf(at, "second %s record", rec.Type)
-		}
-		seen.add(rec.Type)
-		if err := in.decodeRecord(rec.Type, &c); err != nil {
-			return nil, err
-		}
+		in.take(r.Type, c)
+		return true
+	})
+	if err != nil {
+		return nil, err
 	}
 	if missing := required &^ seen; missing != 0 {
 		return nil, formatErrorf(len(payload), "%s without %s record", t, missing.first())
@@ -169,7 +161,7 @@ func requiredRecords(t Type) recordSet {
 	return s
 }
 
-func (in *Inode) decodeRecord(t RecordType, c *cursor) error {
+func (in *Inode) take(t RecordType, c *cursor) {
 	switch t {
 	case RecordAttr:
 		in.Attr = decodeAttr(c)
@@ -186,7 +178,6 @@ func (in *Inode) decodeRecord(t RecordType, c *cursor) error {
 	case RecordExtAttrs:
 		in.ExtAttrs = c.extAttrs()
 	}
-	return c.end()
 }
 
 func (in *Inode) decodeBlockMap(c *cursor) {

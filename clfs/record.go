@@ -69,8 +69,7 @@ func (s *recordSet) add(t RecordType)     { *s |= 1 << t }
 func (s recordSet) has(t RecordType) bool { return t < 32 && s&(1<<t) != 0 }
 func (s recordSet) first() RecordType     { return RecordType(bits.TrailingZeros32(uint32(s))) }
 
-// AppendRecord appends a record with its header and padding. dst must hold
-// whole records, so that padding falls on the right bytes.
+// AppendRecord appends a record with its header and padding.
 func AppendRecord(dst []byte, t RecordType, body []byte) []byte {
 	dst, start := openRecord(dst, t)
 	return closeRecord(append(dst, body...), start)
@@ -145,4 +144,29 @@ func (r *recordReader) next() (Record, cursor, error) {
 	c := cursor{b: rec.Body, base: r.pos + recordHeaderBytes}
 	r.pos += int(whole)
 	return rec, c, nil
+}
+
+// decodeRecords gives every record of a payload to take, which decodes it if
+// the object has a place for it and else says no. A record that was taken must
+// be used up, and must not come again. It returns the types that were taken.
+func decodeRecords(payload []byte, take func(Record, *cursor) bool) (seen recordSet, err error) {
+	var rec Record
+	var c cursor
+	for r := (recordReader{payload: payload}); r.more(); {
+		at := r.pos
+		if rec, c, err = r.next(); err != nil {
+			return 0, err
+		}
+		if !take(rec, &c) {
+			continue
+		}
+		if seen.has(rec.Type) {
+			return 0, formatErrorf(at, "second %s record", rec.Type)
+		}
+		if err := c.end(); err != nil {
+			return 0, err
+		}
+		seen.add(rec.Type)
+	}
+	return seen, nil
 }

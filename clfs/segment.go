@@ -81,22 +81,9 @@ func (c *cursor) dataBack() (ctimeSec uint32, offset uint64, owner ID) {
 // passes over records that it does not know.
 func DecodeSegment(payload []byte) (Segment, error) {
 	var s Segment
-	var seen recordSet
-	for r := (recordReader{payload: payload}); r.more(); {
-		at := r.pos
-		rec, c, err := r.next()
-		if err != nil {
-			return Segment{}, err
-		}
-		if seen.has(rec.Type) {
-			return Segment{}, formatErrorf(at, "second %s record", rec.Type)
-		}
-		if s.decodeRecord(rec.Type, &c) {
-			seen.add(rec.Type)
-			if err := c.end(); err != nil {
-				return Segment{}, err
-			}
-		}
+	seen, err := decodeRecords(payload, s.take)
+	if err != nil {
+		return Segment{}, err
 	}
 	s.IsDirectory = seen.has(RecordDirents)
 	if !seen.has(RecordData) || !seen.has(RecordDataBack) {
@@ -108,9 +95,8 @@ func DecodeSegment(payload []byte) (Segment, error) {
 	return s, nil
 }
 
-// decodeRecord reports whether a segment has such a record.
-func (s *Segment) decodeRecord(t RecordType, c *cursor) bool {
-	switch t {
+func (s *Segment) take(r Record, c *cursor) bool {
+	switch r.Type {
 	case RecordData:
 		s.Data = c.bytes()
 	case RecordDirents:
