@@ -69,6 +69,7 @@ type Container struct {
 	url       URL
 	transport *http.Transport
 	retry     Retry
+	pageSize  int32 // of listings
 	client    atomic.Pointer[container.Client]
 }
 
@@ -86,7 +87,7 @@ func Open(c Config) (*Container, error) {
 	if c.Connections == 0 {
 		c.Connections = defaultConnections
 	}
-	a := &Container{url: c.URL, transport: newTransport(c.Connections), retry: c.Retry.withDefaults()}
+	a := &Container{url: c.URL, transport: newTransport(c.Connections), retry: c.Retry.withDefaults(), pageSize: blob.MaxPage}
 	if err := a.SetCredentials(c.Credentials); err != nil {
 		return nil, err
 	}
@@ -232,7 +233,7 @@ func (c *Container) withTimeout(ctx context.Context, n int64) context.Context {
 // List implements blob.Container. Pages are those of the service, and so are the
 // markers.
 func (c *Container) List(ctx context.Context, prefix, marker string) (blob.Page, error) {
-	return c.list(ctx, prefix, marker, blob.MaxPage)
+	return c.list(ctx, prefix, marker, c.pageSize)
 }
 
 func (c *Container) list(ctx context.Context, prefix, marker string, limit int32) (blob.Page, error) {

@@ -7,6 +7,7 @@ import (
 	"clfsload/sync/blob/azure"
 	"clfsload/sync/blob/blobtest"
 	"clfsload/tests/azurite"
+	"clfsload/tests/blobserver"
 )
 
 // open opens a container of Azurite with what secrets give.
@@ -27,10 +28,21 @@ func open(t testing.TB, url string, secrets azure.Secrets) *azure.Container {
 	return c
 }
 
+// testPage is the size of pages in listings, so that several of them are soon filled.
+const testPage = 100
+
 func TestConformanceOnAzurite(t *testing.T) {
 	s := azurite.Start(t)
-	blobtest.TestContainer(t, func(t *testing.T) blob.Container {
+	blobtest.TestPaged(t, testPage, func(t *testing.T) blob.Container {
 		name := s.NewContainer(t)
-		return open(t, s.ContainerURL(name)+"?"+s.SAS(t, name), azure.Secrets{})
+		c := open(t, s.ContainerURL(name)+"?"+s.SAS(t, name), azure.Secrets{})
+		c.SetPageSize(testPage)
+		return c
+	})
+}
+
+func TestConformanceOnBlobserver(t *testing.T) {
+	blobtest.TestContainer(t, func(t *testing.T) blob.Container {
+		return open(t, blobserver.Start(t).NewContainer("data")+"?sig=any", azure.Secrets{})
 	})
 }

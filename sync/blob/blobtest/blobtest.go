@@ -28,6 +28,12 @@ const largest = 8<<20 + 8192
 // TestContainer runs the whole suite. open is called for each test and returns an
 // empty container that no other test uses.
 func TestContainer(t *testing.T, open func(t *testing.T) blob.Container) {
+	TestPaged(t, blob.MaxPage, open)
+}
+
+// TestPaged is TestContainer for containers whose pages were made to hold at most
+// pageSize blobs, so that listings of several pages take less time.
+func TestPaged(t *testing.T, pageSize int, open func(t *testing.T) blob.Container) {
 	tests := []struct {
 		name string
 		run  func(*testing.T, *suite)
@@ -56,7 +62,7 @@ func TestContainer(t *testing.T, open func(t *testing.T) blob.Container) {
 		t.Run(tt.name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), deadline)
 			defer cancel()
-			tt.run(t, &suite{ctx: ctx, c: open(t)})
+			tt.run(t, &suite{ctx: ctx, c: open(t), pageSize: pageSize})
 		})
 	}
 }
@@ -64,8 +70,9 @@ func TestContainer(t *testing.T, open func(t *testing.T) blob.Container) {
 // suite is a container under test, with calls that fail the test instead of
 // returning an error.
 type suite struct {
-	ctx context.Context
-	c   blob.Container
+	ctx      context.Context
+	c        blob.Container
+	pageSize int
 }
 
 func (s *suite) put(t *testing.T, name string, data []byte) {

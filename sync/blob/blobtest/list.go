@@ -25,7 +25,7 @@ func (s *suite) listFrom(t *testing.T, prefix, marker string) (names, markers []
 		if err != nil {
 			t.Fatalf("List(%q, %q): %v", prefix, marker, err)
 		}
-		if len(page.Blobs) > blob.MaxPage {
+		if len(page.Blobs) > s.pageSize {
 			t.Fatalf("List(%q) returned a page of %d", prefix, len(page.Blobs))
 		}
 		for _, b := range page.Blobs {
@@ -99,7 +99,7 @@ func testListInfo(t *testing.T, s *suite) {
 // testListPages lists more than a page, takes the listing up again at its markers, as
 // a process does that was started anew, and changes the container between two pages.
 func testListPages(t *testing.T, s *suite) {
-	names := s.fill(t, blob.MaxPage+50)
+	names := s.fill(t, 2*s.pageSize+50)
 	all, markers := s.listFrom(t, "", "")
 	if !slices.Equal(all, names) || len(markers) == 0 {
 		t.Fatalf("List returned %d names and %d markers of %d blobs", len(all), len(markers), len(names))

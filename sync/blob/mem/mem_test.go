@@ -13,5 +13,5 @@ func TestConformance(t *testing.T) {
 }
 
 func TestConformanceWithSmallPages(t *testing.T) {
-	blobtest.TestContainer(t, func(*testing.T) blob.Container { return mem.NewPaged(500) })
+	blobtest.TestPaged(t, 10, func(*testing.T) blob.Container { return mem.NewPaged(10) })
 }
