@@ -1,0 +1,76 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/dustin/go-humanize"
+
+	"clfsload/clfs"
+)
+
+// flagsWithNumber are switches here that CLFSLoad took with a number, 0 or 1.
+var flagsWithNumber = []string{"preserve-hardlinks"}
+
+// normalizeArgs joins "--preserve_hardlinks 1" into one argument, so that command
+// lines written for CLFSLoad work.
+func normalizeArgs(args []string) []string {
+	var out []string
+	for i := 0; i < len(args); i++ {
+		if args[i] == "--" {
+			return append(out, args[i:]...)
+		}
+		if i+1 < len(args) && takesNumber(args[i]) && (args[i+1] == "0" || args[i+1] == "1") {
+			out = append(out, args[i]+"="+args[i+1])
+			i++
+			continue
+		}
+		out = append(out, args[i])
+	}
+	return out
+}
+
+func takesNumber(arg string) bool {
+	for _, name := range flagsWithNumber {
+		if strings.ReplaceAll(arg, "_", "-") == "--"+name {
+			return true
+		}
+	}
+	return false
+}
+
+// byteSize is a flag such as 96MiB, 200M or 1073741824.
+type byteSize int64
+
+func (b *byteSize) String() string { return strings.ReplaceAll(humanize.IBytes(uint64(*b)), " ", "") }
+func (b *byteSize) Type() string   { return "size" }
+
+func (b *byteSize) Set(text string) error {
+	n, err := humanize.ParseBytes(text)
+	if err != nil || n > 1<<62 {
+		return fmt.Errorf("%q is no size; write for example 200M or 96MiB", text)
+	}
+	*b = byteSize(n)
+	return nil
+}
+
+func parseCompression(text string) (clfs.Compression, error) {
+	switch strings.ToUpper(text) {
+	case "LZ4":
+		return clfs.CompressionLZ4, nil
+	case "DISABLED":
+		return clfs.CompressionNone, nil
+	}
+	return 0, fmt.Errorf("--compression %s: it must be LZ4 or DISABLED", text)
+}
+
+func compressionName(c clfs.Compression) string {
+	if c == clfs.CompressionLZ4 {
+		return "LZ4"
+	}
+	return "DISABLED"
+}
+
+func outOfRange[T int | int64](flag string, value, least, most T) error {
+	return fmt.Errorf("%s %d: it must be between %d and %d", flag, value, least, most)
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+
+	"clfsload/clfs"
+	"clfsload/sync/engine"
+)
+
+// loadFlags are the flags of the load command.
+type loadFlags struct {
+	isNew             bool
+	compression       string
+	preserveHardlinks bool
+	dirMgrCount       int
+	concurrency       int
+	memory            byteSize
+	createContainer   bool
+	target            targetFlags
+	log               logFlags
+}
+
+// scanWorkers directories are listed at a time. Listing waits for the journal's
+// fsyncs more than for anything else.
+const scanWorkers = 16
+
+func newLoadCommand() *cobra.Command {
+	f := loadFlags{memory: 96 << 20}
+	cmd := &cobra.Command{
+		Use:   "load [--new] STATE SOURCE TARGET | STATE SOURCE ACCOUNT CONTAINER [SAS]",
+		Short: "Load a directory tree into a container",
+		Long: `Load the tree below SOURCE into the container TARGET, which Azure HPC Cache or
+Avere vFXT can attach afterwards.
+
+STATE is a directory, on a local disk, for the journal of the transfer. With --new
+it must not exist and the container must be empty. A transfer that was stopped or
+killed goes on with the same command without --new.
+
+TARGET is dir:PATH, a local directory that holds a file for each blob and is made
+if it does not exist; or the URL of an Azure container, with or without a SAS. The
+form with ACCOUNT, CONTAINER and SAS is that of CLFSLoad.`,
+		Example: `  # into a local directory
+  clfsload load --new /var/tmp/state /data/projects dir:/mnt/stage/projects
+
+  # into Azure, with the credentials in the environment
+  export AZURE_STORAGE_SAS_TOKEN='sv=…'
+  clfsload load --new /var/tmp/state /data/projects https://myaccount.blob.core.windows.net/projects
+
+  # go on after a crash
+  clfsload load /var/tmp/state /data/projects https://myaccount.blob.core.windows.net/projects`,
+		Args: argsBetween(3, 5),
+		RunE: func(cmd *cobra.Command, args []string) error { return runLoad(cmd, args, f) },
+	}
+	fl := cmd.Flags()
+	fl.BoolVar(&f.isNew, "new", false, "begin a new transfer into an empty container")
+	fl.StringVar(&f.compression, "compression", "LZ4", "LZ4 or DISABLED")
+	fl.BoolVar(&f.preserveHardlinks, "preserve-hardlinks", false, "keep names of one file as one file with several links")
+	fl.IntVar(&f.dirMgrCount, "dirmgr-count", clfs.DefaultDirMgrCount, "number of directory managers, 1 to 255; leave it unless told otherwise")
+	fl.IntVar(&f.concurrency, "concurrency", 128, "files and requests in flight")
+	fl.Var(&f.memory, "memory", "bytes of buffers; also the most that is uploaded again after a crash")
+	fl.BoolVar(&f.createContainer, "create-container", false, "make the Azure container if it does not exist")
+	f.target.register(fl)
+	f.log.register(fl)
+	return cmd
+}
+
+func runLoad(cmd *cobra.Command, args []string, f loadFlags) error {
+	ui, err := newConsole(cmd.OutOrStdout(), cmd.ErrOrStderr(), f.log)
+	if err != nil {
+		return usageError(cmd, err)
+	}
+	// Buffers come and go in waves; without a limit the heap grows to twice of
+	// what is in use.
+	debug.SetMemoryLimit(int64(f.memory) + 128<<20)
+	l, err := openLoad(cmd, args, f)
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	return l.run(cmd.Context(), ui)
+}
+
+// check refuses values out of range.
+func (f *loadFlags) check() error {
+	switch {
+	case f.concurrency < 1 || f.concurrency > 4096:
+		return outOfRange("--concurrency", f.concurrency, 1, 4096)
+	case f.dirMgrCount < 1 || f.dirMgrCount > 255:
+		return outOfRange("--dirmgr-count", f.dirMgrCount, 1, 255)
+	case f.memory < engine.MinMemory:
+		return outOfRange("--memory", int64(f.memory), engine.MinMemory, int64(1)<<40)
+	}
+	_, err := parseCompression(f.compression)
+	return err
+}

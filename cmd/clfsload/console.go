@@ -1,0 +1,94 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
+)
+
+// logFlags say what is logged and how.
+type logFlags struct {
+	level  string
+	format string
+}
+
+func (f *logFlags) register(fl *pflag.FlagSet) {
+	fl.StringVar(&f.level, "log-level", "INFO", "DEBUG, INFO, WARNING or ERROR")
+	fl.StringVar(&f.format, "log-format", "text", "text or json")
+}
+
+// console is where a command talks to the person who runs it: results on out,
+// log and progress on err.
+type console struct {
+	out      io.Writer
+	log      *slog.Logger
+	err      *switchWriter
+	terminal bool // err is a terminal
+}
+
+func newConsole(out, err io.Writer, f logFlags) (*console, error) {
+	level, e := parseLevel(f.level)
+	if e != nil {
+		return nil, e
+	}
+	w := &switchWriter{w: err}
+	var h slog.Handler
+	switch options := (&slog.HandlerOptions{Level: level}); f.format {
+	case "text":
+		h = slog.NewTextHandler(w, options)
+	case "json":
+		h = slog.NewJSONHandler(w, options)
+	default:
+		return nil, fmt.Errorf("--log-format %s: it must be text or json", f.format)
+	}
+	return &console{out: out, log: slog.New(h), err: w, terminal: isTerminal(err)}, nil
+}
+
+func parseLevel(text string) (slog.Level, error) {
+	var level slog.Level
+	name := strings.ToUpper(text)
+	if name == "WARNING" {
+		name = "WARN"
+	}
+	if err := level.UnmarshalText([]byte(name)); err != nil {
+		return 0, fmt.Errorf("--log-level %s: it must be DEBUG, INFO, WARNING or ERROR", text)
+	}
+	return level, nil
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// switchWriter writes to w, which a live display replaces while it runs, so that
+// log lines appear above it.
+type switchWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (s *switchWriter) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.w.Write(p)
+}
+
+// divert sends what is written to w until the function that it returns is called.
+func (s *switchWriter) divert(w io.Writer) (restore func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := s.w
+	s.w = w
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.w = before
+	}
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+
+	"clfsload/state"
+	"clfsload/sync/blob"
+	"clfsload/sync/engine"
+)
+
+// Exit codes. docs/exit-codes.md is the same table for users; a test in tests/
+// compares the two.
+const (
+	exitOK          = 0   // all that was asked for is done
+	exitFailure     = 1   // an error that has no code of its own
+	exitUsage       = 2   // the command line is wrong; nothing was touched
+	exitIncomplete  = 3   // ended with entries that could not be transferred
+	exitSource      = 4   // the source is missing, not a directory or not readable
+	exitState       = 5   // STATE does not fit the command: exists, missing, misplaced or of other settings
+	exitNoContainer = 6   // the target container does not exist
+	exitNotEmpty    = 7   // the target container holds something else
+	exitCredentials = 8   // the service refused the credentials
+	exitPermission  = 9   // the credentials may not do what is needed
+	exitNoSpace     = 10  // a local disk is full
+	exitBusy        = 11  // another process works on the state or the container
+	exitJournal     = 12  // the journal is damaged or of another version
+	exitUnreachable = 13  // the service did not answer for as long as it was retried
+	exitDamaged     = 14  // the container breaks the format
+	exitInterrupted = 130 // stopped by SIGINT
+	exitTerminated  = 143 // stopped by SIGTERM
+)
+
+// exitError carries an exit code, and what the user can do, to the edge.
+type exitError struct {
+	code int
+	err  error
+	hint string // what to do; may be empty
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+// withExit gives err an exit code and a hint; nil stays nil.
+func withExit(code int, err error, hint string) error {
+	if err == nil {
+		return nil
+	}
+	return &exitError{code: code, err: err, hint: hint}
+}
+
+type signalValue = os.Signal
+
+// interruptedError is the cause of a context that a signal ended.
+type interruptedError struct{ signal os.Signal }
+
+func (e interruptedError) Error() string { return fmt.Sprintf("stopped by %s", signalName(e.signal)) }
+
+func signalName(s os.Signal) string {
+	if s == syscall.SIGTERM {
+		return "SIGTERM"
+	}
+	return "SIGINT"
+}
+
+// outcome is a row of the table that maps a sentinel error to its exit code.
+type outcome struct {
+	sentinel error
+	code     int
+	hint     string
+}
+
+var outcomes = []outcome{
+	{state.ErrExists, exitState, "choose another STATE"},
+	{state.ErrMissing, exitState, "to begin a transfer pass --new"},
+	{state.ErrLocked, exitBusy, "wait for it to end, or stop it"},
+	{state.ErrDamaged, exitJournal, "see docs/operations.md, section 'A damaged journal'"},
+	{state.ErrVersion, exitJournal, "use the version of clfsload that began the transfer"},
+	{state.ErrNoSpace, exitNoSpace, "free some space on the disk of STATE, then run the same command again"},
+	{engine.ErrNotEmpty, exitNotEmpty, "a new transfer needs an empty container"},
+	{engine.ErrForeign, exitNotEmpty, "check TARGET and STATE: they must be those of one transfer"},
+	{blob.ErrContainerMissing, exitNoContainer, "create it, or pass --create-container"},
+	{blob.ErrCredentials, exitCredentials, "check the SAS or key, its expiry and this machine's clock"},
+	{blob.ErrPermission, exitPermission, "the credentials need the permissions read, write, delete and list"},
+	{blob.ErrNoSpace, exitNoSpace, "free some space and run the same command again"},
+	{blob.ErrThrottled, exitUnreachable, "run the same command again later"},
+	{blob.ErrTransient, exitUnreachable, "check the network, then run the same command again"},
+	{syscall.ENOSPC, exitNoSpace, "free some space and run the same command again"},
+	{syscall.EDQUOT, exitNoSpace, "free some space and run the same command again"},
+}
+
+// describe turns an error into an exit code and the one line that is printed.
+func describe(err error) (int, string) {
+	code, hint := classify(err)
+	if hint == "" {
+		return code, err.Error()
+	}
+	return code, err.Error() + "; " + hint
+}
+
+func classify(err error) (int, string) {
+	var coded *exitError
+	if errors.As(err, &coded) {
+		return coded.code, coded.hint
+	}
+	var stopped interruptedError
+	if errors.As(err, &stopped) {
+		if stopped.signal == syscall.SIGTERM {
+			return exitTerminated, ""
+		}
+		return exitInterrupted, ""
+	}
+	for _, o := range outcomes {
+		if errors.Is(err, o.sentinel) {
+			return o.code, o.hint
+		}
+	}
+	return exitFailure, ""
+}

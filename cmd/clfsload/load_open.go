@@ -1,0 +1,248 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"clfsload/state"
+	"clfsload/sync/engine"
+	"clfsload/sync/scan"
+)
+
+// load is a transfer that is ready to run.
+type load struct {
+	flags   loadFlags
+	tree    *scan.Tree
+	target  *target
+	journal *state.Journal
+}
+
+func (l *load) close() {
+	if l.journal != nil {
+		l.journal.Close()
+	}
+	if l.tree != nil {
+		l.tree.Close()
+	}
+}
+
+// openLoad checks everything that can be checked before anything is changed.
+func openLoad(cmd *cobra.Command, args []string, f loadFlags) (*load, error) {
+	if err := f.check(); err != nil {
+		return nil, usageError(cmd, err)
+	}
+	spec, err := targetOf(args[2:])
+	if err != nil {
+		return nil, usageError(cmd, err)
+	}
+	stateDir, source, err := resolvePaths(args[0], args[1])
+	if err != nil {
+		return nil, err
+	}
+	l := &load{flags: f}
+	if err := l.open(cmd, stateDir, source, spec); err != nil {
+		l.close()
+		return nil, err
+	}
+	return l, nil
+}
+
+func (l *load) open(cmd *cobra.Command, stateDir, source string, spec targetSpec) error {
+	var err error
+	if l.tree, err = scan.OpenTree(source); err != nil {
+		return withExit(exitSource, fmt.Errorf("open source: %w", err), "SOURCE must be a directory that you can read")
+	}
+	if l.target, err = openTarget(spec, l.flags.target, l.flags.concurrency); err != nil {
+		return err
+	}
+	if l.flags.isNew {
+		return l.create(cmd.Context(), stateDir, source)
+	}
+	return l.resume(cmd, stateDir, source)
+}
+
+// resolvePaths makes both paths absolute and refuses a state directory inside of
+// the source or around it: it would be loaded, or hide what is loaded.
+func resolvePaths(stateArg, sourceArg string) (stateDir, source string, err error) {
+	if source, err = filepath.Abs(sourceArg); err == nil {
+		source, err = filepath.EvalSymlinks(source)
+	}
+	if err != nil {
+		return "", "", withExit(exitSource, fmt.Errorf("open source: %w", err), "SOURCE must be an existing directory")
+	}
+	if stateDir, err = filepath.Abs(stateArg); err != nil {
+		return "", "", withExit(exitState, fmt.Errorf("open state: %w", err), "")
+	}
+	stateDir = evalExisting(stateDir)
+	if within(stateDir, source) || within(source, stateDir) {
+		return "", "", withExit(exitState, fmt.Errorf("state directory %s and source %s overlap", stateDir, source),
+			"choose a STATE that is neither inside of SOURCE nor around it")
+	}
+	return stateDir, source, nil
+}
+
+// evalExisting resolves the links of the part of a path that exists.
+func evalExisting(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	parent := filepath.Dir(path)
+	if parent == path {
+		return path
+	}
+	return filepath.Join(evalExisting(parent), filepath.Base(path))
+}
+
+func within(path, dir string) bool {
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, "../")
+}
+
+// create begins a new transfer. When it fails, what it made is removed.
+func (l *load) create(ctx context.Context, stateDir, source string) (err error) {
+	if _, err := os.Lstat(stateDir); err == nil {
+		return withExit(exitState, fmt.Errorf("state directory %s already exists", stateDir),
+			"to go on with its transfer leave out --new; for a new one choose another STATE")
+	}
+	made, err := l.target.ensure(ctx, l.flags.createContainer)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil && made {
+			err = errors.Join(err, l.target.discard(context.WithoutCancel(ctx)))
+		}
+	}()
+	if err := engine.CheckEmpty(ctx, l.target.Container); err != nil {
+		return err
+	}
+	root, err := l.tree.Attr()
+	if err != nil {
+		return withExit(exitSource, err, "")
+	}
+	settings, err := newSettings(l.flags, source, l.target.String())
+	if err != nil {
+		return err
+	}
+	if l.journal, err = state.Create(stateDir, settings, root); err != nil {
+		return err
+	}
+	if err := l.begin(ctx); err != nil {
+		err = errors.Join(err, l.journal.Remove())
+		l.journal = nil
+		return err
+	}
+	return nil
+}
+
+// begin writes the bucket object: the proof that the container may be written.
+func (l *load) begin(ctx context.Context) error {
+	e, err := l.newEngine(engine.Events{})
+	if err != nil {
+		return err
+	}
+	return e.Begin(ctx)
+}
+
+// resume opens the journal of a transfer that was begun before.
+func (l *load) resume(cmd *cobra.Command, stateDir, source string) error {
+	found, err := state.Exists(stateDir)
+	if err != nil {
+		return withExit(exitState, err, "")
+	}
+	if !found {
+		return withExit(exitState, fmt.Errorf("there is no transfer in state directory %s", stateDir),
+			"to begin one pass --new")
+	}
+	if l.journal, err = state.Open(stateDir); err != nil {
+		return err
+	}
+	if err := compareSettings(cmd, l.journal.Settings, l.flags, source, l.target.String()); err != nil {
+		return err
+	}
+	if err := l.target.check(cmd.Context()); err != nil {
+		return err
+	}
+	return l.begin(cmd.Context())
+}
+
+// compareSettings refuses a command line that does not fit the journal. Flags
+// that are not given take the journal's value.
+func compareSettings(cmd *cobra.Command, s state.Settings, f loadFlags, source, target string) error {
+	given := func(flag string) bool { return cmd.Flags().Changed(flag) }
+	compression, err := parseCompression(f.compression)
+	if err != nil {
+		return err
+	}
+	for _, c := range []struct {
+		name      string
+		differs   bool
+		was, asks any
+	}{
+		{"SOURCE", s.Source != source, s.Source, source},
+		{"TARGET", s.Target != target, s.Target, target},
+		{"--compression", given("compression") && s.Compression != compression, compressionName(s.Compression), f.compression},
+		{"--preserve-hardlinks", given("preserve-hardlinks") && s.PreserveHardlinks != f.preserveHardlinks, s.PreserveHardlinks, f.preserveHardlinks},
+		{"--dirmgr-count", given("dirmgr-count") && s.DirMgrCount != f.dirMgrCount, s.DirMgrCount, f.dirMgrCount},
+	} {
+		if c.differs {
+			return withExit(exitState, fmt.Errorf("the transfer in this STATE was begun with %s %v, not %v", c.name, c.was, c.asks),
+				"pass the same value, or begin a new transfer with another STATE and an empty container")
+		}
+	}
+	return nil
+}
+
+// newEngine returns an engine for this transfer.
+func (l *load) newEngine(ev engine.Events) (*engine.Engine, error) {
+	o := engine.Options{Concurrency: l.flags.concurrency, Memory: int64(l.flags.memory)}
+	return engine.New(l.journal, l.target.Container, treeSource{l.tree}, o, ev)
+}
+
+// treeSource lets the engine read a scanned tree.
+type treeSource struct{ tree *scan.Tree }
+
+func (s treeSource) Open(path string) (engine.File, error) {
+	f, err := s.tree.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// newSettings draws what is random in a container.
+func newSettings(f loadFlags, source, target string) (state.Settings, error) {
+	compression, err := parseCompression(f.compression)
+	if err != nil {
+		return state.Settings{}, err
+	}
+	s := state.Settings{
+		Source:            source,
+		Target:            target,
+		Compression:       compression,
+		PreserveHardlinks: f.preserveHardlinks,
+		DirMgrCount:       f.dirMgrCount,
+		ContainerID:       randomID(),
+		FSID:              randomID(),
+		RootName:          rootName(source),
+		BucketUUID:        randomUUID(),
+		MassUUID:          randomUUID(),
+		WipeUUID:          randomUUID(),
+	}
+	s.Key = randomKey()
+	return s, nil
+}
+
+// rootName is the NAME of the root, docs/clfs-format.md section 3.
+func rootName(source string) string {
+	if source == "/" {
+		return ""
+	}
+	return filepath.Base(source)
+}

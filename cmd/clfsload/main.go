@@ -1,0 +1,13 @@
+// Command clfsload moves data into and out of containers in Avere's cloud
+// file system format (CLFS), the format of Azure HPC Cache and Avere vFXT.
+//
+// This package is the only place that renders text for people, reads the
+// environment and chooses exit codes. A command is one file, cmd_NAME.go,
+// with its flags, its run function and its help together.
+package main
+
+import "os"
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+)
+
+const (
+	refreshEvery = 250 * time.Millisecond // of the live display
+	lineEvery    = 10 * time.Second       // of lines where there is no terminal
+)
+
+// showProgress shows what look returns until ctx ends: live on a terminal,
+// otherwise as a log line now and then. It returns when the display is gone.
+func (c *console) showProgress(ctx context.Context, look func() sample) *meter {
+	m := &meter{}
+	m.add(look())
+	if c.terminal {
+		c.showLive(ctx, m, look)
+	} else {
+		c.showLines(ctx, m, look)
+	}
+	return m
+}
+
+func (c *console) showLines(ctx context.Context, m *meter, look func() sample) {
+	sampling, lines := time.NewTicker(time.Second), time.NewTicker(lineEvery)
+	defer sampling.Stop()
+	defer lines.Stop()
+	for {
+		select {
+		case <-sampling.C:
+			m.add(look())
+		case <-lines.C:
+			c.log.Info("progress", progressAttrs(m)...)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func progressAttrs(m *meter) []any {
+	s := m.last()
+	objects, bytes := m.rates()
+	attrs := []any{"done", s.done, "found", s.found, "bytes", s.bytes, "bytes_found", s.total,
+		"failures", s.failures, "objects_per_second", int64(objects), "bytes_per_second", int64(bytes)}
+	if left, ok := m.remaining(); ok {
+		attrs = append(attrs, "eta", left.Round(time.Second).String())
+	}
+	return attrs
+}
+
+// showLive draws one bar for objects and one for bytes.
+func (c *console) showLive(ctx context.Context, m *meter, look func() sample) {
+	p := mpb.New(mpb.WithOutput(c.err.w), mpb.WithRefreshRate(refreshEvery), mpb.WithWidth(40))
+	restore := c.err.divert(p)
+	objects := addBar(p, func() string { return objectsText(m) }, func() string { return objectsRate(m) })
+	bytes := addBar(p, func() string { return bytesText(m) }, func() string { return bytesRate(m) })
+	ticker := time.NewTicker(refreshEvery)
+	defer ticker.Stop()
+	for ctx.Err() == nil {
+		s := look()
+		m.add(s)
+		setBar(objects, s.done, s.found)
+		setBar(bytes, s.bytes, s.total)
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+		}
+	}
+	restore()
+	objects.Abort(false)
+	bytes.Abort(false)
+	p.Wait()
+}
+
+func addBar(p *mpb.Progress, before, after func() string) *mpb.Bar {
+	any := func(text func() string) decor.Decorator {
+		return decor.Any(func(decor.Statistics) string { return text() })
+	}
+	return p.New(1, mpb.BarStyle().Lbound("[").Filler("=").Tip(">").Padding(" ").Rbound("]"),
+		mpb.PrependDecorators(any(before)), mpb.AppendDecorators(any(after)))
+}
+
+// setBar keeps the total above what is done: a bar that is full counts as ended.
+func setBar(b *mpb.Bar, done, total int64) {
+	b.SetTotal(max(total, done)+1, false)
+	b.SetCurrent(done)
+}
+
+func objectsText(m *meter) string {
+	s := m.last()
+	more := ""
+	if !s.listed {
+		more = "+"
+	}
+	return fmt.Sprintf("%-28s", fmt.Sprintf("files %s of %s%s ", humanize.Comma(s.done), humanize.Comma(s.found), more))
+}
+
+func objectsRate(m *meter) string {
+	rate, _ := m.rates()
+	text := fmt.Sprintf(" %s/s", humanize.Comma(int64(rate)))
+	if n := m.last().failures; n > 0 {
+		text += fmt.Sprintf("  %s failed", humanize.Comma(n))
+	}
+	return text
+}
+
+func bytesText(m *meter) string {
+	s := m.last()
+	return fmt.Sprintf("%-28s", fmt.Sprintf("bytes %s of %s ", ibytes(s.bytes), ibytes(s.total)))
+}
+
+func bytesRate(m *meter) string {
+	_, rate := m.rates()
+	text := fmt.Sprintf(" %s/s", ibytes(int64(rate)))
+	switch left, ok := m.remaining(); {
+	case ok:
+		text += "  ETA " + left.Round(time.Second).String()
+	case !m.last().listed:
+		text += "  listing"
+	}
+	return text
+}
+
+func ibytes(n int64) string { return humanize.IBytes(uint64(max(n, 0))) }

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// version is set by the linker; see the Makefile.
+var version = "unknown"
+
+// run executes the command line and returns the process's exit code.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, stop := withSignals(context.Background())
+	defer stop()
+	root := newRootCommand()
+	root.SetArgs(normalizeArgs(args))
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	code, text := describe(err)
+	fmt.Fprintf(stderr, "clfsload: %s\n", text)
+	return code
+}
+
+func newRootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "clfsload",
+		Short: "Load data into CLFS containers and read them back",
+		Long: `clfsload moves data into and out of Blob containers in CLFS, the format of
+Azure HPC Cache and Avere vFXT, without a cache.
+
+A TARGET is a container: dir:PATH for a local directory, or the URL of an Azure
+container, https://ACCOUNT.blob.core.windows.net/CONTAINER. Credentials come from
+the URL (a SAS), from a file (--credentials-file), from the environment
+(AZURE_STORAGE_CONNECTION_STRING, AZURE_STORAGE_SAS_TOKEN, AZURE_STORAGE_KEY with
+AZURE_STORAGE_ACCOUNT), or else from Microsoft Entra ID.`,
+		Version:       version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetVersionTemplate("clfsload {{.Version}}\n")
+	root.SetGlobalNormalizationFunc(acceptUnderscores)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError(cmd, err)
+	})
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(newLoadCommand())
+	return root
+}
+
+// acceptUnderscores lets --dry_run stand for --dry-run, as CLFSLoad spelled it.
+func acceptUnderscores(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+	return pflag.NormalizedName(strings.ReplaceAll(name, "_", "-"))
+}
+
+// withSignals cancels the context with errInterrupted as its cause when the
+// process is asked to stop.
+func withSignals(parent context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(parent)
+	signals := make(chan signalValue, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	go func() {
+		if s, ok := <-signals; ok {
+			// A second signal ends the process at once.
+			signal.Reset(syscall.SIGINT, syscall.SIGTERM)
+			cancel(interruptedError{s})
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(signals)
+		cancel(nil)
+	}
+}
+
+// exactArgs checks the number of arguments and says what is expected.
+func argsBetween(least, most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < least || len(args) > most {
+			return usageError(cmd, fmt.Errorf("%d arguments given", len(args)))
+		}
+		return nil
+	}
+}
+
+func usageError(cmd *cobra.Command, err error) error {
+	return &exitError{code: exitUsage, err: fmt.Errorf("%s: %w", cmd.Name(), err),
+		hint: fmt.Sprintf("usage: %s; see '%s --help'", cmd.UseLine(), cmd.CommandPath())}
+}

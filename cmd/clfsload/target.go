@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"clfsload/sync/blob"
+	"clfsload/sync/blob/dir"
+)
+
+// targetFlags say how a target is reached.
+type targetFlags struct {
+	credentialsFile string
+	endpoint        string
+}
+
+func (f *targetFlags) register(fl *pflag.FlagSet) {
+	fl.StringVar(&f.credentialsFile, "credentials-file", "", "file that holds a SAS, an account key or a connection string")
+	fl.StringVar(&f.endpoint, "endpoint", os.Getenv("AZURE_STORAGE_BLOB_ENDPOINT"),
+		"for ACCOUNT CONTAINER: address of the Blob service, where it is not https://ACCOUNT.blob.core.windows.net\n(from AZURE_STORAGE_BLOB_ENDPOINT)")
+	fl.Lookup("endpoint").DefValue = ""
+}
+
+// targetSpec is a target as the command line names it: a directory, a URL, or an
+// account and a container.
+type targetSpec struct {
+	dir                     string
+	url                     string
+	account, container, sas string
+}
+
+// targetOf reads the arguments TARGET, or ACCOUNT CONTAINER [SAS].
+func targetOf(args []string) (targetSpec, error) {
+	if len(args) > 1 {
+		s := targetSpec{account: args[0], container: args[1]}
+		if len(args) > 2 {
+			s.sas = args[2]
+		}
+		return s, nil
+	}
+	text := args[0]
+	switch path, isDir := strings.CutPrefix(text, "dir:"); {
+	case isDir && path == "":
+		return targetSpec{}, errors.New("dir: names no directory")
+	case isDir:
+		return targetSpec{dir: path}, nil
+	case strings.HasPrefix(text, "https://"), strings.HasPrefix(text, "http://"):
+		return targetSpec{url: text}, nil
+	}
+	return targetSpec{}, fmt.Errorf("%q is no target: it must be dir:PATH or the URL of a container", text)
+}
+
+// target is a container of either kind that commands can make and remove.
+type target struct {
+	blob.Container
+	place
+}
+
+// place is what differs between a directory and a service.
+type place interface {
+	// check returns an error that wraps blob.ErrContainerMissing when the
+	// container does not exist.
+	check(ctx context.Context) error
+	// create makes the container.
+	create(ctx context.Context) error
+	// discard removes a container that was made and not used.
+	discard(ctx context.Context) error
+	// byItself is whether a new transfer makes the container without being asked.
+	byItself() bool
+}
+
+// ensure finds the container, or makes it. made tells which.
+func (t *target) ensure(ctx context.Context, create bool) (made bool, err error) {
+	err = t.check(ctx)
+	if !errors.Is(err, blob.ErrContainerMissing) || !create && !t.byItself() {
+		return false, err
+	}
+	if err := t.create(ctx); err != nil {
+		return false, fmt.Errorf("make container %s: %w", t, err)
+	}
+	return true, nil
+}
+
+// openTarget returns the container that a command names. It makes no request.
+func openTarget(spec targetSpec, f targetFlags, connections int) (*target, error) {
+	if spec.dir != "" {
+		return openDirTarget(spec.dir)
+	}
+	return openAzureTarget(spec, f, connections)
+}
+
+// openExisting returns the container that the argument text names, for commands
+// that read it.
+func openExisting(ctx context.Context, text string, f targetFlags, connections int) (blob.Container, error) {
+	spec, err := targetOf([]string{text})
+	if err != nil {
+		return nil, withExit(exitUsage, err, "")
+	}
+	t, err := openTarget(spec, f, connections)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.check(ctx); err != nil {
+		return nil, err
+	}
+	return t.Container, nil
+}
+
+// dirPlace is a local directory. It is opened when it is first used, because a
+// new transfer makes it.
+type dirPlace struct {
+	path string
+	t    *target
+}
+
+func openDirTarget(path string) (*target, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("open dir:%s: %w", path, err)
+	}
+	abs = evalExisting(abs)
+	t := &target{Container: missingDir{path: abs}}
+	t.place = &dirPlace{path: abs, t: t}
+	return t, nil
+}
+
+func (d *dirPlace) byItself() bool { return true }
+
+func (d *dirPlace) check(context.Context) error { return d.use(dir.Open(d.path)) }
+
+func (d *dirPlace) create(context.Context) error {
+	return d.use(dir.Create(d.path))
+}
+
+func (d *dirPlace) use(c *dir.Container, err error) error {
+	if err == nil {
+		d.t.Container = c
+	}
+	return err
+}
+
+func (d *dirPlace) discard(context.Context) error { return os.Remove(d.path) }
+
+// missingDir stands for a directory that was not opened yet.
+type missingDir struct {
+	blob.Container
+	path string
+}
+
+func (m missingDir) String() string { return "dir:" + m.path }
