@@ -36,6 +36,14 @@ func (t *Tree) BuildIndex(ctx context.Context) (*Index, error) {
 	return x, nil
 }
 
+// Index returns the index, which it builds if there is none.
+func (t *Tree) Index(ctx context.Context) (*Index, error) {
+	if t.index != nil {
+		return t.index, nil
+	}
+	return t.BuildIndex(ctx)
+}
+
 func (x *Index) fill(ctx context.Context, t *Tree) error {
 	if _, err := x.db.Exec(indexSchema); err != nil {
 		return err

@@ -2,6 +2,7 @@ package tree
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 
@@ -9,6 +10,10 @@ import (
 
 	"clfsload/clfs"
 )
+
+// SkipDir is returned by a visitor's Entry so that the walk does not enter a
+// directory.
+var SkipDir = errors.New("do not enter this directory")
 
 // dirsAtATime is how many directories a walk reads at a time.
 const dirsAtATime = 16
@@ -53,7 +58,8 @@ type Visitor struct {
 	// Dirent is called for each entry of a directory in its order, one
 	// after the other, the dots included. The name is valid during the call.
 	Dirent func(d *Dir, s DirSegment, e clfs.Dirent) error
-	// Entry is called for each entry but the dots, once its inode was read.
+	// Entry is called for each entry but the dots, once its inode was read. If
+	// it returns SkipDir for a directory, that is not entered.
 	Entry func(ctx context.Context, v Visited) error
 	// Lost is called for a part of a directory that cannot be read. Without it the
 	// walk ends.
@@ -213,7 +219,11 @@ func (w *walker) entry(ctx context.Context, v Visited) error {
 		}
 	}
 	if w.v.Entry != nil {
-		if err := w.v.Entry(ctx, v); err != nil {
+		err := w.v.Entry(ctx, v)
+		if errors.Is(err, SkipDir) {
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -20,7 +20,7 @@ func (c *checker) bucket(ctx context.Context) error {
 		c.damage(KindNoBucket, "", clfs.BucketID.String(), "%s", tree.ErrNoContainer)
 		return nil
 	}
-	c.reached.set(o.Number)
+	c.reached.Set(o.Number)
 	if err != nil {
 		return c.reading("", err)
 	}
@@ -55,7 +55,7 @@ func (c *checker) log(bucket tree.Object, name string) error {
 		c.remark(KindLogMissing, "", bucket.Blob, "the bucket object names the log %q, which is not there", name)
 		return nil
 	}
-	c.reached.set(number)
+	c.reached.Set(number)
 	return nil
 }
 

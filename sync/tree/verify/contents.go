@@ -167,7 +167,7 @@ func (m *blockMap) block(o tree.Object, t clfs.Type) {
 	if o.OwnerHash != m.n.ID.Hash() {
 		m.bad(KindOwner, o.Blob, "the blob's name has owner %016X, but %s has %016X", o.OwnerHash, m.n.ID, m.n.ID.Hash())
 	}
-	if !m.reached.set(o.Number) {
+	if !m.reached.Set(o.Number) {
 		m.bad(KindSharedBlock, o.Blob, "this block was found in another place too")
 	}
 }

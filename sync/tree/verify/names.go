@@ -45,12 +45,12 @@ func (c *checker) name(e tree.Entry) (clfs.Name, bool) {
 	n, err := clfs.ParseName(e.Name)
 	switch {
 	case err != nil && nearlyObject.MatchString(e.Name):
-		c.reached.set(e.Number)
+		c.reached.Set(e.Number)
 		c.damage(KindBlobName, "", e.Name, "%s", err)
 	case err != nil:
 		return n, false // a log or a stranger: see bucket and orphans
 	case !strings.HasPrefix(e.Name, clfs.NamePrefix(n.ID)):
-		c.reached.set(e.Number)
+		c.reached.Set(e.Number)
 		c.damage(KindBlobName, "", e.Name, "the name has form %d, which is not that of this id", n.Form)
 	case n.Snapshot != clfs.LiveSnapshot:
 		c.pass(e, KindSnapshot, "an object of snapshot %08X", n.Snapshot)
@@ -66,7 +66,7 @@ func (c *checker) name(e tree.Entry) (clfs.Name, bool) {
 
 // pass marks a blob that a reader leaves alone.
 func (c *checker) pass(e tree.Entry, kind tree.Kind, format string, args ...any) {
-	c.reached.set(e.Number)
+	c.reached.Set(e.Number)
 	c.remark(kind, "", e.Name, format+", passed over", args...)
 }
 
@@ -92,7 +92,7 @@ func (c *checker) stale(versions []versioned) {
 	}
 	for i, v := range versions {
 		if i != live {
-			c.reached.set(v.entry.Number)
+			c.reached.Set(v.entry.Number)
 			c.damage(KindStale, "", v.entry.Name, "a version of the object that is not the live one, %s", versions[live].entry.Name)
 		}
 	}

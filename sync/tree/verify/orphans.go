@@ -10,7 +10,7 @@ import (
 // orphans reports every blob that nothing led to.
 func (c *checker) orphans(ctx context.Context) error {
 	return c.index.Each(ctx, func(e tree.Entry) error {
-		if c.reached.has(e.Number) {
+		if c.reached.Has(e.Number) {
 			return nil
 		}
 		n, err := clfs.ParseName(e.Name)

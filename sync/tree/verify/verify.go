@@ -55,7 +55,7 @@ type checker struct {
 	options Options
 	t       *tree.Tree
 	index   *tree.Index
-	reached marks
+	reached tree.Marks
 	db      *scratch.DB
 	root    clfs.Attr // the root's, which has the ids that all inodes share
 	source  *source   // nil without Options.Source
@@ -100,7 +100,7 @@ func (c *checker) list(ctx context.Context) error {
 		return err
 	}
 	c.index = index
-	c.reached = newMarks(index.Len())
+	c.reached = tree.NewMarks(index.Len())
 	c.reporter.report.Blobs = index.Len()
 	return nil
 }
@@ -114,7 +114,7 @@ func (c *checker) walk(ctx context.Context) error {
 	if err != nil {
 		return c.reading("/", err)
 	}
-	c.reached.set(root.Number)
+	c.reached.Set(root.Number)
 	if !root.IsDir() {
 		c.damage(KindType, "/", root.Blob, "the root is a %s", root.Type())
 		return nil
@@ -146,7 +146,7 @@ func (c *checker) entry(ctx context.Context, v tree.Visited) error {
 	if v.Node.IsDir() {
 		state.subdirectories.Add(1)
 	}
-	first := c.reached.set(v.Node.Number)
+	first := c.reached.Set(v.Node.Number)
 	at := place{path: v.Path(), name: v.Name, dir: v.Dir.Node.ID, onDisk: v.Err == nil}
 	if c.source != nil && at.onDisk {
 		c.compare(v.Node, at.path)

@@ -1,0 +1,118 @@
+package export
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math"
+
+	"golang.org/x/sys/unix"
+)
+
+// DamagedSuffix is appended to the name of a file of which a part could not be
+// read. What is missing is a hole.
+const DamagedSuffix = ".clfsload-damaged"
+
+// holeBytes is the shortest run of zeros, at a multiple of it, that becomes a
+// hole: a page, which is what file systems allocate.
+const holeBytes = 4096
+
+var zeroPage [holeBytes]byte
+
+// writeFile writes a regular file's contents under the name temporary, and
+// returns the name that the file is to have.
+func (x *Exporter) writeFile(ctx context.Context, f *folder, e entry, temporary string) (name string, err error) {
+	size := e.node.Inode.Attr.Size
+	if size > math.MaxInt64 {
+		return "", fmt.Errorf("%d bytes are more than a file can have", size)
+	}
+	fd, err := f.create(temporary)
+	if err != nil {
+		return "", fmt.Errorf("create file: %w", err)
+	}
+	defer func() {
+		if closeErr := unix.Close(fd); err == nil {
+			err = closeErr
+		}
+	}()
+	name = e.name
+	for r, err := range x.t.Runs(ctx, e.node, 0, size) {
+		if err != nil {
+			if isFatal(err) || !x.options.KeepGoing {
+				return "", fmt.Errorf("read at %d: %w", r.Offset, err)
+			}
+			x.fail(e.path, fmt.Errorf("%d bytes from %d on are lost: %w", r.Lost, r.Offset, err))
+			name = e.name + DamagedSuffix
+			continue
+		}
+		if err := x.writeRun(fd, r.Offset, r.Data); err != nil {
+			return "", fmt.Errorf("write at %d: %w", r.Offset, err)
+		}
+	}
+	if err := unix.Ftruncate(fd, int64(size)); err != nil {
+		return "", fmt.Errorf("set size: %w", err)
+	}
+	return name, nil
+}
+
+// writeRun writes what is not zeros.
+func (x *Exporter) writeRun(fd int, offset uint64, data []byte) error {
+	for len(data) > 0 {
+		zeros := zeroPages(data, offset)
+		offset += uint64(zeros)
+		data = data[zeros:]
+		n := dataPages(data, offset)
+		if err := writeAll(fd, offset, data[:n]); err != nil {
+			return err
+		}
+		x.bytes.Add(int64(n))
+		offset += uint64(n)
+		data = data[n:]
+	}
+	return nil
+}
+
+// pageStep is how many bytes there are up to the next page of the file.
+func pageStep(offset uint64, n int) int {
+	return min(int(holeBytes-offset%holeBytes), n)
+}
+
+// zeroPages is how many bytes data begins with that are zero, up to the end of
+// a page or of the data.
+func zeroPages(data []byte, offset uint64) (n int) {
+	for n < len(data) {
+		step := pageStep(offset+uint64(n), len(data)-n)
+		if !bytes.Equal(data[n:n+step], zeroPage[:step]) {
+			return n
+		}
+		n += step
+	}
+	return n
+}
+
+// dataPages is how many bytes data begins with, in pages that are not all zero.
+func dataPages(data []byte, offset uint64) (n int) {
+	for n < len(data) {
+		step := pageStep(offset+uint64(n), len(data)-n)
+		if step == holeBytes && bytes.Equal(data[n:n+step], zeroPage[:]) {
+			return n
+		}
+		n += step
+	}
+	return n
+}
+
+func writeAll(fd int, offset uint64, data []byte) error {
+	for len(data) > 0 {
+		n, err := unix.Pwrite(fd, data, int64(offset))
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		data = data[n:]
+		offset += uint64(n)
+	}
+	return nil
+}

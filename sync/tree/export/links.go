@@ -1,0 +1,118 @@
+package export
+
+import (
+	"context"
+	"fmt"
+	"path"
+
+	"golang.org/x/sys/unix"
+
+	"clfsload/clfs"
+)
+
+// tables are those of the temporary database: the first name of each inode with
+// several, its further names, and directories whose attributes are to be set.
+var tables = []string{
+	"CREATE TABLE firsts (id BLOB PRIMARY KEY, target BLOB) WITHOUT ROWID",
+	"CREATE TABLE made (id BLOB PRIMARY KEY, target BLOB) WITHOUT ROWID",
+	"CREATE TABLE further (seq INTEGER PRIMARY KEY, id BLOB, path BLOB, target BLOB)",
+	"CREATE TABLE directories (seq INTEGER PRIMARY KEY, target BLOB, blob TEXT, payload BLOB)",
+}
+
+// claim reports whether e is the name that is made first. A further name of the
+// same inode waits until all files are there.
+func (x *Exporter) claim(e entry) (first bool, err error) {
+	if len(e.node.Inode.BackPointers) < 2 {
+		return true, nil
+	}
+	n, err := x.db.Exec("INSERT OR IGNORE INTO firsts VALUES (?, ?)", []byte(e.node.ID), []byte(e.target))
+	if err != nil || n == 1 {
+		return n == 1, err
+	}
+	_, err = x.db.Exec("INSERT INTO further (id, path, target) VALUES (?, ?, ?)", []byte(e.node.ID), []byte(e.path), []byte(e.target))
+	return false, err
+}
+
+// made says that the first name is there, so that others can be linked to it.
+func (x *Exporter) made(e entry) error {
+	if len(e.node.Inode.BackPointers) < 2 {
+		return nil
+	}
+	_, err := x.db.Exec("INSERT OR REPLACE INTO made VALUES (?, ?)", []byte(e.node.ID), []byte(e.target))
+	return err
+}
+
+// links makes the further names.
+func (x *Exporter) links(ctx context.Context) error {
+	for seq := int64(0); ; {
+		var id, inContainer, target []byte
+		found, err := x.db.Row("SELECT seq, id, path, target FROM further WHERE seq > ? ORDER BY seq LIMIT 1", []any{seq}, &seq, &id, &inContainer, &target)
+		if err != nil || !found {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := x.settled(string(inContainer), x.link(ctx, clfs.ID(id), string(inContainer), string(target))); err != nil {
+			return err
+		}
+	}
+}
+
+// link makes one further name. If the first could not be made, this is the first.
+func (x *Exporter) link(ctx context.Context, id clfs.ID, inContainer, target string) error {
+	f, err := x.dest.descend(path.Dir(target))
+	if err != nil {
+		return err
+	}
+	defer f.release()
+	name := path.Base(target)
+	var first []byte
+	found, err := x.db.Row("SELECT target FROM made WHERE id = ?", []any{[]byte(id)}, &first)
+	if err != nil {
+		return err
+	}
+	if !found {
+		n, err := x.t.Node(ctx, id)
+		if err != nil {
+			return err
+		}
+		return x.makeNew(ctx, f, entry{n, name, inContainer, target})
+	}
+	return x.linkTo(f, name, string(first))
+}
+
+func (x *Exporter) linkTo(f *folder, name, first string) error {
+	from, err := x.dest.descend(path.Dir(first))
+	if err != nil {
+		return err
+	}
+	defer from.release()
+	source, _, err := from.stat(path.Base(first))
+	if err != nil {
+		return err
+	}
+	there, found, err := f.stat(name)
+	switch {
+	case err != nil:
+		return err
+	case found && there.Dev == source.Dev && there.Ino == source.Ino:
+		x.skipped.Add(1)
+		return nil
+	case found && (!x.options.Overwrite || there.Mode&unix.S_IFMT == unix.S_IFDIR):
+		return errInTheWay
+	}
+	temporary := fmt.Sprintf(".clfsload-%016X.part", clfs.Hash64(name))
+	if err := f.remove(temporary); err != nil {
+		return err
+	}
+	if err := unix.Linkat(from.fd, path.Base(first), f.fd, temporary, 0); err != nil {
+		return fmt.Errorf("link to %q: %w", first, err)
+	}
+	if err := f.settle(temporary, name, x.options.Overwrite); err != nil {
+		f.remove(temporary)
+		return err
+	}
+	x.others.Add(1)
+	return nil
+}

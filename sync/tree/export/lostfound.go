@@ -1,0 +1,147 @@
+package export
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"clfsload/clfs"
+	"clfsload/sync/tree"
+)
+
+// LostFoundName is the directory in the destination for inodes that no directory
+// leads to. It has a directory for the id of each that they say they were in.
+const LostFoundName = "clfsload-lost+found"
+
+// lostFound exports what the walk did not come to. Directories go first, because
+// they bring others with them: those whose own parent is lost, then those that are
+// left, which lie in loops.
+func (x *Exporter) lostFound(ctx context.Context) error {
+	for _, pass := range []func(context.Context, *tree.Node) (bool, error){x.isTop, isAnyDirectory, isAny} {
+		if err := x.lostPass(ctx, pass); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func isAnyDirectory(_ context.Context, n *tree.Node) (bool, error) { return n.IsDir(), nil }
+
+func isAny(context.Context, *tree.Node) (bool, error) { return true, nil }
+
+// isTop reports whether a lost directory cannot be reached from another lost one.
+func (x *Exporter) isTop(ctx context.Context, n *tree.Node) (bool, error) {
+	if !n.IsDir() {
+		return false, nil
+	}
+	parent, err := x.t.Node(ctx, x.parentOf(ctx, n))
+	if isFatal(err) {
+		return false, err
+	}
+	return err != nil || !parent.IsDir() || parent.ID == n.ID || x.done.Has(parent.Number), nil
+}
+
+// parentOf is where an inode says that it was: ".." of a directory, the first
+// back pointer of anything else.
+func (x *Exporter) parentOf(ctx context.Context, n *tree.Node) clfs.ID {
+	if back := n.Inode.BackPointers; len(back) > 0 {
+		return back[0]
+	}
+	for e, err := range x.t.Entries(ctx, n) {
+		if err == nil && string(e.Name) == ".." {
+			return e.ID
+		}
+	}
+	return clfs.NullHandle
+}
+
+// lostPass exports the lost inodes that choose picks.
+func (x *Exporter) lostPass(ctx context.Context, choose func(context.Context, *tree.Node) (bool, error)) error {
+	index, err := x.t.Index(ctx)
+	if err != nil {
+		return err
+	}
+	return index.Each(ctx, func(e tree.Entry) error {
+		n, err := x.lostInode(ctx, e)
+		if n == nil || err != nil {
+			return err
+		}
+		chosen, err := choose(ctx, n)
+		if err != nil || !chosen {
+			return err
+		}
+		return x.rescue(ctx, n)
+	})
+}
+
+// lostInode reads the inode in a blob of the index, nil if it is not one that is
+// lost. One that cannot be read is reported once and counts as done.
+func (x *Exporter) lostInode(ctx context.Context, e tree.Entry) (*tree.Node, error) {
+	name, err := clfs.ParseName(e.Name)
+	if err != nil || !name.Type.IsInode() || name.ID == clfs.RootID || x.done.Has(e.Number) {
+		return nil, nil
+	}
+	o, err := x.t.Find(ctx, name.ID)
+	if err != nil || o.Number != e.Number {
+		return nil, nil // a stale version, or another snapshot's
+	}
+	n, err := x.t.Load(ctx, o)
+	if err != nil {
+		x.done.Set(e.Number)
+		return nil, x.settled(LostFoundName, err)
+	}
+	return n, nil
+}
+
+// rescue exports a lost inode and all below it.
+func (x *Exporter) rescue(ctx context.Context, n *tree.Node) error {
+	parent := x.parentOf(ctx, n).String()
+	name := string(n.Inode.Name)
+	if checkName(name) != nil {
+		name = "inode-" + n.ID.String()
+	}
+	f, err := x.lostFolder(parent)
+	if err != nil {
+		return fmt.Errorf("make %s: %w", LostFoundName, err)
+	}
+	defer f.release()
+	e := entry{node: n, name: name}
+	if st, found, err := f.stat(name); err == nil && found && !isSame(f, e, &st) {
+		e.name = freeName(name, n.ID)
+	}
+	e.target = "/" + LostFoundName + "/" + parent + "/" + e.name
+	e.path = e.target
+	x.mark(n)
+	if !n.IsDir() {
+		return x.settled(e.path, x.make(ctx, f, e))
+	}
+	if err := x.makeDirectory(f, e); err != nil {
+		return x.settled(e.path, err)
+	}
+	return x.tree(ctx, n, e.path, e.target)
+}
+
+// freeName makes a name that no other lost inode has.
+func freeName(name string, id clfs.ID) string {
+	suffix := "." + id.String()
+	return name[:min(len(name), 255-len(suffix))] + suffix
+}
+
+func (x *Exporter) lostFolder(parent string) (*folder, error) {
+	f, err := x.dest.ensure(LostFoundName)
+	if err != nil {
+		return nil, err
+	}
+	defer f.release()
+	return f.ensure(parent)
+}
+
+// ensure opens a directory and makes it if need be.
+func (f *folder) ensure(name string) (*folder, error) {
+	if err := f.mkdir(name); err != nil && !errors.Is(err, unix.EEXIST) {
+		return nil, err
+	}
+	return f.open(name)
+}
