@@ -18,6 +18,7 @@ type loadFlags struct {
 	concurrency       int
 	memory            byteSize
 	createContainer   bool
+	verify            bool
 	target            targetFlags
 	log               logFlags
 }
@@ -61,6 +62,7 @@ form with ACCOUNT, CONTAINER and SAS is that of CLFSLoad.`,
 	fl.IntVar(&f.concurrency, "concurrency", 128, "files and requests in flight")
 	fl.Var(&f.memory, "memory", "bytes of buffers; also the most that is uploaded again after a crash")
 	fl.BoolVar(&f.createContainer, "create-container", false, "make the Azure container if it does not exist")
+	fl.BoolVar(&f.verify, "verify", false, "read the container back when it is published, and check all of it")
 	f.target.register(fl)
 	f.log.register(fl)
 	return cmd
@@ -79,7 +81,10 @@ func runLoad(cmd *cobra.Command, args []string, f loadFlags) error {
 		return err
 	}
 	defer l.close()
-	return l.run(cmd.Context(), ui)
+	if err := l.run(cmd.Context(), ui); err != nil || !f.verify {
+		return err
+	}
+	return verifyContainer(cmd.Context(), ui, l.target.Container)
 }
 
 // check refuses values out of range.

@@ -9,6 +9,7 @@ import (
 	"clfsload/state"
 	"clfsload/sync/blob"
 	"clfsload/sync/engine"
+	"clfsload/sync/tree"
 )
 
 // Exit codes. docs/exit-codes.md is the same table for users; a test in tests/
@@ -29,6 +30,7 @@ const (
 	exitJournal     = 12  // the journal is damaged or of another version
 	exitUnreachable = 13  // the service did not answer for as long as it was retried
 	exitDamaged     = 14  // the container breaks the format
+	exitNotFound    = 15  // the container has nothing of that path or name
 	exitInterrupted = 130 // stopped by SIGINT
 	exitTerminated  = 143 // stopped by SIGTERM
 )
@@ -81,6 +83,11 @@ var outcomes = []outcome{
 	{state.ErrNoSpace, exitNoSpace, "free some space on the disk of STATE, then run the same command again"},
 	{engine.ErrNotEmpty, exitNotEmpty, "a new transfer needs an empty container"},
 	{engine.ErrForeign, exitNotEmpty, "check TARGET and STATE: they must be those of one transfer"},
+	{tree.ErrNotFound, exitNotFound, ""},
+	{tree.ErrNotDirectory, exitNotFound, ""},
+	{tree.ErrNoContainer, exitDamaged, "'clfsload export --keep-going --lost-found' brings out what there is"},
+	{tree.ErrUnfinished, exitDamaged, "finish its transfer; 'clfsload export --keep-going --lost-found' brings out what there is"},
+	{tree.ErrDamaged, exitDamaged, "'clfsload verify' tells all that is wrong, 'clfsload export --keep-going' brings out the rest"},
 	{blob.ErrContainerMissing, exitNoContainer, "create it, or pass --create-container"},
 	{blob.ErrCredentials, exitCredentials, "check the SAS or key, its expiry and this machine's clock"},
 	{blob.ErrPermission, exitPermission, "the credentials need the permissions read, write, delete and list"},

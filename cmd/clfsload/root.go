@@ -56,6 +56,7 @@ AZURE_STORAGE_ACCOUNT), or else from Microsoft Entra ID.`,
 	})
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(newLoadCommand())
+	root.AddCommand(newLsCommand(), newCatCommand(), newStatCommand(), newDuCommand(), newInspectCommand(), newExportCommand(), newVerifyCommand())
 	return root
 }
 

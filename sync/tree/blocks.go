@@ -148,7 +148,7 @@ func (t *Tree) indirect(ctx context.Context, id clfs.ID) (Object, clfs.IndirectB
 	}
 	b, err := clfs.DecodeIndirect(payload)
 	if err != nil {
-		return o, clfs.IndirectBlock{}, decodeDamage(err, o.Blob)
+		return o, clfs.IndirectBlock{}, BadObject(err, o.Blob)
 	}
 	t.indirects.Add(id, cachedIndirect{o, b})
 	return o, b, nil

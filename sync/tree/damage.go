@@ -20,6 +20,9 @@ var ErrNoContainer = errors.New("not a CLFS container: it has no bucket object")
 // the root is lost.
 var ErrUnfinished = errors.New("the container has no root directory: its transfer was not finished, or the root is lost")
 
+// ErrDamaged is what every [Damage] is, for errors.Is.
+var ErrDamaged = errors.New("the container breaks the format")
+
 // A Kind says which promise of the format is broken. It is a word for reports
 // and for programs that read them.
 type Kind string
@@ -54,6 +57,9 @@ func (d *Damage) Error() string {
 	return d.Object + ": " + d.Reason
 }
 
+// Is reports whether target is ErrDamaged.
+func (d *Damage) Is(target error) bool { return target == ErrDamaged }
+
 // Unwrap returns the cause.
 func (d *Damage) Unwrap() error { return d.Err }
 
@@ -64,8 +70,8 @@ func damagef(kind Kind, object, format string, args ...any) *Damage {
 // objectText names an object of which no blob is known.
 func objectText(id clfs.ID) string { return "object " + id.String() }
 
-// decodeDamage turns an error of package clfs into damage of a blob.
-func decodeDamage(err error, blobName string) error {
+// BadObject turns an error of package clfs into damage of a blob.
+func BadObject(err error, blobName string) error {
 	kind := KindRecords
 	if errors.Is(err, clfs.ErrEncrypted) {
 		kind = KindEncrypted

@@ -55,7 +55,7 @@ func (t *Tree) Entries(ctx context.Context, n *Node) iter.Seq2[clfs.Dirent, erro
 			}
 			for d, err := range clfs.Dirents(s.Raw) {
 				if err != nil {
-					err = decodeDamage(err, s.Blob)
+					err = BadObject(err, s.Blob)
 				}
 				if !yield(d, err) {
 					return

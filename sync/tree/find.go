@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/md5"
 	"errors"
+	"fmt"
 
 	"clfsload/clfs"
 	"clfsload/sync/blob"
@@ -104,6 +105,25 @@ func (t *Tree) choose(candidates []candidate) (o Object, found bool) {
 	return o, found
 }
 
+// Blob describes a blob by its name, whichever version of an object it is. The
+// error wraps [ErrNotFound] if there is none.
+func (t *Tree) Blob(ctx context.Context, name string) (Object, error) {
+	n, err := clfs.ParseName(name)
+	if err != nil {
+		return Object{}, err
+	}
+	got, err := t.container.Get(ctx, name, 0, 0)
+	if errors.Is(err, blob.ErrNotFound) {
+		return Object{}, fmt.Errorf("blob %s: %w", name, ErrNotFound)
+	}
+	return Object{Name: n, Blob: name, Size: got.Size, MD5: got.MD5, Number: -1}, err
+}
+
+// Bytes reads the whole blob of an object as it is stored.
+func (t *Tree) Bytes(ctx context.Context, o Object) ([]byte, error) {
+	return t.blob(ctx, o, int64(clfs.PackBound(maxSegmentPayload)))
+}
+
 // fetch finds an object and reads its payload. An index may be older than the
 // container: when the blob that it names is gone, the service is asked again.
 func (t *Tree) fetch(ctx context.Context, id clfs.ID, most int) (Object, []byte, error) {
@@ -136,7 +156,7 @@ func (t *Tree) payload(ctx context.Context, o Object, most int) ([]byte, error) 
 	}
 	payload, _, err := clfs.Unpack(data, most)
 	if err != nil {
-		return nil, decodeDamage(err, o.Blob)
+		return nil, BadObject(err, o.Blob)
 	}
 	return payload, nil
 }

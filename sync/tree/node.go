@@ -49,7 +49,7 @@ func (t *Tree) Load(ctx context.Context, o Object) (*Node, error) {
 func (t *Tree) decodeNode(o Object, payload []byte) (*Node, error) {
 	in, err := clfs.DecodeInode(payload)
 	if err != nil {
-		return nil, decodeDamage(err, o.Blob)
+		return nil, BadObject(err, o.Blob)
 	}
 	t.passed.records.Add(int64(len(in.Unknown)))
 	if o.ID != clfs.RootID {
@@ -57,6 +57,9 @@ func (t *Tree) decodeNode(o Object, payload []byte) (*Node, error) {
 	}
 	return &Node{Object: o, Inode: in, Payload: payload}, nil
 }
+
+// MaxPayload bounds the decompressed size of any object, in bytes.
+const MaxPayload = maxSegmentPayload
 
 // Payload reads the record sequence of any object, for those who want to look
 // at the records themselves.

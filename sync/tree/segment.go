@@ -104,7 +104,7 @@ func (t *Tree) readPiece(ctx context.Context, p *pending) {
 	}
 	p.piece.Segment, err = clfs.DecodeSegment(payload)
 	if err != nil {
-		p.err = decodeDamage(err, o.Blob)
+		p.err = BadObject(err, o.Blob)
 	}
 }
 

@@ -59,13 +59,18 @@ func New(c blob.Container, o Options) *Tree {
 // [ErrNoContainer], [ErrUnfinished], a [Damage] or an error of package blob.
 func Open(ctx context.Context, c blob.Container, o Options) (*Tree, error) {
 	t := New(c, o)
+	return t, t.Check(ctx)
+}
+
+// Check reads what every container has: see [Open].
+func (t *Tree) Check(ctx context.Context) error {
 	if _, _, err := t.Bucket(ctx); err != nil {
-		return nil, fmt.Errorf("open %s: %w", c, err)
+		return fmt.Errorf("open %s: %w", t.container, err)
 	}
 	if _, err := t.Root(ctx); err != nil {
-		return nil, fmt.Errorf("open %s: %w", c, err)
+		return fmt.Errorf("open %s: %w", t.container, err)
 	}
-	return t, nil
+	return nil
 }
 
 // Close gives back what BuildIndex took.
@@ -98,7 +103,7 @@ func (t *Tree) Bucket(ctx context.Context) (clfs.Bucket, Object, error) {
 	}
 	b, err := clfs.DecodeBucket(payload)
 	if err != nil {
-		return clfs.Bucket{}, o, decodeDamage(err, o.Blob)
+		return clfs.Bucket{}, o, BadObject(err, o.Blob)
 	}
 	return b, o, nil
 }

@@ -164,7 +164,7 @@ func (w *walker) lost(ctx context.Context, d *Dir, err error) error {
 func (w *walker) segment(ctx context.Context, d *Dir, s DirSegment) error {
 	for e, err := range clfs.Dirents(s.Raw) {
 		if err != nil {
-			return w.lost(ctx, d, decodeDamage(err, s.Blob))
+			return w.lost(ctx, d, BadObject(err, s.Blob))
 		}
 		if w.v.Dirent != nil {
 			if err := w.v.Dirent(d, s, e); err != nil {

@@ -19,7 +19,7 @@ import (
 )
 
 // cacheKiB is how much of the file SQLite keeps in memory.
-const cacheKiB = 48 << 10
+const cacheKiB = 24 << 10
 
 // A DB is a scratch database. Open makes one.
 type DB struct {

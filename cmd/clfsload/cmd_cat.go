@@ -1,0 +1,60 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"math"
+
+	"github.com/spf13/cobra"
+
+	"clfsload/clfs"
+)
+
+func newCatCommand() *cobra.Command {
+	f := newReadFlags()
+	offset, length := byteSize(0), byteSize(math.MaxInt64)
+	cmd := &cobra.Command{
+		Use:   "cat TARGET PATH",
+		Short: "Print the contents of a file",
+		Long: `Print the contents of the regular file PATH in the container TARGET. Several
+segments are read ahead, so that a big file comes at the speed of the network.
+Holes are printed as zeros. What cannot be read ends the command with an error
+that names the blob; everything before it was printed.`,
+		Example: `  clfsload cat dir:/mnt/stage/projects src/main.c
+  clfsload cat --offset 1GiB --length 64KiB https://myaccount.blob.core.windows.net/projects data.bin | xxd`,
+		Args: argsBetween(2, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runCat(cmd, args, f, uint64(offset), uint64(length))
+		},
+	}
+	cmd.Flags().Var(&offset, "offset", "where to begin")
+	cmd.Flags().Var(&length, "length", "how many bytes to print")
+	cmd.Flags().Lookup("length").DefValue = "to the end"
+	f.register(cmd)
+	return cmd
+}
+
+func runCat(cmd *cobra.Command, args []string, f readFlags, offset, length uint64) error {
+	t, err := f.openTree(cmd, args[0], args[1], aPath)
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	ctx := cmd.Context()
+	n, err := t.Lookup(ctx, args[1])
+	if err != nil {
+		return stopCause(ctx, err)
+	}
+	if n.Type() != clfs.TypeRegular {
+		return fmt.Errorf("cat %s: it is a %s", containerPath(args[1]), n.Type())
+	}
+	out := bufio.NewWriterSize(cmd.OutOrStdout(), 1<<16)
+	err = t.WriteTo(ctx, out, n, offset, offset+length)
+	if flushErr := out.Flush(); err == nil {
+		err = flushErr
+	}
+	if err != nil {
+		return stopCause(ctx, fmt.Errorf("cat %s: %w", containerPath(args[1]), err))
+	}
+	return nil
+}

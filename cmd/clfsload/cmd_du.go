@@ -1,0 +1,199 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"clfsload/clfs"
+	"clfsload/sync/tree"
+)
+
+func newDuCommand() *cobra.Command {
+	f := newReadFlags()
+	d := duCommand{depth: 1}
+	cmd := &cobra.Command{
+		Use:   "du TARGET [PATH]",
+		Short: "Sum up what is below a directory",
+		Long: `Sum up sizes and numbers of what is below PATH in the container TARGET, without
+PATH the root: one line for each directory down to --max-depth, and one for all.
+The columns are bytes as the sizes of files have them, files (whatever is no
+directory), directories, and the path. A file with several links counts where it
+is found first.`,
+		Example: `  clfsload du dir:/mnt/stage/projects
+  clfsload du --bytes --max-depth 0 https://myaccount.blob.core.windows.net/projects /src`,
+		Args: argsBetween(1, 2),
+		RunE: func(cmd *cobra.Command, args []string) error { return d.run(cmd, args, f) },
+	}
+	fl := cmd.Flags()
+	fl.IntVarP(&d.depth, "max-depth", "d", d.depth, "how deep a directory may lie that has a line of its own")
+	fl.BoolVarP(&d.bytes, "bytes", "b", false, "sizes in bytes, not in KiB, MiB and so on")
+	fl.BoolVar(&d.json, "json", false, "one JSON object a line")
+	f.register(cmd)
+	return cmd
+}
+
+// duCommand is one run of du.
+type duCommand struct {
+	depth       int
+	bytes, json bool
+
+	mu     sync.Mutex
+	sums   map[string]*usage
+	linked map[clfs.ID]bool // files with several links that were counted
+	damage int
+	errors []string
+}
+
+// usage is the sum over one directory.
+type usage struct {
+	Path        string `json:"path"`
+	PathBytes   []byte `json:"path_bytes,omitempty"`
+	Bytes       uint64 `json:"bytes"`
+	Files       int64  `json:"files"`
+	Directories int64  `json:"directories"`
+}
+
+func (d *duCommand) run(cmd *cobra.Command, args []string, f readFlags) error {
+	path := ""
+	if len(args) > 1 {
+		path = args[1]
+	}
+	t, err := f.openTree(cmd, args[0], path, aTree)
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	ctx := cmd.Context()
+	n, err := t.Lookup(ctx, path)
+	if err != nil {
+		return stopCause(ctx, err)
+	}
+	d.sums, d.linked = map[string]*usage{}, map[clfs.ID]bool{}
+	if err := d.walk(ctx, t, n, containerPath(path)); err != nil {
+		return stopCause(ctx, err)
+	}
+	if err := d.print(cmd); err != nil {
+		return err
+	}
+	tellPassedOver(cmd.ErrOrStderr(), t)
+	return d.damaged(cmd)
+}
+
+func (d *duCommand) walk(ctx context.Context, t *tree.Tree, n *tree.Node, path string) error {
+	d.sum(path)
+	if !n.IsDir() {
+		d.add(path, path, n)
+		return nil
+	}
+	return t.Walk(ctx, n, path, tree.Visitor{
+		Entry: func(_ context.Context, v tree.Visited) error {
+			if v.Node != nil && !errors.Is(v.Err, tree.ErrDamaged) {
+				d.add(path, v.Path(), v.Node)
+				return nil
+			}
+			return d.fail(v.Path(), v.Err)
+		},
+		Lost: func(dir *tree.Dir, err error) error { return d.fail(dir.Path, err) },
+	})
+}
+
+// fail notes damage; any other error ends the walk.
+func (d *duCommand) fail(path string, err error) error {
+	if !errors.Is(err, tree.ErrDamaged) {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.damage++
+	if len(d.errors) < shownFailures {
+		d.errors = append(d.errors, fmt.Sprintf("%q: %s", path, err))
+	}
+	return nil
+}
+
+func (d *duCommand) damaged(cmd *cobra.Command) error {
+	for _, e := range d.errors {
+		fmt.Fprintf(cmd.ErrOrStderr(), "clfsload: %s\n", e)
+	}
+	if d.damage > 0 {
+		return fmt.Errorf("%d entries are not in the sums: %w", d.damage, tree.ErrDamaged)
+	}
+	return nil
+}
+
+func (d *duCommand) sum(path string) *usage {
+	u := d.sums[path]
+	if u == nil {
+		text := newText(path)
+		u = &usage{Path: text.Text, PathBytes: text.Bytes}
+		d.sums[path] = u
+	}
+	return u
+}
+
+// add counts an inode at path in start and in all directories with a line that
+// it is below.
+func (d *duCommand) add(start, path string, n *tree.Node) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(n.Inode.BackPointers) > 1 {
+		if d.linked[n.ID] {
+			return
+		}
+		d.linked[n.ID] = true
+	}
+	d.sum(start).count(n)
+	rest := strings.TrimPrefix(strings.TrimPrefix(path, start), "/")
+	at := strings.TrimSuffix(start, "/")
+	for range d.depth {
+		name, below, deeper := strings.Cut(rest, "/")
+		if !deeper && !n.IsDir() || name == "" {
+			return
+		}
+		at, rest = at+"/"+name, below
+		u := d.sum(at)
+		if deeper {
+			u.count(n)
+		}
+	}
+}
+
+func (u *usage) count(n *tree.Node) {
+	if n.IsDir() {
+		u.Directories++
+		return
+	}
+	u.Files++
+	u.Bytes += n.Inode.Attr.Size
+}
+
+func (d *duCommand) print(cmd *cobra.Command) error {
+	out := bufio.NewWriter(cmd.OutOrStdout())
+	encoder, terminal := json.NewEncoder(out), isTerminal(cmd.OutOrStdout())
+	paths := slices.Sorted(maps.Keys(d.sums))
+	slices.Reverse(paths) // the sum of all comes last, as du has it
+	for _, path := range paths {
+		u := d.sums[path]
+		if d.json {
+			if err := encoder.Encode(u); err != nil {
+				return err
+			}
+			continue
+		}
+		size := ibytes(int64(u.Bytes))
+		if d.bytes {
+			size = fmt.Sprint(u.Bytes)
+		}
+		fmt.Fprintf(out, "%s\t%d\t%d\t%s\n", size, u.Files, u.Directories, printable(path, terminal))
+	}
+	return out.Flush()
+}

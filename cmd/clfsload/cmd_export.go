@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"clfsload/sync/tree"
+	"clfsload/sync/tree/export"
+)
+
+func newExportCommand() *cobra.Command {
+	f := newReadFlags()
+	var e exportCommand
+	cmd := &cobra.Command{
+		Use:   "export TARGET [PATH] DEST",
+		Short: "Copy a container's tree back to a disk",
+		Long: `Copy what is below PATH in the container TARGET, without PATH everything, into the
+directory DEST: contents with their holes, modes, times to the nanosecond, symbolic
+and hard links, fifos, devices, sockets and, as root, owners. If PATH is no
+directory it is put into DEST under its own name.
+
+Nothing is ever written outside of DEST: names that lead elsewhere are refused, and
+symbolic links in DEST are not followed. A file that is there already with the same
+size and mtime is left alone, so a run that was stopped goes on when it is
+repeated. A file that differs is an error unless --overwrite is given.
+
+Out of a damaged container, --keep-going brings everything that can be read and
+names what cannot, on standard error and, with --report, in a file of JSON lines.
+A file of which a part is lost gets the suffix ` + export.DamagedSuffix + ` and a hole
+there. --lost-found adds what no directory leads to any more, below
+DEST/` + export.LostFoundName + `/ID-OF-THE-DIRECTORY-IT-WAS-IN.`,
+		Example: `  clfsload export https://myaccount.blob.core.windows.net/projects /data/projects
+  clfsload export dir:/mnt/stage/projects /src /tmp/src
+
+  # whatever is left of a container without its root
+  clfsload export --keep-going --lost-found --report lost.json dir:/mnt/stage/projects /data/rescued`,
+		Args: argsBetween(2, 3),
+		RunE: func(cmd *cobra.Command, args []string) error { return e.run(cmd, args, f) },
+	}
+	fl := cmd.Flags()
+	fl.BoolVar(&e.options.Overwrite, "overwrite", false, "replace files in DEST that differ")
+	fl.BoolVar(&e.options.KeepGoing, "keep-going", false, "name what cannot be exported, and go on")
+	fl.BoolVar(&e.options.LostFound, "lost-found", false, "bring out what no directory leads to, too; goes with --keep-going")
+	fl.StringVar(&e.report, "report", "", "file for a JSON line about each failure")
+	f.register(cmd)
+	e.log.register(fl)
+	return cmd
+}
+
+// exportCommand is one run of export.
+type exportCommand struct {
+	options export.Options
+	report  string
+	log     logFlags
+}
+
+func (e *exportCommand) run(cmd *cobra.Command, args []string, f readFlags) error {
+	ui, err := newConsole(cmd.OutOrStdout(), cmd.ErrOrStderr(), e.log)
+	if err != nil {
+		return usageError(cmd, err)
+	}
+	path, dest := "/", args[len(args)-1]
+	if len(args) == 3 {
+		path = containerPath(args[1])
+	}
+	switch {
+	case e.options.LostFound && !e.options.KeepGoing:
+		return usageError(cmd, errors.New("--lost-found needs --keep-going"))
+	case e.options.LostFound && path != "/":
+		return usageError(cmd, errors.New("--lost-found is about the whole container: leave out PATH"))
+	}
+	t, start, err := e.open(cmd, f, args[0], path)
+	if err != nil {
+		return stopCause(cmd.Context(), err)
+	}
+	defer t.Close()
+	return e.export(cmd.Context(), ui, t, start, path, dest)
+}
+
+// open finds what is to be exported. A rescue begins without a bucket object or a
+// root if need be.
+func (e *exportCommand) open(cmd *cobra.Command, f readFlags, target, path string) (*tree.Tree, *tree.Node, error) {
+	ctx := cmd.Context()
+	if !e.options.KeepGoing {
+		t, err := f.openTree(cmd, target, path, aTree)
+		if err != nil {
+			return nil, nil, err
+		}
+		n, err := t.Lookup(ctx, path)
+		return t, n, err
+	}
+	t, err := f.newTree(cmd, target)
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := t.BuildIndex(ctx); err != nil {
+		return nil, nil, err
+	}
+	n, err := t.Lookup(ctx, path)
+	if e.options.LostFound && (errors.Is(err, tree.ErrUnfinished) || errors.Is(err, tree.ErrDamaged)) {
+		fmt.Fprintf(cmd.ErrOrStderr(), "clfsload: the root cannot be read: %s\n", err)
+		return t, nil, nil
+	}
+	return t, n, err
+}
+
+func (e *exportCommand) export(ctx context.Context, ui *console, t *tree.Tree, start *tree.Node, path, dest string) (err error) {
+	reported, err := e.failures(ui)
+	if err != nil {
+		return err
+	}
+	e.options.Owners = os.Geteuid() == 0
+	e.options.Failed = reported.add
+	x, err := export.New(t, dest, e.options)
+	if err != nil {
+		return err
+	}
+	defer x.Close()
+	began := time.Now()
+	stop := ui.display(ctx, func() sample {
+		c := x.Counts()
+		done := c.Files + c.Others + c.Skipped + c.Directories
+		return sample{at: time.Now(), done: done, found: done, bytes: c.Bytes, total: c.Bytes, failures: c.Failures}
+	})
+	err = x.Run(ctx, start, path)
+	stop()
+	printExport(ui, x.Counts(), time.Since(began), dest)
+	tellPassedOver(ui.err, t)
+	err = errors.Join(err, reported.close())
+	switch {
+	case err != nil:
+		return stopCause(ctx, err)
+	case x.Counts().Failures > 0:
+		return withExit(exitIncomplete, fmt.Errorf("%d entries could not be exported, or not whole", x.Counts().Failures), "")
+	case start == nil:
+		return withExit(exitIncomplete, errors.New("the root is lost: everything that was found is in "+export.LostFoundName), "")
+	}
+	return nil
+}
+
+func printExport(ui *console, c export.Counts, took time.Duration, dest string) {
+	fmt.Fprintf(ui.out, "exported %s files (%s written), %s directories, %s others to %s in %s\n", humanize.Comma(c.Files), ibytes(c.Bytes),
+		humanize.Comma(c.Directories), humanize.Comma(c.Others), dest, took.Round(time.Millisecond))
+	if c.Skipped > 0 {
+		fmt.Fprintf(ui.out, "%s were there already\n", humanize.Comma(c.Skipped))
+	}
+	if os.Geteuid() != 0 {
+		fmt.Fprintln(ui.out, "owners and set-user-id bits were left out: that takes root")
+	}
+}
+
+// failureLog takes down what could not be exported.
+type failureLog struct {
+	ui   *console
+	file *os.File // nil without --report
+
+	mu  sync.Mutex
+	err error
+}
+
+func (e *exportCommand) failures(ui *console) (*failureLog, error) {
+	l := &failureLog{ui: ui}
+	if e.report == "" {
+		return l, nil
+	}
+	var err error
+	if l.file, err = os.Create(e.report); err != nil {
+		return nil, fmt.Errorf("report: %w", err)
+	}
+	return l, nil
+}
+
+func (l *failureLog) add(f export.Failure) {
+	l.ui.log.Error("not exported", "path", f.Path, "object", f.Object, "reason", f.Reason)
+	if l.file == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := json.NewEncoder(l.file).Encode(f); l.err == nil {
+		l.err = err
+	}
+}
+
+func (l *failureLog) close() error {
+	if l.file == nil {
+		return nil
+	}
+	return errors.Join(l.err, l.file.Close())
+}

@@ -1,0 +1,194 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"clfsload/sync/blob"
+	"clfsload/sync/tree"
+	"clfsload/sync/tree/verify"
+)
+
+func newVerifyCommand() *cobra.Command {
+	f := newReadFlags()
+	var v verifyCommand
+	cmd := &cobra.Command{
+		Use:   "verify TARGET",
+		Short: "Check that a container keeps every promise of the format",
+		Long: `Read the container TARGET and check all that the format promises: that every blob
+has the right name and holds what it must, that everything can be reached from
+the root and nothing else is there, that links, sizes, block maps and segments
+agree, and that blobs match the MD5 that the service keeps with them.
+
+CLFS has no checksums of its own. To find changed file contents where the service
+keeps no MD5, compare with the source: --source DIR.
+
+What is wrong is told by kind, path and blob. Damage breaks the format; a remark
+does not, such as a log that is named and not there. The exit code is 0 only if
+there is no damage, otherwise 14.
+
+A temporary database in --temp-dir takes about 150 bytes a blob.`,
+		Example: `  clfsload verify dir:/mnt/stage/projects
+  clfsload verify --quick https://myaccount.blob.core.windows.net/projects
+  clfsload verify --source /data/projects --json dir:/mnt/stage/projects > report.json`,
+		Args: argsBetween(1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error { return v.run(cmd, args[0], f) },
+	}
+	fl := cmd.Flags()
+	fl.StringVar(&v.source, "source", "", "directory to compare the tree with, contents included")
+	fl.BoolVar(&v.quick, "quick", false, "do not read file contents")
+	fl.BoolVar(&v.json, "json", false, "a JSON object for each finding and, last, one with the summary")
+	f.register(cmd)
+	v.log.register(fl)
+	return cmd
+}
+
+// verifyCommand is one run of verify.
+type verifyCommand struct {
+	source      string
+	quick, json bool
+	log         logFlags
+}
+
+func (v *verifyCommand) run(cmd *cobra.Command, target string, f readFlags) error {
+	ui, err := newConsole(cmd.OutOrStdout(), cmd.ErrOrStderr(), v.log)
+	if err != nil {
+		return usageError(cmd, err)
+	}
+	t, err := f.newTree(cmd, target)
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	began := time.Now()
+	report, err := v.verify(cmd.Context(), ui, t)
+	if err != nil {
+		return stopCause(cmd.Context(), err)
+	}
+	if !v.json {
+		printReport(ui.out, report, time.Since(began))
+	}
+	if !report.Sound() {
+		return withExit(exitDamaged, fmt.Errorf("verify %s: %w", t.Container(), tree.ErrDamaged), "")
+	}
+	return nil
+}
+
+// verify runs with a display of how far it is.
+func (v *verifyCommand) verify(ctx context.Context, ui *console, t *tree.Tree) (verify.Report, error) {
+	out := bufio.NewWriter(ui.out)
+	p := &findingPrinter{out: out, json: v.json, shown: map[string]int{}}
+	var step atomic.Value
+	step.Store("")
+	stop := ui.display(ctx, func() sample { return verifySample(t, step.Load().(string)) })
+	report, err := verify.Run(ctx, t, verify.Options{Quick: v.quick, Source: v.source, Found: p.print,
+		Step: func(name string) { step.Store(name) }})
+	stop()
+	p.finish(report, err)
+	if flushErr := out.Flush(); err == nil {
+		err = flushErr
+	}
+	return report, err
+}
+
+// verifySample tells how far a verification is: blobs read of those listed.
+func verifySample(t *tree.Tree, step string) sample {
+	traffic := t.Traffic()
+	done := max(0, min(traffic.Requests, traffic.Listed))
+	if step == "list" {
+		done = 0
+	}
+	return sample{at: time.Now(), done: done, found: traffic.Listed, bytes: traffic.Bytes, listed: step != "list"}
+}
+
+// shownFindings of each kind are printed as text; --json has them all.
+const shownFindings = 100
+
+// findingPrinter prints findings as they come.
+type findingPrinter struct {
+	out   *bufio.Writer
+	json  bool
+	shown map[string]int
+}
+
+func (p *findingPrinter) print(f verify.Finding) {
+	if p.json {
+		json.NewEncoder(p.out).Encode(f)
+		return
+	}
+	key := string(f.Severity) + string(f.Kind)
+	p.shown[key]++
+	switch n := p.shown[key]; {
+	case n <= shownFindings:
+		fmt.Fprintf(p.out, "%s: %s\n", f.Severity, f)
+	case n == shownFindings+1:
+		fmt.Fprintf(p.out, "%s: %s: there is more; --json tells all\n", f.Severity, f.Kind)
+	}
+	p.out.Flush()
+}
+
+// finish prints the summary of a run with --json.
+func (p *findingPrinter) finish(r verify.Report, err error) {
+	if p.json && err == nil {
+		json.NewEncoder(p.out).Encode(struct {
+			Sound   bool          `json:"sound"`
+			Summary verify.Report `json:"summary"`
+		}{r.Sound(), r})
+	}
+}
+
+func printReport(w io.Writer, r verify.Report, took time.Duration) {
+	fmt.Fprintf(w, "%s blobs, %s, checked in %s\n", humanize.Comma(r.Blobs), ibytes(r.Bytes), took.Round(time.Millisecond))
+	for _, kind := range slices.Sorted(maps.Keys(r.Objects)) {
+		fmt.Fprintf(w, "  %12s %s\n", humanize.Comma(r.Objects[kind]), kind)
+	}
+	if r.Checked > 0 {
+		fmt.Fprintf(w, "  %12s blobs compared with the MD5 kept with them\n", humanize.Comma(r.Checked))
+	}
+	if n := r.Passed.UnknownRecords + r.Passed.ExtAttrs; n > 0 {
+		fmt.Fprintf(w, "  %12s unknown records and extended attributes passed over\n", humanize.Comma(n))
+	}
+	printCounts(w, "remarks", r.Remarks)
+	printCounts(w, "damage", r.Damage)
+	if r.Sound() {
+		fmt.Fprintln(w, "sound: no damage found")
+	}
+}
+
+func printCounts(w io.Writer, title string, counts map[tree.Kind]int64) {
+	if len(counts) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "%s:\n", title)
+	for _, kind := range slices.Sorted(maps.Keys(counts)) {
+		fmt.Fprintf(w, "  %12s %s\n", humanize.Comma(counts[kind]), kind)
+	}
+}
+
+// verifyContainer checks a container that was just loaded: it prints what is wrong and
+// returns an error if anything is.
+func verifyContainer(ctx context.Context, ui *console, c blob.Container) error {
+	t := tree.New(c, tree.Options{})
+	defer t.Close()
+	v := verifyCommand{}
+	began := time.Now()
+	report, err := v.verify(ctx, ui, t)
+	if err != nil {
+		return err
+	}
+	printReport(ui.out, report, time.Since(began))
+	if !report.Sound() {
+		return fmt.Errorf("verify %s: %w", c, tree.ErrDamaged)
+	}
+	return nil
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"clfsload/sync/tree"
+)
+
+// readFlags are those of every command that reads a container.
+type readFlags struct {
+	target      targetFlags
+	concurrency int
+	memory      byteSize
+	tempDir     string
+}
+
+func newReadFlags() readFlags { return readFlags{concurrency: 64, memory: 192 << 20} }
+
+func (f *readFlags) register(cmd *cobra.Command) {
+	fl := cmd.Flags()
+	fl.IntVar(&f.concurrency, "concurrency", f.concurrency, "requests in flight")
+	fl.Var(&f.memory, "memory", "bytes of file contents held at a time")
+	fl.StringVar(&f.tempDir, "temp-dir", "", "directory for temporary databases (default: $TMPDIR or /tmp)")
+	f.target.register(fl)
+}
+
+// smallestMemory lets at least one segment through.
+const smallestMemory = 32 << 20
+
+// newTree opens the container of a command without a look at what is in it.
+func (f *readFlags) newTree(cmd *cobra.Command, target string) (*tree.Tree, error) {
+	switch {
+	case f.concurrency < 1 || f.concurrency > 4096:
+		return nil, usageError(cmd, outOfRange("--concurrency", f.concurrency, 1, 4096))
+	case f.memory < smallestMemory:
+		return nil, usageError(cmd, outOfRange("--memory", int64(f.memory), smallestMemory, int64(1)<<40))
+	}
+	debug.SetMemoryLimit(int64(f.memory) + 64<<20)
+	c, err := openExisting(cmd.Context(), target, f.target, f.concurrency)
+	if err != nil {
+		return nil, stopCause(cmd.Context(), err)
+	}
+	return tree.New(c, tree.Options{Requests: f.concurrency, Memory: int64(f.memory), TempDir: f.tempDir}), nil
+}
+
+// scope is how much of a container a command will look at.
+type scope int
+
+const (
+	aPath      scope = iota // one file or the names in one directory
+	aDirectory              // the inodes in one directory
+	aTree                   // everything below a path
+)
+
+// openTree opens a container that must be one and be finished. For the whole of
+// it, it lists the container first. So it does for more than a path of a container on
+// disk, where every search for an object reads the whole directory.
+func (f *readFlags) openTree(cmd *cobra.Command, target, path string, s scope) (*tree.Tree, error) {
+	t, err := f.newTree(cmd, target)
+	if err != nil {
+		return nil, err
+	}
+	ctx := cmd.Context()
+	onDisk := s > aPath && strings.HasPrefix(target, "dir:")
+	if onDisk || s == aTree && strings.Trim(path, "/") == "" {
+		if _, err := t.BuildIndex(ctx); err != nil {
+			return nil, stopCause(ctx, err)
+		}
+	}
+	if err := t.Check(ctx); err != nil {
+		t.Close()
+		return nil, stopCause(ctx, err)
+	}
+	return t, nil
+}
+
+// stopCause is err, unless a signal ended ctx: then it is that.
+func stopCause(ctx context.Context, err error) error {
+	var stopped interruptedError
+	if err != nil && errors.As(context.Cause(ctx), &stopped) {
+		return stopped
+	}
+	return err
+}
+
+// containerPath gives a path on the command line the form that messages have.
+func containerPath(path string) string {
+	return "/" + strings.Trim(path, "/")
+}
+
+// display shows what look returns until the function that it returns is called.
+func (c *console) display(ctx context.Context, look func() sample) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		c.showProgress(ctx, look)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
