@@ -79,7 +79,8 @@ func newFeeder(e *Engine, work chan<- state.Inode) *feeder {
 func (f *feeder) run(ctx context.Context, produced <-chan struct{}) error {
 	for {
 		changed := f.engine.journal.Changed()
-		last := isClosed(produced) && f.flying.empty()
+		ended := isClosed(produced)
+		last := ended && f.flying.empty()
 		sent, err := f.pass(ctx)
 		if err != nil {
 			return err
@@ -91,7 +92,7 @@ func (f *feeder) run(ctx context.Context, produced <-chan struct{}) error {
 			return nil
 		}
 		wait := produced
-		if isClosed(produced) {
+		if ended { // not asked anew: that it ended after last was decided must wake us
 			wait = nil
 		}
 		select {
