@@ -22,8 +22,11 @@ func TestReaderFindsTheGoldenTreeInContainersOfCLFSLoad(t *testing.T) {
 		{"container-raw.tar.gz", "raw", false, false},
 	} {
 		t.Run(golden.directory, func(t *testing.T) {
-			directory := filepath.Join(untar(t, golden.archive), golden.directory)
-			contents := inventory.OfContainer(directoryBlobs(t, directory))
+			unpacked, err := untar(golden.archive)
+			if err != nil {
+				t.Fatal(err)
+			}
+			contents := inventory.OfContainer(directoryBlobs(t, filepath.Join(unpacked, golden.directory)))
 			known := []string{`"links/utf8-target": size is 4, not 10`}
 			if !slices.Equal(contents.Problems, known) {
 				t.Errorf("problems %q, want %q", contents.Problems, known)

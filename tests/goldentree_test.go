@@ -1,9 +1,11 @@
 package tests
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -18,37 +20,49 @@ func requireRoot(t *testing.T) {
 }
 
 // untar unpacks an archive of testdata/golden into a new directory.
-func untar(t *testing.T, archive string) string {
-	t.Helper()
-	directory := t.TempDir()
+func untar(archive string) (string, error) {
+	directory, err := os.MkdirTemp(scratch, "golden-")
+	if err != nil {
+		return "", err
+	}
 	command := exec.Command("tar", "--numeric-owner", "-C", directory, "-xpf", filepath.Join("../testdata/golden", archive))
 	if out, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("tar: %v\n%s", err, out)
+		return "", fmt.Errorf("tar: %w\n%s", err, out)
 	}
-	return directory
+	return directory, nil
 }
 
-// goldenTree makes the golden source tree: every file type, hard links, devices,
-// awkward names and sizes. The socket, which no archive can hold, is made here.
+// goldenTree returns the golden source tree: every file type, hard links,
+// devices, awkward names and sizes. All tests share it, so it must not be changed.
 func goldenTree(t *testing.T) string {
 	t.Helper()
 	requireRoot(t)
-	tree := filepath.Join(untar(t, "source-tree.tar.gz"), "tree")
-	special := filepath.Join(tree, "special")
-	var before unix.Stat_t
-	if err := unix.Lstat(special, &before); err != nil {
-		t.Fatal(err)
-	}
-	socket := filepath.Join(special, "sock")
-	if err := unix.Mknod(socket, unix.S_IFSOCK|0o755, 0); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(socket, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	times := []unix.Timespec{before.Atim, before.Mtim}
-	if err := unix.UtimesNanoAt(unix.AT_FDCWD, special, times, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+	tree, err := makeGoldenTree()
+	if err != nil {
 		t.Fatal(err)
 	}
 	return tree
 }
+
+// makeGoldenTree unpacks the tree and adds the socket, which no archive can hold.
+var makeGoldenTree = sync.OnceValues(func() (string, error) {
+	directory, err := untar("source-tree.tar.gz")
+	if err != nil {
+		return "", err
+	}
+	tree := filepath.Join(directory, "tree")
+	special := filepath.Join(tree, "special")
+	var before unix.Stat_t
+	if err := unix.Lstat(special, &before); err != nil {
+		return "", err
+	}
+	socket := filepath.Join(special, "sock")
+	if err := unix.Mknod(socket, unix.S_IFSOCK|0o755, 0); err != nil {
+		return "", err
+	}
+	if err := os.Chmod(socket, 0o755); err != nil {
+		return "", err
+	}
+	times := []unix.Timespec{before.Atim, before.Mtim}
+	return tree, unix.UtimesNanoAt(unix.AT_FDCWD, special, times, unix.AT_SYMLINK_NOFOLLOW)
+})

@@ -42,13 +42,27 @@ func (l lister) list(root, path string) error {
 	if err := unix.Lstat(full, &st); err != nil {
 		return &os.PathError{Op: "lstat", Path: full, Err: err}
 	}
+	inode := fmt.Sprint(st.Dev, "/", st.Ino)
+	if links := l.inodes[inode]; len(links) > 0 {
+		again := l.tree[links[0]]
+		again.Path = path
+		l.tree[path] = again
+		l.inodes[inode] = append(links, path)
+		return nil
+	}
 	entry, err := entryOf(path, full, &st)
 	if err != nil {
 		return err
 	}
+	if entry.Type == clfs.TypeSymlink {
+		// Reading a link touches its atime, and there is no quiet way.
+		if err := unix.Lstat(full, &st); err != nil {
+			return &os.PathError{Op: "lstat", Path: full, Err: err}
+		}
+		entry.Atime = timeOf(st.Atim)
+	}
 	l.tree[path] = entry
-	inode := fmt.Sprint(st.Dev, "/", st.Ino)
-	l.inodes[inode] = append(l.inodes[inode], path)
+	l.inodes[inode] = []string{path}
 	if entry.Type != clfs.TypeDirectory {
 		return nil
 	}

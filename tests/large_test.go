@@ -1,0 +1,33 @@
+//go:build !race
+
+package tests
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"clfsload/clfs"
+	"clfsload/tests/inventory"
+)
+
+// The direct list and a few pointers of the first indirect tree: 8.6 GB, of
+// holes. The race detector would take minutes for it.
+func TestAFilePastTheDirectBlocksComesThrough(t *testing.T) {
+	source := t.TempDir()
+	const segments = clfs.MaxDirect - 1 + 3
+	path := filepath.Join(source, "sparse")
+	writeFile(t, path, "at the start")
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	size := int64(clfs.FirstSegmentBytes + segments*clfs.SegmentBytes - 5)
+	for _, offset := range []int64{clfs.SegmentBytes * 1000, size - clfs.SegmentBytes*2, size - 1} {
+		if _, err := file.WriteAt([]byte("!"), offset); err != nil {
+			t.Fatal(err)
+		}
+	}
+	loads(t, source, inventory.Full)
+}
