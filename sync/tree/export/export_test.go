@@ -154,6 +154,33 @@ func TestHardLinksAreOneFileAgain(t *testing.T) {
 	compare(t, b.Container, out.dest, 0)
 }
 
+// Which name of a linked file is made first is up to chance, and another one may be
+// there from a run that was stopped.
+func TestHardLinksOfAStoppedRunAreTakenOver(t *testing.T) {
+	b := treetest.New(t)
+	f := b.Root.File("a", []byte("content"))
+	for _, name := range []string{"b", "c", "d"} {
+		b.Root.Link(name, f)
+	}
+	b.Finish()
+	for _, left := range []string{"a", "b", "c", "d"} {
+		dest := t.TempDir()
+		exportTo(t, b.Container, dest, export.Options{}).mustWork(t)
+		for _, name := range []string{"a", "b", "c", "d"} {
+			if name != left {
+				if err := os.Remove(filepath.Join(dest, name)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		exportTo(t, b.Container, dest, export.Options{}).mustWork(t)
+		var st unix.Stat_t
+		if err := unix.Stat(filepath.Join(dest, "a"), &st); err != nil || st.Nlink != 4 {
+			t.Errorf("after %s was left: %d links, %v", left, st.Nlink, err)
+		}
+	}
+}
+
 func TestZerosBecomeHoles(t *testing.T) {
 	content := make([]byte, 40<<20)
 	content[20<<20] = 'x'

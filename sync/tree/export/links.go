@@ -99,20 +99,39 @@ func (x *Exporter) linkTo(f *folder, name, first string) error {
 	case found && there.Dev == source.Dev && there.Ino == source.Ino:
 		x.skipped.Add(1)
 		return nil
-	case found && (!x.options.Overwrite || there.Mode&unix.S_IFMT == unix.S_IFDIR):
+	case found && there.Mode&unix.S_IFMT == unix.S_IFDIR:
 		return errInTheWay
 	}
+	// A run that was stopped may have made this name as a file of its own, when it came
+	// to it first.
+	replace := x.options.Overwrite || isCopy(&source, &there)
+	if found && !replace {
+		return errInTheWay
+	}
+	if err := linkAs(from, path.Base(first), f, name, replace); err != nil {
+		return fmt.Errorf("link to %q: %w", first, err)
+	}
+	x.others.Add(1)
+	return nil
+}
+
+// isCopy reports whether two files are what two runs make of one inode.
+func isCopy(a, b *unix.Stat_t) bool {
+	return a.Mode == b.Mode && a.Size == b.Size && a.Mtim == b.Mtim && a.Rdev == b.Rdev
+}
+
+// linkAs gives a file a further name.
+func linkAs(from *folder, first string, f *folder, name string, replace bool) error {
 	temporary := fmt.Sprintf(".clfsload-%016X.part", clfs.Hash64(name))
 	if err := f.remove(temporary); err != nil {
 		return err
 	}
-	if err := unix.Linkat(from.fd, path.Base(first), f.fd, temporary, 0); err != nil {
-		return fmt.Errorf("link to %q: %w", first, err)
+	if err := unix.Linkat(from.fd, first, f.fd, temporary, 0); err != nil {
+		return err
 	}
-	if err := f.settle(temporary, name, x.options.Overwrite); err != nil {
+	if err := f.settle(temporary, name, replace); err != nil {
 		f.remove(temporary)
 		return err
 	}
-	x.others.Add(1)
 	return nil
 }
