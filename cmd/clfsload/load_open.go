@@ -45,6 +45,9 @@ func openLoad(cmd *cobra.Command, args []string, f loadFlags) (*load, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := spec.checkOverlap(stateDir, source); err != nil {
+		return nil, err
+	}
 	l := &load{flags: f}
 	if err := l.open(cmd, stateDir, source, spec); err != nil {
 		l.close()
@@ -87,6 +90,28 @@ func resolvePaths(stateArg, sourceArg string) (stateDir, source string, err erro
 	return stateDir, source, nil
 }
 
+// checkOverlap refuses a container directory inside of the source or the state
+// directory, or around one of them.
+func (s targetSpec) checkOverlap(stateDir, source string) error {
+	if s.dir == "" {
+		return nil
+	}
+	path, err := filepath.Abs(s.dir)
+	if err != nil {
+		return withExit(exitUsage, fmt.Errorf("open container: %w", err), "")
+	}
+	path = evalExisting(path)
+	for _, o := range []struct{ name, path string }{{"SOURCE", source}, {"STATE", stateDir}} {
+		if within(path, o.path) {
+			return withExit(exitUsage, fmt.Errorf("container dir:%s is inside %s %s", path, o.name, o.path), "choose another directory")
+		}
+		if within(o.path, path) {
+			return withExit(exitUsage, fmt.Errorf("%s %s is inside container dir:%s", o.name, o.path, path), "choose another directory")
+		}
+	}
+	return nil
+}
+
 // evalExisting resolves the links of the part of a path that exists.
 func evalExisting(path string) string {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
@@ -109,6 +134,9 @@ func (l *load) create(ctx context.Context, stateDir, source string) (err error) 
 	if _, err := os.Lstat(stateDir); err == nil {
 		return withExit(exitState, fmt.Errorf("state directory %s already exists", stateDir),
 			"to go on with its transfer leave out --new; for a new one choose another STATE")
+	}
+	if _, err := os.Stat(filepath.Dir(stateDir)); err != nil {
+		return withExit(exitState, fmt.Errorf("make state directory: %w", err), "make the directory that it is to be in")
 	}
 	made, err := l.target.ensure(ctx, l.flags.createContainer)
 	if err != nil {

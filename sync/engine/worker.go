@@ -83,6 +83,9 @@ func (w *worker) putInode(ctx context.Context, path string, e *event, o clfs.Ino
 	}
 	o.Attr = w.attr(path, *in, e.outcome.Attr)
 	o.Attr.Nlink = in.Links
+	if in.Links == clfs.MaxLinks && e.outcome.Attr.Nlink > clfs.MaxLinks && w.events.Warning != nil {
+		w.events.Warning(path, "it has more than the 1023 links that CLFS can hold: the others became a further file")
+	}
 	o.FirstSegmentSize, o.SegmentSize = clfs.FirstSegmentBytes, clfs.SegmentBytes
 	o.Name = in.Name
 	w.payload = o.Append(w.payload[:0])

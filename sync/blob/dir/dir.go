@@ -64,10 +64,10 @@ func Open(path string) (*Container, error) {
 	return c, nil
 }
 
-// Create makes the directory path, and those above it, where they do not exist,
-// and opens it.
+// Create makes the directory path, unless it exists, and opens it. The one above
+// must exist.
 func Create(path string) (*Container, error) {
-	if err := os.MkdirAll(path, 0o755); err != nil {
+	if err := os.Mkdir(path, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 		return nil, fmt.Errorf("create container %s: %w", path, openError(err))
 	}
 	return Open(path)
