@@ -59,9 +59,9 @@ type Retry struct {
 	Delay    time.Duration // before the second, then doubled each time, with jitter; 0: 0.5 s
 	MaxDelay time.Duration // 0: 30 s; a service that asks for more ends the tries
 
-	// TryTimeout ends a try that hangs; 0: 60 s. Tries that carry data get a second
-	// more for each 32 KiB.
-	TryTimeout time.Duration
+	// Stall ends a try in which no byte was sent or received for so long; 0: 60 s.
+	// There is no limit to a transfer that is slow but goes on.
+	Stall time.Duration
 }
 
 // Container is a container of the blob service. See Open.
@@ -70,16 +70,18 @@ type Container struct {
 	transport *http.Transport
 	retry     Retry
 	pageSize  int32 // of listings
-	client    atomic.Pointer[container.Client]
+	access    atomic.Pointer[access]
+}
+
+// access is a client together with the credentials that it uses.
+type access struct {
+	client *container.Client
+	sas    string
 }
 
 var _ blob.Container = (*Container)(nil)
 
-const (
-	defaultConnections = 256
-	bytesPerSecond     = 32 << 10 // the slowest transfer that is not taken for a hang
-	maxGet             = 16 << 20 // what a Get to the end is taken to transfer at most, for its time-out
-)
+const defaultConnections = 256
 
 // Open returns the container that c names. It sends no request, and fails only for
 // credentials that cannot be any.
@@ -104,31 +106,26 @@ func (r Retry) withDefaults() Retry {
 	if r.MaxDelay == 0 {
 		r.MaxDelay = 30 * time.Second
 	}
-	if r.TryTimeout == 0 {
-		r.TryTimeout = time.Minute
+	if r.Stall == 0 {
+		r.Stall = time.Minute
 	}
 	return r
 }
 
-// options returns the SDK's form of r for requests that carry n bytes of data.
-func (r Retry) options(n int64) policy.RetryOptions {
+// options returns the SDK's form of r.
+func (r Retry) options() policy.RetryOptions {
 	retries := int32(r.Tries - 1)
 	if retries == 0 {
 		retries = -1 // 0 stands for the SDK's default
 	}
-	return policy.RetryOptions{
-		MaxRetries:    retries,
-		RetryDelay:    r.Delay,
-		MaxRetryDelay: r.MaxDelay,
-		TryTimeout:    r.TryTimeout + time.Duration(n/bytesPerSecond)*time.Second,
-	}
+	return policy.RetryOptions{MaxRetries: retries, RetryDelay: r.Delay, MaxRetryDelay: r.MaxDelay}
 }
 
 // SetCredentials uses other credentials for all requests that begin after it.
 func (c *Container) SetCredentials(cred Credentials) error {
 	options := &container.ClientOptions{ClientOptions: azcore.ClientOptions{
-		Transport:       sender{transport: c.transport, sas: cred.sas},
-		Retry:           c.retry.options(0),
+		Transport:       sender{transport: c.transport, sas: cred.sas, stall: c.retry.Stall},
+		Retry:           c.retry.options(),
 		PerCallPolicies: []policy.Policy{setVersion{}},
 		Telemetry:       policy.TelemetryOptions{Disabled: true},
 	}}
@@ -139,7 +136,7 @@ func (c *Container) SetCredentials(cred Credentials) error {
 	if err != nil {
 		return fmt.Errorf("open %s: %w: %s", c, blob.ErrCredentials, oneLine(redact(err.Error())))
 	}
-	c.client.Store(client)
+	c.access.Store(&access{client, cred.sas})
 	return nil
 }
 
@@ -165,9 +162,10 @@ func (c *Container) String() string { return c.url.String() }
 // Create makes the container. That it exists is no error. Credentials that are
 // confined to one container cannot do it.
 func (c *Container) Create(ctx context.Context) error {
-	_, err := c.client.Load().Create(ctx, nil)
+	a := c.access.Load()
+	_, err := a.client.Create(ctx, nil)
 	if err != nil && !bloberror.HasCode(err, bloberror.ContainerAlreadyExists) {
-		return fmt.Errorf("create container %s: %w", c, wrap(ctx, err))
+		return fmt.Errorf("create container %s: %w", c, a.wrap(ctx, err))
 	}
 	return nil
 }
@@ -188,13 +186,14 @@ func (c *Container) Delete(ctx context.Context, name string) error {
 	if err := blob.CheckName(name); err != nil {
 		return fmt.Errorf("delete %s: %w", name, err)
 	}
-	_, err := c.client.Load().NewBlobClient(name).Delete(ctx, &sdkblob.DeleteOptions{
+	a := c.access.Load()
+	_, err := a.client.NewBlobClient(name).Delete(ctx, &sdkblob.DeleteOptions{
 		DeleteSnapshots: to.Ptr(sdkblob.DeleteSnapshotsOptionTypeInclude),
 	})
 	if err == nil {
 		return nil
 	}
-	if err := wrap(ctx, err); !errors.Is(err, blob.ErrNotFound) {
+	if err := a.wrap(ctx, err); !errors.Is(err, blob.ErrNotFound) {
 		return fmt.Errorf("delete %s: %w", name, err)
 	}
 	return nil
@@ -210,24 +209,14 @@ func (c *Container) put(ctx context.Context, name string, data []byte, sum [md5.
 	if err := blob.CheckName(name); err != nil {
 		return fmt.Errorf("put %s: %w", name, err)
 	}
-	u, reqCtx := newUpload(c.withTimeout(ctx, int64(len(data))), data)
-	err := u.send(reqCtx, c.client.Load(), name, sum[:])
+	u, reqCtx := newUpload(ctx, data)
+	a := c.access.Load()
+	err := u.send(reqCtx, a.client, name, sum[:])
 	u.wait()
 	if err != nil {
-		return fmt.Errorf("put %s: %w", name, wrap(ctx, err))
+		return fmt.Errorf("put %s: %w", name, a.wrap(ctx, err))
 	}
 	return nil
-}
-
-// longTransfer is the size from which on a time-out of its own is worth its cost.
-const longTransfer = 256 << 10
-
-// withTimeout gives the tries of a transfer of n bytes the time that it may take.
-func (c *Container) withTimeout(ctx context.Context, n int64) context.Context {
-	if n < longTransfer {
-		return ctx
-	}
-	return policy.WithRetryOptions(ctx, c.retry.options(n))
 }
 
 // List implements blob.Container. Pages are those of the service, and so are the
@@ -244,9 +233,10 @@ func (c *Container) list(ctx context.Context, prefix, marker string, limit int32
 	if marker != "" {
 		options.Marker = &marker
 	}
-	answer, err := c.client.Load().NewListBlobsFlatPager(options).NextPage(ctx)
+	a := c.access.Load()
+	answer, err := a.client.NewListBlobsFlatPager(options).NextPage(ctx)
 	if err != nil {
-		return blob.Page{}, fmt.Errorf("list %q in %s: %w", prefix, c, listKind(wrap(ctx, err)))
+		return blob.Page{}, fmt.Errorf("list %q in %s: %w", prefix, c, listKind(a.wrap(ctx, err)))
 	}
 	return pageOf(answer)
 }

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
@@ -61,13 +62,17 @@ var statusKinds = map[int]error{
 
 // wrap turns an error of the SDK into one of blob's. Of the SDK's error only some
 // text is kept: it refers to the whole request, with its signature.
-func wrap(ctx context.Context, err error) error {
+func (a *access) wrap(ctx context.Context, err error) error {
 	if ctxErr := ctx.Err(); ctxErr != nil {
 		return ctxErr
 	}
 	var response *azcore.ResponseError
 	if errors.As(err, &response) {
-		return fmt.Errorf("%w: %s", responseKind(response), describe(response))
+		kind := responseKind(response)
+		if kind == blob.ErrPermission && sasExpired(a.sas, time.Now()) {
+			kind = blob.ErrCredentials // some services do not tell the two apart
+		}
+		return fmt.Errorf("%w: %s", kind, describe(response))
 	}
 	return fmt.Errorf("%w: %s", failureKind(err), oneLine(redact(err.Error())))
 }

@@ -20,7 +20,8 @@ func (c *Container) Get(ctx context.Context, name string, offset, length int64) 
 	if err := blob.CheckName(name); err != nil {
 		return blob.Object{}, fmt.Errorf("get %s: %w", name, err)
 	}
-	client := c.client.Load().NewBlobClient(name)
+	a := c.access.Load()
+	client := a.client.NewBlobClient(name)
 	var o blob.Object
 	var err error
 	if length == 0 {
@@ -32,7 +33,7 @@ func (c *Container) Get(ctx context.Context, name string, offset, length int64) 
 		}
 	}
 	if err != nil {
-		return blob.Object{}, fmt.Errorf("get %s: %w", name, wrap(ctx, err))
+		return blob.Object{}, fmt.Errorf("get %s: %w", name, a.wrap(ctx, err))
 	}
 	o.Name = name
 	return o, nil
@@ -52,14 +53,9 @@ func info(ctx context.Context, client *sdkblob.Client) (blob.Object, error) {
 
 func (c *Container) download(ctx context.Context, client *sdkblob.Client, offset, length int64) (blob.Object, error) {
 	options := &sdkblob.DownloadStreamOptions{}
-	timeout := int64(maxGet)
-	if length > 0 {
-		timeout = min(timeout, length)
-	}
 	if offset > 0 || length > 0 {
 		options.Range = sdkblob.HTTPRange{Offset: offset, Count: max(length, 0)}
 	}
-	ctx = c.withTimeout(ctx, timeout)
 	answer, err := client.DownloadStream(ctx, options)
 	if err != nil {
 		return blob.Object{}, err

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -17,6 +18,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
+	"golang.org/x/sys/unix"
 )
 
 // apiVersion is the service's version that requests ask for. Everything used here
@@ -30,7 +32,7 @@ const userAgent = "clfsload"
 // connections as there are requests in flight, because a new one costs several
 // round trips, and buffers enough to send a small blob with one system call.
 func newTransport(connections int) *http.Transport {
-	dialer := &net.Dialer{Timeout: 15 * time.Second, KeepAlive: 15 * time.Second}
+	dialer := &net.Dialer{Timeout: 15 * time.Second, KeepAlive: 15 * time.Second, Control: setUserTimeout}
 	return &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           dialer.DialContext,
@@ -47,11 +49,25 @@ func newTransport(connections int) *http.Transport {
 	}
 }
 
+// userTimeout is how long sent bytes may stay without an acknowledgement. It ends
+// requests soon whose network is gone; the tries' time-outs, which must let slow
+// transfers pass, are for a service that does not answer.
+const userTimeout = time.Minute
+
+func setUserTimeout(_, _ string, conn syscall.RawConn) error {
+	var err error
+	controlErr := conn.Control(func(fd uintptr) {
+		err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(userTimeout.Milliseconds()))
+	})
+	return errors.Join(err, controlErr)
+}
+
 // sender is the last link of the SDK's pipeline. Only here is the SAS added, so that
 // nothing in the SDK, which logs and quotes URLs, ever sees it.
 type sender struct {
 	transport http.RoundTripper
 	sas       string
+	stall     time.Duration
 }
 
 // Do sends one try of a request; req is this try's own.
@@ -67,13 +83,22 @@ func (s sender) Do(req *http.Request) (*http.Response, error) {
 	// The header is not sent. It tells the transport that a request may be repeated
 	// if the server closed the idle connection that it was about to use.
 	req.Header["Idempotency-Key"] = nil
-	if u, ok := req.Context().Value(uploadKey{}).(*upload); ok && req.Body != nil {
-		req.Body, _ = u.open()
-		req.GetBody = u.open
+	ctx, w := newWatch(req.Context(), s.stall)
+	req = req.WithContext(ctx)
+	u, isUpload := ctx.Value(uploadKey{}).(*upload)
+	if isUpload && req.Body != nil {
+		req.GetBody = func() (io.ReadCloser, error) { return u.open(w), nil }
+		req.Body = u.open(w)
 	}
 	resp, err := s.transport.RoundTrip(req)
 	if err != nil {
+		err = w.explain(err)
+		w.end()
 		return nil, sendError(err)
+	}
+	resp.Body = &watchedBody{resp.Body, w}
+	if isUpload && resp.StatusCode == http.StatusCreated {
+		resp.Header = http.Header{} // the SDK would parse dates that nobody looks at
 	}
 	return resp, nil
 }
@@ -101,11 +126,11 @@ func newUpload(ctx context.Context, data []byte) (*upload, context.Context) {
 	return u, context.WithValue(ctx, uploadKey{}, u)
 }
 
-func (u *upload) open() (io.ReadCloser, error) {
+func (u *upload) open(w *watch) io.ReadCloser {
 	u.lent.Add(1)
-	b := &body{give: u.lent.Done}
-	b.Reset(u.data)
-	return b, nil
+	b := &body{lent: &u.lent, watch: w}
+	b.data.Reset(u.data)
+	return b
 }
 
 func (u *upload) wait() { u.lent.Wait() }
@@ -121,13 +146,19 @@ func (u *upload) send(ctx context.Context, client *container.Client, name string
 
 // body is an upload's data as one try reads it.
 type body struct {
-	bytes.Reader
+	data   bytes.Reader
+	watch  *watch
 	closed sync.Once
-	give   func()
+	lent   *sync.WaitGroup
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	b.watch.progress()
+	return b.data.Read(p)
 }
 
 func (b *body) Close() error {
-	b.closed.Do(b.give)
+	b.closed.Do(b.lent.Done)
 	return nil
 }
 
