@@ -103,3 +103,25 @@ func (j *Journal) failures(ctx context.Context, parent Ino, name []byte, limit i
 	}
 	return list, rows.Err()
 }
+
+// GivenUp returns up to limit inodes that failed, in order of their numbers, all
+// above after.
+func (j *Journal) GivenUp(ctx context.Context, after Ino, limit int) ([]Inode, error) {
+	return scanInodes(j.read.QueryContext(ctx, `SELECT `+inodeColumns+` FROM inode
+		WHERE state = 4 AND ino > ?1 AND ino IN (SELECT ino FROM failure WHERE ino > ?1)
+		ORDER BY ino LIMIT ?2`, after, limit))
+}
+
+// KeepListed puts failed directories back into the queue of directories to be
+// written that have entries nevertheless: those that could be listed in part.
+// They stay failures.
+func (j *Journal) KeepListed(ctx context.Context) error {
+	err := j.update(ctx, func(t *tx) error {
+		_, err := t.stmts.keepListed.Exec()
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("keep directories that were listed in part: %w", err)
+	}
+	return nil
+}

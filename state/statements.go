@@ -27,6 +27,7 @@ type statements struct {
 	retryDirs     *sql.Stmt
 	retryParents  *sql.Stmt
 	clearFailures *sql.Stmt
+	keepListed    *sql.Stmt
 }
 
 func prepareStatements(conn *sql.Conn) (*statements, error) {
@@ -78,5 +79,8 @@ func (s *statements) queries() map[string]**sql.Stmt {
 		`UPDATE inode SET state = 0 WHERE state = 2
 			AND ino IN (SELECT parent FROM failure WHERE ino IS NULL)`: &s.retryParents,
 		`DELETE FROM failure`: &s.clearFailures,
+		`UPDATE inode SET state = 2 WHERE state = 4 AND depth IS NOT NULL
+			AND ino IN (SELECT ino FROM failure WHERE ino IS NOT NULL)
+			AND EXISTS (SELECT 1 FROM dirent d WHERE d.parent = inode.ino)`: &s.keepListed,
 	}
 }

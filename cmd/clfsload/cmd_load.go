@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
@@ -18,6 +19,9 @@ type loadFlags struct {
 	concurrency       int
 	memory            byteSize
 	createContainer   bool
+	maxErrors         int
+	retryErrors       bool
+	publishIncomplete bool
 	verify            bool
 	target            targetFlags
 	log               logFlags
@@ -63,6 +67,9 @@ form with ACCOUNT, CONTAINER and SAS is that of CLFSLoad.`,
 	fl.Var(&f.memory, "memory", "bytes of buffers; also the most that is uploaded again after a crash")
 	fl.BoolVar(&f.createContainer, "create-container", false, "make the Azure container if it does not exist")
 	fl.BoolVar(&f.verify, "verify", false, "read the container back when it is published, and check all of it")
+	fl.IntVar(&f.maxErrors, "max-errors", 50, "stop when that many entries have failed; 0: never")
+	fl.BoolVar(&f.retryErrors, "retry-errors", true, "try entries again that failed in an earlier run")
+	fl.BoolVar(&f.publishIncomplete, "publish-incomplete", false, "publish without the entries that failed; the exit code is 3 all the same")
 	f.target.register(fl)
 	f.log.register(fl)
 	return cmd
@@ -94,6 +101,8 @@ func (f *loadFlags) check() error {
 		return outOfRange("--concurrency", f.concurrency, 1, 4096)
 	case f.dirMgrCount < 1 || f.dirMgrCount > 255:
 		return outOfRange("--dirmgr-count", f.dirMgrCount, 1, 255)
+	case f.maxErrors < 0:
+		return outOfRange("--max-errors", f.maxErrors, 0, math.MaxInt)
 	case f.memory < engine.MinMemory:
 		return outOfRange("--memory", int64(f.memory), engine.MinMemory, int64(1)<<40)
 	}

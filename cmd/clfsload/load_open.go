@@ -21,6 +21,7 @@ type load struct {
 	tree    *scan.Tree
 	target  *target
 	journal *state.Journal
+	failed  func(path string, p state.Problem) // is told of each entry that failed
 }
 
 func (l *load) close() {

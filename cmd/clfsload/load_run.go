@@ -18,18 +18,18 @@ import (
 // run transfers what is left, publishes it and tells what was done.
 func (l *load) run(ctx context.Context, ui *console) error {
 	if l.journal.Phase() == state.PhaseComplete {
-		fmt.Fprintf(ui.out, "already complete: %s holds %s\n", l.target, l.journal.Settings.Source)
-		return nil
+		return l.tellComplete(ui)
 	}
-	if l.journal.Totals().Failures > 0 {
+	if l.flags.retryErrors && l.journal.Totals().Failures > 0 {
 		if err := l.journal.RetryFailures(ctx); err != nil {
 			return err
 		}
 	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	l.failed = l.failureCounter(ui, stop)
 	e, err := l.newEngine(engine.Events{
-		Failure: func(path string, p state.Problem) {
-			ui.log.Error("entry failed", "path", path, "op", p.Op, "reason", p.Reason)
-		},
+		Failure: l.failed,
 		Warning: func(path, text string) { ui.log.Warn(text, "path", path) },
 	})
 	if err != nil {
@@ -37,8 +37,35 @@ func (l *load) run(ctx context.Context, ui *console) error {
 	}
 	began := time.Now()
 	err = l.transferAndPublish(ctx, ui, e)
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx) // whatever error it has led to
+	}
 	l.summarize(ui, e, time.Since(began), err)
-	return explainStop(err)
+	return l.outcome(err)
+}
+
+// tellComplete answers a run that finds nothing to do.
+func (l *load) tellComplete(ui *console) error {
+	fmt.Fprintf(ui.out, "already complete: %s holds %s\n", l.target, l.journal.Settings.Source)
+	return l.outcome(nil)
+}
+
+// failureCounter logs failed entries, and stops the run at --max-errors.
+func (l *load) failureCounter(ui *console, stop context.CancelCauseFunc) func(string, state.Problem) {
+	var count atomic.Int64
+	return func(path string, p state.Problem) {
+		ui.log.Error("entry failed", "path", path, "op", p.Op, "reason", p.Reason)
+		if n := count.Add(1); l.flags.maxErrors > 0 && n == int64(l.flags.maxErrors) {
+			stop(tooManyError(n))
+		}
+	}
+}
+
+// tooManyError stops a run in which --max-errors entries failed.
+type tooManyError int64
+
+func (e tooManyError) Error() string {
+	return fmt.Sprintf("stopped after %d failed entries (--max-errors)", int64(e))
 }
 
 // transferAndPublish shows progress meanwhile.
@@ -54,7 +81,7 @@ func (l *load) transferAndPublish(ctx context.Context, ui *console, e *engine.En
 	})
 	err := l.transfer(ctx, e, &listed)
 	if err == nil {
-		err = e.Publish(ctx)
+		err = e.Publish(ctx, l.flags.publishIncomplete)
 	}
 	stopShowing()
 	return errors.Join(err, display.Wait())
@@ -78,7 +105,7 @@ func (l *load) transfer(ctx context.Context, e *engine.Engine, listed *atomic.Bo
 	g, ctx := errgroup.WithContext(ctx)
 	produced := make(chan struct{})
 	g.Go(func() error {
-		if err := scan.NewScanner(l.tree, l.journal, scanWorkers).Run(ctx); err != nil {
+		if err := scan.NewScanner(l.tree, l.journal, scanWorkers, l.failed).Run(ctx); err != nil {
 			return err
 		}
 		listed.Store(true)
@@ -89,20 +116,27 @@ func (l *load) transfer(ctx context.Context, e *engine.Engine, listed *atomic.Bo
 	return g.Wait()
 }
 
-// explainStop says how to go on where the error does not speak for itself.
-func explainStop(err error) error {
+// outcome says how to go on where the error does not speak for itself. A run that
+// published without failed entries is not a success.
+func (l *load) outcome(err error) error {
 	const again = "run the same command again without --new to go on"
 	var stopped interruptedError
+	var tooMany tooManyError
 	var source *scan.SourceError
 	switch {
 	case err == nil:
+		if n := l.journal.Totals().Failures; n > 0 {
+			return withExit(exitIncomplete, fmt.Errorf("published without %s failed entries", humanize.Comma(int64(n))), "")
+		}
 		return nil
 	case errors.As(err, &stopped):
 		code, _ := classify(stopped)
 		return withExit(code, stopped, again)
+	case errors.As(err, &tooMany):
+		return withExit(exitIncomplete, tooMany, "mend what is wrong, or raise --max-errors, then "+again)
 	case errors.Is(err, engine.ErrIncomplete):
 		return withExit(exitIncomplete, errors.New("nothing was published, because some entries failed"),
-			"mend them, then "+again)
+			"mend them, then "+again+", or add --publish-incomplete to publish without them")
 	case errors.As(err, &source):
 		return withExit(exitSource, err, again)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os/signal"
@@ -27,6 +28,10 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitOK
+	}
+	var stopped interruptedError
+	if cause := context.Cause(ctx); errors.As(cause, &stopped) && !errors.As(err, new(*exitError)) {
+		err = cause
 	}
 	code, text := describe(err)
 	fmt.Fprintf(stderr, "clfsload: %s\n", text)

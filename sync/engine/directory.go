@@ -61,7 +61,10 @@ func (l *listing) fill(ctx context.Context) error {
 
 func (l *listing) addPage(ctx context.Context, page []state.Child) error {
 	for _, c := range page {
-		if c.State != state.Done && c.Type != clfs.TypeDirectory {
+		if c.State == state.Failed {
+			continue // Publish has been told to leave it out
+		}
+		if c.State != state.Done {
 			return fmt.Errorf("entry %q is not in the container yet", c.Name)
 		}
 		if c.Type == clfs.TypeDirectory {

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"clfsload/clfs"
 	"clfsload/state"
 	"clfsload/sync/blob"
 )
@@ -15,11 +16,17 @@ import (
 var ErrIncomplete = errors.New("entries failed")
 
 // Publish writes the directories, the deepest first, and the root last: then the
-// container is attachable. To be called after Transfer, when no entry failed
-// (ErrIncomplete). It may be repeated.
-func (e *Engine) Publish(ctx context.Context) error {
+// container is attachable. To be called after Transfer. When entries failed it
+// returns ErrIncomplete, unless incomplete is set: then they are left out, and so
+// is everything that they have left in the container. It may be repeated.
+func (e *Engine) Publish(ctx context.Context, incomplete bool) error {
 	if e.journal.Totals().Failures > 0 {
-		return ErrIncomplete
+		if !incomplete {
+			return ErrIncomplete
+		}
+		if err := e.leaveOutFailed(ctx); err != nil {
+			return fmt.Errorf("leave out failed entries: %w", err)
+		}
 	}
 	if err := e.recorder.during(ctx, e.putDirectories); err != nil {
 		return err
@@ -34,6 +41,40 @@ func (e *Engine) Publish(ctx context.Context) error {
 		return fmt.Errorf("publish the root: %w", err)
 	}
 	return e.journal.SetPhase(ctx, state.PhaseComplete)
+}
+
+// leaveOutFailed removes what failed inodes may have in the container.
+func (e *Engine) leaveOutFailed(ctx context.Context) error {
+	if err := e.journal.KeepListed(ctx); err != nil {
+		return err
+	}
+	var after state.Ino
+	for {
+		page, err := e.journal.GivenUp(ctx, after, feedPage)
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		for _, in := range page {
+			if err := e.removeInode(ctx, in); err != nil {
+				return err
+			}
+		}
+		after = page[len(page)-1].Ino
+	}
+}
+
+func (e *Engine) removeInode(ctx context.Context, in state.Inode) error {
+	back, err := e.journal.BackPointers(ctx, in)
+	if err != nil {
+		return err
+	}
+	if err := e.remove(ctx, in.ID, back[0], in.Attr.Type); err != nil {
+		return err
+	}
+	if in.Attr.Type != clfs.TypeRegular {
+		return nil
+	}
+	return e.removeBlocks(ctx, in, 0)
 }
 
 // putDirectories uploads all directories but the root, a level at a time: when a

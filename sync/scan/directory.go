@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
@@ -29,13 +30,13 @@ func (s *Scanner) scanDirectory(ctx context.Context, dir state.Inode) error {
 	}
 	f, err := s.tree.openDirectory(path)
 	if err != nil {
-		return s.failDirectory(ctx, dir, "open", err)
+		return s.failDirectory(ctx, dir, path, problem("open", err))
 	}
 	defer f.Close()
 	for {
 		names, err := f.Readdirnames(batchNames)
 		if err != nil && !errors.Is(err, io.EOF) {
-			return s.failDirectory(ctx, dir, "readdir", err)
+			return s.failDirectory(ctx, dir, path, problem("readdir", err))
 		}
 		last := len(names) == 0
 		entries, err := s.lookAt(f, names)
@@ -45,17 +46,30 @@ func (s *Scanner) scanDirectory(ctx context.Context, dir state.Inode) error {
 		if err := s.journal.AddEntries(ctx, dir, entries, last); err != nil {
 			return err
 		}
+		s.tellProblems(path, entries)
 		if last {
 			return nil
 		}
 	}
 }
 
-func (s *Scanner) failDirectory(ctx context.Context, dir state.Inode, op string, err error) error {
+func (s *Scanner) failDirectory(ctx context.Context, dir state.Inode, path string, p state.Problem) error {
 	if dir.Ino == state.RootIno {
-		return &SourceError{Path: s.tree.path, Op: op, Err: err}
+		return &SourceError{Path: s.tree.path, Op: p.Op, Err: errors.New(p.Reason)}
 	}
-	return s.journal.FailDirectory(ctx, dir, problem(op, err))
+	if err := s.journal.FailDirectory(ctx, dir, p); err != nil {
+		return err
+	}
+	s.failed(path, p)
+	return nil
+}
+
+func (s *Scanner) tellProblems(path string, entries []state.Entry) {
+	for _, e := range entries {
+		if e.Problem != nil {
+			s.failed(filepath.Join(path, string(e.Name)), *e.Problem)
+		}
+	}
 }
 
 // lookAt returns the entries of some names of an open directory. What is gone

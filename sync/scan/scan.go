@@ -24,11 +24,14 @@ type Scanner struct {
 	tree    *Tree
 	journal *state.Journal
 	workers int
+	failed  func(path string, p state.Problem)
 }
 
-// NewScanner returns a Scanner that reads up to workers directories at a time.
-func NewScanner(tree *Tree, journal *state.Journal, workers int) *Scanner {
-	return &Scanner{tree: tree, journal: journal, workers: workers}
+// NewScanner returns a Scanner that reads up to workers directories at a time. It
+// calls failed, possibly from several goroutines, for every entry that cannot be
+// read.
+func NewScanner(tree *Tree, journal *state.Journal, workers int, failed func(path string, p state.Problem)) *Scanner {
+	return &Scanner{tree: tree, journal: journal, workers: workers, failed: failed}
 }
 
 // Run lists every directory that is unscanned, and what is found below. When it
