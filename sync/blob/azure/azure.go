@@ -123,8 +123,12 @@ func (r Retry) options() policy.RetryOptions {
 
 // SetCredentials uses other credentials for all requests that begin after it.
 func (c *Container) SetCredentials(cred Credentials) error {
+	return c.use(c.transport, cred)
+}
+
+func (c *Container) use(transport http.RoundTripper, cred Credentials) error {
 	options := &container.ClientOptions{ClientOptions: azcore.ClientOptions{
-		Transport:       sender{transport: c.transport, sas: cred.sas, stall: c.retry.Stall},
+		Transport:       sender{transport: transport, sas: cred.sas, stall: c.retry.Stall},
 		Retry:           c.retry.options(),
 		PerCallPolicies: []policy.Policy{setVersion{}},
 		Telemetry:       policy.TelemetryOptions{Disabled: true},

@@ -238,24 +238,6 @@ func TestCallersContextEndsAHangingPut(t *testing.T) {
 	}
 }
 
-// TestDataIsNotReadAfterPut lets the server answer before it has taken the data; the
-// race detector reports it if the transport still reads when the buffer is reused.
-func TestDataIsNotReadAfterPut(t *testing.T) {
-	h := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("x-ms-error-code", "ServerBusy")
-		w.WriteHeader(http.StatusServiceUnavailable)
-	}))
-	t.Cleanup(h.Close)
-	c := openURL(t, h.URL+"/acct/data", azure.Retry{Tries: 2})
-	data := make([]byte, 8<<20)
-	for range 5 {
-		if err := c.Put(t.Context(), "a", data); err == nil {
-			t.Error("Put succeeded")
-		}
-		clear(data)
-	}
-}
-
 func TestEndpointsThatAreNoBlobService(t *testing.T) {
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
