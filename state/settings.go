@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"clfsload/clfs"
 )
@@ -16,7 +17,9 @@ type Settings struct {
 	Target            string // the container, without any credential
 	Compression       clfs.Compression
 	PreserveHardlinks bool
-	DirMgrCount       int // 1..255
+	DirMgrCount       int      // 1..255
+	Include           []string // patterns of the entries that are taken; none is empty or holds a NUL
+	Exclude           []string // likewise, of those that are left out
 	ContainerID       uint32
 	FSID              uint32
 	RootName          string // NAME of the root, docs/clfs-format.md section 3
@@ -34,6 +37,8 @@ func (s Settings) pairs() map[string]string {
 		"compression":        strconv.Itoa(int(s.Compression)),
 		"preserve_hardlinks": strconv.FormatBool(s.PreserveHardlinks),
 		"dirmgr_count":       strconv.Itoa(s.DirMgrCount),
+		"include":            joinPatterns(s.Include),
+		"exclude":            joinPatterns(s.Exclude),
 		"container_id":       strconv.FormatUint(uint64(s.ContainerID), 10),
 		"fsid":               strconv.FormatUint(uint64(s.FSID), 10),
 		"root_name":          s.RootName,
@@ -42,6 +47,16 @@ func (s Settings) pairs() map[string]string {
 		"wipe_uuid":          s.WipeUUID,
 		"key":                hex.EncodeToString(s.Key[:]),
 	}
+}
+
+// joinPatterns makes a list one value. Arguments of a process cannot hold a NUL.
+func joinPatterns(list []string) string { return strings.Join(list, "\x00") }
+
+func splitPatterns(value string) []string {
+	if value == "" {
+		return nil
+	}
+	return strings.Split(value, "\x00")
 }
 
 func writeSettings(tx *sql.Tx, s Settings) error {
@@ -88,6 +103,8 @@ func parseSettings(values map[string]string) (Settings, error) {
 		Compression:       clfs.Compression(number("compression")),
 		PreserveHardlinks: values["preserve_hardlinks"] == "true",
 		DirMgrCount:       int(number("dirmgr_count")),
+		Include:           splitPatterns(values["include"]),
+		Exclude:           splitPatterns(values["exclude"]),
 		ContainerID:       uint32(number("container_id")),
 		FSID:              uint32(number("fsid")),
 		RootName:          values["root_name"],

@@ -23,6 +23,7 @@ type loadFlags struct {
 	retryErrors       bool
 	publishIncomplete bool
 	verify            bool
+	filter            filterFlags
 	target            targetFlags
 	log               logFlags
 }
@@ -70,6 +71,7 @@ form with ACCOUNT, CONTAINER and SAS is that of CLFSLoad.`,
 	fl.IntVar(&f.maxErrors, "max-errors", 50, "stop when that many entries have failed; 0: never")
 	fl.BoolVar(&f.retryErrors, "retry-errors", true, "try entries again that failed in an earlier run")
 	fl.BoolVar(&f.publishIncomplete, "publish-incomplete", false, "publish without the entries that failed; the exit code is 3 all the same")
+	f.filter.register(fl)
 	f.target.register(fl)
 	f.log.register(fl)
 	return cmd

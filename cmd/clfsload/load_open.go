@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,6 +14,7 @@ import (
 	"clfsload/state"
 	"clfsload/sync/engine"
 	"clfsload/sync/scan"
+	"clfsload/sync/scan/filter"
 )
 
 // load is a transfer that is ready to run.
@@ -21,6 +23,7 @@ type load struct {
 	tree    *scan.Tree
 	target  *target
 	journal *state.Journal
+	filter  filter.Filter
 	failed  func(path string, p state.Problem) // is told of each entry that failed
 }
 
@@ -50,6 +53,9 @@ func openLoad(cmd *cobra.Command, args []string, f loadFlags) (*load, error) {
 		return nil, err
 	}
 	l := &load{flags: f}
+	if l.filter, err = f.filter.compile(); err != nil {
+		return nil, usageError(cmd, err)
+	}
 	if err := l.open(cmd, stateDir, source, spec); err != nil {
 		l.close()
 		return nil, err
@@ -192,6 +198,9 @@ func (l *load) resume(cmd *cobra.Command, stateDir, source string) error {
 	if l.journal, err = state.Open(stateDir); err != nil {
 		return err
 	}
+	if l.filter, err = filter.New(l.journal.Settings.Include, l.journal.Settings.Exclude); err != nil {
+		return withExit(exitJournal, err, "")
+	}
 	if err := compareSettings(cmd, l.journal.Settings, l.flags, source, l.target.String()); err != nil {
 		return err
 	}
@@ -218,6 +227,8 @@ func compareSettings(cmd *cobra.Command, s state.Settings, f loadFlags, source, 
 		{"TARGET", s.Target != target, s.Target, target},
 		{"--compression", given("compression") && s.Compression != compression, compressionName(s.Compression), f.compression},
 		{"--preserve-hardlinks", given("preserve-hardlinks") && s.PreserveHardlinks != f.preserveHardlinks, s.PreserveHardlinks, f.preserveHardlinks},
+		{"--include", given("include") && !slices.Equal(s.Include, f.filter.include), s.Include, f.filter.include},
+		{"--exclude", given("exclude") && !slices.Equal(s.Exclude, f.filter.exclude), s.Exclude, f.filter.exclude},
 		{"--dirmgr-count", given("dirmgr-count") && s.DirMgrCount != f.dirMgrCount, s.DirMgrCount, f.dirMgrCount},
 	} {
 		if c.differs {
@@ -257,6 +268,8 @@ func newSettings(f loadFlags, source, target string) (state.Settings, error) {
 		Compression:       compression,
 		PreserveHardlinks: f.preserveHardlinks,
 		DirMgrCount:       f.dirMgrCount,
+		Include:           f.filter.include,
+		Exclude:           f.filter.exclude,
 		ContainerID:       randomID(),
 		FSID:              randomID(),
 		RootName:          rootName(source),

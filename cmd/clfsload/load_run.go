@@ -100,12 +100,16 @@ func (l *load) look(e *engine.Engine, before state.Totals, listed bool) sample {
 	}
 }
 
+func (l *load) scanOptions() scan.Options {
+	return scan.Options{Workers: scanWorkers, Filter: l.filter, Failed: l.failed}
+}
+
 // transfer lists the source and uploads what is found at the same time.
 func (l *load) transfer(ctx context.Context, e *engine.Engine, listed *atomic.Bool) error {
 	g, ctx := errgroup.WithContext(ctx)
 	produced := make(chan struct{})
 	g.Go(func() error {
-		if err := scan.NewScanner(l.tree, l.journal, scanWorkers, l.failed).Run(ctx); err != nil {
+		if err := scan.NewScanner(l.tree, l.journal, l.scanOptions()).Run(ctx); err != nil {
 			return err
 		}
 		listed.Store(true)

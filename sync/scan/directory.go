@@ -12,6 +12,7 @@ import (
 
 	"clfsload/clfs"
 	"clfsload/state"
+	"clfsload/sync/scan/filter"
 )
 
 const (
@@ -33,13 +34,14 @@ func (s *Scanner) scanDirectory(ctx context.Context, dir state.Inode) error {
 		return s.failDirectory(ctx, dir, path, problem("open", err))
 	}
 	defer f.Close()
+	here := s.options.Filter.At(path)
 	for {
 		names, err := f.Readdirnames(batchNames)
 		if err != nil && !errors.Is(err, io.EOF) {
 			return s.failDirectory(ctx, dir, path, problem("readdir", err))
 		}
 		last := len(names) == 0
-		entries, err := s.lookAt(f, names)
+		entries, err := lookAt(f, names, here)
 		if err != nil {
 			return err
 		}
@@ -60,21 +62,21 @@ func (s *Scanner) failDirectory(ctx context.Context, dir state.Inode, path strin
 	if err := s.journal.FailDirectory(ctx, dir, p); err != nil {
 		return err
 	}
-	s.failed(path, p)
+	s.options.Failed(path, p)
 	return nil
 }
 
 func (s *Scanner) tellProblems(path string, entries []state.Entry) {
 	for _, e := range entries {
 		if e.Problem != nil {
-			s.failed(filepath.Join(path, string(e.Name)), *e.Problem)
+			s.options.Failed(filepath.Join(path, string(e.Name)), *e.Problem)
 		}
 	}
 }
 
-// lookAt returns the entries of some names of an open directory. What is gone
-// meanwhile is left out.
-func (s *Scanner) lookAt(dir *os.File, names []string) ([]state.Entry, error) {
+// lookAt returns the entries of some names of an open directory that the filter
+// takes. What is gone meanwhile is left out.
+func lookAt(dir *os.File, names []string, here filter.Directory) ([]state.Entry, error) {
 	all := make([]state.Entry, len(names))
 	var g errgroup.Group
 	for from := 0; from < len(names); from += statSlice {
@@ -91,7 +93,7 @@ func (s *Scanner) lookAt(dir *os.File, names []string) ([]state.Entry, error) {
 	}
 	kept := all[:0]
 	for _, e := range all {
-		if e.Name != nil {
+		if e.Name != nil && here.Takes(string(e.Name), e.Attr.Type == clfs.TypeDirectory) {
 			kept = append(kept, e)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"clfsload/state"
+	"clfsload/sync/scan/filter"
 )
 
 // SourceError says that the source tree as a whole cannot be read.
@@ -19,19 +20,25 @@ type SourceError struct {
 func (e *SourceError) Error() string { return fmt.Sprintf("%s source %s: %v", e.Op, e.Path, e.Err) }
 func (e *SourceError) Unwrap() error { return e.Err }
 
+// Options say how a tree is listed.
+type Options struct {
+	Workers int           // directories read at a time, 1 or more
+	Filter  filter.Filter // which entries are taken
+	// Failed is called, possibly from several goroutines, for every entry that
+	// cannot be read.
+	Failed func(path string, p state.Problem)
+}
+
 // Scanner lists a tree into a journal.
 type Scanner struct {
 	tree    *Tree
 	journal *state.Journal
-	workers int
-	failed  func(path string, p state.Problem)
+	options Options
 }
 
-// NewScanner returns a Scanner that reads up to workers directories at a time. It
-// calls failed, possibly from several goroutines, for every entry that cannot be
-// read.
-func NewScanner(tree *Tree, journal *state.Journal, workers int, failed func(path string, p state.Problem)) *Scanner {
-	return &Scanner{tree: tree, journal: journal, workers: workers, failed: failed}
+// NewScanner returns a Scanner.
+func NewScanner(tree *Tree, journal *state.Journal, o Options) *Scanner {
+	return &Scanner{tree: tree, journal: journal, options: o}
 }
 
 // Run lists every directory that is unscanned, and what is found below. When it
@@ -48,8 +55,8 @@ func (s *Scanner) Run(ctx context.Context) error {
 func (s *Scanner) list(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	todo := make(chan state.Inode)
-	finished := make(chan state.Ino, s.workers)
-	for range s.workers {
+	finished := make(chan state.Ino, s.options.Workers)
+	for range s.options.Workers {
 		g.Go(func() error { return s.work(ctx, todo, finished) })
 	}
 	g.Go(func() error {
@@ -77,7 +84,7 @@ func (s *Scanner) work(ctx context.Context, todo <-chan state.Inode, finished ch
 func (s *Scanner) dispatch(ctx context.Context, todo chan<- state.Inode, finished <-chan state.Ino) error {
 	busy := map[state.Ino]bool{}
 	for {
-		found, err := s.journal.UnscannedDirectories(ctx, len(busy)+2*s.workers)
+		found, err := s.journal.UnscannedDirectories(ctx, len(busy)+2*s.options.Workers)
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,22 @@
+package main
+
+import (
+	"github.com/spf13/pflag"
+
+	"clfsload/sync/scan/filter"
+)
+
+// filterFlags say which entries of a source are taken.
+type filterFlags struct {
+	include, exclude []string
+}
+
+func (f *filterFlags) register(fl *pflag.FlagSet) {
+	fl.StringArrayVar(&f.include, "include", nil, "take only what matches this `pattern`, written as in .gitignore; may be repeated")
+	fl.StringArrayVar(&f.exclude, "exclude", nil, "leave out what matches this `pattern`; of a directory, all below it too; may be repeated")
+}
+
+// compile refuses patterns that are malformed.
+func (f *filterFlags) compile() (filter.Filter, error) {
+	return filter.New(f.include, f.exclude)
+}
