@@ -83,11 +83,12 @@ func addBar(p *mpb.Progress, before, after func() string) *mpb.Bar {
 	any := func(text func() string) decor.Decorator {
 		return decor.Any(func(decor.Statistics) string { return text() })
 	}
-	return p.New(1, mpb.BarStyle().Lbound("[").Filler("=").Tip(">").Padding(" ").Rbound("]"),
+	return p.New(0, mpb.BarStyle().Lbound("[").Filler("=").Tip(">").Padding(" ").Rbound("]"),
 		mpb.PrependDecorators(any(before)), mpb.AppendDecorators(any(after)))
 }
 
 // setBar keeps the total above what is done: a bar that is full counts as ended.
+// (Its first total is 0: any other would be final.)
 func setBar(b *mpb.Bar, done, total int64) {
 	b.SetTotal(max(total, done)+1, false)
 	b.SetCurrent(done)
