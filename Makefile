@@ -18,7 +18,7 @@ export CGO_ENABLED := 1
 
 .PHONY: build
 build: ## build ./clfsload
-	$(GO) build -trimpath -buildvcs=false -ldflags '-X main.version=$(VERSION)' -o clfsload ./cmd/clfsload
+	$(GO) build -buildvcs=false -ldflags '-X main.version=$(VERSION)' -o clfsload ./cmd/clfsload
 
 .PHONY: demo
 demo: build ## load a real tree into a container under build/demo and show what came out
