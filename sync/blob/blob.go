@@ -51,6 +51,11 @@ var (
 	// ErrUnexpected: what no other error covers, an answer that makes no sense, a
 	// certificate that nobody trusts, a broken disk. Repeating is not expected to help.
 	ErrUnexpected = errors.New("unexpected failure")
+	// ErrLeased: somebody else holds the blob's lease.
+	ErrLeased = errors.New("leased by another process")
+	// ErrLeaseLost: the caller's own lease ended or was broken, and somebody else may
+	// have taken it since.
+	ErrLeaseLost = errors.New("lease lost")
 	// ErrName: the name cannot be a blob's; see CheckName.
 	ErrName = errors.New("invalid blob name")
 )

@@ -69,6 +69,8 @@ func (s *Server) lease(w http.ResponseWriter, r *request) {
 		b.lease.acquire(w, r, now)
 	case "renew":
 		b.lease.renew(w, r, now)
+	case "change":
+		b.lease.change(w, r, now)
 	case "release":
 		b.lease.release(w, r)
 	case "break":
@@ -116,6 +118,23 @@ func (l *lease) renew(w http.ResponseWriter, r *request, now time.Time) {
 		fail(w, http.StatusConflict, "LeaseIsBrokenAndCannotBeRenewed")
 	default:
 		l.expires = now.Add(l.duration)
+		w.Header().Set("x-ms-lease-id", l.id)
+		w.WriteHeader(http.StatusOK)
+	}
+}
+
+// change gives a lease that is held another id.
+func (l *lease) change(w http.ResponseWriter, r *request, now time.Time) {
+	proposed := r.Header.Get("x-ms-proposed-lease-id")
+	switch id := r.Header.Get("x-ms-lease-id"); {
+	case !l.held(now):
+		fail(w, http.StatusConflict, "LeaseNotPresentWithLeaseOperation")
+	case id != l.id && proposed != l.id:
+		fail(w, http.StatusConflict, "LeaseIdMismatchWithLeaseOperation")
+	case l.breaking:
+		fail(w, http.StatusConflict, "LeaseIsBreakingAndCannotBeChanged")
+	default:
+		l.id = proposed
 		w.Header().Set("x-ms-lease-id", l.id)
 		w.WriteHeader(http.StatusOK)
 	}

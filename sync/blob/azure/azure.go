@@ -31,6 +31,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -71,6 +72,7 @@ type Container struct {
 	retry     Retry
 	pageSize  int32 // of listings
 	access    atomic.Pointer[access]
+	leases    sync.Map // ids of the leases that are held, by the blob's name
 }
 
 // access is a client together with the credentials that it uses.
@@ -192,7 +194,8 @@ func (c *Container) Delete(ctx context.Context, name string) error {
 	}
 	a := c.access.Load()
 	_, err := a.client.NewBlobClient(name).Delete(ctx, &sdkblob.DeleteOptions{
-		DeleteSnapshots: to.Ptr(sdkblob.DeleteSnapshotsOptionTypeInclude),
+		DeleteSnapshots:  to.Ptr(sdkblob.DeleteSnapshotsOptionTypeInclude),
+		AccessConditions: c.condition(name),
 	})
 	if err == nil {
 		return nil
@@ -215,7 +218,7 @@ func (c *Container) put(ctx context.Context, name string, data []byte, sum [md5.
 	}
 	u, reqCtx := newUpload(ctx, data)
 	a := c.access.Load()
-	err := u.send(reqCtx, a.client, name, sum[:])
+	err := u.send(reqCtx, a.client, name, sum[:], c.condition(name))
 	u.wait()
 	if err != nil {
 		return fmt.Errorf("put %s: %w", name, a.wrap(ctx, err))

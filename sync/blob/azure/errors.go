@@ -45,6 +45,18 @@ var kinds = map[bloberror.Code]error{
 	bloberror.ConditionNotMet:     blob.ErrTransient, // the blob was replaced while it was read
 
 	bloberror.MD5Mismatch: blob.ErrChecksum,
+
+	bloberror.LeaseAlreadyPresent:                blob.ErrLeased,
+	bloberror.LeaseIsBreakingAndCannotBeAcquired: blob.ErrLeased,
+	bloberror.LeaseIDMissing:                     blob.ErrLeased,
+
+	bloberror.LeaseIDMismatchWithBlobOperation:  blob.ErrLeaseLost,
+	bloberror.LeaseIDMismatchWithLeaseOperation: blob.ErrLeaseLost,
+	bloberror.LeaseIsBreakingAndCannotBeChanged: blob.ErrLeaseLost,
+	bloberror.LeaseIsBrokenAndCannotBeRenewed:   blob.ErrLeaseLost,
+	bloberror.LeaseLost:                         blob.ErrLeaseLost,
+	bloberror.LeaseNotPresentWithBlobOperation:  blob.ErrLeaseLost,
+	bloberror.LeaseNotPresentWithLeaseOperation: blob.ErrLeaseLost,
 }
 
 // statusKinds is used for codes that are not in kinds.

@@ -137,9 +137,10 @@ func (u *upload) wait() { u.lent.Wait() }
 
 // send does the request. Content-MD5 makes the service verify the bytes and store
 // the MD5 with the blob.
-func (u *upload) send(ctx context.Context, client *container.Client, name string, sum []byte) error {
+func (u *upload) send(ctx context.Context, client *container.Client, name string, sum []byte, condition *blob.AccessConditions) error {
 	_, err := client.NewBlockBlobClient(name).Upload(ctx, streaming.NopCloser(bytes.NewReader(u.data)), &blockblob.UploadOptions{
 		TransactionalValidation: blob.TransferValidationTypeMD5(sum),
+		AccessConditions:        condition,
 	})
 	return err
 }

@@ -55,6 +55,10 @@ func TestPaged(t *testing.T, pageSize int, open func(t *testing.T) blob.Containe
 		{"ConcurrentPutsOfOneNameLeaveOneWhole", testConcurrentPuts},
 		{"ConcurrentUseOfManyNames", testConcurrentNames},
 		{"EndedContextEndsEveryCall", testContext},
+		{"LeaseExcludesOthers", testLeaseExcludes},
+		{"LeaseNeedsABlob", testLeaseOfMissing},
+		{"LeaseHolderMayWrite", testLeaseHolderWrites},
+		{"LeaseIsNotListed", testLeaseIsNotListed},
 		{"SyncSucceeds", testSync},
 		{"StringIsNotEmpty", testString},
 	}

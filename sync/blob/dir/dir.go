@@ -1,7 +1,8 @@
 // Package dir keeps a container in a directory: one regular file a blob, the file's
 // name is the blob's. The directory can be copied, shipped or uploaded with any
 // tool, and holds nothing else but, while they are being written, files whose
-// names begin with ".put.".
+// names begin with ".put.", and, while a lease is held, one that begins with
+// ".lease.".
 //
 // # Durability
 //

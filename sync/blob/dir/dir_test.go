@@ -123,10 +123,10 @@ func TestOpenOfMissingDirectory(t *testing.T) {
 	}
 }
 
-func TestCreateMakesAllDirectories(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "a", "b")
+func TestCreateMakesTheDirectoryButNoneAbove(t *testing.T) {
+	parent := t.TempDir()
 	for range 2 {
-		c, err := dir.Create(path)
+		c, err := dir.Create(filepath.Join(parent, "new"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -136,6 +136,12 @@ func TestCreateMakesAllDirectories(t *testing.T) {
 		if err := c.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+	if _, err := dir.Create(filepath.Join(parent, "none", "new")); !errors.Is(err, blob.ErrContainerMissing) {
+		t.Errorf("Create below a missing directory: %v", err)
+	}
+	if got := entries(t, parent); !slices.Equal(got, []string{"new"}) {
+		t.Errorf("the directory above holds %q", got)
 	}
 }
 

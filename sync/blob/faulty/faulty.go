@@ -16,16 +16,19 @@ import (
 	"clfsload/sync/blob"
 )
 
-// Method is one of the calls of blob.Container, or Sync.
+// Method is one of the calls of blob.Container, or Sync, or one about a lease.
 type Method string
 
 // The calls that can fail.
 const (
-	Put    Method = "Put"
-	Get    Method = "Get"
-	Delete Method = "Delete"
-	List   Method = "List"
-	Sync   Method = "Sync"
+	Put     Method = "Put"
+	Get     Method = "Get"
+	Delete  Method = "Delete"
+	List    Method = "List"
+	Sync    Method = "Sync"
+	Lease   Method = "Lease" // AcquireLease
+	Renew   Method = "Renew"
+	Release Method = "Release"
 )
 
 // Fault is what happens to one call. Exactly one of Err and Hang is to be set.
@@ -49,6 +52,7 @@ type Container struct {
 var (
 	_ blob.Container = (*Container)(nil)
 	_ blob.Syncer    = (*Container)(nil)
+	_ blob.Leaser    = (*Container)(nil)
 )
 
 // New returns a container that does what inner does until On is called.

@@ -18,8 +18,9 @@ import (
 type Container struct {
 	pageSize int
 
-	mu    sync.RWMutex
-	blobs map[string]stored
+	mu     sync.RWMutex
+	blobs  map[string]stored
+	leases map[string]claim
 }
 
 // stored is a blob; neither field changes once it is in the map.
@@ -38,7 +39,7 @@ func New() *Container {
 // NewPaged returns an empty container whose pages hold at most pageSize blobs
 // (1 to blob.MaxPage), for tests of listings.
 func NewPaged(pageSize int) *Container {
-	return &Container{pageSize: pageSize, blobs: make(map[string]stored)}
+	return &Container{pageSize: pageSize, blobs: make(map[string]stored), leases: make(map[string]claim)}
 }
 
 // String returns "mem".

@@ -1,0 +1,117 @@
+package azure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
+	sdkblob "github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
+	sdklease "github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/lease"
+
+	"clfsload/sync/blob"
+)
+
+// lease is a lease of the service. Credentials that change do not touch it.
+type lease struct {
+	container *Container
+	name, id  string
+}
+
+var _ blob.Leaser = (*Container)(nil)
+
+// AcquireLease implements blob.Leaser. The service does not tell who holds a lease.
+//
+// A lease that a process of before has left is changed into the new one, so that the
+// old id is worth nothing any more: of two processes that both know it, one loses.
+func (c *Container) AcquireLease(ctx context.Context, name string, r blob.LeaseRequest) (blob.Lease, error) {
+	if err := blob.CheckName(name); err != nil {
+		return nil, fmt.Errorf("lease %s: %w", name, err)
+	}
+	l := &lease{c, name, r.ID}
+	err := l.acquire(ctx, r.Duration)
+	for i := 0; errors.Is(err, blob.ErrLeased) && i < len(r.Former); i++ {
+		err = l.takeOver(ctx, r.Former[i])
+	}
+	if err != nil {
+		return nil, fmt.Errorf("lease %s: %w", name, err)
+	}
+	c.leases.Store(name, r.ID)
+	return l, nil
+}
+
+func (l *lease) acquire(ctx context.Context, duration time.Duration) error {
+	return l.do(ctx, l.id, func(client *sdklease.BlobClient) error {
+		_, err := client.AcquireLease(ctx, int32(duration/time.Second), nil)
+		return err
+	})
+}
+
+// takeOver makes the lease of id former this one. ErrLeased: the blob is not leased
+// by that id.
+func (l *lease) takeOver(ctx context.Context, former string) error {
+	err := l.do(ctx, former, func(client *sdklease.BlobClient) error {
+		_, err := client.ChangeLease(ctx, l.id, nil)
+		return err
+	})
+	if errors.Is(err, blob.ErrLeaseLost) {
+		return fmt.Errorf("%w: %w", blob.ErrLeased, err)
+	}
+	if err != nil {
+		return err
+	}
+	return l.renew(ctx)
+}
+
+func (l *lease) renew(ctx context.Context) error {
+	return l.do(ctx, l.id, func(client *sdklease.BlobClient) error {
+		_, err := client.RenewLease(ctx, nil)
+		return err
+	})
+}
+
+// Renew implements blob.Lease. A lease that ran out, and that nobody has taken since,
+// is renewed as well.
+func (l *lease) Renew(ctx context.Context) error {
+	if err := l.renew(ctx); err != nil {
+		return fmt.Errorf("renew lease of %s: %w", l.name, err)
+	}
+	return nil
+}
+
+// Release implements blob.Lease.
+func (l *lease) Release(ctx context.Context) error {
+	l.container.leases.Delete(l.name)
+	err := l.do(ctx, l.id, func(client *sdklease.BlobClient) error {
+		_, err := client.ReleaseLease(ctx, nil)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("release lease of %s: %w", l.name, err)
+	}
+	return nil
+}
+
+// do sends a request about the lease id of the blob.
+func (l *lease) do(ctx context.Context, id string, send func(*sdklease.BlobClient) error) error {
+	a := l.container.access.Load()
+	client, err := sdklease.NewBlobClient(a.client.NewBlobClient(l.name), &sdklease.BlobClientOptions{LeaseID: &id})
+	if err == nil {
+		err = send(client)
+	}
+	if err != nil {
+		return a.wrap(ctx, err)
+	}
+	return nil
+}
+
+// condition returns what a Put or Delete of a blob must carry while this Container
+// holds its lease; nil if it does not.
+func (c *Container) condition(name string) *sdkblob.AccessConditions {
+	id, held := c.leases.Load(name)
+	if !held {
+		return nil
+	}
+	return &sdkblob.AccessConditions{LeaseAccessConditions: &sdkblob.LeaseAccessConditions{LeaseID: to.Ptr(id.(string))}}
+}
