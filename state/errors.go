@@ -16,6 +16,8 @@ var (
 	ErrVersion = errors.New("journal is of another version")
 	// ErrNoSpace: the disk that holds the journal is full.
 	ErrNoSpace = errors.New("no space left for the journal")
+	// ErrReadOnly: the journal was opened to be looked at.
+	ErrReadOnly = errors.New("journal is open for reading only")
 	// ErrClosed: the journal was closed.
 	ErrClosed = errors.New("journal is closed")
 )

@@ -11,6 +11,7 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	_ "github.com/mattn/go-sqlite3" // the "sqlite3" driver
+	"golang.org/x/sys/unix"
 
 	"clfsload/clfs"
 )
@@ -56,30 +57,34 @@ func Exists(dir string) (bool, error) {
 
 // Create makes the state directory dir with a journal of these settings, whose
 // only inode is the root with the given attributes. It returns ErrExists when
-// anything is there already. When it fails it leaves nothing behind.
+// anything is there already. The directory appears with a whole journal or not at
+// all; a crash may leave one beside it with ".new-" in its name.
 func Create(dir string, s Settings, root Attr) (*Journal, error) {
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		if errors.Is(err, os.ErrExist) {
-			return nil, fmt.Errorf("make state directory %s: %w", dir, ErrExists)
-		}
+	if _, err := os.Lstat(dir); err == nil {
+		return nil, fmt.Errorf("make state directory %s: %w", dir, ErrExists)
+	}
+	temp, err := os.MkdirTemp(filepath.Dir(dir), filepath.Base(dir)+".new-")
+	if err != nil {
 		return nil, fmt.Errorf("make state directory: %w", classify(err))
 	}
-	j, err := create(dir, s, root)
-	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
+	if err := create(temp, dir, s, root); err != nil {
+		return nil, errors.Join(fmt.Errorf("make journal in %s: %w", dir, classify(err)), os.RemoveAll(temp))
 	}
-	return j, nil
+	return Open(dir)
 }
 
-func create(dir string, s Settings, root Attr) (*Journal, error) {
-	lock, err := acquireLock(filepath.Join(dir, lockName))
-	if err != nil {
-		return nil, err
+// create makes the journal in temp, and moves it to dir when it is durable.
+func create(temp, dir string, s Settings, root Attr) error {
+	if err := initialize(temp, s, root); err != nil {
+		return err
 	}
-	if err := initialize(dir, s, root); err != nil {
-		return nil, errors.Join(fmt.Errorf("make journal in %s: %w", dir, classify(err)), lock.release())
+	if err := syncDir(temp); err != nil {
+		return err
 	}
-	return openLocked(dir, lock)
+	if err := unix.Renameat2(unix.AT_FDCWD, temp, unix.AT_FDCWD, dir, unix.RENAME_NOREPLACE); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(dir))
 }
 
 // Open opens the journal of the state directory dir, for this process alone.
@@ -109,10 +114,19 @@ func openLocked(dir string, lock *lockFile) (*Journal, error) {
 
 func (j *Journal) open() error {
 	path := filepath.Join(j.dir, journalName)
-	if err := checkVersion(path); err != nil {
+	if err := checkVersion(path, "mode=rw"); err != nil {
 		return err
 	}
-	db, err := openDB(path, readerCacheKiB, "_query_only=true")
+	if err := j.openReaders(path, "_query_only=true"); err != nil {
+		return err
+	}
+	var err error
+	j.write, err = newWriter(j, path)
+	return err
+}
+
+func (j *Journal) openReaders(path, options string) error {
+	db, err := openDB(path, readerCacheKiB, options)
 	if err != nil {
 		return err
 	}
@@ -125,10 +139,7 @@ func (j *Journal) open() error {
 	if j.paths, err = lru.New[Ino, string](pathCacheSize); err != nil {
 		return err
 	}
-	if j.handles, err = lru.New[Ino, clfs.ID](pathCacheSize); err != nil {
-		return err
-	}
-	j.write, err = newWriter(j, path)
+	j.handles, err = lru.New[Ino, clfs.ID](pathCacheSize)
 	return err
 }
 
@@ -142,7 +153,10 @@ func (j *Journal) Close() error {
 	if j.read != nil {
 		errs = append(errs, j.read.Close())
 	}
-	return errors.Join(append(errs, j.lock.release())...)
+	if j.lock != nil {
+		errs = append(errs, j.lock.release())
+	}
+	return errors.Join(errs...)
 }
 
 // Dir is the state directory.
@@ -186,16 +200,13 @@ func initialize(dir string, s Settings, root Attr) error {
 	if err := insertRoot(tx, s, root); err != nil {
 		return err
 	}
-	if err := tx.Commit(); err != nil {
-		return err
-	}
-	return syncDir(dir)
+	return tx.Commit()
 }
 
 // checkVersion refuses a file that this program did not write, before anything
 // could change it.
-func checkVersion(path string) error {
-	db, err := openDB(path, readerCacheKiB, "mode=rw")
+func checkVersion(path, options string) error {
+	db, err := openDB(path, readerCacheKiB, options)
 	if err != nil {
 		return err
 	}

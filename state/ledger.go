@@ -35,9 +35,14 @@ type Totals struct {
 
 const ledgerColumns = `next_ino, last_dirmgr, phase, found_entries, found_inodes, found_bytes, done_inodes, done_bytes, failures`
 
-func readLedger(conn *sql.Conn) (*ledger, error) {
+// rowQuerier is a *sql.DB or a *sql.Conn.
+type rowQuerier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+func readLedger(db rowQuerier) (*ledger, error) {
 	var l ledger
-	row := conn.QueryRowContext(context.Background(), `SELECT `+ledgerColumns+` FROM ledger WHERE id = 1`)
+	row := db.QueryRowContext(context.Background(), `SELECT `+ledgerColumns+` FROM ledger WHERE id = 1`)
 	err := row.Scan(&l.nextIno, &l.lastDirMgr, &l.phase,
 		&l.FoundEntries, &l.FoundInodes, &l.FoundBytes, &l.DoneInodes, &l.DoneBytes, &l.Failures)
 	if err != nil {

@@ -74,6 +74,9 @@ func (w *writer) exec(query string) error {
 
 // update runs a change in a transaction and returns when it is durable.
 func (j *Journal) update(ctx context.Context, run func(*tx) error) error {
+	if j.write == nil {
+		return ErrReadOnly
+	}
 	u := &update{run: run, done: make(chan error, 1)}
 	select {
 	case j.write.queue <- u:

@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"syscall"
 
 	"clfsload/state"
 	"clfsload/sync/blob"
 	"clfsload/sync/engine"
 	"clfsload/sync/tree"
+	"clfsload/sync/tree/verify"
 )
 
 // Exit codes. docs/exit-codes.md is the same table for users; a test in tests/
@@ -83,6 +85,7 @@ var outcomes = []outcome{
 	{state.ErrNoSpace, exitNoSpace, "free some space on the disk of STATE, then run the same command again"},
 	{engine.ErrNotEmpty, exitNotEmpty, "a new transfer needs an empty container"},
 	{engine.ErrForeign, exitNotEmpty, "check TARGET and STATE: they must be those of one transfer"},
+	{verify.ErrSource, exitSource, ""},
 	{tree.ErrNotFound, exitNotFound, ""},
 	{tree.ErrNotDirectory, exitNotFound, ""},
 	{tree.ErrNoContainer, exitDamaged, "'clfsload export --keep-going --lost-found' brings out what there is"},
@@ -101,10 +104,11 @@ var outcomes = []outcome{
 // describe turns an error into an exit code and the one line that is printed.
 func describe(err error) (int, string) {
 	code, hint := classify(err)
+	text := strings.ReplaceAll(err.Error(), "\n", "; ") // of joined errors
 	if hint == "" {
-		return code, err.Error()
+		return code, text
 	}
-	return code, err.Error() + "; " + hint
+	return code, text + "; " + hint
 }
 
 func classify(err error) (int, string) {

@@ -169,6 +169,9 @@ func (l *load) create(ctx context.Context, stateDir, source string) (err error) 
 		return err
 	}
 	if err := l.begin(ctx); err != nil {
+		// Whether the bucket object was put is not known for sure; where it
+		// cannot be removed it could not be put either.
+		_ = engine.Abandon(context.WithoutCancel(ctx), l.target.Container)
 		err = errors.Join(err, l.journal.Remove())
 		l.journal = nil
 		return err

@@ -42,6 +42,9 @@ func bucketBlob(s *state.Settings) []byte {
 	return clfs.Pack(nil, payload, s.Compression)
 }
 
+// Abandon removes the bucket object of a transfer that could not begin.
+func Abandon(ctx context.Context, c blob.Container) error { return c.Delete(ctx, bucketName) }
+
 // checkBucket returns ErrForeign unless the container's bucket object is the one
 // that this journal has put there.
 func (e *Engine) checkBucket(ctx context.Context) error {

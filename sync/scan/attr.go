@@ -9,7 +9,10 @@ import (
 
 // attrOf converts what stat(2) said. The error is that of clfs.TypeOfMode: the
 // entry is of a type that CLFS does not know.
-func attrOf(st *unix.Stat_t) (state.Attr, error) {
+//
+// The device is 0 for the file system of the root: its number may be another after
+// it was mounted again, which must not look as if everything had changed.
+func (t *Tree) attrOf(st *unix.Stat_t) (state.Attr, error) {
 	typ, err := clfs.TypeOfMode(st.Mode)
 	if err != nil {
 		return state.Attr{}, err
@@ -23,7 +26,7 @@ func attrOf(st *unix.Stat_t) (state.Attr, error) {
 		Mtime: state.Nanoseconds(st.Mtim.Sec, st.Mtim.Nsec),
 		Ctime: state.Nanoseconds(st.Ctim.Sec, st.Ctim.Nsec),
 		Atime: state.Nanoseconds(st.Atim.Sec, st.Atim.Nsec),
-		Dev:   st.Dev,
+		Dev:   st.Dev - t.dev,
 		Ino:   st.Ino,
 		Nlink: uint64(st.Nlink),
 	}

@@ -41,7 +41,7 @@ func (s *Scanner) scanDirectory(ctx context.Context, dir state.Inode) error {
 			return s.failDirectory(ctx, dir, path, problem("readdir", err))
 		}
 		last := len(names) == 0
-		entries, err := lookAt(f, names, here)
+		entries, err := s.tree.lookAt(f, names, here)
 		if err != nil {
 			return err
 		}
@@ -76,14 +76,14 @@ func (s *Scanner) tellProblems(path string, entries []state.Entry) {
 
 // lookAt returns the entries of some names of an open directory that the filter
 // takes. What is gone meanwhile is left out.
-func lookAt(dir *os.File, names []string, here filter.Directory) ([]state.Entry, error) {
+func (t *Tree) lookAt(dir *os.File, names []string, here filter.Directory) ([]state.Entry, error) {
 	all := make([]state.Entry, len(names))
 	var g errgroup.Group
 	for from := 0; from < len(names); from += statSlice {
 		to := min(from+statSlice, len(names))
 		g.Go(func() error {
 			for i := from; i < to; i++ {
-				all[i] = entryOf(dir, names[i])
+				all[i] = t.entryOf(dir, names[i])
 			}
 			return nil
 		})
@@ -101,9 +101,9 @@ func lookAt(dir *os.File, names []string, here filter.Directory) ([]state.Entry,
 }
 
 // entryOf looks at one name; the entry has no Name when there is none any more.
-func entryOf(dir *os.File, name string) state.Entry {
+func (t *Tree) entryOf(dir *os.File, name string) state.Entry {
 	e := state.Entry{Name: []byte(name)}
-	a, err := lstat(dir, name)
+	a, err := t.lstat(dir, name)
 	op := "lstat"
 	if err == nil && a.Type == clfs.TypeSymlink {
 		op = "readlink"

@@ -17,6 +17,7 @@ import (
 type Tree struct {
 	path string
 	root *os.File
+	dev  uint64 // st_dev of the root
 }
 
 // OpenTree opens the directory path. Errors wrap those of open(2).
@@ -27,6 +28,7 @@ func OpenTree(path string) (*Tree, error) {
 	}
 	t := &Tree{path: path, root: root}
 	a, err := t.Attr()
+	t.dev = a.Dev
 	if err == nil && a.Type != clfs.TypeDirectory {
 		err = &os.PathError{Op: "open", Path: path, Err: unix.ENOTDIR}
 	}
@@ -45,7 +47,7 @@ func (t *Tree) Attr() (state.Attr, error) {
 	if err := retryEINTR(func() error { return unix.Fstat(int(t.root.Fd()), &st) }); err != nil {
 		return state.Attr{}, &os.PathError{Op: "stat", Path: t.path, Err: err}
 	}
-	return attrOf(&st)
+	return t.attrOf(&st)
 }
 
 // openDirectory opens a directory by its path below the root.
@@ -101,7 +103,10 @@ func openBeneath(at int, path string, flags int) (fd int, err error) {
 }
 
 // File is an open regular file of the tree.
-type File struct{ fd int }
+type File struct {
+	tree *Tree
+	fd   int
+}
 
 // Open opens a regular file by its path below the root. It does not wait when
 // the file was replaced by a fifo, and leaves the access time as it is where it
@@ -115,7 +120,7 @@ func (t *Tree) Open(path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &File{fd}, nil
+	return &File{t, fd}, nil
 }
 
 // Attr returns the attributes of the open file.
@@ -124,7 +129,7 @@ func (f *File) Attr() (state.Attr, error) {
 	if err := retryEINTR(func() error { return unix.Fstat(f.fd, &st) }); err != nil {
 		return state.Attr{}, err
 	}
-	return attrOf(&st)
+	return f.tree.attrOf(&st)
 }
 
 // ReadAt reads len(p) bytes; fewer with io.EOF when the file ends before.
@@ -149,7 +154,7 @@ func (f *File) ReadAt(p []byte, offset int64) (int, error) {
 func (f *File) Close() error { return unix.Close(f.fd) }
 
 // lstat returns the attributes of a name in an open directory.
-func lstat(dir *os.File, name string) (state.Attr, error) {
+func (t *Tree) lstat(dir *os.File, name string) (state.Attr, error) {
 	var st unix.Stat_t
 	err := retryEINTR(func() error {
 		return unix.Fstatat(int(dir.Fd()), name, &st, unix.AT_SYMLINK_NOFOLLOW|unix.AT_NO_AUTOMOUNT)
@@ -157,7 +162,7 @@ func lstat(dir *os.File, name string) (state.Attr, error) {
 	if err != nil {
 		return state.Attr{}, err
 	}
-	return attrOf(&st)
+	return t.attrOf(&st)
 }
 
 // readlink returns the target of a symbolic link in an open directory. A target
