@@ -38,10 +38,14 @@ func (w *worker) putSegments(ctx context.Context, f File, e *event) (blockMap, e
 	return w.putBlockMap(ctx, *in, attr, count)
 }
 
+// inodeRoom is more than the inode of a file takes that has one segment.
+const inodeRoom = 64 << 10
+
 // putOnlySegment uploads the segment of a file that has one. Its share of the
-// budget is held until the file is recorded.
+// budget is held until the file is recorded. The inode's share is part of it: who
+// waited for more while he holds some could wait for others who do the same.
 func (w *worker) putOnlySegment(ctx context.Context, f File, e *event) error {
-	s, err := w.readSegment(ctx, f, e.outcome.Inode, e.outcome.Attr, 0)
+	s, err := w.readSegment(ctx, f, e.outcome.Inode, e.outcome.Attr, 0, inodeRoom)
 	if err != nil {
 		return err
 	}
@@ -64,7 +68,7 @@ func (w *worker) putManySegments(ctx context.Context, f File, in state.Inode, at
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		for i := first; i < count; i++ {
-			s, err := w.readSegment(gctx, f, in, attr, i)
+			s, err := w.readSegment(gctx, f, in, attr, i, 0)
 			if err != nil {
 				return err
 			}
@@ -102,18 +106,20 @@ type segment struct {
 	buf     *[]byte // from the pool, holds payload
 	payload []byte
 	grant   *grant
+	extra   int64 // of the grant, for something else
 }
 
-// readSegment waits for memory and reads data segment index of a file.
-func (w *worker) readSegment(ctx context.Context, f File, in state.Inode, attr state.Attr, index uint64) (*segment, error) {
+// readSegment waits for memory, and extra bytes of it, and reads data segment
+// index of a file.
+func (w *worker) readSegment(ctx context.Context, f File, in state.Inode, attr state.Attr, index uint64, extra int64) (*segment, error) {
 	offset := clfs.SegmentOffset(index, false)
 	n := int(min(uint64(attr.Size)-offset, clfs.SegmentBytes))
 	room := n + finishRoom
-	grant, err := w.budget.acquire(ctx, capacity(room)+capacity(clfs.PackBound(room)))
+	grant, err := w.budget.acquire(ctx, capacity(room)+capacity(clfs.PackBound(room))+extra)
 	if err != nil {
 		return nil, err
 	}
-	s := &segment{engine: w.Engine, index: index, buf: w.budget.buffer(room), grant: grant}
+	s := &segment{engine: w.Engine, index: index, buf: w.budget.buffer(room), grant: grant, extra: extra}
 	data := (*s.buf)[clfs.SegmentDataOffset : clfs.SegmentDataOffset+n]
 	if err := w.readFull(f, data, int64(offset)); err != nil {
 		w.budget.recycle(s.buf)
@@ -134,11 +140,11 @@ func (s *segment) put(ctx context.Context) error {
 	defer b.recycle(packedBuf)
 	packed := clfs.Pack((*packedBuf)[:0], s.payload, s.engine.journal.Settings.Compression)
 	b.recycle(s.buf)
-	s.grant.shrink(int64(cap(*packedBuf)))
+	s.grant.shrink(int64(cap(*packedBuf)) + s.extra)
 	if err := s.engine.put(ctx, s.name, packed); err != nil {
 		return fmt.Errorf("put segment %d: %w", s.index, err)
 	}
-	s.grant.shrink(int64(len(packed)))
+	s.grant.shrink(int64(len(packed)) + s.extra)
 	return nil
 }
 

@@ -90,11 +90,13 @@ func (w *worker) putInode(ctx context.Context, path string, e *event, o clfs.Ino
 	o.Name = in.Name
 	w.payload = o.Append(w.payload[:0])
 	w.packed = clfs.Pack(w.packed[:0], w.payload, w.journal.Settings.Compression)
-	g, err := w.budget.acquire(ctx, int64(len(w.packed)))
-	if err != nil {
-		return err
+	if len(e.grants) == 0 { // otherwise that of the only segment includes the inode's
+		g, err := w.budget.acquire(ctx, int64(len(w.packed)))
+		if err != nil {
+			return err
+		}
+		e.grants = append(e.grants, g)
 	}
-	e.grants = append(e.grants, g)
 	return w.put(ctx, clfs.ObjectName(in.ID, o.BackPointers[0], o.Attr.Type, clfs.FirstVersion), w.packed)
 }
 

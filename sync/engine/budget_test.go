@@ -1,0 +1,24 @@
+package engine
+
+import (
+	"fmt"
+	"testing"
+
+	"clfsload/clfs"
+	"clfsload/sync/blob/mem"
+)
+
+// Many files in flight each hold what they have uploaded until they are recorded.
+// That must not keep one of them from finishing.
+func TestWorkersThatShareTheBudgetNeverWaitForEachOther(t *testing.T) {
+	f := newFixture(t, clfs.CompressionNone)
+	for i := range 30 {
+		f.file(fmt.Sprintf("f%02d", i), clfs.FirstSegmentBytes+clfs.SegmentBytes)
+	}
+	f.scanned()
+	e := f.engine(mem.New(), 30)
+	if err := runAll(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	unused(t, e)
+}
