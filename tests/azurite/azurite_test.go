@@ -48,7 +48,7 @@ func TestOneServerServesAllTests(t *testing.T) {
 	if first != second {
 		t.Errorf("Start started a second Azurite: %s, %s", first.Endpoint, second.Endpoint)
 	}
-	if first.NewContainer(t) == first.NewContainer(t) {
+	if a, b := first.NewContainer(t), first.NewContainer(t); a == b {
 		t.Error("NewContainer returned a name twice")
 	}
 	if !strings.HasPrefix(first.Endpoint, "http://127.0.0.1:") {

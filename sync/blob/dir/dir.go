@@ -40,8 +40,7 @@ import (
 // Container is a directory that holds blobs. See Open.
 type Container struct {
 	path  string
-	dir   *os.File
-	fd    int
+	fd    int // the directory; no os.File, which could be closed by the collector during a system call
 	slots slots
 
 	mu     sync.Mutex
@@ -56,11 +55,11 @@ var (
 // Open returns the container in the directory path. The error wraps
 // blob.ErrContainerMissing if there is no such directory.
 func Open(path string) (*Container, error) {
-	d, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	fd, err := openat(unix.AT_FDCWD, path, unix.O_RDONLY|unix.O_DIRECTORY)
 	if err != nil {
 		return nil, fmt.Errorf("open container %s: %w", path, openError(err))
 	}
-	c := &Container{path: path, dir: d, fd: int(d.Fd()), slots: newSlots()}
+	c := &Container{path: path, fd: fd, slots: newSlots()}
 	c.removeStale()
 	return c, nil
 }
@@ -76,7 +75,7 @@ func Create(path string) (*Container, error) {
 
 // Close gives the directory back. The container must not be used any more.
 func (c *Container) Close() error {
-	return c.dir.Close()
+	return unix.Close(c.fd)
 }
 
 // String returns the directory's path with "dir:" before it.
