@@ -147,11 +147,12 @@ func (j *Journal) openReaders(path, options string) error {
 // lock back.
 func (j *Journal) Close() error {
 	var errs []error
-	if j.write != nil {
-		errs = append(errs, j.write.close())
-	}
 	if j.read != nil {
 		errs = append(errs, j.read.Close())
+	}
+	// The writer last: only a connection that may write tidies up the log.
+	if j.write != nil {
+		errs = append(errs, j.write.close())
 	}
 	if j.lock != nil {
 		errs = append(errs, j.lock.release())
