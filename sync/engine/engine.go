@@ -56,6 +56,7 @@ type Engine struct {
 	budget    *budget
 	requests  *semaphore.Weighted
 	recorder  *recorder
+	flights   flights
 }
 
 // New returns an Engine. Options out of range are an error.
@@ -69,6 +70,7 @@ func New(j *state.Journal, c blob.Container, s Source, o Options, ev Events) (*E
 	e := &Engine{journal: j, container: c, source: s, options: o, events: ev,
 		budget: newBudget(o.Memory), requests: semaphore.NewWeighted(int64(o.Concurrency))}
 	e.recorder = newRecorder(e)
+	e.flights = make(flights, o.Concurrency)
 	return e, nil
 }
 
@@ -87,8 +89,8 @@ func (e *Engine) Transfer(ctx context.Context, produced <-chan struct{}) error {
 			defer close(work)
 			return newFeeder(e, work).run(ctx, produced)
 		})
-		for range e.options.Concurrency {
-			g.Go(func() error { return newWorker(e).run(ctx, work) })
+		for i := range e.options.Concurrency {
+			g.Go(func() error { return newWorker(e, &e.flights[i]).run(ctx, work) })
 		}
 		return g.Wait()
 	})

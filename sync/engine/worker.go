@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
+	"time"
 
 	"clfsload/clfs"
 	"clfsload/state"
@@ -12,13 +14,14 @@ import (
 // worker transfers one inode after the other and keeps its buffers.
 type worker struct {
 	*Engine
+	flight  *atomic.Pointer[Flight]
 	head    []byte // the first bytes of a file
 	payload []byte // an encoded inode
 	packed  []byte // the same as a blob
 }
 
-func newWorker(e *Engine) *worker {
-	return &worker{Engine: e, head: make([]byte, clfs.FirstSegmentBytes)}
+func newWorker(e *Engine, f *atomic.Pointer[Flight]) *worker {
+	return &worker{Engine: e, flight: f, head: make([]byte, clfs.FirstSegmentBytes)}
 }
 
 func (w *worker) run(ctx context.Context, work <-chan state.Inode) error {
@@ -37,6 +40,8 @@ func (w *worker) transfer(ctx context.Context, in state.Inode) error {
 	if err != nil {
 		return err
 	}
+	w.flight.Store(&Flight{Path: path, Since: time.Now()})
+	defer w.flight.Store(nil)
 	e := event{outcome: state.Outcome{Inode: in, Attr: in.Attr}, finished: true}
 	if in.Attr.Type == clfs.TypeRegular {
 		err = w.regular(ctx, path, &e)
