@@ -24,8 +24,8 @@ const (
 
 const (
 	readers        = 8
-	writerCacheKiB = 32 << 10
-	readerCacheKiB = 2 << 10
+	writerCacheKiB = 8 << 10
+	readerCacheKiB = 1 << 10
 	// checkpointPages is how long the write-ahead log grows (in 4 KiB pages)
 	// before it is copied into the database.
 	checkpointPages = 8192
