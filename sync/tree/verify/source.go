@@ -22,13 +22,16 @@ type source struct{ dir string }
 // them as floating point numbers.
 const microsecond = 1000
 
+// ErrSource: the directory to compare with cannot be used.
+var ErrSource = errors.New("source")
+
 func openSource(dir string) (*source, error) {
 	info, err := os.Stat(dir)
 	if err != nil {
-		return nil, fmt.Errorf("source: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrSource, err)
 	}
 	if !info.IsDir() {
-		return nil, fmt.Errorf("source %s: %w", dir, tree.ErrNotDirectory)
+		return nil, fmt.Errorf("%w %s: %w", ErrSource, dir, unix.ENOTDIR)
 	}
 	return &source{dir: dir}, nil
 }

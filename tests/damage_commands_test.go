@@ -1,0 +1,138 @@
+package tests
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// broken is a way to break a container; each acts on one blob of the file
+// /sizes/text-8404993 of the golden tree.
+type broken struct {
+	name     string
+	segment  int // which blob: a segment from 0 on, or the inode for -1
+	kind     string
+	readable bool // of its contents only cat and export get to know
+	change   func(t *testing.T, path string)
+}
+
+var brokenContainers = []broken{
+	{"missing inode", -1, "missing-object", false, func(t *testing.T, path string) { remove(t, path) }},
+	{"missing segment", 0, "missing-object", true, func(t *testing.T, path string) { remove(t, path) }},
+	{"cut inode", -1, "bad-records", false, func(t *testing.T, path string) { truncate(t, path, 200) }},
+	{"cut segment", 1, "bad-records", true, func(t *testing.T, path string) { truncate(t, path, 50) }},
+	{"empty inode", -1, "bad-records", false, func(t *testing.T, path string) { truncate(t, path, 0) }},
+	{"flipped byte in a segment", 0, "bad-records", true, func(t *testing.T, path string) { flipByte(t, path, 6) }},
+	{"encrypted inode", -1, "encrypted", false, func(t *testing.T, path string) { flipByte(t, path, 0) }},
+	{"grown blob", -1, "oversized-blob", false, func(t *testing.T, path string) { truncate(t, path, 64<<20) }},
+}
+
+func remove(t *testing.T, path string) {
+	t.Helper()
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func truncate(t *testing.T, path string, size int64) {
+	t.Helper()
+	if err := os.Truncate(path, size); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func flipByte(t *testing.T, path string, at int) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[at] ^= 1
+	if err := os.WriteFile(path, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+const brokenFile = "/sizes/text-8404993"
+
+// blobOf is the blob that a case breaks, and the id of its object.
+func (b broken) blobOf(t *testing.T, target string) (blob, id string) {
+	t.Helper()
+	out := clfsload(t, "stat", "--blobs", "--json", target, brokenFile).mustExit(exitOK).stdout
+	var stat struct {
+		Blob, ID string
+		Segments []struct{ Blob, ID string }
+	}
+	if err := json.Unmarshal([]byte(out), &stat); err != nil {
+		t.Fatal(err)
+	}
+	if b.segment < 0 {
+		return stat.Blob, stat.ID
+	}
+	return stat.Segments[b.segment].Blob, stat.Segments[b.segment].ID
+}
+
+func TestEveryCommandNamesTheObjectThatIsDamaged(t *testing.T) {
+	for _, b := range brokenContainers {
+		t.Run(b.name, func(t *testing.T) {
+			target := goldenContainer(t, "lz4")
+			blob, id := b.blobOf(t, target)
+			b.change(t, filepath.Join(strings.TrimPrefix(target, "dir:"), blob))
+
+			clfsload(t, "verify", target).mustExit(exitDamaged).mustSay(b.kind, id, brokenFile)
+			clfsload(t, "cat", target, brokenFile).mustExit(exitDamaged).mustSay(id, brokenFile)
+			clfsload(t, "export", target, "/sizes", t.TempDir()).mustExit(exitDamaged).mustSay(id, brokenFile)
+			if b.readable {
+				clfsload(t, "ls", "-l", target, "/sizes").mustExit(exitOK)
+				return
+			}
+			clfsload(t, "ls", "-l", target, "/sizes").mustExit(exitDamaged).mustSay(id, "text-8404992\n")
+			clfsload(t, "ls", "-R", "--json", target).mustExit(exitDamaged).mustSay(id)
+			clfsload(t, "stat", target, brokenFile).mustExit(exitDamaged).mustSay(id)
+			clfsload(t, "du", target).mustExit(exitDamaged).mustSay(id)
+		})
+	}
+}
+
+func TestVerifyTellsItsFindingsAsJSON(t *testing.T) {
+	target := goldenContainer(t, "lz4")
+	blob, id := broken{segment: 1}.blobOf(t, target)
+	remove(t, filepath.Join(strings.TrimPrefix(target, "dir:"), blob))
+	out := clfsload(t, "verify", "--json", target).mustExit(exitDamaged).stdout
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	damage := 0
+	for _, line := range lines[:len(lines)-1] {
+		var f struct{ Severity, Kind, Path, Object, Detail string }
+		if err := json.Unmarshal([]byte(line), &f); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		if f.Severity == "damage" {
+			damage++
+			if f.Kind != "missing-object" || f.Path != brokenFile || !strings.Contains(f.Object, id) {
+				t.Errorf("finding %+v", f)
+			}
+		}
+	}
+	var last struct {
+		Sound   bool
+		Summary struct{ Damage map[string]int }
+	}
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil || last.Sound || last.Summary.Damage["missing-object"] != damage || damage != 1 {
+		t.Errorf("summary %s, %d findings", lines[len(lines)-1], damage)
+	}
+}
+
+func TestVerifyFindsWhatDiffersFromTheSource(t *testing.T) {
+	source, target := filepath.Join(t.TempDir(), "source"), goldenContainer(t, "lz4")
+	if out, err := exec.Command("cp", "-a", goldenTree(t), source).CombinedOutput(); err != nil {
+		t.Fatalf("cp: %v\n%s", err, out)
+	}
+	flipByte(t, filepath.Join(source, "sizes/text-8404993"), 8400000)
+	writeFile(t, filepath.Join(source, "modes/extra"), "x")
+	remove(t, filepath.Join(source, "names/.hidden"))
+	clfsload(t, "verify", "--source", source, target).mustExit(exitDamaged).
+		mustSay("/sizes/text-8404993", "the bytes differ", "/modes/extra", "not in the container", "/names/.hidden", "no such file")
+}
