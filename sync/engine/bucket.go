@@ -44,28 +44,3 @@ func bucketBlob(s *state.Settings) []byte {
 
 // Abandon removes the bucket object of a transfer that could not begin.
 func Abandon(ctx context.Context, c blob.Container) error { return c.Delete(ctx, bucketName) }
-
-// checkBucket returns ErrForeign unless the container's bucket object is the one
-// that this journal has put there.
-func (e *Engine) checkBucket(ctx context.Context) error {
-	o, err := e.container.Get(ctx, bucketName, 0, -1)
-	if errors.Is(err, blob.ErrNotFound) {
-		return fmt.Errorf("%s: %w: it has no bucket object", e.container, ErrForeign)
-	}
-	if err != nil {
-		return fmt.Errorf("get bucket object: %w", err)
-	}
-	payload, _, err := clfs.Unpack(o.Data, maxBucketPayload)
-	if err != nil {
-		return fmt.Errorf("%s: %w: %w", e.container, ErrForeign, clfs.WithObject(err, bucketName))
-	}
-	b, err := clfs.DecodeBucket(payload)
-	if err != nil {
-		return fmt.Errorf("%s: %w: %w", e.container, ErrForeign, clfs.WithObject(err, bucketName))
-	}
-	if b.UUID != e.journal.Settings.BucketUUID {
-		return fmt.Errorf("%s: %w: its bucket is %s, the journal's %s",
-			e.container, ErrForeign, b.UUID, e.journal.Settings.BucketUUID)
-	}
-	return nil
-}

@@ -18,8 +18,9 @@ var ErrIncomplete = errors.New("entries failed")
 // Publish writes the directories, the deepest first, and the root last: then the
 // container is attachable. To be called after Transfer. When entries failed it
 // returns ErrIncomplete, unless incomplete is set: then they are left out, and so
-// is everything that they have left in the container. It may be repeated.
-func (e *Engine) Publish(ctx context.Context, incomplete bool) error {
+// is everything that they have left in the container. The logs are put before the
+// root. It may be repeated.
+func (e *Engine) Publish(ctx context.Context, incomplete bool, logs ...Log) error {
 	if e.journal.Totals().Failures > 0 {
 		if !incomplete {
 			return ErrIncomplete
@@ -29,6 +30,9 @@ func (e *Engine) Publish(ctx context.Context, incomplete bool) error {
 		}
 	}
 	if err := e.recorder.during(ctx, e.putDirectories); err != nil {
+		return err
+	}
+	if err := e.putLogs(ctx, logs); err != nil {
 		return err
 	}
 	root, err := e.journal.Inode(ctx, state.RootIno)
@@ -133,7 +137,8 @@ func (e *Engine) putAndRecord(ctx context.Context, dir state.Inode) error {
 // put: that of a new journal must be empty, and gets its bucket object.
 func (e *Engine) Begin(ctx context.Context) error {
 	if e.journal.Phase() != state.PhaseNew {
-		return e.checkBucket(ctx)
+		_, err := e.bucket(ctx)
+		return err
 	}
 	if err := CheckEmpty(ctx, e.container, bucketName); err != nil {
 		return err

@@ -1,0 +1,90 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"clfsload/clfs"
+	"clfsload/sync/blob"
+)
+
+// Log is a log of the transfer that is kept in the container, in a blob without
+// header or records; docs/clfs-format.md section 6.
+type Log struct {
+	Name string                 // of the blob; see blob.CheckName
+	Read func() ([]byte, error) // returns the contents
+}
+
+// putLogs names the logs in the bucket object, then puts them, and deletes those
+// that the bucket object named before: in this order whatever a run that was
+// killed has left, the bucket object names.
+func (e *Engine) putLogs(ctx context.Context, logs []Log) error {
+	bucket, err := e.bucket(ctx)
+	if err != nil {
+		return err
+	}
+	before := bucket.Logs
+	bucket.Logs = nil
+	for _, l := range logs {
+		bucket.Logs = append(bucket.Logs, l.Name)
+	}
+	if !slices.Equal(before, bucket.Logs) {
+		if err := e.nameLogs(ctx, bucket, before); err != nil {
+			return err
+		}
+	}
+	for _, l := range logs {
+		data, err := l.Read()
+		if err != nil {
+			return fmt.Errorf("read log %s: %w", l.Name, err)
+		}
+		if err := e.put(ctx, l.Name, data); err != nil {
+			return fmt.Errorf("put log %s: %w", l.Name, err)
+		}
+	}
+	return nil
+}
+
+// nameLogs replaces the bucket object by one with other logs.
+func (e *Engine) nameLogs(ctx context.Context, bucket clfs.Bucket, before []string) error {
+	for _, name := range before {
+		if slices.Contains(bucket.Logs, name) {
+			continue
+		}
+		if err := e.container.Delete(ctx, name); err != nil {
+			return fmt.Errorf("delete log %s: %w", name, err)
+		}
+	}
+	packed := clfs.Pack(nil, bucket.Append(nil), e.journal.Settings.Compression)
+	if err := e.put(ctx, bucketName, packed); err != nil {
+		return fmt.Errorf("put bucket object: %w", err)
+	}
+	return blob.Sync(ctx, e.container)
+}
+
+// bucket returns the container's bucket object, or ErrForeign unless it is the
+// one that this journal has put there.
+func (e *Engine) bucket(ctx context.Context) (clfs.Bucket, error) {
+	o, err := e.container.Get(ctx, bucketName, 0, -1)
+	if errors.Is(err, blob.ErrNotFound) {
+		return clfs.Bucket{}, fmt.Errorf("%s: %w: it has no bucket object", e.container, ErrForeign)
+	}
+	if err != nil {
+		return clfs.Bucket{}, fmt.Errorf("get bucket object: %w", err)
+	}
+	payload, _, err := clfs.Unpack(o.Data, maxBucketPayload)
+	if err != nil {
+		return clfs.Bucket{}, fmt.Errorf("%s: %w: %w", e.container, ErrForeign, clfs.WithObject(err, bucketName))
+	}
+	b, err := clfs.DecodeBucket(payload)
+	if err != nil {
+		return clfs.Bucket{}, fmt.Errorf("%s: %w: %w", e.container, ErrForeign, clfs.WithObject(err, bucketName))
+	}
+	if b.UUID != e.journal.Settings.BucketUUID {
+		return clfs.Bucket{}, fmt.Errorf("%s: %w: its bucket is %s, the journal's %s",
+			e.container, ErrForeign, b.UUID, e.journal.Settings.BucketUUID)
+	}
+	return b, nil
+}
