@@ -44,10 +44,14 @@ func azureURL(spec targetSpec, f targetFlags) (azure.URL, error) {
 	if spec.url != "" {
 		return azure.ParseURL(spec.url)
 	}
-	if f.endpoint == "" {
+	endpoint := strings.TrimRight(f.endpoint, "/")
+	if endpoint == "" {
+		endpoint = azure.ServiceOf(os.Getenv("AZURE_STORAGE_CONNECTION_STRING"), spec.account)
+	}
+	if endpoint == "" {
 		return azure.NewURL(spec.account, spec.container)
 	}
-	return azure.ParseURL(strings.TrimRight(f.endpoint, "/") + "/" + spec.container)
+	return azure.ParseURL(endpoint + "/" + spec.container)
 }
 
 func (p azurePlace) byItself() bool { return false }

@@ -220,11 +220,7 @@ func forAccount(c Credentials, u URL) (Credentials, error) {
 // service is, the URL says.
 func connectionCredentials(u URL) func(string) (Credentials, error) {
 	return func(text string) (Credentials, error) {
-		fields := make(map[string]string)
-		for field := range strings.SplitSeq(strings.TrimSpace(text), ";") {
-			name, value, _ := strings.Cut(field, "=")
-			fields[strings.TrimSpace(name)] = strings.TrimSpace(value)
-		}
+		fields := connectionFields(text)
 		var c Credentials
 		var err error
 		switch {
@@ -238,6 +234,15 @@ func connectionCredentials(u URL) func(string) (Credentials, error) {
 		c.source += " of a connection string"
 		return c, err
 	}
+}
+
+func connectionFields(text string) map[string]string {
+	fields := make(map[string]string)
+	for field := range strings.SplitSeq(strings.TrimSpace(text), ";") {
+		name, value, _ := strings.Cut(field, "=")
+		fields[strings.TrimSpace(name)] = strings.TrimSpace(value)
+	}
+	return fields
 }
 
 // maxSecret is the most that is read of a file of credentials, in bytes.

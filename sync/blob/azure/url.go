@@ -25,6 +25,28 @@ func NewURL(account, container string) (URL, error) {
 	return ParseURL("https://" + account + ".blob.core.windows.net/" + container)
 }
 
+// ServiceOf returns the address of the Blob service that a connection string tells
+// for an account: its BlobEndpoint, or what its EndpointSuffix gives. It is empty
+// when the string tells none, or is of another account.
+func ServiceOf(connectionString, account string) string {
+	fields := connectionFields(connectionString)
+	if name := fields["AccountName"]; name != "" && name != account {
+		return ""
+	}
+	if endpoint := fields["BlobEndpoint"]; endpoint != "" {
+		return strings.TrimRight(endpoint, "/")
+	}
+	suffix := fields["EndpointSuffix"]
+	if suffix == "" {
+		return ""
+	}
+	protocol := fields["DefaultEndpointsProtocol"]
+	if protocol == "" {
+		protocol = "https"
+	}
+	return protocol + "://" + account + ".blob." + suffix
+}
+
 // ParseURL understands the address of a container:
 //
 //	https://ACCOUNT.blob.core.windows.net/CONTAINER    public cloud; the same in any other
