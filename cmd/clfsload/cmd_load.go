@@ -24,6 +24,9 @@ type loadFlags struct {
 	publishIncomplete bool
 	verify            bool
 	filter            filterFlags
+	bandwidth         bandwidthFlags
+	dryRun            dryRunFlags
+	uploadLog         uploadLogFlags
 	target            targetFlags
 	log               logFlags
 }
@@ -72,6 +75,9 @@ form with ACCOUNT, CONTAINER and SAS is that of CLFSLoad.`,
 	fl.BoolVar(&f.retryErrors, "retry-errors", true, "try entries again that failed in an earlier run")
 	fl.BoolVar(&f.publishIncomplete, "publish-incomplete", false, "publish without the entries that failed; the exit code is 3 all the same")
 	f.filter.register(fl)
+	f.bandwidth.register(fl)
+	f.dryRun.register(fl)
+	f.uploadLog.register(fl)
 	f.target.register(fl)
 	f.log.register(fl)
 	return cmd
@@ -90,10 +96,15 @@ func runLoad(cmd *cobra.Command, args []string, f loadFlags) error {
 		return err
 	}
 	defer l.close()
-	if err := l.run(cmd.Context(), ui); err != nil || !f.verify {
-		return err
+	log := newLogFile(l.journal.Dir())
+	defer log.Close()
+	ui = ui.alsoTo(log)
+	err = l.run(cmd.Context(), ui)
+	if err == nil && f.verify {
+		err = verifyContainer(cmd.Context(), ui, l.target.Container)
 	}
-	return verifyContainer(cmd.Context(), ui, l.target.Container)
+	l.leaveFiles(ui, err)
+	return err
 }
 
 // check refuses values out of range.

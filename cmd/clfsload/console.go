@@ -28,6 +28,8 @@ func (f *logFlags) register(fl *pflag.FlagSet) {
 type console struct {
 	out      io.Writer
 	log      *slog.Logger
+	file     *slog.Logger                 // for what only the log file is to have
+	handler  func(io.Writer) slog.Handler // writes log lines as the flags say
 	err      *switchWriter
 	terminal bool // err is a terminal
 }
@@ -38,16 +40,25 @@ func newConsole(out, err io.Writer, f logFlags) (*console, error) {
 		return nil, e
 	}
 	w := &switchWriter{w: err}
-	var h slog.Handler
+	c := &console{out: out, err: w, terminal: isTerminal(err)}
 	switch options := (&slog.HandlerOptions{Level: level}); f.format {
 	case "text":
-		h = slog.NewTextHandler(w, options)
+		c.handler = func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, options) }
 	case "json":
-		h = slog.NewJSONHandler(w, options)
+		c.handler = func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, options) }
 	default:
 		return nil, fmt.Errorf("--log-format %s: it must be text or json", f.format)
 	}
-	return &console{out: out, log: slog.New(h), err: w, terminal: isTerminal(err)}, nil
+	c.log, c.file = slog.New(c.handler(w)), slog.New(slog.DiscardHandler)
+	return c, nil
+}
+
+// alsoTo returns a console whose log lines go to w as well.
+func (c *console) alsoTo(w io.Writer) *console {
+	both := *c
+	file := c.handler(w)
+	both.log, both.file = slog.New(slog.NewMultiHandler(c.handler(c.err), file)), slog.New(file)
+	return &both
 }
 
 func parseLevel(text string) (slog.Level, error) {

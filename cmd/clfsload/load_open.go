@@ -8,10 +8,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"clfsload/state"
+	"clfsload/sync/blob/limit"
 	"clfsload/sync/engine"
 	"clfsload/sync/scan"
 	"clfsload/sync/scan/filter"
@@ -24,7 +27,16 @@ type load struct {
 	target  *target
 	journal *state.Journal
 	filter  filter.Filter
-	failed  func(path string, p state.Problem) // is told of each entry that failed
+	limiter *limit.Limiter
+
+	// Of the run that goes on.
+	failed     func(path string, p state.Problem) // is told of each entry that failed
+	engine     *engine.Engine
+	began      time.Time
+	before     state.Totals // when it began
+	meter      meter
+	listed     atomic.Bool // all of the source is in the journal
+	publishing atomic.Bool
 }
 
 func (l *load) close() {
@@ -52,7 +64,7 @@ func openLoad(cmd *cobra.Command, args []string, f loadFlags) (*load, error) {
 	if err := spec.checkOverlap(stateDir, source); err != nil {
 		return nil, err
 	}
-	l := &load{flags: f}
+	l := &load{flags: f, limiter: limit.New(int64(f.bandwidth.limit))}
 	if l.filter, err = f.filter.compile(); err != nil {
 		return nil, usageError(cmd, err)
 	}
@@ -245,7 +257,7 @@ func compareSettings(cmd *cobra.Command, s state.Settings, f loadFlags, source, 
 // newEngine returns an engine for this transfer.
 func (l *load) newEngine(ev engine.Events) (*engine.Engine, error) {
 	o := engine.Options{Concurrency: l.flags.concurrency, Memory: int64(l.flags.memory)}
-	return engine.New(l.journal, l.target.Container, treeSource{l.tree}, o, ev)
+	return engine.New(l.journal, limit.Wrap(l.target.Container, l.limiter), treeSource{l.tree}, o, ev)
 }
 
 // treeSource lets the engine read a scanned tree.

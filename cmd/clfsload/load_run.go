@@ -35,13 +35,27 @@ func (l *load) run(ctx context.Context, ui *console) error {
 	if err != nil {
 		return err
 	}
-	began := time.Now()
+	l.start(ui, e)
+	control, err := serveControl(l.journal.Dir(), l.controlHandler(ui, e))
+	if err != nil {
+		ui.log.Warn("status and limit cannot ask this load", "error", err)
+	} else {
+		defer control.close()
+	}
 	err = l.transferAndPublish(ctx, ui, e)
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx) // whatever error it has led to
 	}
-	l.summarize(ui, e, time.Since(began), err)
+	l.summarize(ui, e, err)
 	return l.outcome(err)
+}
+
+// start sets what this run is measured from.
+func (l *load) start(ui *console, e *engine.Engine) {
+	l.engine, l.began, l.before = e, time.Now(), l.journal.Totals()
+	s := &l.journal.Settings
+	ui.file.Info("run begins", "version", version, "source", s.Source, "target", s.Target, "new", l.flags.isNew,
+		"objects_found", l.before.FoundInodes, "objects_done", l.before.DoneInodes)
 }
 
 // tellComplete answers a run that finds nothing to do.
@@ -70,33 +84,45 @@ func (e tooManyError) Error() string {
 
 // transferAndPublish shows progress meanwhile.
 func (l *load) transferAndPublish(ctx context.Context, ui *console, e *engine.Engine) error {
-	var listed atomic.Bool
-	before := l.journal.Totals()
-	look := func() sample { return l.look(e, before, listed.Load()) }
 	showing, stopShowing := context.WithCancel(ctx)
 	var display errgroup.Group
 	display.Go(func() error {
-		ui.showProgress(showing, look)
+		ui.showProgress(showing, &l.meter, func() sample { return l.look(e) })
 		return nil
 	})
-	err := l.transfer(ctx, e, &listed)
+	err := l.transfer(ctx, e)
 	if err == nil {
-		err = e.Publish(ctx, l.flags.publishIncomplete)
+		err = l.publish(ctx, ui, e)
 	}
 	stopShowing()
 	return errors.Join(err, display.Wait())
 }
 
-func (l *load) look(e *engine.Engine, before state.Totals, listed bool) sample {
+// publish writes what makes the container attachable. The log goes with it, so
+// what is logged before is in the container and what follows is not.
+func (l *load) publish(ctx context.Context, ui *console, e *engine.Engine) error {
+	l.publishing.Store(true)
+	t := l.journal.Totals()
+	ui.file.Info("all entries are transferred, publishing", "objects", t.DoneInodes, "bytes", t.DoneBytes, "failures", t.Failures)
+	logs, err := l.logsToUpload()
+	if err != nil {
+		return err
+	}
+	return e.Publish(ctx, l.flags.publishIncomplete, logs...)
+}
+
+func (l *load) look(e *engine.Engine) sample {
 	t, s := l.journal.Totals(), e.Stats()
 	return sample{
-		at:       time.Now(),
-		done:     int64(before.DoneInodes) + s.Inodes.Load(),
-		found:    int64(t.FoundInodes),
-		bytes:    int64(before.DoneBytes) + s.Read.Load(),
-		total:    int64(t.FoundBytes),
-		failures: int64(t.Failures),
-		listed:   listed,
+		at:              time.Now(),
+		done:            int64(l.before.DoneInodes) + s.Inodes.Load(),
+		found:           int64(t.FoundInodes),
+		bytes:           int64(l.before.DoneBytes) + s.Read.Load(),
+		total:           int64(t.FoundBytes),
+		failures:        int64(t.Failures),
+		listed:          l.listed.Load(),
+		expectedObjects: l.flags.dryRun.count,
+		expectedBytes:   int64(l.flags.dryRun.gb * 1e9),
 	}
 }
 
@@ -105,14 +131,14 @@ func (l *load) scanOptions() scan.Options {
 }
 
 // transfer lists the source and uploads what is found at the same time.
-func (l *load) transfer(ctx context.Context, e *engine.Engine, listed *atomic.Bool) error {
+func (l *load) transfer(ctx context.Context, e *engine.Engine) error {
 	g, ctx := errgroup.WithContext(ctx)
 	produced := make(chan struct{})
 	g.Go(func() error {
 		if err := scan.NewScanner(l.tree, l.journal, l.scanOptions()).Run(ctx); err != nil {
 			return err
 		}
-		listed.Store(true)
+		l.listed.Store(true)
 		close(produced)
 		return nil
 	})
@@ -145,48 +171,4 @@ func (l *load) outcome(err error) error {
 		return withExit(exitSource, err, again)
 	}
 	return err
-}
-
-func (l *load) summarize(ui *console, e *engine.Engine, took time.Duration, err error) {
-	t, s := l.journal.Totals(), e.Stats()
-	word := "loaded"
-	if err != nil {
-		word = "stopped after"
-	}
-	fmt.Fprintf(ui.out, "%s %s of %s objects (%s of %s) in %s\n", word,
-		humanize.Comma(int64(t.DoneInodes)), humanize.Comma(int64(t.FoundInodes)),
-		ibytes(int64(t.DoneBytes)), ibytes(int64(t.FoundBytes)), took.Round(time.Millisecond))
-	seconds := took.Seconds()
-	fmt.Fprintf(ui.out, "this run: %s blobs, %s sent, %s objects/s, %s/s\n",
-		humanize.Comma(s.Blobs.Load()), ibytes(s.Sent.Load()),
-		humanize.Comma(int64(float64(s.Inodes.Load())/seconds)), ibytes(int64(float64(s.Read.Load())/seconds)))
-	if t.Failures > 0 {
-		l.listFailures(ui, t.Failures)
-	}
-	if err == nil {
-		fmt.Fprintf(ui.out, "published: %s can be attached\n", l.target)
-	}
-}
-
-// shownFailures are listed in the summary; the journal has them all.
-const shownFailures = 20
-
-var errEnough = errors.New("enough")
-
-func (l *load) listFailures(ui *console, n uint64) {
-	fmt.Fprintf(ui.out, "%s entries failed:\n", humanize.Comma(int64(n)))
-	shown := uint64(0)
-	err := l.journal.EachFailure(context.Background(), func(f state.Failure) error {
-		fmt.Fprintf(ui.out, "  %q: %s: %s\n", f.Path, f.Op, f.Reason)
-		if shown++; shown == shownFailures {
-			return errEnough
-		}
-		return nil
-	})
-	if err != nil && !errors.Is(err, errEnough) {
-		ui.log.Error("list failures", "error", err)
-	}
-	if n > shown {
-		fmt.Fprintf(ui.out, "  and %s more\n", humanize.Comma(int64(n-shown)))
-	}
 }

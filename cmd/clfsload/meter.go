@@ -12,6 +12,9 @@ type sample struct {
 	bytes, total int64 // of file contents
 	failures     int64
 	listed       bool // found and total will not grow any more
+
+	// What found and total are expected to become; 0: not known.
+	expectedObjects, expectedBytes int64
 }
 
 // window is the time that rates are averaged over.
@@ -56,16 +59,28 @@ func (m *meter) rates() (objects, bytes float64) {
 	return float64(b.done-a.done) / seconds, float64(b.bytes-a.bytes) / seconds
 }
 
+// goal is what a total will be at the end, or 0 if that is not known. What was
+// found corrects an expectation that was too low.
+func (s *sample) goal(found, expected int64) int64 {
+	switch {
+	case s.listed:
+		return found
+	case expected == 0:
+		return 0
+	}
+	return max(found, expected)
+}
+
 // remaining estimates the time to the end; ok is false while nobody can know.
 func (m *meter) remaining() (left time.Duration, ok bool) {
 	s := m.last()
-	objects, bytes := m.rates()
-	if !s.listed {
+	if !s.listed && s.expectedObjects == 0 && s.expectedBytes == 0 {
 		return 0, false
 	}
+	objects, bytes := m.rates()
 	for _, q := range []struct{ left, rate float64 }{
-		{float64(s.found - s.done - s.failures), objects},
-		{float64(s.total - s.bytes), bytes},
+		{float64(s.goal(s.found, s.expectedObjects) - s.done - s.failures), objects},
+		{float64(s.goal(s.total, s.expectedBytes) - s.bytes), bytes},
 	} {
 		switch {
 		case q.left <= 0:

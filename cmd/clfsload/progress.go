@@ -16,16 +16,15 @@ const (
 )
 
 // showProgress shows what look returns until ctx ends: live on a terminal,
-// otherwise as a log line now and then. It returns when the display is gone.
-func (c *console) showProgress(ctx context.Context, look func() sample) *meter {
-	m := &meter{}
+// otherwise as a log line now and then. It returns when the display is gone. What
+// it sees goes into m.
+func (c *console) showProgress(ctx context.Context, m *meter, look func() sample) {
 	m.add(look())
 	if c.terminal {
 		c.showLive(ctx, m, look)
 	} else {
 		c.showLines(ctx, m, look)
 	}
-	return m
 }
 
 func (c *console) showLines(ctx context.Context, m *meter, look func() sample) {

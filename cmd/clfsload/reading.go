@@ -99,7 +99,7 @@ func (c *console) display(ctx context.Context, look func() sample) (stop func())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		c.showProgress(ctx, look)
+		c.showProgress(ctx, &meter{}, look)
 	}()
 	return func() {
 		cancel()

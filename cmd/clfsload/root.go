@@ -60,7 +60,7 @@ AZURE_STORAGE_ACCOUNT), or else from Microsoft Entra ID.`,
 		return usageError(cmd, err)
 	})
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newLoadCommand())
+	root.AddCommand(newLoadCommand(), newStatusCommand(), newLimitCommand())
 	root.AddCommand(newLsCommand(), newCatCommand(), newStatCommand(), newDuCommand(), newInspectCommand(), newExportCommand(), newVerifyCommand())
 	return root
 }

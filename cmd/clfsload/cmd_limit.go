@@ -1,0 +1,81 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+func newLimitCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "limit STATE RATE|off",
+		Short: "Change the bandwidth limit of a running load",
+		Long: `Change how many bytes a second the load that runs with this STATE may upload, as
+--bandwidth-limit of load sets it at the beginning: 200M, 80MiB, or off for no
+limit. It holds until the load ends.`,
+		Example: "  clfsload limit /var/tmp/state 200M",
+		Args:    argsBetween(2, 2),
+		RunE:    func(cmd *cobra.Command, args []string) error { return runLimit(cmd, args[0], args[1]) },
+	}
+}
+
+func runLimit(cmd *cobra.Command, stateDir, text string) error {
+	var r byteRate
+	if err := r.Set(text); err != nil {
+		return usageError(cmd, err)
+	}
+	body, err := json.Marshal(limitValue{int64(r)})
+	if err != nil {
+		return err
+	}
+	var answer limitValue
+	err = askControl(cmd.Context(), stateDir, http.MethodPut, "/limit", bytes.NewReader(body), &answer)
+	if errors.Is(err, errNotRunning) {
+		return withExit(exitState, err, "pass --bandwidth-limit when you start it")
+	}
+	if err != nil {
+		return err
+	}
+	now := byteRate(answer.BytesPerSecond)
+	fmt.Fprintf(cmd.OutOrStdout(), "bandwidth limit: %s\n", now.String())
+	return nil
+}
+
+// bandwidthFlags bound what a load takes of the network.
+type bandwidthFlags struct{ limit byteRate }
+
+func (f *bandwidthFlags) register(fl *pflag.FlagSet) {
+	fl.Var(&f.limit, "bandwidth-limit", "upload at most so many bytes a second, for example 200M; 'clfsload limit' changes it while the load runs")
+}
+
+// byteRate is a flag for bytes a second such as 200M, or off, which is 0.
+type byteRate int64
+
+func (r *byteRate) Type() string { return "rate" }
+
+func (r *byteRate) String() string {
+	if *r == 0 {
+		return "off"
+	}
+	b := byteSize(*r)
+	return b.String() + "/s"
+}
+
+func (r *byteRate) Set(text string) error {
+	if strings.EqualFold(text, "off") {
+		*r = 0
+		return nil
+	}
+	var b byteSize
+	if err := b.Set(strings.TrimSuffix(text, "/s")); err != nil || b < 1 {
+		return fmt.Errorf("%q is no rate; write for example 200M, 80MiB or off", text)
+	}
+	*r = byteRate(b)
+	return nil
+}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// A load that runs answers on a unix socket in its state directory: HTTP with
+// JSON, GET /status and PUT /limit. Who may reach the socket may steer the load:
+// it has mode 0600 in a directory of mode 0700.
+
+const controlName = "control.sock"
+
+// errNotRunning: nobody answers on the socket of a state directory.
+var errNotRunning = errors.New("no load is running")
+
+// socketPath returns a short path of the control socket: the address of a unix
+// socket has room for 107 bytes, and STATE may be longer. It is good until dir is
+// closed.
+func socketPath(dir *os.File) string {
+	return fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), controlName)
+}
+
+// controlServer answers for a running load.
+type controlServer struct {
+	dir    *os.File
+	server *http.Server
+	ended  chan struct{}
+}
+
+// serveControl opens the socket. The caller holds the lock of the state
+// directory, so a socket that is there was left by a process that died.
+func serveControl(stateDir string, h http.Handler) (*controlServer, error) {
+	dir, err := os.Open(stateDir)
+	if err != nil {
+		return nil, err
+	}
+	l, err := listenControl(dir)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open control socket: %w", err), dir.Close())
+	}
+	s := &controlServer{dir: dir, ended: make(chan struct{}),
+		server: &http.Server{Handler: h, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second}}
+	go func() {
+		defer close(s.ended)
+		_ = s.server.Serve(l) // ends with http.ErrServerClosed
+	}()
+	return s, nil
+}
+
+func listenControl(dir *os.File) (net.Listener, error) {
+	path := socketPath(dir)
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+// close takes the socket away.
+func (s *controlServer) close() {
+	s.server.Close()
+	<-s.ended
+	s.dir.Close()
+}
+
+// askControl sends a request to the load that runs on a state directory and
+// decodes its answer. It returns errNotRunning when there is no socket or nobody
+// behind it.
+func askControl(ctx context.Context, stateDir, method, path string, body io.Reader, answer any) error {
+	dir, err := os.Open(stateDir)
+	if err != nil {
+		return withExit(exitState, fmt.Errorf("open state: %w", err), "")
+	}
+	defer dir.Close()
+	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", socketPath(dir))
+		}}}
+	request, err := http.NewRequestWithContext(ctx, method, "http://load"+path, body)
+	if err != nil {
+		return err
+	}
+	r, err := client.Do(request)
+	switch {
+	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("%w on %s", errNotRunning, filepath.Clean(stateDir))
+	case err != nil:
+		return fmt.Errorf("ask the load on %s: %w", filepath.Clean(stateDir), err)
+	}
+	defer r.Body.Close()
+	if r.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(io.LimitReader(r.Body, 1000))
+		return fmt.Errorf("the load answers %s: %s", r.Status, text)
+	}
+	return json.NewDecoder(r.Body).Decode(answer)
+}

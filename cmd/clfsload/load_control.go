@@ -1,0 +1,127 @@
+package main
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"os"
+	"time"
+	"unicode/utf8"
+
+	"clfsload/state"
+	"clfsload/sync/engine"
+)
+
+// Phases of a load as status and report.json name them.
+const (
+	phaseNew        = "new"        // nothing was written yet
+	phaseListing    = "listing"    // listing the source, and transferring
+	phaseTransfer   = "transfer"   // transferring; all of the source is listed
+	phasePublishing = "publishing" // writing logs, directories and the root
+	phaseComplete   = "complete"   // the container can be attached
+)
+
+// loadStatus is how far a load has come, for `clfsload status --json`. Sizes are
+// in bytes.
+type loadStatus struct {
+	Running          bool         `json:"running"`
+	PID              int          `json:"pid,omitempty"`
+	Version          string       `json:"version"`
+	Phase            string       `json:"phase"`
+	Source           string       `json:"source"`
+	Target           string       `json:"target"`
+	ObjectsDone      int64        `json:"objects_done"`
+	ObjectsFound     int64        `json:"objects_found"`
+	BytesDone        int64        `json:"bytes_done"`
+	BytesFound       int64        `json:"bytes_found"`
+	Listed           bool         `json:"listed"` // found will not grow any more
+	ObjectsPerSecond float64      `json:"objects_per_second"`
+	BytesPerSecond   float64      `json:"bytes_per_second"`
+	ETASeconds       *float64     `json:"eta_seconds"` // null: not known
+	Failures         int64        `json:"failures"`
+	BandwidthLimit   int64        `json:"bandwidth_limit"` // bytes a second, 0: none
+	Oldest           *flightValue `json:"oldest_in_flight"`
+}
+
+// flightValue is the entry that is in flight for the longest time.
+type flightValue struct {
+	pathValue
+	Seconds float64 `json:"seconds"`
+}
+
+// pathValue is a path in JSON, which has no bytes that are not UTF-8: those read
+// U+FFFD in Path, and PathBase64 has all bytes.
+type pathValue struct {
+	Path       string `json:"path"`
+	PathBase64 string `json:"path_base64,omitempty"`
+}
+
+func newPathValue(path string) pathValue {
+	v := pathValue{Path: path}
+	if !utf8.ValidString(path) {
+		v.PathBase64 = base64.StdEncoding.EncodeToString([]byte(path))
+	}
+	return v
+}
+
+// status describes a load whose journal is open.
+func (l *load) status(e *engine.Engine) loadStatus {
+	m := &l.meter
+	m.add(l.look(e))
+	s := m.last()
+	set := &l.journal.Settings
+	v := loadStatus{Running: true, PID: os.Getpid(), Version: version, Phase: l.phase(), Source: set.Source, Target: set.Target,
+		ObjectsDone: s.done, ObjectsFound: s.found, BytesDone: s.bytes, BytesFound: s.total,
+		Listed: s.listed, Failures: s.failures, BandwidthLimit: l.limiter.BytesPerSecond()}
+	v.ObjectsPerSecond, v.BytesPerSecond = m.rates()
+	if left, ok := m.remaining(); ok {
+		seconds := left.Seconds()
+		v.ETASeconds = &seconds
+	}
+	if f, ok := e.OldestInFlight(); ok {
+		v.Oldest = &flightValue{newPathValue(f.Path), time.Since(f.Since).Seconds()}
+	}
+	return v
+}
+
+// phase names what the load does now.
+func (l *load) phase() string {
+	switch {
+	case l.journal.Phase() == state.PhaseComplete:
+		return phaseComplete
+	case l.publishing.Load():
+		return phasePublishing
+	case l.listed.Load():
+		return phaseTransfer
+	}
+	return phaseListing
+}
+
+// limitValue is the body of PUT /limit, and its answer.
+type limitValue struct {
+	BytesPerSecond int64 `json:"bytes_per_second"` // 0: no limit
+}
+
+// controlHandler answers what comes through the control socket.
+func (l *load) controlHandler(ui *console, e *engine.Engine) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
+		answerJSON(w, l.status(e))
+	})
+	mux.HandleFunc("PUT /limit", func(w http.ResponseWriter, r *http.Request) {
+		var v limitValue
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1000)).Decode(&v); err != nil || v.BytesPerSecond < 0 {
+			http.Error(w, "the body must be {\"bytes_per_second\": N}", http.StatusBadRequest)
+			return
+		}
+		l.limiter.Set(v.BytesPerSecond)
+		ui.log.Info("bandwidth limit changed", "bytes_per_second", v.BytesPerSecond)
+		answerJSON(w, v)
+	})
+	return mux
+}
+
+func answerJSON(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v) // the asker may be gone
+}
