@@ -86,7 +86,7 @@ func (l *lease) current() error {
 		return l.container.wrap(err)
 	}
 	err := unix.Fstatat(l.container.fd, l.file.Name(), &named, unix.AT_SYMLINK_NOFOLLOW)
-	if err == unix.ENOENT || err == nil && (named.Ino != locked.Ino || named.Dev != locked.Dev) {
+	if err == unix.ENOENT && !l.container.gone() || err == nil && (named.Ino != locked.Ino || named.Dev != locked.Dev) {
 		return fmt.Errorf("%w: the file %s was removed", blob.ErrLeaseLost, l.file.Name())
 	}
 	if err != nil {

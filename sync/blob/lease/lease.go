@@ -1,0 +1,187 @@
+// Package lease keeps a container claimed for as long as a process writes to it.
+//
+// A Container passes requests on to another one. Once it was claimed with Acquire, Keep
+// renews the lease in the background, and no Put or Delete goes out unless the lease
+// was renewed a short while ago: a process that was cut off, or asleep, for so long
+// that somebody else may have claimed the container finds out before it writes.
+//
+// The blob that is leased stands for the container; what a lease keeps others from is
+// said at blob.Leaser.
+package lease
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"clfsload/sync/blob"
+)
+
+// Duration is how long the lease lasts that Acquire asks for.
+const Duration = 60 * time.Second
+
+const (
+	renewEvery = Duration / 3
+	// againAfter is the time until a renewal that failed is repeated.
+	againAfter = 2 * time.Second
+	// margin before its end a lease is taken for over: requests take their time.
+	margin = 10 * time.Second
+)
+
+// Leased is what can be wrapped.
+type Leased interface {
+	blob.Container
+	blob.Leaser
+}
+
+// Container is a container that can be claimed. See New.
+type Container struct {
+	Leased
+	claim atomic.Pointer[claim] // nil: not claimed
+}
+
+var (
+	_ blob.Container = (*Container)(nil)
+	_ blob.Syncer    = (*Container)(nil)
+)
+
+// New returns a container that passes requests on to inner.
+func New(inner Leased) *Container { return &Container{Leased: inner} }
+
+// claim is a lease that is held.
+type claim struct {
+	lease blob.Lease
+	until atomic.Pointer[time.Time] // the lease surely lasts
+
+	mu   sync.Mutex // one renewal at a time
+	lost error      // set once
+}
+
+// Acquire claims the container by a lease of the blob of that name, which has to be
+// there. Id is to be a new UUID, former those of earlier processes of the same
+// transfer. blob.ErrLeased: another process has it.
+func (c *Container) Acquire(ctx context.Context, name, id string, former []string) error {
+	began := time.Now()
+	l, err := c.AcquireLease(ctx, name, blob.LeaseRequest{ID: id, Former: former, Duration: Duration})
+	if err != nil {
+		return err
+	}
+	k := &claim{lease: l}
+	k.extend(began)
+	c.claim.Store(k)
+	return nil
+}
+
+// Keep renews the lease until ctx ends, and returns nil then. Its errors wrap
+// blob.ErrLeaseLost, after which nothing is written any more, or
+// blob.ErrContainerMissing.
+func (c *Container) Keep(ctx context.Context) error {
+	k := c.claim.Load()
+	if k == nil {
+		return nil
+	}
+	wait := renewEvery
+	for {
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		}
+		err := k.renew(ctx)
+		if errors.Is(err, blob.ErrLeaseLost) || errors.Is(err, blob.ErrContainerMissing) {
+			return err
+		}
+		wait = renewEvery
+		if err != nil {
+			wait = againAfter
+		}
+	}
+}
+
+// Release gives the lease back, if there is one and it was not lost.
+func (c *Container) Release(ctx context.Context) error {
+	k := c.claim.Swap(nil)
+	if k == nil {
+		return nil
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.lost != nil {
+		return nil
+	}
+	return k.lease.Release(ctx)
+}
+
+// Put implements blob.Container.
+func (c *Container) Put(ctx context.Context, name string, data []byte) error {
+	if err := c.mayWrite(ctx); err != nil {
+		return fmt.Errorf("put %s: %w", name, err)
+	}
+	return c.Leased.Put(ctx, name, data)
+}
+
+// Delete implements blob.Container.
+func (c *Container) Delete(ctx context.Context, name string) error {
+	if err := c.mayWrite(ctx); err != nil {
+		return fmt.Errorf("delete %s: %w", name, err)
+	}
+	return c.Leased.Delete(ctx, name)
+}
+
+// Sync implements blob.Syncer.
+func (c *Container) Sync(ctx context.Context) error { return blob.Sync(ctx, c.Leased) }
+
+// mayWrite renews the lease if it may have run out.
+func (c *Container) mayWrite(ctx context.Context) error {
+	k := c.claim.Load()
+	if k == nil || k.lasts() {
+		return nil
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.lasts() {
+		return nil
+	}
+	return k._renew(ctx)
+}
+
+func (k *claim) extend(renewed time.Time) {
+	until := renewed.Add(Duration - margin)
+	k.until.Store(&until)
+}
+
+// lasts asks both clocks: one of them stands still while the machine sleeps, the other
+// can be set.
+func (k *claim) lasts() bool {
+	now, until := time.Now(), k.until.Load()
+	return now.Before(*until) && now.Round(0).Before(until.Round(0))
+}
+
+func (k *claim) renew(ctx context.Context) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k._renew(ctx)
+}
+
+func (k *claim) _renew(ctx context.Context) error {
+	if k.lost != nil {
+		return k.lost
+	}
+	began := time.Now()
+	err := k.lease.Renew(ctx)
+	switch {
+	case err == nil:
+		k.extend(began)
+	case errors.Is(err, blob.ErrLeaseLost), errors.Is(err, blob.ErrNotFound):
+		// Without the blob, which somebody has deleted, there is no lease.
+		k.lost = fmt.Errorf("%w: %w", blob.ErrLeaseLost, err)
+		k.until.Store(&time.Time{})
+		return k.lost
+	}
+	return err
+}

@@ -1,0 +1,238 @@
+// Package retry repeats what fails for a while. It wraps a container, and decides at
+// one place how many requests are in flight.
+//
+// # What is repeated
+//
+// blob.ErrTransient, blob.ErrThrottled and blob.ErrChecksum: after a pause that
+// doubles from half a second to half a minute, give or take a half at random, so
+// that requests that failed together do not come back together. A request is given
+// up when nothing in the container succeeded for Options.For: as long as anything
+// goes on, all of it may.
+//
+// All other errors are returned at once: they need somebody to act first.
+//
+// # Throttling
+//
+// When the service throttles, the number of requests in flight is halved, once for
+// all requests that were sent before. It grows again by one for every two times that
+// number of requests that succeed.
+//
+// # Credentials
+//
+// When credentials are refused that were accepted before, all requests wait. One of
+// them calls Options.Refresh and tries again, every few seconds or when it is woken,
+// until it is accepted; then all go on. The wait is not limited: it ends with the
+// request's context.
+//
+// # Hazards
+//
+// The container inside must not repeat requests itself: tries would multiply, and
+// throttling would be noticed late. Sync is not repeated: when the disk failed to
+// write, the kernel may drop the data, and the next sync would succeed.
+package retry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"clfsload/sync/blob"
+)
+
+// Pauses between the tries of a request.
+const (
+	firstDelay = 500 * time.Millisecond
+	maxDelay   = 30 * time.Second
+)
+
+// Options say how a Container behaves.
+type Options struct {
+	InFlight int           // requests at a time, 1 or more
+	For      time.Duration // how long requests are repeated after the last success of any; 0: never
+
+	// Refresh takes new credentials if there are any. It is called by one request at a
+	// time. nil: refused credentials are an error at once, as they always are before
+	// the first success.
+	Refresh func(ctx context.Context)
+	// RefreshEvery is the time between two calls of Refresh, more than 0.
+	RefreshEvery time.Duration
+	// Wake ends that time early; may be nil.
+	Wake <-chan struct{}
+}
+
+// Events tells somebody who watches what happens. The functions may be nil, are called
+// from many goroutines and must not call the Container.
+type Events struct {
+	Retrying    func(Failure)               // a request failed and is repeated after a pause
+	Recovered   func(silence time.Duration) // a request succeeded, the first since Retrying; none had for so long
+	Throttled   func(inFlight int)          // so many requests may be in flight from now on
+	Unthrottled func()                      // as many as ever may be again
+	Refused     func(err error)             // credentials are refused: all requests wait
+	Accepted    func()                      // credentials are accepted: all requests go on
+}
+
+// Failure is a try that failed.
+type Failure struct {
+	Err     error
+	Tries   int           // of this request so far
+	Wait    time.Duration // before the next one
+	Silence time.Duration // since any request succeeded, or this one began
+}
+
+// Container is a container whose requests are repeated. See New.
+type Container struct {
+	inner   blob.Container
+	options Options
+	events  Events
+	flights *flights
+	gate    *gate
+
+	born    time.Time
+	last    atomic.Int64 // time after born of the last success; 0: none yet
+	trouble atomic.Bool  // a request failed after the last success
+}
+
+var (
+	_ blob.Container = (*Container)(nil)
+	_ blob.Syncer    = (*Container)(nil)
+)
+
+// New returns a container that passes requests on to inner and repeats them.
+func New(inner blob.Container, o Options, ev Events) *Container {
+	return &Container{inner: inner, options: o, events: ev, flights: newFlights(o.InFlight),
+		gate: newGate(o, ev), born: time.Now()}
+}
+
+// request is a call on its way through its tries.
+type request struct {
+	op, name string
+	began    time.Time // or when it went on after waiting for credentials
+	tries    int
+	delays   *backoff.ExponentialBackOff // nil before the first failure
+}
+
+// Do runs call, which does a request, as if it were one of the container's methods.
+// Op and name are for messages.
+func (c *Container) Do(ctx context.Context, op, name string, call func() error) error {
+	r := request{op: op, name: name, began: time.Now()}
+	for {
+		p, err := c.gate.enter(ctx)
+		if err != nil {
+			return r.ended(ctx)
+		}
+		if p.waited {
+			r.began = time.Now()
+		}
+		sent, err := c.send(ctx, p, call)
+		c.gate.leave(p, err)
+		switch {
+		case err == errClosed:
+			continue
+		case err == nil || errors.Is(err, blob.ErrNotFound):
+			c.succeeded()
+			return err
+		case ctx.Err() != nil:
+			return r.ended(ctx)
+		case errors.Is(err, blob.ErrCredentials) && c.last.Load() != 0 && c.gate.canRefresh():
+			c.gate.close(p, err)
+			continue
+		case errors.Is(err, blob.ErrThrottled):
+			c.throttled(sent)
+		case !errors.Is(err, blob.ErrTransient) && !errors.Is(err, blob.ErrChecksum):
+			return err
+		}
+		if err := c.pause(ctx, &r, err); err != nil {
+			return err
+		}
+	}
+}
+
+// errClosed: the gate was closed while the request waited for its place.
+var errClosed = errors.New("gate closed")
+
+// send does one try, as one of the requests in flight.
+func (c *Container) send(ctx context.Context, p pass, call func() error) (sent time.Time, err error) {
+	if err := c.flights.acquire(ctx); err != nil {
+		return time.Time{}, err
+	}
+	if !c.gate.admits(p) {
+		c.flights.release(false)
+		return time.Time{}, errClosed
+	}
+	sent = time.Now()
+	err = call()
+	if c.flights.release(err == nil) && c.events.Unthrottled != nil {
+		c.events.Unthrottled()
+	}
+	return sent, err
+}
+
+func (c *Container) throttled(sent time.Time) {
+	if limit, cut := c.flights.cut(sent); cut && c.events.Throttled != nil {
+		c.events.Throttled(limit)
+	}
+}
+
+// pause waits before the next try. It returns an error when there is to be none.
+func (c *Container) pause(ctx context.Context, r *request, err error) error {
+	r.tries++
+	if r.delays == nil {
+		r.delays = &backoff.ExponentialBackOff{InitialInterval: firstDelay, MaxInterval: maxDelay, Multiplier: 2, RandomizationFactor: 0.5}
+	}
+	f := Failure{Err: err, Tries: r.tries, Wait: r.delays.NextBackOff(), Silence: c.silence(r.began)}
+	if f.Silence >= c.options.For {
+		if r.tries == 1 {
+			return err
+		}
+		return fmt.Errorf("%w (tried %d times, and nothing else succeeded for %s)", err, r.tries, f.Silence.Round(time.Second))
+	}
+	f.Wait = min(f.Wait, c.options.For-f.Silence)
+	c.trouble.Store(true)
+	if c.events.Retrying != nil {
+		c.events.Retrying(f)
+	}
+	if sleep(ctx, f.Wait) != nil {
+		return r.ended(ctx)
+	}
+	return nil
+}
+
+// silence is the time since the last success, or since began if that was later.
+func (c *Container) silence(began time.Time) time.Duration {
+	now := time.Now()
+	return min(now.Sub(began), now.Sub(c.born)-time.Duration(c.last.Load()))
+}
+
+func (c *Container) succeeded() {
+	now := max(time.Since(c.born), 1)
+	last := c.last.Swap(int64(now))
+	if c.trouble.Load() && c.trouble.CompareAndSwap(true, false) && c.events.Recovered != nil {
+		c.events.Recovered(now - time.Duration(last))
+	}
+}
+
+// ended is the error of a request whose context has ended. It wraps the context's
+// error and its cause.
+func (r *request) ended(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if err == cause {
+		return fmt.Errorf("%s %s: %w", r.op, r.name, err)
+	}
+	return fmt.Errorf("%s %s: %w: %w", r.op, r.name, err, cause)
+}
+
+// sleep returns an error if ctx ends before d is over.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
