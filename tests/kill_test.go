@@ -1,0 +1,184 @@
+package tests
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"clfsload/tests/inventory"
+)
+
+const (
+	kills = 25
+	// killBudget is --memory: the most that may be uploaded again after a kill.
+	killBudget = 64 << 20
+	// manyEntries are in one directory.
+	manyEntries = 50_000
+)
+
+// seededRandom prints its seed with the test, so that a failure can be repeated.
+func seededRandom(t *testing.T) *rand.Rand {
+	t.Helper()
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	return rand.New(rand.NewPCG(seed, seed))
+}
+
+// writeNoise makes a file of bytes that do not compress.
+func writeNoise(t *testing.T, path string, size int, random *rand.Rand) {
+	t.Helper()
+	data := make([]byte, size)
+	for i := 0; i+8 <= size; i += 8 {
+		n := random.Uint64()
+		for j := range 8 {
+			data[i+j] = byte(n >> (8 * j))
+		}
+	}
+	if err := os.WriteFile(path, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// mixedTree has something of everything: small and large files, links of both
+// kinds, devices, and a directory of manyEntries names.
+func mixedTree(t *testing.T, random *rand.Rand) string {
+	t.Helper()
+	requireRoot(t)
+	source := t.TempDir()
+	for i := range 12 {
+		directory := filepath.Join(source, fmt.Sprintf("small-%d", i%3), fmt.Sprint(i))
+		if err := os.MkdirAll(directory, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		addSmall(t, directory, random)
+		if err := os.Link(filepath.Join(directory, "file-0"), filepath.Join(source, "small-0", fmt.Sprint("link-", i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, mode := range map[string]uint32{"fifo": unix.S_IFIFO, "char": unix.S_IFCHR, "block": unix.S_IFBLK, "socket": unix.S_IFSOCK} {
+		if err := unix.Mknod(filepath.Join(source, name), mode|0o640, int(unix.Mkdev(7, 300))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"large-1", "large-2"} {
+		writeNoise(t, filepath.Join(source, name), 40<<20+random.IntN(1<<20), random)
+	}
+	addMany(t, filepath.Join(source, "many"))
+	return source
+}
+
+// addSmall fills a directory with files of one or two segments and a symbolic link.
+func addSmall(t *testing.T, directory string, random *rand.Rand) {
+	t.Helper()
+	for i := range 25 {
+		path := filepath.Join(directory, fmt.Sprint("file-", i))
+		writeFile(t, path, strings.Repeat(fmt.Sprintln("contents of", path), random.IntN(1000)))
+	}
+	if err := os.Symlink("../somewhere", filepath.Join(directory, "symlink")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// addMany makes a directory of manyEntries names of a tenth as many files.
+func addMany(t *testing.T, directory string) {
+	t.Helper()
+	mustMkdir(t, directory)
+	var first string
+	for i := range manyEntries {
+		path := filepath.Join(directory, fmt.Sprintf("entry-%05d", i))
+		if i%10 == 0 {
+			first = path
+			writeFile(t, first, fmt.Sprint(i))
+			continue
+		}
+		if err := os.Link(first, path); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// undisturbed loads source without any trouble, and returns what that took.
+func undisturbed(t *testing.T, source string, flags ...string) (inventory.Contents, []metered) {
+	t.Helper()
+	c := newMeteredContainer(t)
+	flags = append([]string{"--new"}, flags...)
+	clfsload(t, c.into(filepath.Join(t.TempDir(), "state"), source, flags...)...).mustExit(exitOK)
+	return readContainer(t, c.inventory()), c.taken()
+}
+
+// killedLoad is a load that is killed now and then.
+type killedLoad struct {
+	t         *testing.T
+	container *meteredContainer
+	state     string
+	source    string
+	flags     []string
+}
+
+// start begins the load, or goes on with it.
+func (k killedLoad) start() *run {
+	k.t.Helper()
+	flags := k.flags
+	if _, err := os.Stat(k.state); err != nil {
+		flags = append([]string{"--new"}, flags...)
+	}
+	return command(k.t, k.container.into(k.state, k.source, flags...)).start()
+}
+
+// run starts the load and kills it when the moment comes. It returns what the
+// process put.
+func (k killedLoad) run(blobs int, stored bool) (puts []metered, killed bool) {
+	k.t.Helper()
+	r := k.start()
+	k.container.await(moment{blobs, stored, func() { _ = r.command.Process.Kill() }})
+	res := r.wait()
+	if res.code != -1 {
+		res.mustExit(exitOK)
+	}
+	return k.container.taken(), res.code == -1
+}
+
+func TestALoadKilledAtRandomMomentsEndsAsIfItHadNotBeen(t *testing.T) {
+	random := seededRandom(t)
+	source := mixedTree(t, random)
+	flags := []string{"--preserve-hardlinks", "--memory", "64MiB"}
+	alone, all := undisturbed(t, source, flags...)
+	before := listTree(t, source) // not earlier: listing a directory may change its atime
+
+	c := newMeteredContainer(t)
+	c.SetLatency(time.Millisecond)
+	k := killedLoad{t, c, filepath.Join(t.TempDir(), "state"), source, flags}
+	moments := make([]int, kills)
+	for i := range moments {
+		moments[i] = random.IntN(len(all) + 1)
+	}
+	moments[kills-1] = len(all) // the root: published, and not recorded yet
+	slices.Sort(moments)
+	var sent int64
+	for _, blobs := range moments {
+		puts, killed := k.run(blobs, random.IntN(2) == 0)
+		if sent += sizeOf(puts); !killed {
+			t.Errorf("the load ended before %d of %d blobs were put", blobs, len(all))
+		}
+	}
+	puts, _ := k.run(len(all)+1, false)
+	sent += sizeOf(puts)
+
+	contents := mustHold(t, before, c.inventory(), inventory.Full)
+	reportLines(t, "the container differs from that of a load that was left alone",
+		inventory.Compare(alone.Tree, contents.Tree, inventory.Scope{HardLinks: true, Ctime: true, FileID: true}))
+	if contents.Objects != alone.Objects {
+		t.Errorf("%d objects, not %d", contents.Objects, alone.Objects)
+	}
+	t.Logf("%d blobs; %d kills made %d bytes into %d", len(all), kills, sizeOf(all), sent)
+	if most := sizeOf(all) + kills*killBudget; sent > most {
+		t.Errorf("%d bytes were sent, more than %d", sent, most)
+	}
+}
