@@ -102,8 +102,8 @@ func (t *tx) addLink(dir *Inode, e *Entry) error {
 	if err != nil || !isNew {
 		return err
 	}
-	next := Held
-	if first.state == Queued || first.state == Failed || first.links+1 >= min(first.expect, clfs.MaxLinks) {
+	next := first.state // of a failed one: it is queued when it is tried again
+	if first.state == Held && first.links+1 >= min(first.expect, clfs.MaxLinks) {
 		next = Queued
 	}
 	if first.state == Done {
