@@ -203,3 +203,31 @@ func difference(got, want map[string]string) error {
 	}
 	return nil
 }
+
+// symlink is an entry for a symbolic link.
+func (f *fixture) symlink(name, target string) state.Entry {
+	return state.Entry{Name: []byte(name), Attr: f.attr(clfs.TypeSymlink, int64(len(target))), Target: []byte(target)}
+}
+
+// hardlinks adds names of one file to a directory.
+func (f *fixture) hardlinks(dir string, names ...string) *fakeFile {
+	f.t.Helper()
+	file := &fakeFile{attr: f.attr(clfs.TypeRegular, 20), seed: int64(f.next)}
+	file.attr.Nlink = uint64(len(names))
+	for _, name := range names {
+		f.source[path.Join(dir, name)] = file
+		f.add(dir, state.Entry{Name: []byte(name), Attr: file.attr})
+	}
+	return file
+}
+
+// wide adds a directory with n fifos of names of 200 bytes.
+func (f *fixture) wide(p string, n int) {
+	f.t.Helper()
+	f.dir(p)
+	var list []state.Entry
+	for i := range n {
+		list = append(list, state.Entry{Name: fmt.Appendf(nil, "%0200d", i), Attr: f.attr(clfs.TypeFIFO, 0)})
+	}
+	f.add(p, list...)
+}
