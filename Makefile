@@ -33,6 +33,10 @@ test: test-deps ## all tests
 	$(GO) vet ./...
 	$(GO) test -count=1 -timeout $(TIMEOUT) ./...
 
+.PHONY: test-large
+test-large: test-deps ## the black-box tests of trees too large for every day
+	$(GO) test -tags large -count=1 -timeout 60m -run UsrShare ./tests
+
 .PHONY: race
 race: test-deps ## all tests under the race detector, the tested binary too
 	$(GO) test -race -count=1 -timeout $(TIMEOUT) ./...

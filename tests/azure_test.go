@@ -113,19 +113,6 @@ func TestLoadIntoAzureKeepsTheGoldenTree(t *testing.T) {
 	}
 }
 
-func TestLoadIntoAzureKeepsTheGoToolchain(t *testing.T) {
-	server := azurite.Start(t)
-	source := goroot(t)
-	before := listTree(t, source)
-	name := server.UnusedName()
-	t.Cleanup(func() { deleteContainer(t, server, name) })
-	arguments := []string{"load", "--new", filepath.Join(t.TempDir(), "state"), source, server.ContainerURL(name), "--create-container"}
-	command(t, arguments, account(server)).start().wait().mustExit(exitOK)
-	scope := shared
-	scope.HardLinks = false
-	mustHold(t, before, serviceBlobs(t, server, name), scope)
-}
-
 func deleteContainer(t *testing.T, server *azurite.Server, name string) {
 	t.Helper()
 	client := serviceClient(t, server, name)

@@ -8,11 +8,15 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/tests/azurite"
 	"clfsload/tests/inventory"
 )
 
+// What is in this file takes minutes under the race detector, and shows it
+// nothing that the smaller trees do not.
+
 // The direct list and a few pointers of the first indirect tree: 8.6 GB, of
-// holes. The race detector would take minutes for it.
+// holes.
 func TestAFilePastTheDirectBlocksComesThrough(t *testing.T) {
 	source := t.TempDir()
 	const segments = clfs.MaxDirect - 1 + 3
@@ -30,4 +34,17 @@ func TestAFilePastTheDirectBlocksComesThrough(t *testing.T) {
 		}
 	}
 	loads(t, source, inventory.Full)
+}
+
+func TestLoadIntoAzureKeepsTheGoToolchain(t *testing.T) {
+	server := azurite.Start(t)
+	source := goroot(t)
+	before := listTree(t, source)
+	name := server.UnusedName()
+	t.Cleanup(func() { deleteContainer(t, server, name) })
+	arguments := []string{"load", "--new", filepath.Join(t.TempDir(), "state"), source, server.ContainerURL(name), "--create-container"}
+	command(t, arguments, account(server)).start().wait().mustExit(exitOK)
+	scope := shared
+	scope.HardLinks = false
+	mustHold(t, before, serviceBlobs(t, server, name), scope)
 }
