@@ -321,3 +321,19 @@ func TestALostDirectoryComesOutPieceByPiece(t *testing.T) {
 	out.mustHave(t, below+"/sub/deep", "deep")
 	out.mustHave(t, below+"/file", "file")
 }
+
+// No path that is as long as this can be handed to the kernel.
+func TestATreeDeeperThanAPathCanBeIsExported(t *testing.T) {
+	b := treetest.New(t)
+	d := b.Root
+	for range 600 {
+		d = d.Dir("directory")
+	}
+	d.File("deepest", []byte("x"))
+	b.Finish()
+	dest := t.TempDir()
+	exportTo(t, b.Container, dest, export.Options{}).mustWork(t)
+	if again := exportTo(t, b.Container, dest, export.Options{}).mustWork(t); again.counts.Skipped != 1 {
+		t.Errorf("the second run: %+v", again.counts)
+	}
+}
