@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 
+	"clfsload/fusefs"
 	"clfsload/state"
 	"clfsload/sync/blob"
 	"clfsload/sync/engine"
@@ -33,6 +34,7 @@ const (
 	exitUnreachable = 13  // the service did not answer for as long as it was retried
 	exitDamaged     = 14  // the container breaks the format
 	exitNotFound    = 15  // the container has nothing of that path or name
+	exitMountPoint  = 16  // the mount point cannot be mounted on
 	exitInterrupted = 130 // stopped by SIGINT
 	exitTerminated  = 143 // stopped by SIGTERM
 )
@@ -86,11 +88,14 @@ var outcomes = []outcome{
 	{engine.ErrNotEmpty, exitNotEmpty, "a new transfer needs an empty container"},
 	{engine.ErrForeign, exitNotEmpty, "check TARGET and STATE: they must be those of one transfer"},
 	{verify.ErrSource, exitSource, ""},
+	{fusefs.ErrMountPoint, exitMountPoint, ""},
 	{tree.ErrNotFound, exitNotFound, ""},
 	{tree.ErrNotDirectory, exitNotFound, ""},
 	{tree.ErrNoContainer, exitDamaged, "'clfsload export --keep-going --lost-found' brings out what there is"},
 	{tree.ErrUnfinished, exitDamaged, "finish its transfer; 'clfsload export --keep-going --lost-found' brings out what there is"},
 	{tree.ErrDamaged, exitDamaged, "'clfsload verify' tells all that is wrong, 'clfsload export --keep-going' brings out the rest"},
+	{blob.ErrLeased, exitBusy, "another process writes to the container: wait for it to end, or stop it; the lease of one that was killed elsewhere ends within a minute"},
+	{blob.ErrLeaseLost, exitBusy, "another process has claimed the container, or somebody broke the lease; make sure that one process writes to it, then run the same command again without --new"},
 	{blob.ErrContainerMissing, exitNoContainer, "create it, or pass --create-container"},
 	{blob.ErrCredentials, exitCredentials, "check the SAS or key, its expiry and this machine's clock"},
 	{blob.ErrPermission, exitPermission, "the credentials need the permissions read, write, delete and list"},

@@ -61,7 +61,7 @@ AZURE_STORAGE_ACCOUNT), or else from Microsoft Entra ID.`,
 	})
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(newLoadCommand(), newStatusCommand(), newLimitCommand())
-	root.AddCommand(newLsCommand(), newCatCommand(), newStatCommand(), newDuCommand(), newInspectCommand(), newExportCommand(), newVerifyCommand())
+	root.AddCommand(newLsCommand(), newCatCommand(), newStatCommand(), newDuCommand(), newInspectCommand(), newExportCommand(), newVerifyCommand(), newMountCommand())
 	return root
 }
 

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+)
+
+// A daemon is the same command line run again in a session of its own. It
+// inherits a pipe and its log file, and writes to the pipe when it serves. Until
+// then it has the terminal, so that its errors are seen; then it turns to the log.
+const (
+	daemonVariable = "CLFSLOAD_DAEMON" // set in the environment of the daemon
+	daemonPipe     = 3                 // file descriptors of the daemon
+	daemonLog      = 4
+)
+
+func isDaemon() bool { return os.Getenv(daemonVariable) != "" }
+
+// startDaemon runs the command line again in the background, and returns when
+// that has said that it serves, or has ended.
+func startDaemon(cmd *cobra.Command, point, logFile string) error {
+	log, err := openLog(point, logFile)
+	if err != nil {
+		return fmt.Errorf("open log: %w", err)
+	}
+	defer log.Close()
+	ready, pipe, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer ready.Close()
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	daemon := exec.Command(self, os.Args[1:]...)
+	daemon.Env = append(os.Environ(), daemonVariable+"=1")
+	daemon.Stdout, daemon.Stderr = os.Stdout, os.Stderr
+	daemon.ExtraFiles = []*os.File{pipe, log}
+	daemon.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	err = daemon.Start()
+	pipe.Close()
+	if err != nil {
+		return err
+	}
+	return awaitDaemon(cmd, daemon, ready)
+}
+
+// awaitDaemon waits for a word from the daemon. Signals are passed on to it.
+func awaitDaemon(cmd *cobra.Command, daemon *exec.Cmd, ready io.Reader) error {
+	said := make(chan bool, 1)
+	go func() {
+		n, _ := ready.Read(make([]byte, 1))
+		said <- n > 0
+	}()
+	for interrupted := cmd.Context().Done(); ; {
+		select {
+		case <-interrupted:
+			interrupted = nil
+			daemon.Process.Signal(syscall.SIGTERM)
+		case serves := <-said:
+			if serves {
+				return daemon.Process.Release()
+			}
+			return daemonFailed(daemon.Wait())
+		}
+	}
+}
+
+// daemonFailed makes the exit code of the daemon, which has told the reason, ours.
+func daemonFailed(err error) error {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() > 0 {
+		return withExit(exit.ExitCode(), errors.New("the mount did not begin"), "")
+	}
+	return fmt.Errorf("the mount did not begin: %w", errors.Join(err, errors.New("its process ended")))
+}
+
+// detachFromStarter tells whoever started the daemon that it serves, and lets go of
+// the terminal. In the foreground it does nothing.
+func detachFromStarter() error {
+	if !isDaemon() {
+		return nil
+	}
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return err
+	}
+	defer null.Close()
+	for _, d := range []struct{ from, to int }{{int(null.Fd()), 0}, {daemonLog, 1}, {daemonLog, 2}} {
+		if err := unix.Dup3(d.from, d.to, 0); err != nil {
+			return fmt.Errorf("turn to the log file: %w", err)
+		}
+	}
+	if err := unix.Close(daemonLog); err != nil {
+		return err
+	}
+	if _, err := unix.Write(daemonPipe, []byte{1}); err != nil {
+		return fmt.Errorf("report that the mount serves: %w", err)
+	}
+	return unix.Close(daemonPipe)
+}
+
+// openLog opens the log of a mount in the background.
+func openLog(point, path string) (*os.File, error) {
+	if path == "" {
+		home, err := stateHome()
+		if err != nil {
+			return nil, err
+		}
+		abs, err := filepath.Abs(point)
+		if err != nil {
+			return nil, err
+		}
+		path = filepath.Join(home, "mount-"+strings.ReplaceAll(strings.Trim(abs, "/"), "/", "-")+".log")
+		if err := os.MkdirAll(home, 0o700); err != nil {
+			return nil, err
+		}
+	}
+	return os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+}
+
+// stateHome is where what outlives a command is kept for this user.
+func stateHome() (string, error) {
+	if base := os.Getenv("XDG_STATE_HOME"); base != "" {
+		return filepath.Join(base, "clfsload"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("%w; pass --log-file", err)
+	}
+	return filepath.Join(home, ".local", "state", "clfsload"), nil
+}

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"syscall"
+
+	"clfsload/fusefs"
+	"clfsload/sync/blob"
+	"clfsload/sync/tree"
+)
+
+// errnos say what a system call on a mount fails with. Whatever is not in the
+// table, a service that does not answer for one, is EIO.
+var errnos = []struct {
+	sentinel error
+	errno    syscall.Errno
+}{
+	{context.Canceled, syscall.EINTR},
+	{fusefs.ErrNoEntry, syscall.ENOENT},
+	{tree.ErrDamaged, syscall.EIO}, // before the others: damage may have one of them as its cause
+	{blob.ErrCredentials, syscall.EACCES},
+	{blob.ErrPermission, syscall.EACCES},
+}
+
+func errnoOf(err error) syscall.Errno {
+	for _, e := range errnos {
+		if errors.Is(err, e.sentinel) {
+			return e.errno
+		}
+	}
+	return syscall.EIO
+}

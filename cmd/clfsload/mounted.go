@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"iter"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/spf13/cobra"
+
+	"clfsload/clfs"
+	"clfsload/fusefs"
+	"clfsload/sync/tree"
+)
+
+// mounted gives package fusefs the container that it shows. A tree with an index
+// takes the place of the first one when the container was listed: each object then
+// costs one request instead of two.
+type mounted struct {
+	source string // without secrets
+	tree   atomic.Pointer[tree.Tree]
+	usage  atomic.Pointer[fusefs.Usage]
+
+	options tree.Options
+	stop    context.CancelFunc
+	listing sync.WaitGroup
+	trees   []*tree.Tree // the first one, and the one with an index
+}
+
+// openMounted opens the container of a mount. One on disk is listed first, any
+// other while it is mounted.
+func openMounted(cmd *cobra.Command, f mountFlags, log *slog.Logger) (*mounted, error) {
+	ctx := cmd.Context()
+	half := f.readFlags
+	half.memory = max(half.memory/2, smallestMemory)
+	t, err := half.openTree(cmd, f.target, "", aDirectory)
+	if err != nil {
+		return nil, err
+	}
+	m := &mounted{source: t.Container().String(), trees: []*tree.Tree{t},
+		options: tree.Options{Requests: half.concurrency, Memory: int64(half.memory), TempDir: half.tempDir}}
+	m.tree.Store(t)
+	ctx, m.stop = context.WithCancel(context.WithoutCancel(ctx))
+	m.listing.Go(func() { m.list(ctx, t, strings.HasPrefix(f.target, "dir:"), log) })
+	return m, nil
+}
+
+// list lists the container, as far as that was not done yet, and sums it up.
+func (m *mounted) list(ctx context.Context, t *tree.Tree, listed bool, log *slog.Logger) {
+	if !listed {
+		indexed := tree.New(t.Container(), m.options)
+		if _, err := indexed.BuildIndex(ctx); err != nil {
+			if ctx.Err() == nil {
+				log.Warn("the container could not be listed; the mount goes on and asks for each object twice", "error", err)
+			}
+			return
+		}
+		m.trees = append(m.trees, indexed)
+		m.tree.Store(indexed)
+	}
+	m.sumUp(ctx, log)
+}
+
+// sumUp adds up what statfs tells.
+func (m *mounted) sumUp(ctx context.Context, log *slog.Logger) {
+	index, err := m.tree.Load().Index(ctx)
+	if err != nil {
+		return
+	}
+	var u fusefs.Usage
+	err = index.Each(ctx, func(e tree.Entry) error {
+		u.Bytes += uint64(e.Size)
+		if n, err := clfs.ParseName(e.Name); err == nil && n.Type.IsInode() {
+			u.Inodes++
+		}
+		return nil
+	})
+	if err != nil {
+		return
+	}
+	m.usage.Store(&u)
+	log.Info("the container is listed", "blobs", index.Len(), "inodes", u.Inodes, "bytes", u.Bytes)
+}
+
+func (m *mounted) close() {
+	m.stopListing()
+	m.tree.Load().Close()
+}
+
+// stopListing ends the listing in the background.
+func (m *mounted) stopListing() {
+	m.stop()
+	m.listing.Wait()
+}
+
+// tellPassedOver logs what the mount did not show.
+func (m *mounted) tellPassedOver(log *slog.Logger) {
+	m.stopListing()
+	var sum tree.PassedOver
+	for _, t := range m.trees {
+		p := t.PassedOver()
+		sum.OlderVersions += p.OlderVersions
+		sum.Snapshots += p.Snapshots
+		sum.Tombstones += p.Tombstones
+		sum.UnknownRecords += p.UnknownRecords
+		sum.ExtAttrs += p.ExtAttrs
+	}
+	if sum != (tree.PassedOver{}) {
+		log.Info("passed over", "older_versions", sum.OlderVersions, "other_snapshots", sum.Snapshots,
+			"tombstones", sum.Tombstones, "unknown_records", sum.UnknownRecords, "extended_attributes", sum.ExtAttrs)
+	}
+}
+
+// Usage tells the container's size, once that is known.
+func (m *mounted) Usage() fusefs.Usage {
+	if u := m.usage.Load(); u != nil {
+		return *u
+	}
+	return fusefs.Usage{}
+}
+
+// Node reads an inode.
+func (m *mounted) Node(ctx context.Context, id clfs.ID) (fusefs.Node, error) {
+	n, err := m.tree.Load().Node(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return mountedNode{m, n}, nil
+}
+
+// mountedNode is an inode of a mounted container.
+type mountedNode struct {
+	m *mounted
+	n *tree.Node
+}
+
+func (n mountedNode) Inode() *clfs.Inode { return n.n.Inode }
+
+func (n mountedNode) ReadAt(ctx context.Context, p []byte, off uint64) (int, error) {
+	return n.m.tree.Load().ReadAt(ctx, n.n, p, off)
+}
+
+func (n mountedNode) DirSegments(ctx context.Context, from, to uint64) iter.Seq2[fusefs.DirSegment, error] {
+	return func(yield func(fusefs.DirSegment, error) bool) {
+		for p, err := range n.m.tree.Load().Pieces(ctx, n.n, from, to) {
+			if p.Indirect && err == nil {
+				continue
+			}
+			if err == nil {
+				err = tree.CheckSegment(n.n, p.Number, p.Blob, p.Segment)
+			}
+			if !yield(fusefs.DirSegment{Number: p.Number, Raw: p.Segment.Dirents}, err) {
+				return
+			}
+		}
+	}
+}

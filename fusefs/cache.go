@@ -1,0 +1,141 @@
+package fusefs
+
+import (
+	"container/list"
+	"context"
+	"sync"
+
+	"golang.org/x/sync/semaphore"
+)
+
+// A cache keeps what was fetched last, up to a number of bytes, and fetches what
+// several readers want at the same time once. Errors are not kept.
+type cache[K comparable, V any] struct {
+	ctx      context.Context // of the mount: fetches outlive the reader that began them
+	limit    int64           // bytes of what is kept
+	inFlight *semaphore.Weighted
+
+	mu    sync.Mutex
+	used  int64
+	items map[K]*item[K, V]
+	order *list.List // of *item, the last used first; without those being fetched
+}
+
+type item[K comparable, V any] struct {
+	key     K
+	ready   chan struct{} // closed when value and err are set
+	value   V
+	err     error
+	cost    int64
+	element *list.Element
+}
+
+// A fetch gets a value and says how many bytes it takes.
+type fetch[V any] func(ctx context.Context) (value V, cost int64, err error)
+
+// newCache makes a cache that keeps limit bytes, and fetches values of as many
+// bytes together at a time.
+func newCache[K comparable, V any](ctx context.Context, limit int64) *cache[K, V] {
+	return &cache[K, V]{ctx: ctx, limit: limit, inFlight: semaphore.NewWeighted(limit), items: map[K]*item[K, V]{}, order: list.New()}
+}
+
+// get returns what is kept under key, or fetches it. expected is about how many
+// bytes the fetch will bring.
+func (c *cache[K, V]) get(ctx context.Context, key K, expected int64, f fetch[V]) (V, error) {
+	it, isNew := c.find(key)
+	if isNew {
+		go c.fill(it, expected, f)
+	}
+	select {
+	case <-it.ready:
+		return it.value, it.err
+	case <-ctx.Done():
+		var none V
+		return none, ctx.Err()
+	}
+}
+
+// ahead begins to fetch a value that will be wanted soon. It reports false if
+// there is no room for that now.
+func (c *cache[K, V]) ahead(key K, expected int64, f fetch[V]) bool {
+	if c.has(key) {
+		return true
+	}
+	if !c.inFlight.TryAcquire(min(expected, c.limit)) {
+		return false
+	}
+	it, isNew := c.find(key)
+	if !isNew {
+		c.inFlight.Release(min(expected, c.limit))
+		return true
+	}
+	go c.fetch(it, expected, f)
+	return true
+}
+
+// peek returns what is kept under key, without waiting for it.
+func (c *cache[K, V]) peek(key K) (value V, found bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if it, ok := c.items[key]; ok && it.element != nil {
+		return it.value, true
+	}
+	return value, false
+}
+
+func (c *cache[K, V]) has(key K) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, found := c.items[key]
+	return found
+}
+
+// find returns the item of key. Whoever gets a new one has to fill it.
+func (c *cache[K, V]) find(key K) (it *item[K, V], isNew bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if it, found := c.items[key]; found {
+		if it.element != nil {
+			c.order.MoveToFront(it.element)
+		}
+		return it, false
+	}
+	it = &item[K, V]{key: key, ready: make(chan struct{})}
+	c.items[key] = it
+	return it, true
+}
+
+// fill fetches an item when there is room for it.
+func (c *cache[K, V]) fill(it *item[K, V], expected int64, f fetch[V]) {
+	if err := c.inFlight.Acquire(c.ctx, min(expected, c.limit)); err != nil {
+		it.err = err
+		c.settle(it)
+		return
+	}
+	c.fetch(it, expected, f)
+}
+
+// fetch fetches an item. Its room in flight is taken already.
+func (c *cache[K, V]) fetch(it *item[K, V], expected int64, f fetch[V]) {
+	defer c.inFlight.Release(min(expected, c.limit))
+	it.value, it.cost, it.err = f(c.ctx)
+	c.settle(it)
+}
+
+// settle keeps an item, and drops what was not used for longest.
+func (c *cache[K, V]) settle(it *item[K, V]) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	defer close(it.ready)
+	if it.err != nil {
+		delete(c.items, it.key)
+		return
+	}
+	it.element = c.order.PushFront(it)
+	c.used += it.cost
+	for c.used > c.limit && c.order.Len() > 1 {
+		last := c.order.Remove(c.order.Back()).(*item[K, V])
+		delete(c.items, last.key)
+		c.used -= last.cost
+	}
+}

@@ -1,0 +1,41 @@
+package fusefs
+
+import (
+	"context"
+	"iter"
+
+	"clfsload/clfs"
+)
+
+// A Container is what a file system shows. It is used by many goroutines. Its
+// errors name the object that they are about; [Options].Errno knows their
+// meaning.
+type Container interface {
+	// Node reads the live version of an inode.
+	Node(ctx context.Context, id clfs.ID) (Node, error)
+	// Usage is what is known of the container's size. It does no request.
+	Usage() Usage
+}
+
+// A Node is an inode that was read.
+type Node interface {
+	Inode() *clfs.Inode
+	// ReadAt fills p with the contents of a regular file from off on, and
+	// returns io.EOF with what there is at the end.
+	ReadAt(ctx context.Context, p []byte, off uint64) (int, error)
+	// DirSegments reads the blocks from..to of a directory in order. A block
+	// that cannot be read comes as an error, and the iteration goes on behind it.
+	DirSegments(ctx context.Context, from, to uint64) iter.Seq2[DirSegment, error]
+}
+
+// A DirSegment is a block of a directory.
+type DirSegment struct {
+	Number uint64 // from 1; the entries before it are in the inode
+	Raw    []byte // packed entries; valid until the next segment
+}
+
+// Usage is the size of a container. Zero is for what is not known yet.
+type Usage struct {
+	Bytes  uint64 // of all blobs
+	Inodes uint64
+}

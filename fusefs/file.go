@@ -1,0 +1,166 @@
+package fusefs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"syscall"
+
+	"github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"clfsload/clfs"
+)
+
+// file is a regular file.
+type file struct {
+	inode
+	place place
+}
+
+var _ fs.NodeOpener = (*file)(nil)
+
+// Open opens the file for reading.
+func (f *file) Open(ctx context.Context, flags uint32) (fs.FileHandle, uint32, syscall.Errno) {
+	if flags&syscall.O_ACCMODE != syscall.O_RDONLY || flags&syscall.O_TRUNC != 0 {
+		return nil, 0, syscall.EROFS
+	}
+	n, err := f.sys.node(ctx, f.id)
+	if err != nil {
+		return nil, 0, f.sys.fail("open", f.Path(nil), err)
+	}
+	f.place.dir.opened(f.place.slot)
+	return &handle{file: f, node: n, cut: cutOf(n.Inode())}, fuse.FOPEN_KEEP_CACHE, 0
+}
+
+// cut says how a file's contents are cut into chunks: chunk 0 is in the inode,
+// each further one is a segment.
+type cut struct{ first, segment, size uint64 }
+
+// cutOf takes the sizes from the inode. Where they make no sense the usual ones
+// stand in, and reading fails with an error that tells.
+func cutOf(in *clfs.Inode) cut {
+	c := cut{uint64(in.FirstSegmentSize), uint64(in.SegmentSize), in.Attr.Size}
+	if c.segment == 0 || c.segment > clfs.SegmentBytes {
+		c.first, c.segment = clfs.FirstSegmentBytes, clfs.SegmentBytes
+	}
+	return c
+}
+
+// chunk is the number of the chunk that holds the byte at off.
+func (c cut) chunk(off uint64) uint64 {
+	if off < c.first {
+		return 0
+	}
+	return (off-c.first)/c.segment + 1
+}
+
+// bounds is where a chunk begins and ends.
+func (c cut) bounds(number uint64) (from, to uint64) {
+	if number == 0 {
+		return 0, min(c.first, c.size)
+	}
+	from = c.first + (number-1)*c.segment
+	return from, max(from, min(from+c.segment, c.size))
+}
+
+// handle is an open file.
+type handle struct {
+	file *file
+	node Node
+	cut  cut
+
+	mu     sync.Mutex
+	last   uint64 // the chunk that was read last
+	window uint64 // how many chunks to fetch ahead of it
+}
+
+var _ fs.FileReader = (*handle)(nil)
+
+// Read reads into dest from off on.
+func (h *handle) Read(ctx context.Context, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
+	n, err := h.read(ctx, dest, uint64(off))
+	if err != nil {
+		return nil, h.file.sys.fail("read", h.file.Path(nil), fmt.Errorf("at %d: %w", off, err))
+	}
+	return fuse.ReadResultData(dest[:n]), 0
+}
+
+func (h *handle) read(ctx context.Context, dest []byte, off uint64) (int, error) {
+	done := 0
+	for done < len(dest) && off < h.cut.size {
+		number := h.cut.chunk(off)
+		from, _ := h.cut.bounds(number)
+		data, err := h.chunk(ctx, number)
+		if err != nil {
+			return 0, err
+		}
+		n := copy(dest[done:], data[off-from:])
+		done += n
+		off += uint64(n)
+	}
+	return done, nil
+}
+
+// chunk returns the bytes of a chunk.
+func (h *handle) chunk(ctx context.Context, number uint64) ([]byte, error) {
+	r := h.file.sys
+	if number == 0 {
+		return readChunk(ctx, h.node, h.cut, 0)
+	}
+	h.follow(number)
+	from, to := h.cut.bounds(number)
+	return r.chunks.get(ctx, blockKey{h.file.id, number}, int64(to-from), fetchChunk(h.node, h.cut, number))
+}
+
+// mostAhead is how many segments of a file are fetched ahead, if memory allows.
+const mostAhead = 8
+
+// follow fetches ahead while the file is read in order, the further the longer
+// that lasts.
+func (h *handle) follow(number uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case number == h.last || number+1 == h.last: // requests may overtake each other
+		return
+	case number != h.last+1:
+		h.window = 0
+	default:
+		h.window = min(max(1, 2*h.window), mostAhead)
+	}
+	h.last = number
+	for n := number + 1; n <= number+h.window; n++ {
+		if from, to := h.cut.bounds(n); from >= to || !h.file.sys.chunkAhead(h.file.id, h.node, h.cut, n) {
+			return
+		}
+	}
+}
+
+// chunkAhead fetches a chunk that will be wanted soon, if there is room.
+func (r *readOnly) chunkAhead(id clfs.ID, n Node, c cut, number uint64) bool {
+	from, to := c.bounds(number)
+	return r.chunks.ahead(blockKey{id, number}, int64(to-from), fetchChunk(n, c, number))
+}
+
+func fetchChunk(n Node, c cut, number uint64) fetch[[]byte] {
+	return func(ctx context.Context) ([]byte, int64, error) {
+		data, err := readChunk(ctx, n, c, number)
+		return data, int64(len(data)), err
+	}
+}
+
+func readChunk(ctx context.Context, n Node, c cut, number uint64) ([]byte, error) {
+	from, to := c.bounds(number)
+	buf := make([]byte, to-from)
+	got, err := n.ReadAt(ctx, buf, from)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	if got < len(buf) {
+		return nil, io.ErrUnexpectedEOF
+	}
+	return buf, nil
+}

@@ -1,0 +1,183 @@
+package fusefs
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"math"
+	"slices"
+	"strings"
+
+	"clfsload/clfs"
+)
+
+// A listing finds the entries of a directory by name. It takes 12 bytes for each,
+// and the entries of the inode; those of the blocks come from the cache of
+// segments.
+type listing struct {
+	id      clfs.ID
+	first   []byte  // entries in the inode
+	slots   []slot  // by hash of the name
+	unknown error   // a part of the directory that cannot be read
+	blocks  uint64  // one more than the number of the last block
+	lost    []block // blocks that cannot be read
+}
+
+// slot is where an entry lies.
+type slot struct {
+	hash    uint32
+	segment uint32
+	offset  uint32 // in bytes
+}
+
+// block is a block that cannot be read, and why.
+type block struct {
+	number uint64
+	err    error
+}
+
+// nameSeed makes names that collide unpredictable to whoever writes containers.
+var nameSeed = maphash.MakeSeed()
+
+func hashName[T ~string | ~[]byte](name T) uint32 {
+	return uint32(maphash.String(nameSeed, string(name)))
+}
+
+// listing returns the lookup table of a directory.
+func (r *readOnly) listing(ctx context.Context, id clfs.ID) (*listing, error) {
+	return r.listings.get(ctx, id, expectedInode, func(ctx context.Context) (*listing, int64, error) {
+		n, err := r.node(ctx, id)
+		if err != nil {
+			return nil, 0, err
+		}
+		l := r.list(ctx, id, n)
+		if err := ctx.Err(); err != nil {
+			return nil, 0, err
+		}
+		return l, int64(len(l.first)) + 12*int64(cap(l.slots)) + 256, nil
+	})
+}
+
+// list reads a whole directory.
+func (r *readOnly) list(ctx context.Context, id clfs.ID, n Node) *listing {
+	l := &listing{id: id, first: slices.Clone(n.Inode().Dirents), blocks: 1}
+	r.addSegment(l, 0, l.first)
+	for s, err := range n.DirSegments(ctx, 1, math.MaxUint64) {
+		if err == nil && s.Number > math.MaxUint32 {
+			err = fmt.Errorf("directory %s: block %d is out of range", id, s.Number)
+		}
+		if err != nil {
+			l.lose(s.Number, err)
+			continue
+		}
+		r.addSegment(l, uint32(s.Number), s.Raw)
+	}
+	slices.SortFunc(l.slots, func(a, b slot) int {
+		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.segment, b.segment), cmp.Compare(a.offset, b.offset))
+	})
+	return l
+}
+
+func (l *listing) lose(number uint64, err error) {
+	l.unknown = err
+	l.lost = append(l.lost, block{number, err})
+	l.blocks = max(l.blocks, number+1)
+}
+
+// addSegment takes the entries of a segment into the table.
+func (r *readOnly) addSegment(l *listing, number uint32, raw []byte) {
+	l.blocks = max(l.blocks, uint64(number)+1)
+	offset := uint32(0)
+	for d, err := range clfs.Dirents(raw) {
+		if err != nil {
+			l.lose(uint64(number), fmt.Errorf("directory %s, block %d: %w", l.id, number, err))
+			return
+		}
+		if at := offset; shown(d.Name) {
+			l.slots = append(l.slots, slot{hashName(d.Name), number, at})
+		} else if !isDot(d.Name) {
+			r.log.Warn("passed over an entry with a name that no file can have", "directory", l.id.String(), "name", fmt.Sprintf("%q", d.Name))
+		}
+		offset += uint32(clfs.DirentSize(len(d.Name), len(d.ID)))
+	}
+}
+
+// maxName is the longest name that Linux allows, in bytes.
+const maxName = 255
+
+// shown reports whether an entry has a name that a file can have.
+func shown(name []byte) bool {
+	return len(name) <= maxName && !isDot(name) && !strings.ContainsAny(string(name), "/\x00")
+}
+
+func isDot(name []byte) bool { return string(name) == "." || string(name) == ".." }
+
+// ErrNoEntry says that a directory has no entry of a name.
+var ErrNoEntry = errors.New("no such entry")
+
+// find looks a name up. rest are the entries of the same segment that come
+// behind it.
+func (r *readOnly) find(ctx context.Context, l *listing, name string) (id clfs.ID, at slot, rest []byte, err error) {
+	hash := hashName(name)
+	i, _ := slices.BinarySearchFunc(l.slots, hash, func(s slot, h uint32) int { return cmp.Compare(s.hash, h) })
+	for ; i < len(l.slots) && l.slots[i].hash == hash; i++ {
+		at = l.slots[i]
+		raw, err := r.segment(ctx, l, uint64(at.segment))
+		if err != nil {
+			return "", at, nil, err
+		}
+		d, rest := entryAt(raw, at.offset)
+		if string(d.Name) == name {
+			return d.ID, at, rest, nil
+		}
+	}
+	if l.unknown != nil {
+		return "", at, nil, l.unknown
+	}
+	return "", at, nil, ErrNoEntry
+}
+
+// entryAt returns the entry at an offset that is known to be right.
+func entryAt(raw []byte, offset uint32) (d clfs.Dirent, rest []byte) {
+	if uint64(offset) >= uint64(len(raw)) {
+		return clfs.Dirent{}, nil
+	}
+	raw = raw[offset:]
+	for d, err := range clfs.Dirents(raw) {
+		if err != nil {
+			break
+		}
+		return d, raw[clfs.DirentSize(len(d.Name), len(d.ID)):]
+	}
+	return clfs.Dirent{}, nil
+}
+
+// segmentsAhead is how many directory segments are read at a time.
+const segmentsAhead = 8
+
+// segment returns the packed entries of one segment of a directory, and reads
+// the next ones with it.
+func (r *readOnly) segment(ctx context.Context, l *listing, number uint64) ([]byte, error) {
+	if number == 0 {
+		return l.first, nil
+	}
+	return r.segments.get(ctx, blockKey{l.id, number}, clfs.DirSegmentBytes, r.fetchSegment(l, number))
+}
+
+func (r *readOnly) fetchSegment(l *listing, number uint64) fetch[[]byte] {
+	return func(ctx context.Context) ([]byte, int64, error) {
+		n, err := r.node(ctx, l.id)
+		if err != nil {
+			return nil, 0, err
+		}
+		for s, err := range n.DirSegments(ctx, number, number+1) {
+			if err != nil {
+				return nil, 0, err
+			}
+			return slices.Clone(s.Raw), int64(len(s.Raw)), nil
+		}
+		return nil, 0, ctx.Err() // a hole
+	}
+}

@@ -1,0 +1,75 @@
+package fusefs
+
+import (
+	"context"
+	"math"
+	"syscall"
+
+	"github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"clfsload/clfs"
+)
+
+// inode is what all inodes have in common, and all there is to a fifo, a socket
+// and a device.
+type inode struct {
+	fs.Inode
+	sys  *readOnly
+	id   clfs.ID
+	attr fuse.Attr
+}
+
+var (
+	_ fs.NodeGetattrer = (*inode)(nil)
+	_ fs.NodeStatfser  = (*inode)(nil)
+)
+
+// newInode makes the go-fuse side of an inode that was read.
+func (r *readOnly) newInode(id clfs.ID, n Node, p place) fs.InodeEmbedder {
+	attr := attributes(id, n.Inode())
+	switch n.Inode().Attr.Type {
+	case clfs.TypeDirectory:
+		return &directory{inode: inode{sys: r, id: id, attr: attr}}
+	case clfs.TypeRegular:
+		return &file{inode: inode{sys: r, id: id, attr: attr}, place: p}
+	case clfs.TypeSymlink:
+		return &symlink{inode{sys: r, id: id, attr: attr}}
+	}
+	return &inode{sys: r, id: id, attr: attr}
+}
+
+// Getattr tells the attributes.
+func (i *inode) Getattr(_ context.Context, _ fs.FileHandle, out *fuse.AttrOut) syscall.Errno {
+	out.Attr = i.attr
+	return 0
+}
+
+// blockSize is the unit in which the size of the file system is told.
+const blockSize = 4096
+
+// Statfs tells what the container holds. There is no room in it for more.
+func (i *inode) Statfs(_ context.Context, out *fuse.StatfsOut) syscall.Errno {
+	u := i.sys.container.Usage()
+	out.Bsize, out.Frsize, out.NameLen = blockSize, blockSize, maxName
+	out.Blocks, out.Files = (u.Bytes+blockSize-1)/blockSize, u.Inodes
+	return 0
+}
+
+// symlink is a symbolic link.
+type symlink struct{ inode }
+
+var _ fs.NodeReadlinker = (*symlink)(nil)
+
+// Readlink tells where the link points.
+func (s *symlink) Readlink(ctx context.Context) ([]byte, syscall.Errno) {
+	n, err := s.sys.node(ctx, s.id)
+	if err != nil {
+		return nil, s.sys.fail("read link", s.Path(nil), err)
+	}
+	return n.Inode().Data, 0
+}
+
+// forever is how long the kernel may keep names and attributes, in seconds;
+// longer makes it reckon with what overflows.
+const forever = math.MaxInt32

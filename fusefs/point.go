@@ -1,0 +1,121 @@
+package fusefs
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrMountPoint says that a directory cannot be mounted on.
+var ErrMountPoint = errors.New("cannot mount")
+
+// PreparePoint returns the absolute path of a directory that is free to mount on.
+// A mount of ours that has lost its process is cleared away first. The error
+// wraps [ErrMountPoint].
+func PreparePoint(path string, log *slog.Logger) (string, error) {
+	point, err := realPath(path)
+	if err != nil {
+		return "", fmt.Errorf("%w on %s: %w", ErrMountPoint, path, err)
+	}
+	for {
+		m, mounted, err := mountAt(point)
+		if err != nil {
+			return "", fmt.Errorf("%w on %s: %w", ErrMountPoint, path, err)
+		}
+		if !mounted {
+			break
+		}
+		if m.kind != "fuse."+fileSystemName || !isDead(point) {
+			return "", fmt.Errorf("%w on %s: %s of type %s is mounted there", ErrMountPoint, path, m.source, m.kind)
+		}
+		log.Warn("clearing a mount whose process is gone", "mountpoint", point, "source", m.source)
+		if err := detach(point); err != nil {
+			return "", fmt.Errorf("%w on %s: clear the mount that was left there: %w", ErrMountPoint, path, err)
+		}
+	}
+	info, err := os.Stat(point)
+	if err != nil {
+		return "", fmt.Errorf("%w on %s: %w", ErrMountPoint, path, err)
+	}
+	if !info.IsDir() {
+		return "", fmt.Errorf("%w on %s: not a directory", ErrMountPoint, path)
+	}
+	return point, nil
+}
+
+// realPath resolves symbolic links. The last component may be a dead mount,
+// which answers no question.
+func realPath(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	real, err := filepath.EvalSymlinks(path)
+	if !errors.Is(err, unix.ENOTCONN) {
+		return real, err
+	}
+	parent, err := filepath.EvalSymlinks(filepath.Dir(path))
+	return filepath.Join(parent, filepath.Base(path)), err
+}
+
+// isDead reports whether the process behind a FUSE mount is gone. Attributes would
+// come from the kernel's memory; statfs asks the process.
+func isDead(point string) bool {
+	var st unix.Statfs_t
+	return errors.Is(unix.Statfs(point, &st), unix.ENOTCONN)
+}
+
+// mounted is a line of mountinfo.
+type mounted struct{ kind, source string }
+
+// mountAt returns what is mounted at a path, the topmost where there are several.
+func mountAt(point string) (m mounted, found bool, err error) {
+	f, err := os.Open("/proc/self/mountinfo")
+	if err != nil {
+		return m, false, err
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		if at, line, ok := parseMount(lines.Text()); ok && at == point {
+			m, found = line, true
+		}
+	}
+	return m, found, lines.Err()
+}
+
+// parseMount reads a line of mountinfo (see proc(5)):
+//
+//	36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue
+func parseMount(line string) (point string, m mounted, ok bool) {
+	before, after, found := strings.Cut(line, " - ")
+	left, right := strings.Fields(before), strings.Fields(after)
+	if !found || len(left) < 5 || len(right) < 2 {
+		return "", m, false
+	}
+	return unescape(left[4]), mounted{kind: right[0], source: unescape(right[1])}, true
+}
+
+// unescape undoes the octal escapes of mountinfo for space, tab, newline and
+// backslash.
+func unescape(text string) string {
+	var out strings.Builder
+	for i := 0; i < len(text); i++ {
+		if text[i] == '\\' && i+3 < len(text) {
+			if c, err := strconv.ParseUint(text[i+1:i+4], 8, 8); err == nil {
+				out.WriteByte(byte(c))
+				i += 3
+				continue
+			}
+		}
+		out.WriteByte(text[i])
+	}
+	return out.String()
+}
