@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/dustin/go-humanize"
@@ -10,7 +11,7 @@ import (
 )
 
 // flagsWithNumber are switches here that CLFSLoad took with a number, 0 or 1.
-var flagsWithNumber = []string{"preserve-hardlinks"}
+var flagsWithNumber = []string{"preserve-hardlinks", "retry-errors"}
 
 // normalizeArgs joins "--preserve_hardlinks 1" into one argument, so that command
 // lines written for CLFSLoad work.
@@ -51,6 +52,24 @@ func (b *byteSize) Set(text string) error {
 		return fmt.Errorf("%q is no size; write for example 200M or 96MiB", text)
 	}
 	*b = byteSize(n)
+	return nil
+}
+
+// maxConcurrency bounds --concurrency.
+const maxConcurrency = 4096
+
+// workerThreads is --worker-thread-count, which CLFSLoad brought into its range.
+type workerThreads int
+
+func (w *workerThreads) String() string { return strconv.Itoa(int(*w)) }
+func (w *workerThreads) Type() string   { return "int" }
+
+func (w *workerThreads) Set(text string) error {
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return fmt.Errorf("%q is no number", text)
+	}
+	*w = workerThreads(min(max(n, 1), maxConcurrency))
 	return nil
 }
 

@@ -68,6 +68,8 @@ form with ACCOUNT, CONTAINER and SAS is that of CLFSLoad.`,
 	fl.BoolVar(&f.preserveHardlinks, "preserve-hardlinks", false, "keep names of one file as one file with several links")
 	fl.IntVar(&f.dirMgrCount, "dirmgr-count", clfs.DefaultDirMgrCount, "number of directory managers, 1 to 255; leave it unless told otherwise")
 	fl.IntVar(&f.concurrency, "concurrency", 128, "files and requests in flight")
+	fl.Var((*workerThreads)(&f.concurrency), "worker-thread-count", "the name that CLFSLoad has for --concurrency")
+	fl.Lookup("worker-thread-count").Hidden = true
 	fl.Var(&f.memory, "memory", "bytes of buffers; also the most that is uploaded again after a crash")
 	fl.BoolVar(&f.createContainer, "create-container", false, "make the Azure container if it does not exist")
 	fl.BoolVar(&f.verify, "verify", false, "read the container back when it is published, and check all of it")
@@ -87,6 +89,9 @@ func runLoad(cmd *cobra.Command, args []string, f loadFlags) error {
 	ui, err := newConsole(cmd.OutOrStdout(), cmd.ErrOrStderr(), f.log)
 	if err != nil {
 		return usageError(cmd, err)
+	}
+	if f.dryRun.only {
+		return runDryRun(cmd, ui, args, f)
 	}
 	// Buffers come and go in waves; without a limit the heap grows to twice of
 	// what is in use.
@@ -110,14 +115,17 @@ func runLoad(cmd *cobra.Command, args []string, f loadFlags) error {
 // check refuses values out of range.
 func (f *loadFlags) check() error {
 	switch {
-	case f.concurrency < 1 || f.concurrency > 4096:
-		return outOfRange("--concurrency", f.concurrency, 1, 4096)
+	case f.concurrency < 1 || f.concurrency > maxConcurrency:
+		return outOfRange("--concurrency", f.concurrency, 1, maxConcurrency)
 	case f.dirMgrCount < 1 || f.dirMgrCount > 255:
 		return outOfRange("--dirmgr-count", f.dirMgrCount, 1, 255)
 	case f.maxErrors < 0:
 		return outOfRange("--max-errors", f.maxErrors, 0, math.MaxInt)
 	case f.memory < engine.MinMemory:
 		return outOfRange("--memory", int64(f.memory), engine.MinMemory, int64(1)<<40)
+	}
+	if err := f.dryRun.check(); err != nil {
+		return err
 	}
 	_, err := parseCompression(f.compression)
 	return err
