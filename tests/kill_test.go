@@ -104,13 +104,14 @@ func addMany(t *testing.T, directory string) {
 	}
 }
 
-// undisturbed loads source without any trouble, and returns what that took.
-func undisturbed(t *testing.T, source string, flags ...string) (inventory.Contents, []metered) {
+// undisturbed loads source without any trouble, and returns what came of it and
+// how many different blobs and bytes were put.
+func undisturbed(t *testing.T, source string, flags ...string) (contents inventory.Contents, blobs int, bytes int64) {
 	t.Helper()
 	c := newMeteredContainer(t)
 	flags = append([]string{"--new"}, flags...)
 	clfsload(t, c.into(filepath.Join(t.TempDir(), "state"), source, flags...)...).mustExit(exitOK)
-	return readContainer(t, c.inventory()), c.taken()
+	return readContainer(t, c.inventory()), c.seen(), sizeOf(c.taken())
 }
 
 // killedLoad is a load that is killed now and then.
@@ -149,7 +150,7 @@ func TestALoadKilledAtRandomMomentsEndsAsIfItHadNotBeen(t *testing.T) {
 	random := seededRandom(t)
 	source := mixedTree(t, random)
 	flags := []string{"--preserve-hardlinks", "--memory", "64MiB"}
-	alone, all := undisturbed(t, source, flags...)
+	alone, all, bytes := undisturbed(t, source, flags...)
 	before := listTree(t, source) // not earlier: listing a directory may change its atime
 
 	c := newMeteredContainer(t)
@@ -157,18 +158,18 @@ func TestALoadKilledAtRandomMomentsEndsAsIfItHadNotBeen(t *testing.T) {
 	k := killedLoad{t, c, filepath.Join(t.TempDir(), "state"), source, flags}
 	moments := make([]int, kills)
 	for i := range moments {
-		moments[i] = random.IntN(len(all) + 1)
+		moments[i] = random.IntN(all + 1)
 	}
-	moments[kills-1] = len(all) // the root: published, and not recorded yet
+	moments[kills-1] = all // published, and not recorded yet
 	slices.Sort(moments)
 	var sent int64
 	for _, blobs := range moments {
 		puts, killed := k.run(blobs, random.IntN(2) == 0)
 		if sent += sizeOf(puts); !killed {
-			t.Errorf("the load ended before %d of %d blobs were put", blobs, len(all))
+			t.Errorf("the load ended before %d of %d blobs were put", blobs, all)
 		}
 	}
-	puts, _ := k.run(len(all)+1, false)
+	puts, _ := k.run(all+1, false)
 	sent += sizeOf(puts)
 
 	contents := mustHold(t, before, c.inventory(), inventory.Full)
@@ -177,8 +178,8 @@ func TestALoadKilledAtRandomMomentsEndsAsIfItHadNotBeen(t *testing.T) {
 	if contents.Objects != alone.Objects {
 		t.Errorf("%d objects, not %d", contents.Objects, alone.Objects)
 	}
-	t.Logf("%d blobs; %d kills made %d bytes into %d", len(all), kills, sizeOf(all), sent)
-	if most := sizeOf(all) + kills*killBudget; sent > most {
+	t.Logf("%d blobs; %d kills made %d bytes into %d", all, kills, bytes, sent)
+	if most := bytes + kills*killBudget; sent > most {
 		t.Errorf("%d bytes were sent, more than %d", sent, most)
 	}
 }
