@@ -1,0 +1,89 @@
+package main
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// deepDirectory has a path longer than the address of a socket can be.
+func deepDirectory(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for range 4 {
+		dir = filepath.Join(dir, strings.Repeat("deep", 50))
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func ask(t *testing.T, dir string) (string, error) {
+	t.Helper()
+	var answer string
+	err := askControl(t.Context(), dir, http.MethodGet, "/status", nil, &answer)
+	return answer, err
+}
+
+func TestTheControlSocketAnswersInADirectoryWithALongPath(t *testing.T) {
+	dir := deepDirectory(t)
+	s, err := serveControl(dir, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { answerJSON(w, "here: "+r.URL.Path) }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(filepath.Join(dir, controlName))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the socket has mode %v: %v", info.Mode(), err)
+	}
+	if answer, err := ask(t, dir); err != nil || answer != "here: /status" {
+		t.Errorf("answer %q: %v", answer, err)
+	}
+	s.close()
+	if _, err := os.Lstat(filepath.Join(dir, controlName)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the socket is left: %v", err)
+	}
+	if _, err := ask(t, dir); !errors.Is(err, errNotRunning) {
+		t.Errorf("after the end: %v", err)
+	}
+}
+
+func TestASocketThatACrashLeftIsNoRunningLoad(t *testing.T) {
+	dir := t.TempDir()
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(dir, controlName)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.SetUnlinkOnClose(false)
+	l.Close()
+	if _, err := ask(t, dir); !errors.Is(err, errNotRunning) {
+		t.Errorf("asked: %v", err)
+	}
+	s, err := serveControl(dir, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { answerJSON(w, "new") }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	if answer, err := ask(t, dir); err != nil || answer != "new" {
+		t.Errorf("answer %q: %v", answer, err)
+	}
+}
+
+func TestRates(t *testing.T) {
+	for text, want := range map[string]int64{"200M": 200e6, "1MiB": 1 << 20, "512": 512, "off": 0, "OFF": 0, "5M/s": 5e6} {
+		var r byteRate
+		if err := r.Set(text); err != nil || int64(r) != want {
+			t.Errorf("%s is %d: %v", text, r, err)
+		}
+	}
+	for _, text := range []string{"", "0", "-1", "fast", "200X"} {
+		var r byteRate
+		if err := r.Set(text); err == nil {
+			t.Errorf("%q is taken as %d", text, r)
+		}
+	}
+}

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"clfsload/state"
+	"clfsload/sync/blob"
+)
+
+func TestRotatedLogsAreUploadedTheOldestFirstUnderNamesThatStay(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "odd [state]*")
+	j, err := state.Create(dir, state.Settings{BucketUUID: "uuid"}, state.Attr{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	l := &load{journal: j}
+	if logs, err := l.logsToUpload(); err != nil || len(logs) != 0 {
+		t.Errorf("before anything was logged: %v %v", logs, err)
+	}
+	f := newLogFile(dir)
+	defer f.Close()
+	for i := range 3 {
+		fmt.Fprintf(f, "line %d\n", i)
+		if i < 2 {
+			if err := f.Rotate(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	logs, err := l.logsToUpload()
+	if err != nil || len(logs) != 3 {
+		t.Fatalf("%d logs: %v", len(logs), err)
+	}
+	for i, log := range logs {
+		data, err := log.Read()
+		if err != nil || string(data) != fmt.Sprintf("line %d\n", i) {
+			t.Errorf("log %d is %q: %v", i, data, err)
+		}
+		if want := fmt.Sprintf("clfsload-uuid-%03d.log", i+1); log.Name != want || blob.CheckName(log.Name) != nil {
+			t.Errorf("log %d is called %s", i, log.Name)
+		}
+	}
+	l.flags.uploadLog.no = true
+	if logs, err := l.logsToUpload(); err != nil || len(logs) != 0 {
+		t.Errorf("with --no-upload-log: %v %v", logs, err)
+	}
+}
+
+func TestALogThatCannotBeWrittenStopsNothing(t *testing.T) {
+	ui, err := newConsole(os.Stdout, &switchWriter{w: new(testWriter)}, logFlags{level: "INFO", format: "text"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := newLogFile(filepath.Join(t.TempDir(), "file", "missing\x00"))
+	defer f.Close()
+	ui.alsoTo(f).log.Info("a line")
+}
+
+type testWriter struct{ n int }
+
+func (w *testWriter) Write(p []byte) (int, error) { w.n += len(p); return len(p), nil }

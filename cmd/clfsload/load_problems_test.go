@@ -1,0 +1,58 @@
+package main
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+)
+
+func TestQuotedPathsAreOneLineAndUnambiguous(t *testing.T) {
+	seen := map[string]string{}
+	for path, want := range map[string]string{
+		"a/plain path":    "a/plain path",
+		"a/ümlaut \\n":    "a/ümlaut \\n",
+		"a/new\nline":     `"a/new\nline"`,
+		"odd\xffbyte":     `"odd\xffbyte"`,
+		"tab\t":           `"tab\t"`,
+		`"quoted"`:        `"\"quoted\""`,
+		`"a/new\nline"`:   `"\"a/new\\nline\""`,
+		`in "the" middle`: `in "the" middle`,
+		"delete\x7f":      `"delete\x7f"`,
+	} {
+		got := quotePath(path)
+		if got != want {
+			t.Errorf("%q is written as %s, not %s", path, got, want)
+		}
+		if other, twice := seen[got]; twice {
+			t.Errorf("%q and %q are both written as %s", path, other, got)
+		}
+		seen[got] = path
+		if strings.HasPrefix(got, `"`) {
+			if back, err := strconv.Unquote(got); err != nil || back != path {
+				t.Errorf("%s reads as %q: %v", got, back, err)
+			}
+		}
+	}
+}
+
+func TestPathsInJSONKeepTheirBytes(t *testing.T) {
+	for _, path := range []string{"", "plain", "odd\xff\n", "\xed\xa0\x80"} {
+		if got := newPathValue(path).bytes(); got != path {
+			t.Errorf("%q came back as %q", path, got)
+		}
+	}
+	if v := newPathValue("ü"); v.PathBase64 != "" {
+		t.Errorf("a path that is UTF-8 has %q", v.PathBase64)
+	}
+}
+
+func TestReasonsHaveTheNamesOfSystemErrors(t *testing.T) {
+	names := errnoNames()
+	for reason, want := range map[string]string{
+		"permission denied": "EACCES", "input/output error": "EIO", "no such file or directory": "ENOENT", "something else": "",
+	} {
+		if names[reason] != want {
+			t.Errorf("%q is %q, not %s", reason, names[reason], want)
+		}
+	}
+}
