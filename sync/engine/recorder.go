@@ -35,13 +35,14 @@ type recorder struct {
 }
 
 func newRecorder(e *Engine) *recorder {
-	return &recorder{engine: e, inFlight: newInFlight()}
+	return &recorder{engine: e}
 }
 
 // during runs fn, which may call add, and returns when all that was added is
 // committed, also when ctx ended or fn failed.
 func (r *recorder) during(ctx context.Context, fn func(context.Context) error) error {
 	r.events = make(chan event, maxBatch)
+	r.inFlight = newInFlight() // what a run that was stopped has left is not
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var g errgroup.Group
