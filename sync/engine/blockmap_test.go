@@ -1,0 +1,119 @@
+package engine
+
+import (
+	"fmt"
+	"testing"
+
+	"clfsload/clfs"
+	"clfsload/state"
+	"clfsload/sync/blob/mem"
+)
+
+// Files of 8 GiB and more have indirect blocks. The map alone is cheap to build:
+// the segments themselves are not needed for it.
+func TestBlockMapsOfHugeFilesLeadToEverySegmentAndCanBeRemoved(t *testing.T) {
+	const direct, fanout = clfs.MaxDirect - 1, clfs.IndirectFanout
+	for _, count := range []uint64{0, 1, direct, direct + 1, direct + fanout, direct + fanout + 1, direct + 2*fanout + 1} {
+		t.Run(fmt.Sprint(count), func(t *testing.T) {
+			f := newFixture(t, clfs.CompressionLZ4)
+			f.file("file", 1)
+			in := f.inode(clfs.FirstSequence + 1)
+			m := mem.New()
+			e := f.engine(m, 1)
+			w := &worker{Engine: e}
+			in.Attr.Size = int64(clfs.FirstSegmentBytes + count*clfs.SegmentBytes)
+			b, err := w.putBlockMap(t.Context(), in, in.Attr, count)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkMap(t, m, f.journal.Settings.Key, in, b, count)
+			if err := e.removeBlocks(t.Context(), in, 0); err != nil {
+				t.Fatal(err)
+			}
+			if n := m.Len(); n != 0 {
+				t.Errorf("%d indirect blocks are left", n)
+			}
+		})
+	}
+}
+
+// checkMap looks at the segments in order.
+func checkMap(t *testing.T, m *mem.Container, key clfs.Key, in state.Inode, b blockMap, count uint64) {
+	t.Helper()
+	blocks := map[clfs.ID][]clfs.ID{}
+	load := func(id clfs.ID) []clfs.ID {
+		if blocks[id] == nil {
+			i, err := clfs.DecodeIndirect(object(t, m, id, in.ID, clfs.TypeIndirect))
+			if err != nil || i.Owner != in.ID || i.Ctime != ctimeSeconds(in.Attr) {
+				t.Fatalf("indirect block %s: %v, owner %s, ctime %d", id, err, i.Owner, i.Ctime)
+			}
+			blocks[id] = i.Blocks
+		}
+		return blocks[id]
+	}
+	for i := range count {
+		at, err := clfs.Locate(i + 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list := b.direct
+		if at.Tree >= 0 {
+			list = load(b.roots[at.Tree])
+		}
+		for _, step := range at.Path[:len(at.Path)-1] {
+			list = load(list[step])
+		}
+		if got := list[at.Path[len(at.Path)-1]]; got != clfs.SegmentID(key, in.ID, 0, i) {
+			t.Fatalf("segment %d: the map has %s", i, got)
+		}
+	}
+	if m.Len() != len(blocks) {
+		t.Errorf("%d indirect blocks were put, %d are needed", m.Len(), len(blocks))
+	}
+}
+
+// A shorter file must lose exactly the blocks that it has not any more.
+func TestRemoveBlocksKeepsWhatTheShorterFileNeeds(t *testing.T) {
+	const direct, fanout = clfs.MaxDirect - 1, clfs.IndirectFanout
+	f := newFixture(t, clfs.CompressionNone)
+	f.file("file", 1)
+	in := f.inode(clfs.FirstSequence + 1)
+	long, short := uint64(direct+2*fanout+5), uint64(direct+fanout+1)
+	m, want := mem.New(), mem.New()
+	in.Attr.Size = int64(clfs.FirstSegmentBytes + long*clfs.SegmentBytes)
+	w := &worker{Engine: f.engine(m, 1)}
+	if _, err := w.putBlockMap(t.Context(), in, in.Attr, long); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.putBlockMap(t.Context(), in, in.Attr, short); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.removeBlocks(t.Context(), in, short); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (&worker{Engine: f.engine(want, 1)}).putBlockMap(t.Context(), in, in.Attr, short); err != nil {
+		t.Fatal(err)
+	}
+	same(t, blobs(t, m), blobs(t, want))
+}
+
+func TestAttributesAreConverted(t *testing.T) {
+	f := newFixture(t, clfs.CompressionNone)
+	var warned []string
+	e, err := New(f.journal, mem.New(), f.source, Options{Concurrency: 1, Memory: MinMemory},
+		Events{Warning: func(path, text string) { warned = append(warned, path) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := e.attr("dev", state.Inode{}, state.Attr{Type: clfs.TypeChar, Mode: 0o20600, UID: 1, GID: 2, Size: 99, Ino: 5,
+		Mtime: 1_500_000_000_123_456_789, Ctime: -1, Atime: 1 << 62, Rdev: 0x0801})
+	want := clfs.Attr{Type: clfs.TypeChar, Mode: 0o20600, UID: 1, GID: 2, FileID: 5, RdevMajor: 8, RdevMinor: 1,
+		Mtime: clfs.Time{Sec: 1_500_000_000, Nsec: 123_456_789}, Atime: clfs.Time{Sec: 1<<32 - 1, Nsec: 999_999_999},
+		FSID: 99, ContainerID: 0x1234567}
+	if got != want {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+	if len(warned) != 1 || warned[0] != "dev" {
+		t.Errorf("warnings for %q, want one for times that do not fit", warned)
+	}
+}
