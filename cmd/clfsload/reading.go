@@ -45,8 +45,12 @@ func (f *readFlags) newTree(cmd *cobra.Command, target string) (*tree.Tree, erro
 	if err != nil {
 		return nil, stopCause(cmd.Context(), err)
 	}
-	return tree.New(c, tree.Options{Requests: f.concurrency, Memory: int64(f.memory), TempDir: f.tempDir}), nil
+	return tree.New(c, tree.Options{Requests: f.concurrency, Memory: int64(f.memory), TempDir: f.tempDir,
+		ListInParts: !isDirectory(target)}), nil
 }
+
+// isDirectory reports whether a target is a directory on disk.
+func isDirectory(target string) bool { return strings.HasPrefix(target, "dir:") }
 
 // scope is how much of a container a command will look at.
 type scope int
@@ -66,7 +70,7 @@ func (f *readFlags) openTree(cmd *cobra.Command, target, path string, s scope) (
 		return nil, err
 	}
 	ctx := cmd.Context()
-	onDisk := s > aPath && strings.HasPrefix(target, "dir:")
+	onDisk := s > aPath && isDirectory(target)
 	if onDisk || s == aTree && strings.Trim(path, "/") == "" {
 		if _, err := t.BuildIndex(ctx); err != nil {
 			return nil, stopCause(ctx, err)

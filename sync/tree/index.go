@@ -3,6 +3,10 @@ package tree
 import (
 	"context"
 	"fmt"
+	"strings"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
 
 	"clfsload/clfs"
 	"clfsload/sync/blob"
@@ -10,11 +14,10 @@ import (
 )
 
 // An Index is a listing of the whole container in a temporary database. Blobs
-// are numbered from 0 in byte order of their names, so that a set of blobs is
-// a bit for each.
+// are numbered from 0, so that a set of them is a bit for each.
 type Index struct {
 	db    *scratch.DB
-	count int64
+	count atomic.Int64
 }
 
 const indexSchema = `CREATE TABLE blobs (name BLOB PRIMARY KEY, number INTEGER, size INTEGER, md5 BLOB) WITHOUT ROWID`
@@ -48,15 +51,88 @@ func (x *Index) fill(ctx context.Context, t *Tree) error {
 	if _, err := x.db.Exec(indexSchema); err != nil {
 		return err
 	}
-	for b, err := range blob.All(ctx, t.container, "") {
-		if err != nil {
+	first, err := t.container.List(ctx, "", "")
+	if err != nil {
+		return err
+	}
+	t.traffic.requests.Add(1)
+	if first.Next == "" {
+		return x.add(t, first)
+	}
+	if !t.options.ListInParts || !isHuge(first) {
+		return x.listRest(ctx, t, "", first)
+	}
+	return x.listParts(ctx, t)
+}
+
+// isHuge guesses from the first page how far the names reach: if 5000 of them
+// do not get past these digits of a hash there are some 200,000 or more, and the
+// requests for many beginnings pay off.
+func isHuge(first blob.Page) bool {
+	return len(first.Blobs) > 0 && first.Blobs[len(first.Blobs)-1].Name < "06"
+}
+
+// listRest adds a page and those that follow it.
+func (x *Index) listRest(ctx context.Context, t *Tree, prefix string, page blob.Page) error {
+	for {
+		if err := x.add(t, page); err != nil || page.Next == "" {
 			return err
 		}
-		n, err := x.db.Exec("INSERT OR IGNORE INTO blobs VALUES (?, ?, ?, ?)", []byte(b.Name), x.count, b.Size, b.MD5)
-		if err != nil {
+		var err error
+		if page, err = t.container.List(ctx, prefix, page.Next); err != nil {
 			return err
 		}
-		x.count += n
+		t.traffic.requests.Add(1)
+	}
+}
+
+// listParts lists the blobs by how their names begin, many beginnings at a time.
+// Objects' names begin with hex digits of a hash, so that they are spread evenly over
+// the 256 pairs of them; logs and strangers may begin with any other character
+// that can be printed. Only names that begin otherwise are not found.
+func (x *Index) listParts(ctx context.Context, t *Tree) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(t.options.Requests)
+	for prefix := range namePrefixes {
+		group.Go(func() error {
+			page, err := t.container.List(ctx, prefix, "")
+			if err != nil {
+				return err
+			}
+			t.traffic.requests.Add(1)
+			return x.listRest(ctx, t, prefix, page)
+		})
+	}
+	return group.Wait()
+}
+
+const hexDigits = "0123456789ABCDEF"
+
+// namePrefixes yields prefixes, of which each name of printable characters has
+// exactly one. (A name that is one hex digit has none.)
+func namePrefixes(yield func(string) bool) {
+	for c := byte('!'); c <= '~'; c++ {
+		if strings.IndexByte(hexDigits, c) < 0 {
+			if !yield(string(c)) {
+				return
+			}
+			continue
+		}
+		for d := byte('!'); d <= '~'; d++ {
+			if !yield(string([]byte{c, d})) {
+				return
+			}
+		}
+	}
+}
+
+// add puts a page into the index.
+func (x *Index) add(t *Tree, page blob.Page) error {
+	for _, b := range page.Blobs {
+		number := x.count.Add(1) - 1
+		if _, err := x.db.Exec("INSERT OR REPLACE INTO blobs VALUES (?, ?, ?, ?)", []byte(b.Name), number, b.Size, b.MD5); err != nil {
+			return err
+		}
 		t.traffic.listed.Add(1)
 	}
 	return nil
@@ -64,8 +140,9 @@ func (x *Index) fill(ctx context.Context, t *Tree) error {
 
 func (x *Index) close() error { return x.db.Close() }
 
-// Len is the number of blobs in the container.
-func (x *Index) Len() int64 { return x.count }
+// Len is one more than the highest number, which is the number of blobs in a
+// container that nobody changed meanwhile.
+func (x *Index) Len() int64 { return x.count.Load() }
 
 // find returns all blobs of an object.
 func (x *Index) find(id clfs.ID) ([]candidate, error) {

@@ -18,6 +18,10 @@ type Options struct {
 	Requests int    // requests in flight at most; 0: 64
 	Memory   int64  // bytes of segments held at a time, roughly; 0: 192 MiB
 	TempDir  string // where temporary databases go; "": $TMPDIR
+	// ListInParts lists names by how they begin, many beginnings at a time.
+	// That is fast where the service keeps its names in order, and slow where
+	// each listing goes over all of them, as in a directory.
+	ListInParts bool
 }
 
 // cachedIndirects is how many decoded indirect blocks are kept, of about 160
