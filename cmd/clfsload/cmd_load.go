@@ -103,7 +103,7 @@ func runLoad(cmd *cobra.Command, args []string, f loadFlags) error {
 	defer l.close()
 	log := newLogFile(l.journal.Dir())
 	defer log.Close()
-	ui = ui.alsoTo(log)
+	ui.logTo(log)
 	err = l.run(cmd.Context(), ui)
 	if err == nil && f.verify {
 		err = verifyContainer(cmd.Context(), ui, l.target.Container)

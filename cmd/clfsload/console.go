@@ -29,7 +29,7 @@ type console struct {
 	out      io.Writer
 	log      *slog.Logger
 	file     *slog.Logger                 // for what only the log file is to have
-	handler  func(io.Writer) slog.Handler // writes log lines as the flags say
+	late     *lateWriter
 	err      *switchWriter
 	terminal bool // err is a terminal
 }
@@ -39,26 +39,44 @@ func newConsole(out, err io.Writer, f logFlags) (*console, error) {
 	if e != nil {
 		return nil, e
 	}
-	w := &switchWriter{w: err}
-	c := &console{out: out, err: w, terminal: isTerminal(err)}
+	var h func(io.Writer) slog.Handler
 	switch options := (&slog.HandlerOptions{Level: level}); f.format {
 	case "text":
-		c.handler = func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, options) }
+		h = func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, options) }
 	case "json":
-		c.handler = func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, options) }
+		h = func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, options) }
 	default:
 		return nil, fmt.Errorf("--log-format %s: it must be text or json", f.format)
 	}
-	c.log, c.file = slog.New(c.handler(w)), slog.New(slog.DiscardHandler)
+	c := &console{out: out, err: &switchWriter{w: err}, late: &lateWriter{}, terminal: isTerminal(err)}
+	file := h(c.late)
+	c.log, c.file = slog.New(slog.NewMultiHandler(h(c.err), file)), slog.New(file)
 	return c, nil
 }
 
-// alsoTo returns a console whose log lines go to w as well.
-func (c *console) alsoTo(w io.Writer) *console {
-	both := *c
-	file := c.handler(w)
-	both.log, both.file = slog.New(slog.NewMultiHandler(c.handler(c.err), file)), slog.New(file)
-	return &both
+// logTo sends further log lines, also those of loggers that were handed out, to w
+// as well.
+func (c *console) logTo(w io.Writer) { c.late.set(w) }
+
+// lateWriter writes to what it is given later, and until then nowhere.
+type lateWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *lateWriter) set(w io.Writer) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.w = w
+}
+
+func (l *lateWriter) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.w == nil {
+		return len(p), nil
+	}
+	return l.w.Write(p)
 }
 
 func parseLevel(text string) (slog.Level, error) {
