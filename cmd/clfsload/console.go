@@ -28,7 +28,7 @@ func (f *logFlags) register(fl *pflag.FlagSet) {
 type console struct {
 	out      io.Writer
 	log      *slog.Logger
-	file     *slog.Logger                 // for what only the log file is to have
+	file     *slog.Logger // for what only the log file is to have
 	late     *lateWriter
 	err      *switchWriter
 	terminal bool // err is a terminal
