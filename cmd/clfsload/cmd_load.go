@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"math"
 	"runtime/debug"
 
@@ -27,6 +28,7 @@ type loadFlags struct {
 	bandwidth         bandwidthFlags
 	dryRun            dryRunFlags
 	uploadLog         uploadLogFlags
+	retry             retryFlags
 	target            targetFlags
 	log               logFlags
 }
@@ -80,6 +82,7 @@ form with ACCOUNT, CONTAINER and SAS is that of CLFSLoad.`,
 	f.bandwidth.register(fl)
 	f.dryRun.register(fl)
 	f.uploadLog.register(fl)
+	f.retry.register(fl)
 	f.target.register(fl)
 	f.log.register(fl)
 	return cmd
@@ -96,15 +99,20 @@ func runLoad(cmd *cobra.Command, args []string, f loadFlags) error {
 	// Buffers come and go in waves; without a limit the heap grows to twice of
 	// what is in use.
 	debug.SetMemoryLimit(int64(f.memory) + 128<<20)
-	l, err := openLoad(cmd, args, f)
+	l, err := openLoad(cmd, args, f, ui.log)
 	if err != nil {
 		return err
 	}
-	defer l.close()
+	defer func() {
+		if err := l.close(cmd.Context()); err != nil {
+			ui.log.Warn("end the load", "error", err)
+		}
+	}()
 	log := newLogFile(l.journal.Dir())
 	defer log.Close()
 	ui.logTo(log)
-	err = l.run(cmd.Context(), ui)
+	l.target.logTo(ui.log)
+	err = l.holding(cmd.Context(), func(ctx context.Context) error { return l.run(ctx, ui) })
 	if err == nil && f.verify {
 		err = verifyContainer(cmd.Context(), ui, l.target.Container)
 	}
@@ -123,6 +131,9 @@ func (f *loadFlags) check() error {
 		return outOfRange("--max-errors", f.maxErrors, 0, math.MaxInt)
 	case f.memory < engine.MinMemory:
 		return outOfRange("--memory", int64(f.memory), engine.MinMemory, int64(1)<<40)
+	}
+	if err := f.retry.check(); err != nil {
+		return err
 	}
 	if err := f.dryRun.check(); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,6 +24,7 @@ import (
 // load is a transfer that is ready to run.
 type load struct {
 	flags   loadFlags
+	log     *slog.Logger
 	tree    *scan.Tree
 	target  *target
 	journal *state.Journal
@@ -39,17 +41,22 @@ type load struct {
 	publishing atomic.Bool
 }
 
-func (l *load) close() {
+func (l *load) close(ctx context.Context) error {
+	var err error
+	if l.target != nil {
+		err = l.target.close(ctx)
+	}
 	if l.journal != nil {
 		l.journal.Close()
 	}
 	if l.tree != nil {
 		l.tree.Close()
 	}
+	return err
 }
 
 // openLoad checks everything that can be checked before anything is changed.
-func openLoad(cmd *cobra.Command, args []string, f loadFlags) (*load, error) {
+func openLoad(cmd *cobra.Command, args []string, f loadFlags, log *slog.Logger) (*load, error) {
 	if err := f.check(); err != nil {
 		return nil, usageError(cmd, err)
 	}
@@ -64,13 +71,12 @@ func openLoad(cmd *cobra.Command, args []string, f loadFlags) (*load, error) {
 	if err := spec.checkOverlap(stateDir, source); err != nil {
 		return nil, err
 	}
-	l := &load{flags: f, limiter: limit.New(int64(f.bandwidth.limit))}
+	l := &load{flags: f, log: log, limiter: limit.New(int64(f.bandwidth.limit))}
 	if l.filter, err = f.filter.compile(); err != nil {
 		return nil, usageError(cmd, err)
 	}
 	if err := l.open(cmd, stateDir, source, spec); err != nil {
-		l.close()
-		return nil, err
+		return nil, errors.Join(err, l.close(cmd.Context()))
 	}
 	return l, nil
 }
@@ -80,13 +86,23 @@ func (l *load) open(cmd *cobra.Command, stateDir, source string, spec targetSpec
 	if l.tree, err = scan.OpenTree(source); err != nil {
 		return withExit(exitSource, fmt.Errorf("open source: %w", err), "SOURCE must be a directory that you can read")
 	}
-	if l.target, err = openTarget(spec, l.flags.target, l.flags.concurrency); err != nil {
+	if l.target, err = openTarget(spec, l.flags.target, l.flags.retry.access(l.flags.concurrency, l.log)); err != nil {
 		return err
 	}
 	if l.flags.isNew {
-		return l.create(cmd.Context(), stateDir, source)
+		err = l.create(cmd.Context(), stateDir, source)
+	} else {
+		err = l.resume(cmd, stateDir, source)
 	}
-	return l.resume(cmd, stateDir, source)
+	if err != nil {
+		return err
+	}
+	if err := l.claim(cmd.Context()); err != nil || !l.flags.isNew {
+		return err
+	}
+	// Another new load may have put its bucket object over ours before the lease
+	// was ours.
+	return l.begin(cmd.Context())
 }
 
 // resolvePaths makes both paths absolute and refuses a state directory inside of

@@ -4,24 +4,30 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 
 	"clfsload/sync/blob"
 	"clfsload/sync/blob/dir"
+	"clfsload/sync/blob/lease"
+	"clfsload/sync/blob/retry"
 )
 
 // targetFlags say how a target is reached.
 type targetFlags struct {
-	credentialsFile string
-	endpoint        string
+	credentialsFile    string
+	credentialsEnvFile string
+	endpoint           string
 }
 
 func (f *targetFlags) register(fl *pflag.FlagSet) {
 	fl.StringVar(&f.credentialsFile, "credentials-file", "", "file that holds a SAS, an account key or a connection string")
+	fl.StringVar(&f.credentialsEnvFile, "credentials-env-file", "", "file with lines NAME=VALUE that stand for the environment's AZURE_STORAGE_ variables")
 	fl.StringVar(&f.endpoint, "endpoint", os.Getenv("AZURE_STORAGE_BLOB_ENDPOINT"),
 		"for ACCOUNT CONTAINER: address of the Blob service, where it is not https://ACCOUNT.blob.core.windows.net\n(from AZURE_STORAGE_BLOB_ENDPOINT)")
 	fl.Lookup("endpoint").DefValue = ""
@@ -56,10 +62,56 @@ func targetOf(args []string) (targetSpec, error) {
 	return targetSpec{}, fmt.Errorf("%q is no target: it must be dir:PATH or the URL of a container", text)
 }
 
-// target is a container of either kind that commands can make and remove.
+// target is a container of either kind that commands can make and remove. Its
+// requests are repeated by retry, around lease, around the container proper.
 type target struct {
 	blob.Container
 	place
+	access   access
+	narrator narrator
+	lease    *lease.Container
+	retry    *retry.Container
+}
+
+func newTarget(a access) *target {
+	t := &target{access: a}
+	t.narrator.log.Store(a.log)
+	return t
+}
+
+// use makes c the container proper, for which refresh looks for credentials.
+func (t *target) use(c lease.Leased, refresh func()) {
+	o := retry.Options{InFlight: t.access.requests, For: t.access.flags.retryFor, Opening: openingFor, RefreshEvery: lookEvery}
+	if h := t.access.hangup; h != nil {
+		o.Refresh, o.Wake = func(context.Context) { refresh() }, h.wake
+		h.serve(refresh)
+	}
+	t.lease = lease.New(c)
+	t.retry = retry.New(t.lease, o, t.narrator.events())
+	t.Container = t.retry
+}
+
+// logTo sends what is to be told from now on to log.
+func (t *target) logTo(log *slog.Logger) { t.narrator.log.Store(log) }
+
+// close gives the container back, and its lease.
+func (t *target) close(ctx context.Context) error {
+	if t.lease == nil {
+		return nil
+	}
+	if h := t.access.hangup; h != nil {
+		h.close()
+	}
+	return t.release(ctx)
+}
+
+// releaseLimit is how long giving the lease back may take: it would end by itself.
+const releaseLimit = 10 * time.Second
+
+func (t *target) release(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseLimit)
+	defer cancel()
+	return t.lease.Release(ctx)
 }
 
 // place is what differs between a directory and a service.
@@ -88,11 +140,11 @@ func (t *target) ensure(ctx context.Context, create bool) (made bool, err error)
 }
 
 // openTarget returns the container that a command names. It makes no request.
-func openTarget(spec targetSpec, f targetFlags, connections int) (*target, error) {
+func openTarget(spec targetSpec, f targetFlags, a access) (*target, error) {
 	if spec.dir != "" {
-		return openDirTarget(spec.dir)
+		return openDirTarget(spec.dir, a)
 	}
-	return openAzureTarget(spec, f, connections)
+	return openAzureTarget(spec, f, a)
 }
 
 // openExisting returns the container that the argument text names, for commands
@@ -102,7 +154,7 @@ func openExisting(ctx context.Context, text string, f targetFlags, connections i
 	if err != nil {
 		return nil, withExit(exitUsage, err, "")
 	}
-	t, err := openTarget(spec, f, connections)
+	t, err := openTarget(spec, f, readAccess(connections))
 	if err != nil {
 		return nil, err
 	}
@@ -119,13 +171,14 @@ type dirPlace struct {
 	t    *target
 }
 
-func openDirTarget(path string) (*target, error) {
+func openDirTarget(path string, a access) (*target, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("open dir:%s: %w", path, err)
 	}
 	abs = evalExisting(abs)
-	t := &target{Container: missingDir{path: abs}}
+	t := newTarget(a)
+	t.Container = missingDir{path: abs}
 	t.place = &dirPlace{path: abs, t: t}
 	return t, nil
 }
@@ -140,7 +193,7 @@ func (d *dirPlace) create(context.Context) error {
 
 func (d *dirPlace) use(c *dir.Container, err error) error {
 	if err == nil {
-		d.t.Container = c
+		d.t.use(c, func() {}) // a directory has no credentials
 	}
 	return err
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 
 	"clfsload/sync/blob"
@@ -11,42 +10,45 @@ import (
 )
 
 // azurePlace is a container of the Blob service.
-type azurePlace struct{ c *azure.Container }
+type azurePlace struct {
+	c *azure.Container
+	t *target
+}
 
-func openAzureTarget(spec targetSpec, f targetFlags, connections int) (*target, error) {
-	u, err := azureURL(spec, f)
+func openAzureTarget(spec targetSpec, f targetFlags, a access) (*target, error) {
+	sources := credentialSources{spec, f}
+	secrets, err := sources.read()
+	if err != nil {
+		return nil, withExit(exitCredentials, err, "")
+	}
+	u, err := azureURL(spec, f, secrets.Environment)
 	if err != nil {
 		return nil, withExit(exitUsage, err, "")
 	}
-	secrets := azure.Secrets{SAS: spec.sas, File: f.credentialsFile, Environment: environmentSecrets()}
 	credentials, err := secrets.Credentials(u)
 	if err != nil {
 		return nil, fmt.Errorf("open container %s: %w", u, err)
 	}
-	c, err := azure.Open(azure.Config{URL: u, Credentials: credentials, Connections: connections})
+	c, err := azure.Open(azure.Config{URL: u, Credentials: credentials, Connections: a.requests,
+		Retry: azure.Retry{Tries: 1, Stall: a.flags.requestTimeout}})
 	if err != nil {
 		return nil, err
 	}
-	return &target{Container: c, place: azurePlace{c}}, nil
+	t := newTarget(a)
+	t.narrator.source = sources.String()
+	r := &renewal{sources: sources, url: u, c: c, log: t.narrator.log.Load, used: credentials}
+	t.use(c, r.refresh)
+	t.place = azurePlace{c, t}
+	return t, nil
 }
 
-// environmentSecrets reads the variables that Azure's tools share.
-func environmentSecrets() azure.Environment {
-	return azure.Environment{
-		Account:          os.Getenv("AZURE_STORAGE_ACCOUNT"),
-		Key:              os.Getenv("AZURE_STORAGE_KEY"),
-		SAS:              os.Getenv("AZURE_STORAGE_SAS_TOKEN"),
-		ConnectionString: os.Getenv("AZURE_STORAGE_CONNECTION_STRING"),
-	}
-}
-
-func azureURL(spec targetSpec, f targetFlags) (azure.URL, error) {
+func azureURL(spec targetSpec, f targetFlags, env azure.Environment) (azure.URL, error) {
 	if spec.url != "" {
 		return azure.ParseURL(spec.url)
 	}
 	endpoint := strings.TrimRight(f.endpoint, "/")
 	if endpoint == "" {
-		endpoint = azure.ServiceOf(os.Getenv("AZURE_STORAGE_CONNECTION_STRING"), spec.account)
+		endpoint = azure.ServiceOf(env.ConnectionString, spec.account)
 	}
 	if endpoint == "" {
 		return azure.NewURL(spec.account, spec.container)
@@ -57,14 +59,18 @@ func azureURL(spec targetSpec, f targetFlags) (azure.URL, error) {
 func (p azurePlace) byItself() bool { return false }
 
 func (p azurePlace) check(ctx context.Context) error {
-	found, err := p.c.Exists(ctx)
-	if err == nil && !found {
-		err = fmt.Errorf("%s: %w", p.c, blob.ErrContainerMissing)
-	}
-	return err
+	return p.t.retry.Do(ctx, "open", p.c.String(), func() error {
+		found, err := p.c.Exists(ctx)
+		if err == nil && !found {
+			err = fmt.Errorf("%s: %w", p.c, blob.ErrContainerMissing)
+		}
+		return err
+	})
 }
 
-func (p azurePlace) create(ctx context.Context) error { return p.c.Create(ctx) }
+func (p azurePlace) create(ctx context.Context) error {
+	return p.t.retry.Do(ctx, "create", p.c.String(), func() error { return p.c.Create(ctx) })
+}
 
 // discard leaves the container: it is empty, and the next try finds it as asked for.
 func (p azurePlace) discard(context.Context) error { return nil }

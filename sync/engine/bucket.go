@@ -18,7 +18,9 @@ var (
 	ErrForeign = errors.New("container does not belong to this journal")
 )
 
-var bucketName = clfs.ObjectName(clfs.BucketID, clfs.BucketID, clfs.TypeSpecial, clfs.FirstVersion)
+// BucketName is the blob of the bucket object, which a process that writes to a
+// container holds the lease of.
+var BucketName = clfs.ObjectName(clfs.BucketID, clfs.BucketID, clfs.TypeSpecial, clfs.FirstVersion)
 
 const maxBucketPayload = 1 << 20
 
@@ -43,4 +45,4 @@ func bucketBlob(s *state.Settings) []byte {
 }
 
 // Abandon removes the bucket object of a transfer that could not begin.
-func Abandon(ctx context.Context, c blob.Container) error { return c.Delete(ctx, bucketName) }
+func Abandon(ctx context.Context, c blob.Container) error { return c.Delete(ctx, BucketName) }

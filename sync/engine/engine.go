@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sync/semaphore"
 
 	"clfsload/clfs"
 	"clfsload/state"
@@ -30,7 +29,7 @@ type File interface {
 
 // Options bound what the engine uses.
 type Options struct {
-	Concurrency int   // files and requests in flight, 1 or more
+	Concurrency int   // files at a time, 1 or more; how many requests, the container decides
 	Memory      int64 // bytes of buffers and of uploads not yet recorded, MinMemory or more
 }
 
@@ -54,7 +53,6 @@ type Engine struct {
 	events    Events
 	stats     Stats
 	budget    *budget
-	requests  *semaphore.Weighted
 	recorder  *recorder
 	flights   flights
 }
@@ -68,7 +66,7 @@ func New(j *state.Journal, c blob.Container, s Source, o Options, ev Events) (*E
 		return nil, fmt.Errorf("memory budget of %d bytes: it must be %d or more", o.Memory, MinMemory)
 	}
 	e := &Engine{journal: j, container: c, source: s, options: o, events: ev,
-		budget: newBudget(o.Memory), requests: semaphore.NewWeighted(int64(o.Concurrency))}
+		budget: newBudget(o.Memory)}
 	e.recorder = newRecorder(e)
 	e.flights = make(flights, o.Concurrency)
 	return e, nil
@@ -96,12 +94,8 @@ func (e *Engine) Transfer(ctx context.Context, produced <-chan struct{}) error {
 	})
 }
 
-// put stores one blob, as one of the requests in flight.
+// put stores one blob.
 func (e *Engine) put(ctx context.Context, name string, data []byte) error {
-	if err := e.requests.Acquire(ctx, 1); err != nil {
-		return context.Cause(ctx)
-	}
-	defer e.requests.Release(1)
 	if err := e.container.Put(ctx, name, data); err != nil {
 		return err
 	}
@@ -111,10 +105,6 @@ func (e *Engine) put(ctx context.Context, name string, data []byte) error {
 }
 
 func (e *Engine) remove(ctx context.Context, id, owner clfs.ID, t clfs.Type) error {
-	if err := e.requests.Acquire(ctx, 1); err != nil {
-		return context.Cause(ctx)
-	}
-	defer e.requests.Release(1)
 	return e.container.Delete(ctx, clfs.ObjectName(id, owner, t, clfs.FirstVersion))
 }
 

@@ -58,7 +58,7 @@ func (e *Engine) nameLogs(ctx context.Context, bucket clfs.Bucket, before []stri
 		}
 	}
 	packed := clfs.Pack(nil, bucket.Append(nil), e.journal.Settings.Compression)
-	if err := e.put(ctx, bucketName, packed); err != nil {
+	if err := e.put(ctx, BucketName, packed); err != nil {
 		return fmt.Errorf("put bucket object: %w", err)
 	}
 	return blob.Sync(ctx, e.container)
@@ -67,7 +67,7 @@ func (e *Engine) nameLogs(ctx context.Context, bucket clfs.Bucket, before []stri
 // bucket returns the container's bucket object, or ErrForeign unless it is the
 // one that this journal has put there.
 func (e *Engine) bucket(ctx context.Context) (clfs.Bucket, error) {
-	o, err := e.container.Get(ctx, bucketName, 0, -1)
+	o, err := e.container.Get(ctx, BucketName, 0, -1)
 	if errors.Is(err, blob.ErrNotFound) {
 		return clfs.Bucket{}, fmt.Errorf("%s: %w: it has no bucket object", e.container, ErrForeign)
 	}
@@ -76,11 +76,11 @@ func (e *Engine) bucket(ctx context.Context) (clfs.Bucket, error) {
 	}
 	payload, _, err := clfs.Unpack(o.Data, maxBucketPayload)
 	if err != nil {
-		return clfs.Bucket{}, fmt.Errorf("%s: %w: %w", e.container, ErrForeign, clfs.WithObject(err, bucketName))
+		return clfs.Bucket{}, fmt.Errorf("%s: %w: %w", e.container, ErrForeign, clfs.WithObject(err, BucketName))
 	}
 	b, err := clfs.DecodeBucket(payload)
 	if err != nil {
-		return clfs.Bucket{}, fmt.Errorf("%s: %w: %w", e.container, ErrForeign, clfs.WithObject(err, bucketName))
+		return clfs.Bucket{}, fmt.Errorf("%s: %w: %w", e.container, ErrForeign, clfs.WithObject(err, BucketName))
 	}
 	if b.UUID != e.journal.Settings.BucketUUID {
 		return clfs.Bucket{}, fmt.Errorf("%s: %w: its bucket is %s, the journal's %s",

@@ -140,15 +140,32 @@ func (e *Engine) Begin(ctx context.Context) error {
 		_, err := e.bucket(ctx)
 		return err
 	}
-	if err := CheckEmpty(ctx, e.container, bucketName); err != nil {
+	if err := CheckEmpty(ctx, e.container, BucketName); err != nil {
+		return err
+	}
+	if err := e.checkClaim(ctx); err != nil {
 		return err
 	}
 	s := &e.journal.Settings
-	if err := e.put(ctx, bucketName, bucketBlob(s)); err != nil {
+	if err := e.put(ctx, BucketName, bucketBlob(s)); err != nil {
 		return fmt.Errorf("put bucket object: %w", err)
 	}
 	if err := blob.Sync(ctx, e.container); err != nil {
 		return err
 	}
 	return e.journal.SetPhase(ctx, state.PhaseTransfer)
+}
+
+// checkClaim returns ErrForeign when another transfer has put its bucket object.
+// What a power cut has left of our own is no other's.
+func (e *Engine) checkClaim(ctx context.Context) error {
+	_, err := e.container.Get(ctx, BucketName, 0, 0)
+	if errors.Is(err, blob.ErrNotFound) {
+		return nil
+	}
+	var cut *clfs.FormatError
+	if _, err = e.bucket(ctx); errors.As(err, &cut) {
+		return nil
+	}
+	return err
 }

@@ -7,7 +7,8 @@
 // doubles from half a second to half a minute, give or take a half at random, so
 // that requests that failed together do not come back together. A request is given
 // up when nothing in the container succeeded for Options.For: as long as anything
-// goes on, all of it may.
+// goes on, all of it may. Before the first success it is Options.Opening: whoever
+// gave a wrong address wants to know it soon.
 //
 // All other errors are returned at once: they need somebody to act first.
 //
@@ -53,6 +54,7 @@ const (
 type Options struct {
 	InFlight int           // requests at a time, 1 or more
 	For      time.Duration // how long requests are repeated after the last success of any; 0: never
+	Opening  time.Duration // the same before the first success of any, if it is less than For
 
 	// Refresh takes new credentials if there are any. It is called by one request at a
 	// time. nil: refused credentials are an error at once, as they always are before
@@ -184,13 +186,17 @@ func (c *Container) pause(ctx context.Context, r *request, err error) error {
 		r.delays = &backoff.ExponentialBackOff{InitialInterval: firstDelay, MaxInterval: maxDelay, Multiplier: 2, RandomizationFactor: 0.5}
 	}
 	f := Failure{Err: err, Tries: r.tries, Wait: r.delays.NextBackOff(), Silence: c.silence(r.began)}
-	if f.Silence >= c.options.For {
+	limit := c.options.For
+	if c.last.Load() == 0 {
+		limit = min(limit, c.options.Opening)
+	}
+	if f.Silence >= limit {
 		if r.tries == 1 {
 			return err
 		}
-		return fmt.Errorf("%w (tried %d times, and nothing else succeeded for %s)", err, r.tries, f.Silence.Round(time.Second))
+		return fmt.Errorf("%w (tried %d times, and nothing succeeded for %s)", err, r.tries, f.Silence.Round(time.Second))
 	}
-	f.Wait = min(f.Wait, c.options.For-f.Silence)
+	f.Wait = min(f.Wait, limit-f.Silence)
 	c.trouble.Store(true)
 	if c.events.Retrying != nil {
 		c.events.Retrying(f)

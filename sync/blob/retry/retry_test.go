@@ -135,11 +135,23 @@ func TestARequestIsGivenUpWhenNothingSucceedsForLong(t *testing.T) {
 		time.Sleep(48 * time.Hour) // idle time does not count
 		began := time.Now()
 		err := f.Put(t.Context(), "a", nil)
-		if !errors.Is(err, blob.ErrTransient) || !strings.Contains(err.Error(), "nothing else succeeded for 24h0m0s") {
+		if !errors.Is(err, blob.ErrTransient) || !strings.Contains(err.Error(), "nothing succeeded for 24h0m0s") {
 			t.Errorf("error is %v", err)
 		}
 		if took := time.Since(began); took != 24*time.Hour {
 			t.Errorf("given up after %s", took)
+		}
+	})
+}
+
+func TestTheFirstRequestIsGivenUpSooner(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		faults := faulty.New(mem.New())
+		faults.On(faulty.Put, times(100, blob.ErrTransient)...)
+		c := retry.New(faults, retry.Options{InFlight: 1, For: time.Hour, Opening: 15 * time.Second}, retry.Events{})
+		began := time.Now()
+		if err := c.Put(t.Context(), "a", nil); !errors.Is(err, blob.ErrTransient) || time.Since(began) != 15*time.Second {
+			t.Errorf("Put: %v after %s", err, time.Since(began))
 		}
 	})
 }

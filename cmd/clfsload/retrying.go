@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"clfsload/sync/blob/retry"
+)
+
+// retryFlags say what a load does when the service does not do what it is asked for.
+type retryFlags struct {
+	retryFor       time.Duration
+	requestTimeout time.Duration
+	noWait         bool
+}
+
+func (f *retryFlags) register(fl *pflag.FlagSet) {
+	fl.DurationVar(&f.retryFor, "retry-for", 24*time.Hour, "repeat what fails for a while for so long after the last success of anything")
+	fl.DurationVar(&f.requestTimeout, "request-timeout", time.Minute, "repeat a request in which nothing was sent or received for so long")
+	fl.BoolVar(&f.noWait, "no-wait", false, "end with code 8 when credentials expire, instead of waiting for new ones")
+}
+
+func (f *retryFlags) check() error {
+	switch {
+	case f.retryFor < 0:
+		return fmt.Errorf("--retry-for %s: it must not be negative", f.retryFor)
+	case f.requestTimeout < time.Second:
+		return fmt.Errorf("--request-timeout %s: it must be 1s or more", f.requestTimeout)
+	}
+	return nil
+}
+
+// access is how a command uses a container.
+type access struct {
+	requests int // in flight
+	flags    retryFlags
+	hangup   *hangup // nil: do not wait for credentials
+	log      *slog.Logger
+}
+
+// openingFor is how long requests are repeated before the first one succeeds.
+const openingFor = 15 * time.Second
+
+// readAccess is for commands that somebody waits for.
+func readAccess(requests int) access {
+	return access{requests: requests, log: slog.New(slog.DiscardHandler),
+		flags: retryFlags{retryFor: time.Minute, requestTimeout: time.Minute}}
+}
+
+// access is for a load.
+func (f *retryFlags) access(requests int, log *slog.Logger) access {
+	a := access{requests: requests, flags: *f, log: log}
+	if !f.noWait {
+		a.hangup = newHangup()
+	}
+	return a
+}
+
+// lookEvery is the time between two looks for new credentials.
+const lookEvery = 5 * time.Second
+
+// hangup tells of SIGHUP, by which a user says that there are new credentials.
+type hangup struct {
+	signals chan os.Signal
+	wake    chan struct{} // has an element after a signal
+	done    chan struct{}
+}
+
+func newHangup() *hangup {
+	h := &hangup{signals: make(chan os.Signal, 1), wake: make(chan struct{}, 1), done: make(chan struct{})}
+	signal.Notify(h.signals, syscall.SIGHUP)
+	return h
+}
+
+// serve calls refresh at every signal, until close. It must be called once.
+func (h *hangup) serve(refresh func()) {
+	go func() {
+		defer close(h.done)
+		for range h.signals {
+			refresh()
+			select {
+			case h.wake <- struct{}{}:
+			default:
+			}
+		}
+	}()
+}
+
+func (h *hangup) close() {
+	signal.Stop(h.signals)
+	close(h.signals)
+	<-h.done
+}
+
+// narrator logs what a container's requests meet: not each of them, but when a user
+// may want to know.
+type narrator struct {
+	log       atomic.Pointer[slog.Logger]
+	outage    atomic.Bool // was told
+	throttled atomic.Bool // was told
+	source    string      // where new credentials may come from
+}
+
+// quietFor is how long nothing succeeds before it is told.
+const quietFor = 10 * time.Second
+
+func (n *narrator) events() retry.Events {
+	return retry.Events{Retrying: n.retrying, Recovered: n.recovered, Throttled: n.throttle,
+		Unthrottled: n.unthrottle, Refused: n.refused, Accepted: n.accepted}
+}
+
+func (n *narrator) retrying(f retry.Failure) {
+	log := n.log.Load()
+	log.Debug("request failed", "error", f.Err, "tries", f.Tries, "again_in", f.Wait.Round(time.Millisecond).String())
+	if f.Silence >= quietFor && n.outage.CompareAndSwap(false, true) {
+		log.Warn("all requests fail; they are repeated", "since", f.Silence.Round(time.Second).String(), "error", f.Err)
+	}
+}
+
+func (n *narrator) recovered(silence time.Duration) {
+	if n.outage.CompareAndSwap(true, false) {
+		n.log.Load().Info("requests succeed again", "after", silence.Round(time.Second).String())
+	}
+}
+
+func (n *narrator) throttle(inFlight int) {
+	level := slog.LevelDebug
+	if n.throttled.CompareAndSwap(false, true) {
+		level = slog.LevelInfo
+	}
+	n.log.Load().Log(context.Background(), level, "the service asks for fewer requests", "in_flight", inFlight)
+}
+
+func (n *narrator) unthrottle() {
+	n.throttled.Store(false)
+	n.log.Load().Info("as many requests as before are in flight again")
+}
+
+func (n *narrator) refused(err error) {
+	n.log.Load().Warn("credentials refused; the load waits for new ones", "from", n.source, "error", err)
+}
+
+func (n *narrator) accepted() { n.log.Load().Info("credentials accepted; the load goes on") }
