@@ -81,7 +81,7 @@ func TestThrottlingLowersTheRequestsInFlightAndTheyRecover(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &service{Container: mem.New(), limit: 10}
 		var j journal
-		c := retry.New(s, retry.Options{InFlight: 64, For: time.Hour}, j.events())
+		c := retry.New(s, retry.Options{InFlight: 64, For: time.Hour, Opening: time.Hour}, j.events())
 		putMany(t, c, 20000)
 		if s.all > 22000 {
 			t.Errorf("%d requests for 20000 blobs with room for 10 at a time", s.all)
