@@ -106,7 +106,7 @@ func TestErrorsOfTheServiceHaveTheirKind(t *testing.T) {
 		{401, "", blob.ErrCredentials},
 		{409, "PublicAccessNotPermitted", blob.ErrCredentials},
 		{403, "AuthorizationPermissionMismatch", blob.ErrPermission},
-		{403, "AuthorizationFailure", blob.ErrPermission},
+		{403, "AuthorizationFailure", blob.ErrCredentials},
 		{403, "", blob.ErrPermission},
 		{404, "ContainerNotFound", blob.ErrContainerMissing},
 		{409, "ContainerBeingDeleted", blob.ErrContainerMissing},

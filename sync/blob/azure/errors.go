@@ -31,8 +31,11 @@ var kinds = map[bloberror.Code]error{
 	bloberror.AuthenticationFailed:        blob.ErrCredentials,
 	bloberror.InvalidAuthenticationInfo:   blob.ErrCredentials,
 	bloberror.NoAuthenticationInformation: blob.ErrCredentials,
-	"PublicAccessNotPermitted":            blob.ErrCredentials,
-	"KeyBasedAuthenticationNotPermitted":  blob.ErrCredentials,
+	// From Azure: not from this network. From Azurite: a signature that is wrong.
+	// What is wrong in either is who asks from where, and not a permission.
+	bloberror.AuthorizationFailure:       blob.ErrCredentials,
+	"PublicAccessNotPermitted":           blob.ErrCredentials,
+	"KeyBasedAuthenticationNotPermitted": blob.ErrCredentials,
 
 	bloberror.AccountIsDisabled:        blob.ErrPermission,
 	bloberror.BlobImmutableDueToPolicy: blob.ErrPermission,
