@@ -65,6 +65,9 @@ func (w *worker) begin(ctx context.Context, f File, e *event) error {
 	if now.Type != clfs.TypeRegular {
 		return &entryError{state.Problem{Op: "open", Reason: "it is no regular file any more"}}
 	}
+	if in.Links > 1 && now.Ino != in.Attr.Ino {
+		return &entryError{state.Problem{Op: "open", Reason: "it was replaced, and its other links may stand for the file that it was"}}
+	}
 	e.outcome.Attr = in.Attr
 	if now.SameContents(in.Attr) {
 		return nil
