@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -63,8 +64,7 @@ func (r *byteRate) String() string {
 	if *r == 0 {
 		return "off"
 	}
-	b := byteSize(*r)
-	return b.String() + "/s"
+	return strings.ReplaceAll(humanize.Bytes(uint64(*r)), " ", "") + "/s"
 }
 
 func (r *byteRate) Set(text string) error {

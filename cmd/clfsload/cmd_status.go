@@ -92,18 +92,16 @@ func (v *loadStatus) print(w io.Writer) {
 	if !v.Running {
 		return
 	}
-	eta, limit, oldest := "not known", "none", "none in flight"
+	limit := byteRate(v.BandwidthLimit)
+	eta, oldest := "not known", "none in flight"
 	if v.ETASeconds != nil {
 		eta = seconds(*v.ETASeconds).String()
-	}
-	if v.BandwidthLimit > 0 {
-		limit = ibytes(v.BandwidthLimit) + "/s"
 	}
 	if o := v.Oldest; o != nil {
 		oldest = fmt.Sprintf("%s, for %s", quotePath(o.bytes()), seconds(o.Seconds))
 	}
 	line("time left", "%s", eta)
-	line("limit", "%s", limit)
+	line("limit", "%s", limit.String())
 	line("oldest", "%s", oldest)
 }
 
