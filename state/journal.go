@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -44,6 +45,7 @@ type Journal struct {
 	paths   *lru.Cache[Ino, string]
 	handles *lru.Cache[Ino, clfs.ID]
 	wake    *notifier
+	closing sync.Once
 }
 
 // Exists reports whether there is a journal in the state directory dir.
@@ -70,7 +72,11 @@ func Create(dir string, s Settings, root Attr) (*Journal, error) {
 	if err := create(temp, dir, s, root); err != nil {
 		return nil, errors.Join(fmt.Errorf("make journal in %s: %w", dir, classify(err)), os.RemoveAll(temp))
 	}
-	return Open(dir)
+	j, err := Open(dir)
+	if err != nil && !errors.Is(err, ErrLocked) {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return j, err
 }
 
 // create makes the journal in temp, and moves it to dir when it is durable.
@@ -144,8 +150,14 @@ func (j *Journal) openReaders(path, options string) error {
 }
 
 // Close waits for updates that are under way, closes the database and gives the
-// lock back.
+// lock back. Closing again does nothing.
 func (j *Journal) Close() error {
+	var err error
+	j.closing.Do(func() { err = j.close() })
+	return err
+}
+
+func (j *Journal) close() error {
 	var errs []error
 	if j.read != nil {
 		errs = append(errs, j.read.Close())
@@ -169,11 +181,15 @@ func (j *Journal) Remove() error {
 	return errors.Join(j.Close(), os.RemoveAll(j.dir))
 }
 
-// dsn is sqlite's URI for a file. The path is escaped: it may hold '?' or '%'.
-func dsn(path string, cacheKiB int, options string) string {
+// fileURI is sqlite's URI for a file. The path is escaped: it may hold '?' or '%'.
+func fileURI(path string) string {
 	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}
+	return u.String()
+}
+
+func dsn(path string, cacheKiB int, options string) string {
 	return fmt.Sprintf("%s?_journal_mode=WAL&_synchronous=FULL&_busy_timeout=60000&_cache_size=-%d&%s",
-		u.String(), cacheKiB, options)
+		fileURI(path), cacheKiB, options)
 }
 
 func openDB(path string, cacheKiB int, options string) (*sql.DB, error) {
@@ -205,9 +221,9 @@ func initialize(dir string, s Settings, root Attr) error {
 }
 
 // checkVersion refuses a file that this program did not write, before anything
-// could change it.
+// could change it: not even the journal mode is set here.
 func checkVersion(path, options string) error {
-	db, err := openDB(path, readerCacheKiB, options)
+	db, err := sql.Open("sqlite3", fileURI(path)+"?_busy_timeout=60000&"+options)
 	if err != nil {
 		return err
 	}

@@ -53,7 +53,7 @@ func (j *Journal) AddEntries(ctx context.Context, dir Inode, entries []Entry, la
 
 func (t *tx) addEntry(dir *Inode, e *Entry) error {
 	if e.Problem != nil {
-		return t.setFailure(dir.Ino, e.Name, nil, *e.Problem)
+		return t.addProblem(dir, e)
 	}
 	if t.settings.PreserveHardlinks && e.Attr.Nlink > 1 && e.Attr.Type != clfs.TypeDirectory {
 		return t.addLink(dir, e)
@@ -63,6 +63,17 @@ func (t *tx) addEntry(dir *Inode, e *Entry) error {
 		state = Unscanned
 	}
 	return t.addNew(dir, e, state, nil)
+}
+
+// addProblem records a failure, unless the name is known: then it has an inode,
+// which has its own.
+func (t *tx) addProblem(dir *Inode, e *Entry) error {
+	var known Ino
+	err := t.stmts.findDirent.QueryRow(dir.Ino, e.Name).Scan(&known)
+	if !noRows(err) {
+		return err
+	}
+	return t.setFailure(dir.Ino, e.Name, nil, *e.Problem)
 }
 
 // addNew adds a name with an inode of its own.

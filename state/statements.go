@@ -9,6 +9,7 @@ import (
 // statements are prepared once on the writer's connection.
 type statements struct {
 	writeLedger   *sql.Stmt
+	findDirent    *sql.Stmt
 	insertDirent  *sql.Stmt
 	insertInode   *sql.Stmt
 	setState      *sql.Stmt
@@ -46,6 +47,7 @@ func (s *statements) queries() map[string]**sql.Stmt {
 	return map[string]**sql.Stmt{
 		`INSERT OR REPLACE INTO ledger (id, ` + ledgerColumns + `) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?)`: &s.writeLedger,
 
+		`SELECT ino FROM dirent WHERE parent = ? AND name = ?`:                                      &s.findDirent,
 		`INSERT INTO dirent (parent, name, ino, shared) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`: &s.insertDirent,
 		`INSERT INTO inode (ino, parent, name, handle, state, type, mode, uid, gid, size, mtime, ctime, atime,
 			dev, fileid, rdev, links, expect, depth, target)

@@ -25,7 +25,8 @@ type writer struct {
 	conn    *sql.Conn
 	stmts   *statements
 	queue   chan *update
-	stopped chan struct{}
+	closing chan struct{} // closed to end the loop
+	stopped chan struct{} // closed when it has ended
 }
 
 func newWriter(j *Journal, path string) (*writer, error) {
@@ -34,7 +35,8 @@ func newWriter(j *Journal, path string) (*writer, error) {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
-	w := &writer{journal: j, db: db, queue: make(chan *update, maxGroup), stopped: make(chan struct{})}
+	w := &writer{journal: j, db: db, queue: make(chan *update, maxGroup),
+		closing: make(chan struct{}), stopped: make(chan struct{})}
 	if err := w.prepare(); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -62,7 +64,7 @@ func (w *writer) prepare() error {
 }
 
 func (w *writer) close() error {
-	close(w.queue)
+	close(w.closing)
 	<-w.stopped
 	return errors.Join(w.conn.Close(), w.db.Close())
 }
@@ -72,7 +74,8 @@ func (w *writer) exec(query string) error {
 	return err
 }
 
-// update runs a change in a transaction and returns when it is durable.
+// update runs a change in a transaction and returns when it is durable. After
+// Close it returns ErrClosed.
 func (j *Journal) update(ctx context.Context, run func(*tx) error) error {
 	if j.write == nil {
 		return ErrReadOnly
@@ -85,21 +88,46 @@ func (j *Journal) update(ctx context.Context, run func(*tx) error) error {
 	}
 	// Once it is queued its outcome must be known: what is durable and what
 	// the caller believes may not differ.
-	return <-u.done
+	select {
+	case err := <-u.done:
+		return err
+	case <-j.write.stopped:
+	}
+	select {
+	case err := <-u.done: // it was among the last
+		return err
+	default:
+		return ErrClosed
+	}
 }
 
+// loop commits until the journal is closed, and then what waits already.
 func (w *writer) loop() {
 	defer close(w.stopped)
-	for u := range w.queue {
-		group := w.gather(u)
-		err := w.commit(group)
-		if err != nil && len(group) > 1 {
-			w.commitEach(group)
+	for {
+		select {
+		case u := <-w.queue:
+			w.commitGroup(w.gather(u))
 			continue
+		case <-w.closing:
 		}
-		for _, u := range group {
-			u.done <- err
+		select {
+		case u := <-w.queue:
+			w.commitGroup(w.gather(u))
+		default:
+			return
 		}
+	}
+}
+
+func (w *writer) commitGroup(group []*update) {
+	err := w.commit(group)
+	if err != nil && len(group) > 1 {
+		w.commitEach(group)
+		return
+	}
+	for _, u := range group {
+		u.done <- err
 	}
 }
 
@@ -108,10 +136,7 @@ func (w *writer) gather(first *update) []*update {
 	group := []*update{first}
 	for len(group) < maxGroup {
 		select {
-		case u, ok := <-w.queue:
-			if !ok {
-				return group
-			}
+		case u := <-w.queue:
 			group = append(group, u)
 		default:
 			return group

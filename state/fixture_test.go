@@ -1,0 +1,120 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"path/filepath"
+	"testing"
+
+	"clfsload/clfs"
+)
+
+var testSettings = Settings{Source: "/source", Target: "dir:/target", Compression: clfs.CompressionLZ4, PreserveHardlinks: true,
+	DirMgrCount: 48, ContainerID: 0x1234567, FSID: 7, RootName: "source", BucketUUID: "b", MassUUID: "m", WipeUUID: "w",
+	Key: clfs.Key{1, 2, 3}}
+
+var directory = Attr{Type: clfs.TypeDirectory, Mode: 0o40755, Nlink: 2}
+
+// newJournal returns an open journal, and its root.
+func newJournal(t *testing.T) (*Journal, Inode) {
+	t.Helper()
+	j, err := Create(filepath.Join(t.TempDir(), "state"), testSettings, directory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { j.Close() })
+	return j, row(t, j, RootIno)
+}
+
+func row(t *testing.T, j *Journal, ino Ino) Inode {
+	t.Helper()
+	in, err := j.Inode(t.Context(), ino)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return in
+}
+
+func file(name string, size int64) Entry {
+	return Entry{Name: []byte(name), Attr: Attr{Type: clfs.TypeRegular, Mode: 0o100644, Size: size, Ino: 5, Nlink: 1}}
+}
+
+func subdir(name string) Entry { return Entry{Name: []byte(name), Attr: directory} }
+
+// link is a name of the file that has n links.
+func link(name string, n uint64) Entry {
+	e := file(name, 10)
+	e.Attr.Dev, e.Attr.Ino, e.Attr.Nlink = 1, 77, n
+	return e
+}
+
+func add(t *testing.T, j *Journal, dir Inode, entries ...Entry) {
+	t.Helper()
+	if err := j.AddEntries(t.Context(), dir, entries, false); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func record(t *testing.T, j *Journal, outcomes ...Outcome) {
+	t.Helper()
+	if err := j.Record(t.Context(), outcomes); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func queued(t *testing.T, j *Journal) []Inode {
+	t.Helper()
+	list, err := j.Queued(t.Context(), 0, 10000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+func done(in Inode) Outcome { return Outcome{Inode: in, Attr: in.Attr} }
+
+// last returns the inode that was added last.
+func last(t *testing.T, j *Journal) Inode {
+	t.Helper()
+	return row(t, j, j.ledger.Load().nextIno-1)
+}
+
+// count runs a query for one number.
+func count(db *sql.DB, query string) (n uint64, err error) {
+	err = db.QueryRowContext(context.Background(), query).Scan(&n)
+	return n, err
+}
+
+// checkRows holds the ledger to the tables, and the tables to each other.
+func checkRows(j *Journal) error {
+	l := j.Totals()
+	for _, c := range []struct {
+		what  string
+		query string
+		want  uint64
+	}{
+		{"entries", `SELECT 1 + count(*) FROM dirent`, l.FoundEntries},
+		{"inodes", `SELECT count(*) FROM inode`, l.FoundInodes},
+		{"bytes", `SELECT coalesce(sum(size), 0) FROM inode WHERE type = 1`, l.FoundBytes},
+		{"done inodes", `SELECT count(*) FROM inode WHERE state = 3`, l.DoneInodes},
+		{"done bytes", `SELECT coalesce(sum(size), 0) FROM inode WHERE state = 3 AND type = 1`, l.DoneBytes},
+		{"failures", `SELECT count(*) FROM failure`, l.Failures},
+		{"numbers at or past the next", fmt.Sprintf(`SELECT count(*) FROM inode WHERE ino >= %d`, j.ledger.Load().nextIno), 0},
+		{"handles", `SELECT count(DISTINCT handle) FROM inode`, l.FoundInodes},
+		{"failed inodes without a failure", `SELECT count(*) FROM inode WHERE state = 4 AND ino NOT IN (SELECT ino FROM failure WHERE ino IS NOT NULL)`, 0},
+		{"wrong link counts", `SELECT count(*) FROM inode i WHERE ino > 1 AND links <> (SELECT count(*) FROM dirent d WHERE d.ino = i.ino)`, 0},
+		{"inodes without their first name", `SELECT count(*) FROM inode i WHERE ino > 1 AND NOT EXISTS
+			(SELECT 1 FROM dirent d WHERE d.parent = i.parent AND d.name = i.name AND d.ino = i.ino)`, 0},
+		{"held links that have all their names", `SELECT count(*) FROM inode WHERE state = 2 AND depth IS NULL AND links >= expect`, 0},
+	} {
+		got, err := count(j.read, c.query)
+		if err != nil {
+			return err
+		}
+		if got != c.want {
+			return fmt.Errorf("%s: the tables say %d, want %d", c.what, got, c.want)
+		}
+	}
+	return nil
+}
