@@ -138,7 +138,7 @@ func (k killedLoad) start() *run {
 func (k killedLoad) run(blobs int, stored bool) (puts []metered, killed bool) {
 	k.t.Helper()
 	r := k.start()
-	k.container.await(moment{blobs, stored, func() { _ = r.command.Process.Kill() }})
+	k.container.await(moment{blobs: blobs, stored: stored, act: func() { _ = r.command.Process.Kill() }})
 	res := r.wait()
 	if res.code != -1 {
 		res.mustExit(exitOK)

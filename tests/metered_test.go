@@ -2,6 +2,7 @@ package tests
 
 import (
 	"bytes"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -22,6 +23,8 @@ type meteredContainer struct {
 	puts  []metered
 	names map[string]int // blob -> how often it was put
 	due   *moment
+	hold  func(name string) bool // Puts of such blobs get no answer
+	onPut func(name string)      // is called before a blob is stored
 }
 
 // metered is one Put, in the order in which they came.
@@ -33,7 +36,8 @@ type metered struct {
 // moment is when a number of different blobs were put, since the beginning.
 type moment struct {
 	blobs  int
-	stored bool // after the last of them is in the container, otherwise before
+	prefix string // of the name of the blob that is put then
+	stored bool   // after the last of them is in the container, otherwise before
 	act    func()
 }
 
@@ -51,7 +55,16 @@ func newMeteredContainer(t *testing.T) *meteredContainer {
 // ServeHTTP implements http.Handler.
 func (c *meteredContainer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name, isBlob := strings.CutPrefix(r.URL.Path, "/account/container/")
-	due := c.note(name, r.ContentLength, isBlob && r.Method == http.MethodPut && r.URL.Query().Get("comp") == "")
+	isPut := isBlob && r.Method == http.MethodPut && r.URL.Query().Get("comp") == ""
+	due, hold, onPut := c.note(name, r.ContentLength, isPut)
+	if hold {
+		_, _ = io.Copy(io.Discard, r.Body) // else it is not noticed when the client is gone
+		<-r.Context().Done()
+		return
+	}
+	if onPut != nil {
+		onPut(name)
+	}
 	if due != nil && !due.stored {
 		due.act()
 		return
@@ -62,20 +75,34 @@ func (c *meteredContainer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// note counts a request, and returns the moment that has come with it.
-func (c *meteredContainer) note(name string, bytes int64, isPut bool) *moment {
+// note counts a request, and returns what is to happen with it.
+func (c *meteredContainer) note(name string, bytes int64, isPut bool) (due *moment, hold bool, onPut func(string)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if isPut {
 		c.puts = append(c.puts, metered{name, bytes})
 		c.names[name]++
+		hold = c.hold != nil && c.hold(name)
+		onPut = c.onPut
 	}
-	if c.due == nil || len(c.names) < c.due.blobs {
-		return nil
+	if c.due != nil && len(c.names) >= c.due.blobs && strings.HasPrefix(name, c.due.prefix) {
+		due, c.due = c.due, nil
 	}
-	due := c.due
-	c.due = nil
-	return due
+	return due, hold, onPut
+}
+
+// holdBack leaves the Puts of some blobs without an answer; nil: of none.
+func (c *meteredContainer) holdBack(hold func(name string) bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.hold = hold
+}
+
+// before calls do before each Put; nil: nothing.
+func (c *meteredContainer) before(do func(name string)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.onPut = do
 }
 
 // await sets the next moment.

@@ -117,7 +117,7 @@ func (k killedLoad) freezeAt(blobs int, while func()) *result {
 	k.t.Helper()
 	r := k.start()
 	frozen := make(chan error, 1)
-	k.container.await(moment{blobs, true, func() { frozen <- r.freeze() }})
+	k.container.await(moment{blobs: blobs, stored: true, act: func() { frozen <- r.freeze() }})
 	ended := make(chan result, 1)
 	go func() { ended <- r.wait() }()
 	select {
