@@ -1,0 +1,140 @@
+package state
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"clfsload/clfs"
+)
+
+// walk does random things to a journal, in the way that scan and engine do.
+type walk struct {
+	t      *testing.T
+	j      *Journal
+	r      *rand.Rand
+	flying map[Ino]Inode
+}
+
+func (w *walk) directory() Inode {
+	w.t.Helper()
+	var inos []Ino
+	rows, err := w.j.read.Query(`SELECT ino FROM inode WHERE type = ?`, clfs.TypeDirectory)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var ino Ino
+		if err := rows.Scan(&ino); err != nil {
+			w.t.Fatal(err)
+		}
+		inos = append(inos, ino)
+	}
+	return row(w.t, w.j, inos[w.r.IntN(len(inos))])
+}
+
+func (w *walk) entry() Entry {
+	e := file(fmt.Sprint(w.r.IntN(60)), w.r.Int64N(1000))
+	switch w.r.IntN(6) {
+	case 0:
+		e.Attr = directory
+	case 1:
+		e.Attr.Type = clfs.TypeFIFO
+	case 2, 3:
+		e.Attr.Ino, e.Attr.Nlink = 100+w.r.Uint64N(3), 2+w.r.Uint64N(3)
+	case 4:
+		e.Problem = &Problem{"lstat", "random"}
+	}
+	return e
+}
+
+func (w *walk) add() error {
+	var list []Entry
+	for range w.r.IntN(8) {
+		list = append(list, w.entry())
+	}
+	return w.j.AddEntries(w.t.Context(), w.directory(), list, w.r.IntN(3) == 0)
+}
+
+// take takes a queued inode, as the feeder does.
+func (w *walk) take() error {
+	for _, in := range queued(w.t, w.j) {
+		if _, ok := w.flying[in.Ino]; !ok && w.r.IntN(2) == 0 {
+			w.flying[in.Ino] = in
+		}
+	}
+	return nil
+}
+
+// land records an outcome of something that was taken.
+func (w *walk) land() error {
+	for _, ino := range slices.Sorted(maps.Keys(w.flying)) {
+		in := w.flying[ino]
+		o := Outcome{Inode: in, Attr: in.Attr}
+		switch w.r.IntN(5) {
+		case 0:
+			o.Problem = &Problem{"read", "random"}
+		case 1:
+			o.Progress = &Progress{Segments: 1, Attr: in.Attr}
+			return w.j.Record(w.t.Context(), []Outcome{o})
+		case 2:
+			if in.Attr.Type == clfs.TypeRegular {
+				o.Attr.Size = w.r.Int64N(1000)
+			}
+			if o.Attr.Size > in.Attr.Size {
+				if err := w.j.Grow(w.t.Context(), in, o.Attr.Size); err != nil {
+					return err
+				}
+				o.Inode.Attr.Size = o.Attr.Size
+			}
+		}
+		delete(w.flying, in.Ino)
+		return w.j.Record(w.t.Context(), []Outcome{o})
+	}
+	return nil
+}
+
+// retry begins a new run: nothing is in flight any more.
+func (w *walk) retry() error {
+	clear(w.flying)
+	return w.j.RetryFailures(w.t.Context())
+}
+
+func (w *walk) failDirectory() error {
+	list, err := w.j.UnscannedDirectories(w.t.Context(), 3)
+	if err != nil || len(list) == 0 || list[0].Ino == RootIno {
+		return err
+	}
+	return w.j.FailDirectory(w.t.Context(), list[0], Problem{"open", "random"})
+}
+
+func TestTotalsAreWhatTheTablesSayWhateverHappens(t *testing.T) {
+	for seed := range uint64(4) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			j, _ := newJournal(t)
+			w := &walk{t: t, j: j, r: rand.New(rand.NewPCG(seed, 1)), flying: map[Ino]Inode{}}
+			steps := []func() error{w.add, w.add, w.take, w.land, w.land, w.land, w.failDirectory, w.retry,
+				func() error { return j.ReleaseHeld(t.Context()) }}
+			weights := []int{20, 20, 20, 20, 20, 20, 2, 1, 2}
+			for n := range 400 {
+				step := w.r.IntN(125)
+				i := 0
+				for ; step >= weights[i]; i++ {
+					step -= weights[i]
+				}
+				if err := steps[i](); err != nil {
+					t.Fatal(err)
+				}
+				if err := checkRows(j); err != nil {
+					t.Fatalf("after step %d, operation %d: %v", n, i, err)
+				}
+			}
+			if got := j.Totals(); got.FoundEntries < 50 || got.DoneInodes == 0 {
+				t.Errorf("the walk did too little: %+v", got)
+			}
+		})
+	}
+}

@@ -1,0 +1,128 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"clfsload/clfs"
+	"clfsload/state"
+	"clfsload/sync/blob/mem"
+)
+
+func TestBeginRefusesContainersThatAreNotTheJournals(t *testing.T) {
+	foreign := clfs.Pack(nil, clfs.Bucket{UUID: "44444444-4444-4444-8444-444444444444"}.Append(nil), clfs.CompressionNone)
+	for _, c := range []struct {
+		name  string
+		phase state.Phase
+		blob  string
+		data  []byte
+		want  error
+	}{
+		{"new, any blob", state.PhaseNew, "something", []byte("else"), ErrNotEmpty},
+		{"new, another bucket object", state.PhaseNew, bucketBlobName, foreign, ErrForeign},
+		{"begun, another bucket object", state.PhaseTransfer, bucketBlobName, foreign, ErrForeign},
+		{"begun, no bucket object", state.PhaseTransfer, "something", []byte("else"), ErrForeign},
+		{"begun, a damaged bucket object", state.PhaseTransfer, bucketBlobName, []byte{0, 0, 0, 0, 9}, ErrForeign},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFixture(t, clfs.CompressionNone)
+			if err := f.journal.SetPhase(t.Context(), c.phase); err != nil {
+				t.Fatal(err)
+			}
+			m := mem.New()
+			if err := m.Put(t.Context(), c.blob, c.data); err != nil {
+				t.Fatal(err)
+			}
+			if err := f.engine(m, 1).Begin(t.Context()); !errors.Is(err, c.want) {
+				t.Errorf("Begin: %v, want %v", err, c.want)
+			}
+			if got := blobs(t, m); len(got) != 1 || got[c.blob] != string(c.data) {
+				t.Error("the container was changed")
+			}
+		})
+	}
+}
+
+func TestBeginIsRepeatedAfterItsBucketObjectWasPut(t *testing.T) {
+	f := newFixture(t, clfs.CompressionLZ4)
+	f.scanned()
+	m := mem.New()
+	if err := m.Put(t.Context(), bucketBlobName, bucketBlob(&f.journal.Settings)); err != nil {
+		t.Fatal(err)
+	}
+	f.mustLoad(m)
+	f.sound(m)
+}
+
+func TestPublishRefusesWhenEntriesFailed(t *testing.T) {
+	f := newFixture(t, clfs.CompressionNone)
+	f.add(".", state.Entry{Name: []byte("x"), Problem: &state.Problem{Op: "lstat", Reason: "broken"}})
+	f.scanned()
+	m := mem.New()
+	if err := f.load(t.Context(), m); !errors.Is(err, ErrIncomplete) {
+		t.Errorf("load ends with %v", err)
+	}
+	if len(blobs(t, m)) != 1 || f.journal.Phase() != state.PhaseTransfer {
+		t.Error("something was published")
+	}
+}
+
+// A directory whose entries are not all known must not be referred to.
+func TestPublishRefusesWhenADirectoryIsNotScanned(t *testing.T) {
+	f := newFixture(t, clfs.CompressionNone)
+	f.dir("d")
+	if err := f.journal.AddEntries(t.Context(), f.dirs["."], nil, true); err != nil {
+		t.Fatal(err)
+	}
+	m := mem.New()
+	if err := f.load(t.Context(), m); err == nil {
+		t.Error("published")
+	}
+	if f.journal.Phase() == state.PhaseComplete || len(blobs(t, m)) != 1 {
+		t.Error("something was published")
+	}
+}
+
+func TestPublishCanBeRepeated(t *testing.T) {
+	f := newFixture(t, clfs.CompressionLZ4)
+	f.mixed()
+	m := mem.New()
+	f.mustLoad(m)
+	want := blobs(t, m)
+	f.mustLoad(m)
+	same(t, blobs(t, m), want)
+	f.sound(m)
+}
+
+func TestNewRefusesOptionsOutOfRange(t *testing.T) {
+	f := newFixture(t, clfs.CompressionNone)
+	for _, o := range []Options{{0, MinMemory}, {-1, MinMemory}, {1, MinMemory - 1}} {
+		if _, err := New(f.journal, mem.New(), f.source, o, Events{}); err == nil {
+			t.Errorf("%+v is accepted", o)
+		}
+	}
+}
+
+func TestCheckEmptyNamesWhatItFound(t *testing.T) {
+	m := mem.New()
+	if err := CheckEmpty(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Put(t.Context(), "x", nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := CheckEmpty(t.Context(), m, "x"); err != nil {
+		t.Error(err)
+	}
+	if err := CheckEmpty(t.Context(), m); !errors.Is(err, ErrNotEmpty) {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := CheckEmpty(ctx, m); errors.Is(err, ErrNotEmpty) || err == nil {
+		t.Error(err)
+	}
+}
+
+var bucketBlobName = clfs.ObjectName(clfs.BucketID, clfs.BucketID, clfs.TypeSpecial, clfs.FirstVersion)
