@@ -23,6 +23,7 @@ const (
 	exitPermission  = 9
 	exitNoSpace     = 10
 	exitBusy        = 11
+	exitUnreachable = 13
 	exitInterrupted = 130
 	exitTerminated  = 143
 )

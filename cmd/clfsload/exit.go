@@ -97,7 +97,7 @@ var outcomes = []outcome{
 	{blob.ErrLeased, exitBusy, "another process writes to the container: wait for it to end, or stop it; the lease of one that was killed elsewhere ends within a minute"},
 	{blob.ErrLeaseLost, exitBusy, "another process has claimed the container, or somebody broke the lease; make sure that one process writes to it, then run the same command again without --new"},
 	{blob.ErrContainerMissing, exitNoContainer, "create it, or pass --create-container"},
-	{blob.ErrCredentials, exitCredentials, "check the SAS or key, its expiry and this machine's clock"},
+	{blob.ErrCredentials, exitCredentials, "check the SAS or key, its expiry and this machine's clock, then run the same command again"},
 	{blob.ErrPermission, exitPermission, "the credentials need the permissions read, write, delete and list"},
 	{blob.ErrNoSpace, exitNoSpace, "free some space and run the same command again"},
 	{blob.ErrThrottled, exitUnreachable, "run the same command again later"},

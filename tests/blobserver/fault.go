@@ -44,6 +44,13 @@ func (s *Server) Fail(list ...Fault) {
 	}
 }
 
+// Mend forgets the faults that are left.
+func (s *Server) Mend() {
+	s.faults.mu.Lock()
+	defer s.faults.mu.Unlock()
+	s.faults.list = nil
+}
+
 // Check fails the test if some fault was not met as often as it was to be.
 func (s *Server) Check(t testing.TB) {
 	t.Helper()

@@ -1,0 +1,203 @@
+package tests
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"clfsload/clfs"
+	"clfsload/tests/blobserver"
+	"clfsload/tests/inventory"
+)
+
+// bucketBlob is the blob that a load leases, docs/clfs-format.md section 6.
+var bucketBlob = clfs.ObjectName(clfs.BucketID, clfs.BucketID, clfs.TypeSpecial, clfs.FirstVersion)
+
+const foreignLease = "99999999-9999-4999-8999-999999999999"
+
+// do sends a request about the container, or a blob if path begins with a slash.
+func (c *meteredContainer) do(t *testing.T, method, path string, headers map[string]string) (status int) {
+	t.Helper()
+	// Not t.Context(): some are sent when the test ends.
+	r, err := http.NewRequest(method, c.Endpoint+"/container"+path, nil)
+	if err != nil {
+		t.Error(err)
+		return 0
+	}
+	r.URL.RawQuery += "&sig=any"
+	for name, value := range headers {
+		r.Header.Set(name, value)
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Error(err)
+		return 0
+	}
+	answer.Body.Close()
+	return answer.StatusCode
+}
+
+// lease does something with the lease of the bucket object.
+func (c *meteredContainer) lease(t *testing.T, action string, headers ...string) (status int) {
+	t.Helper()
+	all := map[string]string{"x-ms-lease-action": action}
+	for i := 0; i < len(headers); i += 2 {
+		all[headers[i]] = headers[i+1]
+	}
+	return c.do(t, http.MethodPut, "/"+bucketBlob+"?comp=lease", all)
+}
+
+func (c *meteredContainer) acquireForeign(t *testing.T) (status int) {
+	t.Helper()
+	return c.lease(t, "acquire", "x-ms-proposed-lease-id", foreignLease, "x-ms-lease-duration", "60")
+}
+
+// stopped is a load that was ended in the middle by a signal.
+func stopped(t *testing.T, signal syscall.Signal) (c *meteredContainer, source, state string, before inventory.Tree) {
+	t.Helper()
+	c, source, state = newMeteredContainer(t), modestTree(t), filepath.Join(t.TempDir(), "state")
+	before = listTree(t, source)
+	r := command(t, c.into(state, source, "--new"))
+	c.await(moment{blobs: 30, stored: true, act: func() { r.command.Process.Signal(signal) }})
+	r.start().wait()
+	return c, source, state, before
+}
+
+func TestALoadHoldsTheLeaseOfTheContainerWhileItRuns(t *testing.T) {
+	c, source, state := newMeteredContainer(t), modestTree(t), filepath.Join(t.TempDir(), "state")
+	before := listTree(t, source)
+	during := 0
+	c.await(moment{blobs: 30, stored: true, act: func() { during = c.acquireForeign(t) }})
+	clfsload(t, c.into(state, source, "--new")...).mustExit(exitOK)
+	if during != http.StatusConflict {
+		t.Errorf("another could lease the container: status %d", during)
+	}
+	if status := c.acquireForeign(t); status != http.StatusCreated {
+		t.Errorf("afterwards another could not lease the container: status %d", status)
+	}
+	mustHold(t, before, c.inventory(), inventory.Full)
+}
+
+func TestASignalGivesTheLeaseBack(t *testing.T) {
+	c, _, _, _ := stopped(t, syscall.SIGINT)
+	if status := c.acquireForeign(t); status != http.StatusCreated {
+		t.Errorf("status %d", status)
+	}
+}
+
+func TestAKilledLoadTakesItsLeaseBackAtOnce(t *testing.T) {
+	c, source, state, before := stopped(t, syscall.SIGKILL)
+	if status := c.acquireForeign(t); status != http.StatusConflict {
+		t.Fatalf("the killed load had no lease: status %d", status)
+	}
+	clfsload(t, c.into(state, source)...).mustExit(exitOK)
+	mustHold(t, before, c.inventory(), inventory.Full)
+}
+
+func TestAContainerThatAnotherHasLeasedIsLeftAlone(t *testing.T) {
+	c, source, state, before := stopped(t, syscall.SIGINT)
+	c.acquireForeign(t)
+	held := len(c.Blobs("container"))
+	clfsload(t, c.into(state, source)...).mustExit(exitBusy).mustSay("leased by another process", "within a minute")
+	if n := len(c.Blobs("container")); n != held {
+		t.Errorf("the container had %d blobs before, %d after", held, n)
+	}
+	c.lease(t, "release", "x-ms-lease-id", foreignLease)
+	clfsload(t, c.into(state, source)...).mustExit(exitOK)
+	mustHold(t, before, c.inventory(), inventory.Full)
+}
+
+// mustNotBePublished wants a container without a root.
+func (c *meteredContainer) mustNotBePublished(t *testing.T) {
+	t.Helper()
+	root := clfs.NamePrefix(clfs.RootID)
+	for name := range c.Blobs("container") {
+		if strings.HasPrefix(name, root) {
+			t.Errorf("the container has a root: %s", name)
+		}
+	}
+}
+
+func TestALoadWhoseLeaseWasTakenPublishesNothing(t *testing.T) {
+	c, source, state := newMeteredContainer(t), modestTree(t), filepath.Join(t.TempDir(), "state")
+	before := listTree(t, source)
+	c.await(moment{blobs: 30, stored: true, act: func() {
+		c.lease(t, "break", "x-ms-lease-break-period", "0")
+		c.acquireForeign(t)
+	}})
+	clfsload(t, c.into(state, source, "--new")...).mustExit(exitBusy).mustSay("lease", "without --new")
+	c.mustNotBePublished(t)
+	clfsload(t, c.into(state, source)...).mustExit(exitBusy)
+	c.lease(t, "release", "x-ms-lease-id", foreignLease)
+	clfsload(t, c.into(state, source)...).mustExit(exitOK)
+	mustHold(t, before, c.inventory(), inventory.Full)
+}
+
+// Nothing else would tell this load, whose requests all hang, that its lease is gone.
+func TestALoadFindsOutByItselfThatItsLeaseWasBroken(t *testing.T) {
+	t.Parallel()
+	c, source, state := newMeteredContainer(t), modestTree(t), filepath.Join(t.TempDir(), "state")
+	c.Fail(blobserver.Fault{Operation: "Put", Skip: 30, Times: 100_000, Hang: true})
+	r := command(t, c.into(state, source, "--new"))
+	c.await(moment{blobs: 40, stored: true, act: func() { c.lease(t, "break", "x-ms-lease-break-period", "0") }})
+	r.start().wait().mustExit(exitBusy).mustSay("lease lost")
+}
+
+// waitForFile returns when a running load has made the file.
+func waitForFile(r *run, path string) {
+	r.t.Helper()
+	for tick := time.NewTicker(2 * time.Millisecond); ; <-tick.C {
+		if _, err := os.Lstat(path); err == nil {
+			return
+		}
+		if r.ended() {
+			r.t.Fatalf("%v ended and did not make %s\nstderr:\n%s", r.command.Args, path, clip(r.stderr.String()))
+		}
+	}
+}
+
+// secondCopyIsRefused kills a load, copies its STATE, and goes on with both at a time.
+// into returns the arguments of a load with a STATE.
+func secondCopyIsRefused(t *testing.T, into func(state string, flags ...string) []string, says string) {
+	state := filepath.Join(t.TempDir(), "state")
+	control := filepath.Join(state, "control.sock")
+	begun := command(t, into(state, "--new", "--bandwidth-limit", "1M")).start()
+	waitForFile(begun, control)
+	begun.command.Process.Kill()
+	begun.wait()
+	if err := os.Remove(control); err != nil {
+		t.Fatal(err)
+	}
+	copied := filepath.Join(t.TempDir(), "copy")
+	if err := os.CopyFS(copied, os.DirFS(state)); err != nil {
+		t.Fatal(err)
+	}
+	first := command(t, into(state, "--bandwidth-limit", "1M")).start()
+	waitForFile(first, control)
+	clfsload(t, into(copied)...).mustExit(exitBusy).mustSay(says)
+	first.command.Process.Signal(syscall.SIGINT)
+	first.wait().mustExit(exitInterrupted)
+	clfsload(t, into(state)...).mustExit(exitOK)
+}
+
+func TestACopyOfAStateIsRefusedByTheDirectoryWhileTheOtherRuns(t *testing.T) {
+	tr := newTransfer(t, modestTree(t))
+	before := listTree(t, tr.source)
+	secondCopyIsRefused(t, func(state string, flags ...string) []string {
+		return append([]string{"load", state, tr.source, "dir:" + tr.blobs}, flags...)
+	}, "leased by another process: process ")
+	mustHold(t, before, directoryBlobs(t, tr.blobs), inventory.Full)
+}
+
+func TestACopyOfAStateIsRefusedByTheServiceWhileTheOtherRuns(t *testing.T) {
+	c, source := newMeteredContainer(t), modestTree(t)
+	before := listTree(t, source)
+	secondCopyIsRefused(t, func(state string, flags ...string) []string {
+		return c.into(state, source, flags...)
+	}, "leased by another process")
+	mustHold(t, before, c.inventory(), inventory.Full)
+}
