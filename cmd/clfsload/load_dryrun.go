@@ -184,7 +184,7 @@ func (r *dryRunReport) print(w io.Writer) {
 	line("hard links", "%s files with %s names", humanize.Comma(r.HardLinkGroups), humanize.Comma(r.HardLinkedNames))
 	line("blobs to write", "%s: %s objects, %s segments, %s directory segments, %s indirect blocks, 1 bucket", humanize.Comma(r.Blobs),
 		humanize.Comma(r.Objects), humanize.Comma(r.Segments), humanize.Comma(r.DirectorySegments), humanize.Comma(r.IndirectBlocks))
-	line("journal", "about %s in STATE", ibytes(r.JournalBytes))
+	line("journal", "about %s in STATE, and up to 32 MiB for its write-ahead log", ibytes(r.JournalBytes))
 	line("unreadable", "%s", humanize.Comma(r.Unreadable))
 	for i, p := range r.Problems {
 		if i == shownFailures {
