@@ -29,16 +29,22 @@ func (t *tx) setFailure(parent Ino, name []byte, ino any, p Problem) error {
 	if !known {
 		t.ledger.Failures++
 	}
-	_, err = t.stmts.setFailure.Exec(parent, name, ino, p.Op, p.Reason)
+	_, err = t.stmts.setFailure.Exec(parent, name, ino, p.Op, p.Reason, p.Gone)
 	return err
 }
 
 // RetryFailures puts every failed entry back into the queue it came from and
 // forgets the failure. An entry without an inode is found again by listing its
-// directory once more.
+// directory once more. Directories that were written without such an entry, by a
+// publication that did not come to its end, wait to be written again.
 func (j *Journal) RetryFailures(ctx context.Context) error {
 	err := j.update(ctx, func(t *tx) error {
 		s := t.stmts
+		reopened, err := affected(s.reopenDirs.Exec())
+		if err != nil {
+			return err
+		}
+		t.ledger.DoneInodes -= reopened
 		for _, q := range []*sql.Stmt{s.retryInodes, s.retryDirs, s.retryParents, s.clearFailures} {
 			if _, err := q.Exec(); err != nil {
 				return err

@@ -24,11 +24,19 @@ type statements struct {
 	setFailure    *sql.Stmt
 	clearFailure  *sql.Stmt
 	releaseHeld   *sql.Stmt
+	reopenDirs    *sql.Stmt
 	retryInodes   *sql.Stmt
 	retryDirs     *sql.Stmt
 	retryParents  *sql.Stmt
 	clearFailures *sql.Stmt
 	keepListed    *sql.Stmt
+	hasEntries    *sql.Stmt
+	closeDone     *sql.Stmt
+	relist        *sql.Stmt
+	dropDirents   *sql.Stmt
+	dropDirent    *sql.Stmt
+	dropHardlink  *sql.Stmt
+	dropInode     *sql.Stmt
 }
 
 func prepareStatements(conn *sql.Conn) (*statements, error) {
@@ -68,19 +76,34 @@ func (s *statements) queries() map[string]**sql.Stmt {
 		`INSERT OR REPLACE INTO progress (ino, segments, size, mtime, ctime) VALUES (?, ?, ?, ?, ?)`: &s.setProgress,
 		`DELETE FROM progress WHERE ino = ?`: &s.clearProgress,
 
-		`INSERT OR REPLACE INTO failure (parent, name, ino, op, reason) VALUES (?, ?, ?, ?, ?)`: &s.setFailure,
-		`DELETE FROM failure WHERE parent = ? AND name = ?`:                                     &s.clearFailure,
+		`INSERT OR REPLACE INTO failure (parent, name, ino, op, reason, gone) VALUES (?, ?, ?, ?, ?, ?)`: &s.setFailure,
+		`DELETE FROM failure WHERE parent = ? AND name = ?`:                                              &s.clearFailure,
 
 		`UPDATE inode SET state = 1 WHERE ino IN
 			(SELECT ino FROM inode WHERE state = 2 AND depth IS NULL LIMIT ?)`: &s.releaseHeld,
 
+		// Directories that were written without their failed entries.
+		`UPDATE inode SET state = 2 WHERE state = 3 AND depth IS NOT NULL AND ino IN (
+			SELECT parent FROM failure UNION SELECT ino FROM failure WHERE ino IS NOT NULL
+			UNION SELECT d.parent FROM failure f JOIN dirent d ON d.ino = f.ino AND d.shared = 1)`: &s.reopenDirs,
 		`UPDATE inode SET state = 1 WHERE state = 4 AND depth IS NULL
 			AND ino IN (SELECT ino FROM failure WHERE ino IS NOT NULL)`: &s.retryInodes,
-		`UPDATE inode SET state = 0 WHERE state = 4 AND depth IS NOT NULL
+		`UPDATE inode SET state = 0 WHERE state IN (2, 4) AND depth IS NOT NULL
 			AND ino IN (SELECT ino FROM failure WHERE ino IS NOT NULL)`: &s.retryDirs,
 		`UPDATE inode SET state = 0 WHERE state = 2
 			AND ino IN (SELECT parent FROM failure WHERE ino IS NULL)`: &s.retryParents,
 		`DELETE FROM failure`: &s.clearFailures,
+
+		// The directories that hold a name of an inode.
+		`SELECT EXISTS (SELECT 1 FROM dirent WHERE parent = ?)`: &s.hasEntries,
+		`UPDATE inode SET state = 2 WHERE state = 3 AND ino IN
+			(SELECT ?1 UNION SELECT parent FROM dirent WHERE shared = 1 AND ino = ?2)`: &s.closeDone,
+		`UPDATE inode SET state = 0 WHERE state = 2 AND ino IN
+			(SELECT ?1 UNION SELECT parent FROM dirent WHERE shared = 1 AND ino = ?2)`: &s.relist,
+		`DELETE FROM dirent WHERE shared = 1 AND ino = ?`:                                &s.dropDirents,
+		`DELETE FROM dirent WHERE parent = ? AND name = ? AND ino = ?`:                   &s.dropDirent,
+		`DELETE FROM hardlink WHERE ino = ?1 AND dev = ?2 AND fileid = ?3 AND type = ?4`: &s.dropHardlink,
+		`DELETE FROM inode WHERE ino = ?`:                                                &s.dropInode,
 		`UPDATE inode SET state = 2 WHERE state = 4 AND depth IS NOT NULL
 			AND ino IN (SELECT ino FROM failure WHERE ino IS NOT NULL)
 			AND EXISTS (SELECT 1 FROM dirent d WHERE d.parent = inode.ino)`: &s.keepListed,
