@@ -150,7 +150,7 @@ func TestWhatVanishedOrBecameAnotherTypeFailsAloneAndIsRetried(t *testing.T) {
 	must(t, os.Symlink("stays", in("symlink now")))
 	must(t, unix.Mkfifo(in("fifo now"), 0o644))
 	clfsload(t, c.into(k.state, source)...).mustExit(exitIncomplete).
-		mustSay("vanished: ", "no such file", "directory now: ", "symlink now: ", "fifo now: ", "without --new")
+		mustSay("vanished", "no such file", "directory now", "symlink now", "fifo now", "without --new")
 	mustNotBePublishedTo(t, c)
 
 	for _, name := range names {
@@ -203,7 +203,7 @@ func TestAFileThatKeepsChangingFailsAloneAndIsRetried(t *testing.T) {
 			must(t, appendTo(path, 1000))
 		}
 	})
-	clfsload(t, c.into(state, source, "--new")...).mustExit(exitIncomplete).mustSay("log: ", "changed while it was read", "without --new")
+	clfsload(t, c.into(state, source, "--new")...).mustExit(exitIncomplete).mustSay("log", "changed while it was read", "without --new")
 	mustNotBePublishedTo(t, c)
 	c.before(nil)
 	clfsload(t, c.into(state, source)...).mustExit(exitOK)
@@ -224,6 +224,6 @@ func TestALinkThatIsReplacedIsNotTakenForTheOther(t *testing.T) {
 		writeFile(t, name+".new", "a file of the name "+name)
 		must(t, os.Rename(name+".new", name))
 	}
-	clfsload(t, c.into(k.state, source)...).mustExit(exitIncomplete).mustSay("one: ", "replaced", "without --new")
+	clfsload(t, c.into(k.state, source)...).mustExit(exitIncomplete).mustSay("one", "replaced", "without --new")
 	mustNotBePublishedTo(t, c)
 }

@@ -1,0 +1,155 @@
+package tests
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"clfsload/tests/inventory"
+)
+
+// unreadable is a tree that nobody can read all of.
+type unreadable struct {
+	places
+	closed []string // paths without permissions
+}
+
+// newUnreadable makes a tree with files below a/b, some of them unreadable.
+func newUnreadable(t *testing.T, files, closed int) *unreadable {
+	t.Helper()
+	u := &unreadable{places: newPlaces(t)}
+	openToAll(t, u.directory)
+	deep := filepath.Join(u.source, "a", "b")
+	must(t, os.MkdirAll(deep, 0o755))
+	for i := range files {
+		path := filepath.Join(deep, fmt.Sprintf("file-%03d", i))
+		writeFile(t, path, strings.Repeat(path, 500))
+		if i < closed {
+			u.closed = append(u.closed, path)
+		}
+	}
+	u.chmod(t, 0)
+	return u
+}
+
+func (u *unreadable) chmod(t *testing.T, mode os.FileMode) {
+	t.Helper()
+	for _, path := range u.closed {
+		must(t, os.Chmod(path, mode))
+	}
+}
+
+// load runs the load as nobody.
+func (u *unreadable) load(t *testing.T, target string, flags ...string) *run {
+	t.Helper()
+	r := command(t, append([]string{"load", u.state, u.source, target}, flags...))
+	asNobody(r.command)
+	return r.start()
+}
+
+// mustHoldAll compares the container with the source as it is now; only the
+// attributes are not looked at that mending has changed after the listing.
+func mustHoldAll(t *testing.T, source string, blobs inventory.Blobs) {
+	t.Helper()
+	scope := inventory.Full
+	scope.Atime, scope.Ctime = false, false
+	mustHold(t, listTree(t, source), blobs, scope)
+}
+
+func TestTooManyFailedEntriesStopALoadThatCanGoOn(t *testing.T) {
+	u := newUnreadable(t, 120, 100)
+	target := "dir:" + u.blobs
+	u.load(t, target, "--new", "--max-errors", "10").wait().mustExit(exitIncomplete).mustSay("10 failed entries", "--max-errors", "without --new")
+	mustNotBePublished(t, u.blobs)
+	u.load(t, target, "--max-errors", "0").wait().mustExit(exitIncomplete).mustSay("100 entries failed")
+	mustNotBePublished(t, u.blobs)
+	u.chmod(t, 0o644)
+	u.load(t, target, "--max-errors", "1").wait().mustExit(exitOK)
+	mustHoldAll(t, u.source, directoryBlobs(t, u.blobs))
+}
+
+func TestWithoutRetryFailedEntriesStayFailed(t *testing.T) {
+	u := newUnreadable(t, 10, 3)
+	target := "dir:" + u.blobs
+	u.load(t, target, "--new").wait().mustExit(exitIncomplete)
+	u.chmod(t, 0o644)
+	u.load(t, target, "--retry-errors=false").wait().mustExit(exitIncomplete).mustSay("a/b/file-001")
+	mustNotBePublished(t, u.blobs)
+	u.load(t, target).wait().mustExit(exitOK)
+	mustHoldAll(t, u.source, directoryBlobs(t, u.blobs))
+}
+
+func TestADirectoryThatCannotBeListedFailsAloneAndIsRetried(t *testing.T) {
+	u := newUnreadable(t, 10, 0)
+	target := "dir:" + u.blobs
+	u.closed = []string{filepath.Join(u.source, "a", "b")}
+	u.chmod(t, 0o311) // can be entered and not listed
+	u.load(t, target, "--new").wait().mustExit(exitIncomplete).mustSay("a/b", "permission denied", "without --new")
+	mustNotBePublished(t, u.blobs)
+	u.chmod(t, 0o755)
+	u.load(t, target).wait().mustExit(exitOK)
+	before := listTree(t, u.source)
+	contents := readContainer(t, directoryBlobs(t, u.blobs))
+	closed := before["a/b"]
+	closed.Mode = contents.Tree["a/b"].Mode // of the listing of a
+	before["a/b"] = closed
+	reportLines(t, "the container differs from its source", inventory.Compare(before, contents.Tree, inventory.Scope{HardLinks: true}))
+}
+
+// What failed is left out, and nothing refers to it or remains of it.
+func TestPublishIncompleteLeavesOutWhatFailed(t *testing.T) {
+	u := newUnreadable(t, 10, 3)
+	closed := filepath.Join(u.source, "closed")
+	mustMkdir(t, closed)
+	writeFile(t, filepath.Join(closed, "inside"), "not to be seen")
+	must(t, os.Chmod(closed, 0))
+	target := "dir:" + u.blobs
+	u.load(t, target, "--new", "--publish-incomplete").wait().
+		mustExit(exitIncomplete).mustSay("published", "4 failed entries", "a/b/file-000", "closed")
+	before := listTree(t, u.source)
+	for _, path := range []string{"closed", "closed/inside", "a/b/file-000", "a/b/file-001", "a/b/file-002"} {
+		if _, ok := before[path]; !ok {
+			t.Fatalf("no %s in the source", path)
+		}
+		delete(before, path)
+	}
+	scope := inventory.Full
+	scope.Atime = false
+	mustHold(t, before, directoryBlobs(t, u.blobs), scope)
+	u.load(t, target).wait().mustExit(exitIncomplete).mustSay("already complete", "4 failed entries")
+}
+
+// The segments of a file that failed in its middle are removed.
+func TestPublishIncompleteRemovesWhatFailedEntriesHaveLeft(t *testing.T) {
+	source := t.TempDir()
+	path := filepath.Join(source, "log")
+	writeNoise(t, path, 20<<20, seededRandom(t))
+	writeFile(t, filepath.Join(source, "rests"), "as it is")
+	before := listTree(t, source)
+	delete(before, "log")
+	c := newMeteredContainer(t)
+	c.before(func(name string) {
+		if isContents(name) {
+			must(t, appendTo(path, 9<<20))
+		}
+	})
+	clfsload(t, c.into(filepath.Join(t.TempDir(), "state"), source, "--new", "--publish-incomplete")...).mustExit(exitIncomplete)
+	mustHold(t, before, c.inventory(), inventory.Full)
+}
+
+// Directories were written without the failed entries already when the process
+// was killed. Then the entries were mended.
+func TestPublishIncompleteThatWasKilledDoesNotForgetWhatWasMended(t *testing.T) {
+	u := newUnreadable(t, 10, 3)
+	c := newMeteredContainer(t)
+	r := u.load(t, c.url, "--new", "--publish-incomplete", "--no-upload-log")
+	c.await(moment{prefix: rootPrefix, act: func() { _ = r.command.Process.Kill() }})
+	if res := r.wait(); res.code != -1 {
+		t.Fatalf("the root was not put: %d\n%s", res.code, clip(res.stderr))
+	}
+	u.chmod(t, 0o644)
+	u.load(t, c.url).wait().mustExit(exitOK)
+	mustHoldAll(t, u.source, c.inventory())
+}
