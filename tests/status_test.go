@@ -1,0 +1,144 @@
+package tests
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"clfsload/tests/blobserver"
+)
+
+// status is what `clfsload status --json` tells.
+type status struct {
+	Running        bool     `json:"running"`
+	PID            int      `json:"pid"`
+	Phase          string   `json:"phase"`
+	ObjectsDone    int64    `json:"objects_done"`
+	ObjectsFound   int64    `json:"objects_found"`
+	BytesFound     int64    `json:"bytes_found"`
+	Listed         bool     `json:"listed"`
+	ETASeconds     *float64 `json:"eta_seconds"`
+	BandwidthLimit int64    `json:"bandwidth_limit"`
+	Oldest         *struct {
+		Path    string  `json:"path"`
+		Seconds float64 `json:"seconds"`
+	} `json:"oldest_in_flight"`
+}
+
+func decode(t *testing.T, text string, to any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), to); err != nil {
+		t.Fatalf("%v in\n%s", err, clip(text))
+	}
+}
+
+func statusOf(t *testing.T, state string) status {
+	t.Helper()
+	var s status
+	decode(t, clfsload(t, "status", "--json", state).mustExit(exitOK).stdout, &s)
+	return s
+}
+
+// awaitStatus asks until the answer is as wanted.
+func awaitStatus(t *testing.T, state string, wanted func(status) bool) status {
+	t.Helper()
+	deadline := time.Now().Add(2 * time.Minute)
+	for tick := time.NewTicker(50 * time.Millisecond); ; <-tick.C {
+		if _, err := os.Stat(filepath.Join(state, "journal.sqlite")); err == nil {
+			if s := statusOf(t, state); wanted(s) {
+				return s
+			}
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the load never came to the status that was waited for")
+		}
+	}
+}
+
+func TestStatusTellsOfALoadThatRunsThatWasKilledAndThatIsComplete(t *testing.T) {
+	source := modestTree(t)
+	c := newMeteredContainer(t)
+	state := filepath.Join(t.TempDir(), "state")
+	clfsload(t, "status", state).mustExit(exitState).mustBeOneLine()
+
+	c.Fail(blobserver.Fault{Operation: "Put", Skip: 40, Hang: true})
+	r := command(t, c.into(state, source, "--new")).start()
+	s := awaitStatus(t, state, func(s status) bool {
+		return s.Running && s.Listed && s.Oldest != nil && s.ObjectsDone == 80 // all but the directories and the one that hangs
+	})
+	if s.PID != r.command.Process.Pid || s.Phase != "transfer" || s.ObjectsFound != 86 || s.BytesFound < 20<<20 {
+		t.Errorf("while it runs: %+v", s)
+	}
+	if _, err := os.Stat(filepath.Join(source, s.Oldest.Path)); err != nil || s.Oldest.Seconds < 0 {
+		t.Errorf("oldest in flight: %+v %v", s.Oldest, err)
+	}
+	clfsload(t, "status", state).mustExit(exitOK).mustSay("running as process", "phase transfer", s.Oldest.Path)
+
+	r.command.Process.Kill()
+	r.wait()
+	if _, err := os.Lstat(filepath.Join(state, "control.sock")); err != nil {
+		t.Errorf("the killed load left no socket, so the test shows nothing: %v", err)
+	}
+	killed := statusOf(t, state)
+	if killed.Running || killed.Phase != "transfer" || killed.ObjectsFound != 86 || killed.ObjectsDone < 70 {
+		t.Errorf("after it was killed: %+v", killed)
+	}
+	clfsload(t, "status", state).mustExit(exitOK).mustSay("not running")
+
+	c.Mend()
+	clfsload(t, c.into(state, source)...).mustExit(exitOK)
+	if s := statusOf(t, state); s.Running || s.Phase != "complete" || s.ObjectsDone != 86 {
+		t.Errorf("at the end: %+v", s)
+	}
+}
+
+// The totals of a dry run give an estimate that a load without them has not.
+func TestTotalsOfADryRunGiveTheTimeLeft(t *testing.T) {
+	source := modestTree(t)
+	c := newMeteredContainer(t)
+	c.SetLatency(20 * time.Millisecond)
+	state := filepath.Join(t.TempDir(), "state")
+	r := command(t, c.into(state, source, "--new", "--concurrency", "1", "--dry_run_gb", "4.5", "--dry_run_count", "1000000")).start()
+	s := awaitStatus(t, state, func(s status) bool { return s.Running && s.ETASeconds != nil || s.Phase == "complete" })
+	r.command.Process.Kill()
+	r.wait()
+	if s.ETASeconds == nil || !s.Listed && *s.ETASeconds < 60 {
+		t.Errorf("time left: %+v", s)
+	}
+}
+
+func TestTheReportOfARunIsInItsState(t *testing.T) {
+	source := modestTree(t)
+	tr := newTransfer(t, source)
+	clfsload(t, tr.begin("--exclude", "file-7", "--max-errors", "7")...).mustExit(exitOK)
+	var report struct {
+		Version  string         `json:"version"`
+		ExitCode int            `json:"exit_code"`
+		Phase    string         `json:"phase"`
+		Seconds  float64        `json:"seconds"`
+		Settings map[string]any `json:"settings"`
+		Totals   map[string]int `json:"totals"`
+		ThisRun  map[string]any `json:"this_run"`
+	}
+	decode(t, readText(t, filepath.Join(tr.state, "report.json")), &report)
+	if report.Version != "test" || report.ExitCode != 0 || report.Phase != "complete" || report.Seconds <= 0 {
+		t.Errorf("report %+v", report)
+	}
+	if report.Totals["objects_done"] != 85 || report.Totals["failures"] != 0 || report.ThisRun["objects"] != 85.0 {
+		t.Errorf("totals %v, this run %v", report.Totals, report.ThisRun)
+	}
+	if report.Settings["source"] != source || report.Settings["max_errors"] != 7.0 {
+		t.Errorf("settings %v", report.Settings)
+	}
+}
+
+func readText(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
