@@ -106,6 +106,9 @@ func (s *dirStream) read(ctx context.Context) error {
 	return nil
 }
 
+// segmentsAhead is how many directory segments are fetched ahead of a listing.
+const segmentsAhead = 8
+
 // segmentsFrom fetches the next segments ahead.
 func (r *readOnly) segmentsFrom(l *listing, number uint64) {
 	for n := number; n < min(number+segmentsAhead, l.blocks); n++ {

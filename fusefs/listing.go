@@ -154,11 +154,7 @@ func entryAt(raw []byte, offset uint32) (d clfs.Dirent, rest []byte) {
 	return clfs.Dirent{}, nil
 }
 
-// segmentsAhead is how many directory segments are read at a time.
-const segmentsAhead = 8
-
-// segment returns the packed entries of one segment of a directory, and reads
-// the next ones with it.
+// segment returns the packed entries of one segment of a directory.
 func (r *readOnly) segment(ctx context.Context, l *listing, number uint64) ([]byte, error) {
 	if number == 0 {
 		return l.first, nil
