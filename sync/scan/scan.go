@@ -3,6 +3,7 @@ package scan
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -88,17 +89,15 @@ func (s *Scanner) dispatch(ctx context.Context, todo chan<- state.Inode, finishe
 		if err != nil {
 			return err
 		}
-		sent := false
+		// Before the first is sent: what is finished meanwhile was unscanned when
+		// it was found, and must not be taken again.
+		found = slices.DeleteFunc(found, func(dir state.Inode) bool { return busy[dir.Ino] })
 		for _, dir := range found {
-			if busy[dir.Ino] {
-				continue
-			}
 			if err := s.send(ctx, dir, busy, todo, finished); err != nil {
 				return err
 			}
-			sent = true
 		}
-		if sent {
+		if len(found) > 0 {
 			continue
 		}
 		if len(busy) == 0 {

@@ -22,19 +22,17 @@ type Tree struct {
 
 // OpenTree opens the directory path. Errors wrap those of open(2).
 func OpenTree(path string) (*Tree, error) {
-	root, err := os.Open(path)
+	// Without O_DIRECTORY a fifo would wait for somebody who writes.
+	root, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return nil, err
 	}
 	t := &Tree{path: path, root: root}
 	a, err := t.Attr()
-	t.dev = a.Dev
-	if err == nil && a.Type != clfs.TypeDirectory {
-		err = &os.PathError{Op: "open", Path: path, Err: unix.ENOTDIR}
-	}
 	if err != nil {
 		return nil, errors.Join(err, root.Close())
 	}
+	t.dev = a.Dev
 	return t, nil
 }
 
