@@ -103,7 +103,7 @@ func TestDerivedBlockIDsAreDistinctVersion4UUIDs(t *testing.T) {
 	}
 	add("indirect 1", clfs.IndirectID(key, clfs.RootID, 0, 3, 3, 1))
 	add("indirect of generation 1", clfs.IndirectID(key, clfs.RootID, 1, 3, 3, 0))
-	if clfs.SegmentID(key, clfs.RootID, 0, 0) != clfs.SegmentID(key, clfs.RootID, 0, 0) {
+	if first := clfs.SegmentID(key, clfs.RootID, 0, 0); first != clfs.SegmentID(key, clfs.RootID, 0, 0) {
 		t.Error("the same arguments give another id")
 	}
 }

@@ -88,7 +88,7 @@ func TestLoadKeepsTheGoldenTree(t *testing.T) {
 }
 
 // goroot is a real tree that every machine with these tests has.
-func goroot(t *testing.T) string {
+func goroot(t testing.TB) string {
 	t.Helper()
 	out, err := exec.Command("go", "env", "GOROOT").Output()
 	if err != nil {

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"testing"
 	"time"
 
@@ -32,13 +31,13 @@ func BenchmarkLoadAgainstBareLoop(b *testing.B) {
 		server := blobserver.Start(b)
 		server.SkipChecksums()
 		began := time.Now()
-		files = bareLoop(b, runtime.GOROOT(), server.NewContainer("bare"))
+		files = bareLoop(b, goroot(b), server.NewContainer("bare"))
 		bare += time.Since(began)
 
 		state := filepath.Join(b.TempDir(), fmt.Sprint("state", i))
 		target := server.NewContainer("load") + "?sig=any"
 		began = time.Now()
-		if out, err := exec.Command(clfsload, "load", "--new", state, runtime.GOROOT(), target).CombinedOutput(); err != nil {
+		if out, err := exec.Command(clfsload, "load", "--new", state, goroot(b), target).CombinedOutput(); err != nil {
 			b.Fatalf("load: %v\n%s", err, out)
 		}
 		load += time.Since(began)

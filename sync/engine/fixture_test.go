@@ -29,7 +29,6 @@ type fixture struct {
 	source  fakeSource
 	dirs    map[string]state.Inode
 	next    uint64 // st_ino
-	failed  []string
 }
 
 func newFixture(t *testing.T, compression clfs.Compression) *fixture {

@@ -219,27 +219,27 @@ func (s *Surveyor) entry(f *os.File, dir string, e *state.Entry, listing *listin
 
 // addEntry counts an entry; isNew says that an inode is made for it, group is
 // how many names of its source inode were found, 0 for one that has no others.
-func (v *Survey) addEntry(path string, e *state.Entry, isNew bool, group int64) {
-	v.Names[e.Attr.Type]++
-	v.JournalBytes += journalBytes(len(e.Name)+len(e.Target), isNew, group > 0)
+func (s *Survey) addEntry(path string, e *state.Entry, isNew bool, group int64) {
+	s.Names[e.Attr.Type]++
+	s.JournalBytes += journalBytes(len(e.Name)+len(e.Target), isNew, group > 0)
 	switch {
 	case group == 2: // the first of them was not known to be one
-		v.LinkGroups, v.LinkedNames = v.LinkGroups+1, v.LinkedNames+2
+		s.LinkGroups, s.LinkedNames = s.LinkGroups+1, s.LinkedNames+2
 	case group > 2:
-		v.LinkedNames++
+		s.LinkedNames++
 	}
 	if !isNew {
 		return
 	}
-	v.Objects++
+	s.Objects++
 	if e.Attr.Type != clfs.TypeRegular {
 		return
 	}
-	v.Bytes += e.Attr.Size
-	v.LargestFile.offer(path, e.Attr.Size)
+	s.Bytes += e.Attr.Size
+	s.LargestFile.offer(path, e.Attr.Size)
 	segments := clfs.SegmentCount(uint64(e.Attr.Size))
-	v.Segments += int64(segments)
-	v.IndirectBlocks += indirectBlocks(segments)
+	s.Segments += int64(segments)
+	s.IndirectBlocks += indirectBlocks(segments)
 }
 
 // unreadable asks whether this process may read a file, without opening it.
@@ -271,10 +271,10 @@ func (l *listingSize) add(nameLen int) {
 	l.entries++
 }
 
-func (v *Survey) addListing(dir string, l *listingSize) {
-	v.LargestDirectory.offer(dir, l.entries)
-	v.DirectorySegments += int64(l.segments)
-	v.IndirectBlocks += indirectBlocks(l.segments)
+func (s *Survey) addListing(dir string, l *listingSize) {
+	s.LargestDirectory.offer(dir, l.entries)
+	s.DirectorySegments += int64(l.segments)
+	s.IndirectBlocks += indirectBlocks(l.segments)
 }
 
 func indirectBlocks(segments uint64) (n int64) {
