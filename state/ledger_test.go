@@ -46,7 +46,7 @@ func (w *walk) entry() Entry {
 	case 2, 3:
 		e.Attr.Ino, e.Attr.Nlink = 100+w.r.Uint64N(3), 2+w.r.Uint64N(3)
 	case 4:
-		e.Problem = &Problem{"lstat", "random"}
+		e.Problem = &Problem{Op: "lstat", Reason: "random"}
 	}
 	return e
 }
@@ -76,7 +76,7 @@ func (w *walk) land() error {
 		o := Outcome{Inode: in, Attr: in.Attr}
 		switch w.r.IntN(5) {
 		case 0:
-			o.Problem = &Problem{"read", "random"}
+			o.Problem = &Problem{Op: "read", Reason: "random"}
 		case 1:
 			o.Progress = &Progress{Segments: 1, Attr: in.Attr}
 			return w.j.Record(w.t.Context(), []Outcome{o})
@@ -108,7 +108,7 @@ func (w *walk) failDirectory() error {
 	if err != nil || len(list) == 0 || list[0].Ino == RootIno {
 		return err
 	}
-	return w.j.FailDirectory(w.t.Context(), list[0], Problem{"open", "random"})
+	return w.j.FailDirectory(w.t.Context(), list[0], Problem{Op: "open", Reason: "random"})
 }
 
 func TestTotalsAreWhatTheTablesSayWhateverHappens(t *testing.T) {

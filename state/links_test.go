@@ -139,7 +139,7 @@ func TestALinkToAFileThatFailedWaitsForTheRetry(t *testing.T) {
 	if err := j.ReleaseHeld(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	record(t, j, Outcome{Inode: queued(t, j)[0], Problem: &Problem{"read", "broken"}})
+	record(t, j, Outcome{Inode: queued(t, j)[0], Problem: &Problem{Op: "read", Reason: "broken"}})
 	add(t, j, root, link("b", 2))
 	if err := checkRows(j); err != nil {
 		t.Error(err)

@@ -129,14 +129,14 @@ func failures(t *testing.T, j *Journal) (list []string) {
 
 func TestFailuresAreListedAndTriedAgainFromWhereTheyCame(t *testing.T) {
 	j, root := newJournal(t)
-	problem := Problem{"read", "broken"}
+	problem := Problem{Op: "read", Reason: "broken"}
 	if err := j.AddEntries(t.Context(), root, []Entry{file("f", 10), subdir("d"), subdir("e"),
-		{Name: []byte("x\n"), Problem: &Problem{"lstat", "gone wrong"}}}, true); err != nil {
+		{Name: []byte("x\n"), Problem: &Problem{Op: "lstat", Reason: "gone wrong"}}}, true); err != nil {
 		t.Fatal(err)
 	}
 	f, d, e := row(t, j, 1001), row(t, j, 1002), row(t, j, 1003)
 	record(t, j, Outcome{Inode: f, Problem: &problem})
-	if err := j.FailDirectory(t.Context(), d, Problem{"open", "denied"}); err != nil {
+	if err := j.FailDirectory(t.Context(), d, Problem{Op: "open", Reason: "denied"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := j.AddEntries(t.Context(), e, []Entry{{Name: []byte("y"), Problem: &problem}}, true); err != nil {
@@ -169,7 +169,7 @@ func TestManyFailuresAreListedOnce(t *testing.T) {
 	j, root := newJournal(t)
 	var list []Entry
 	for i := range 2500 {
-		list = append(list, Entry{Name: fmt.Appendf(nil, "%04d", i), Problem: &Problem{"lstat", "x"}})
+		list = append(list, Entry{Name: fmt.Appendf(nil, "%04d", i), Problem: &Problem{Op: "lstat", Reason: "x"}})
 	}
 	add(t, j, root, list...)
 	add(t, j, root, list[:100]...)
@@ -187,8 +187,8 @@ func TestManyFailuresAreListedOnce(t *testing.T) {
 func TestAProblemWithAKnownNameDoesNotHideItsInode(t *testing.T) {
 	j, root := newJournal(t)
 	add(t, j, root, file("f", 10))
-	record(t, j, Outcome{Inode: last(t, j), Problem: &Problem{"read", "broken"}})
-	add(t, j, root, Entry{Name: []byte("f"), Problem: &Problem{"lstat", "broken"}})
+	record(t, j, Outcome{Inode: last(t, j), Problem: &Problem{Op: "read", Reason: "broken"}})
+	add(t, j, root, Entry{Name: []byte("f"), Problem: &Problem{Op: "lstat", Reason: "broken"}})
 	if err := checkRows(j); err != nil {
 		t.Error(err)
 	}

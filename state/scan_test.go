@@ -147,7 +147,7 @@ func TestUnscannedDirectoriesComeTheLastFoundFirst(t *testing.T) {
 	if err != nil || len(list) != 2 || string(list[0].Name) != "c" || string(list[1].Name) != "b" {
 		t.Errorf("%+v, %v", list, err)
 	}
-	if err := j.FailDirectory(t.Context(), list[0], Problem{"open", "broken"}); err != nil {
+	if err := j.FailDirectory(t.Context(), list[0], Problem{Op: "open", Reason: "broken"}); err != nil {
 		t.Fatal(err)
 	}
 	list, err = j.UnscannedDirectories(t.Context(), 9)
