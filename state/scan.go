@@ -19,6 +19,7 @@ type Entry struct {
 type Problem struct {
 	Op     string // what was tried: "lstat", "open", "read", …
 	Reason string // one line, without the path
+	Gone   bool   // what was listed under this name is not there any more
 }
 
 // UnscannedDirectories returns up to limit directories whose entries are not all

@@ -88,6 +88,7 @@ CREATE TABLE failure (
     ino    INTEGER,                  -- NULL: the entry has no inode row
     op     TEXT    NOT NULL,
     reason TEXT    NOT NULL,
+    gone   INTEGER NOT NULL,         -- 1: what was listed is not there any more
     PRIMARY KEY (parent, name)
 ) WITHOUT ROWID;
 `

@@ -16,12 +16,18 @@ type tx struct {
 	queued   bool // something was put into a work queue
 }
 
-// changed reports whether a statement changed a row.
-func changed(r sql.Result, err error) (bool, error) {
+// affected returns how many rows a statement changed.
+func affected(r sql.Result, err error) (uint64, error) {
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	n, err := r.RowsAffected()
+	return uint64(n), err
+}
+
+// changed reports whether a statement changed a row.
+func changed(r sql.Result, err error) (bool, error) {
+	n, err := affected(r, err)
 	return n > 0, err
 }
 

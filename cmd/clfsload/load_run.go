@@ -20,11 +20,6 @@ func (l *load) run(ctx context.Context, ui *console) error {
 	if l.journal.Phase() == state.PhaseComplete {
 		return l.tellComplete(ui)
 	}
-	if l.flags.retryErrors && l.journal.Totals().Failures > 0 {
-		if err := l.journal.RetryFailures(ctx); err != nil {
-			return err
-		}
-	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	l.failed = l.failureCounter(ui, stop)
@@ -33,6 +28,9 @@ func (l *load) run(ctx context.Context, ui *console) error {
 		Warning: func(path, text string) { ui.log.Warn(text, "path", path) },
 	})
 	if err != nil {
+		return err
+	}
+	if err := l.retryFailed(ctx, e); err != nil {
 		return err
 	}
 	l.start(ui, e)
@@ -56,6 +54,17 @@ func (l *load) start(ui *console, e *engine.Engine) {
 	s := &l.journal.Settings
 	ui.file.Info("run begins", "version", version, "source", s.Source, "target", s.Target, "new", l.flags.isNew,
 		"objects_found", l.before.FoundInodes, "objects_done", l.before.DoneInodes)
+}
+
+// retryFailed makes what failed in earlier runs ready for another try.
+func (l *load) retryFailed(ctx context.Context, e *engine.Engine) error {
+	if !l.flags.retryErrors || l.journal.Totals().Failures == 0 {
+		return nil
+	}
+	if err := e.ForgetVanished(ctx); err != nil {
+		return fmt.Errorf("try failed entries again: %w", err)
+	}
+	return l.journal.RetryFailures(ctx)
 }
 
 // tellComplete answers a run that finds nothing to do.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"syscall"
 
 	"clfsload/clfs"
 	"clfsload/state"
@@ -63,10 +64,10 @@ func (w *worker) begin(ctx context.Context, f File, e *event) error {
 	}
 	in := &e.outcome.Inode
 	if now.Type != clfs.TypeRegular {
-		return &entryError{state.Problem{Op: "open", Reason: "it is no regular file any more"}}
+		return &entryError{state.Problem{Op: "open", Reason: "it is no regular file any more", Gone: true}}
 	}
 	if in.Links > 1 && now.Ino != in.Attr.Ino {
-		return &entryError{state.Problem{Op: "open", Reason: "it was replaced, and its other links may stand for the file that it was"}}
+		return &entryError{state.Problem{Op: "open", Reason: "it was replaced, and its other links may stand for the file that it was", Gone: true}}
 	}
 	e.outcome.Attr = in.Attr
 	if now.SameContents(in.Attr) {
@@ -115,5 +116,6 @@ func entryProblem(op string, err error) error {
 	if errors.As(err, &pathErr) {
 		err = pathErr.Err
 	}
-	return &entryError{state.Problem{Op: op, Reason: err.Error()}}
+	gone := errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP)
+	return &entryError{state.Problem{Op: op, Reason: err.Error(), Gone: gone}}
 }

@@ -131,5 +131,6 @@ func problem(op string, err error) state.Problem {
 	case errors.As(err, &callErr):
 		err = callErr.Err
 	}
-	return state.Problem{Op: op, Reason: err.Error()}
+	gone := errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP)
+	return state.Problem{Op: op, Reason: err.Error(), Gone: gone}
 }
