@@ -1,0 +1,316 @@
+package tests
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"clfsload/tests/blobserver"
+	"clfsload/tests/inventory"
+)
+
+// asMounted is what a mount shows; inode numbers are the container's.
+var asMounted = inventory.Scope{HardLinks: true, Ctime: true, Atime: true}
+
+func TestAMountShowsContainersOfCLFSLoadAsTheirSource(t *testing.T) {
+	source := asCLFSLoadKeeps(listTree(t, goldenTree(t)))
+	for _, name := range []string{"lz4", "raw"} {
+		t.Run(name, func(t *testing.T) {
+			m := mountContainer(t, goldenContainer(t, name))
+			scope := inventory.Scope{HardLinks: name == "lz4"}
+			got := asCLFSLoadKeeps(listTree(t, m.point))
+			reportLines(t, "the mount differs from the golden tree", inventory.Compare(source, got, scope))
+		})
+	}
+}
+
+func TestAMountShowsEveryAttributeOfWhatWasLoaded(t *testing.T) {
+	before := listTree(t, goldenTree(t))
+	m := mountContainer(t, loaded(t, goldenTree(t)))
+	reportLines(t, "the mount differs from its source", inventory.Compare(before, listTree(t, m.point), asMounted))
+	sameLinkCounts(t, goldenTree(t), m.point)
+}
+
+// sameLinkCounts wants the link counts and device numbers of a source.
+func sameLinkCounts(t *testing.T, source, point string) {
+	t.Helper()
+	err := filepath.WalkDir(point, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		relative, err := filepath.Rel(point, path)
+		if err != nil {
+			return err
+		}
+		var want, got unix.Stat_t
+		if err := errors.Join(unix.Lstat(filepath.Join(source, relative), &want), unix.Lstat(path, &got)); err != nil {
+			return err
+		}
+		if got.Nlink != want.Nlink || got.Rdev != want.Rdev {
+			t.Errorf("%q: %d links, device %x; want %d links, device %x", relative, got.Nlink, got.Rdev, want.Nlink, want.Rdev)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestCpCopiesATreeOutOfAMount(t *testing.T) {
+	before := listTree(t, goldenTree(t))
+	m := mountContainer(t, loaded(t, goldenTree(t)))
+	dest := filepath.Join(t.TempDir(), "out")
+	if out, err := exec.Command("cp", "-a", m.point, dest).CombinedOutput(); err != nil {
+		t.Fatalf("cp -a: %v\n%s", err, clip(string(out)))
+	}
+	reportLines(t, "the copy differs from the source", inventory.Compare(before, listTree(t, dest), asLeft))
+}
+
+func TestAMountOfAServiceShowsTheTree(t *testing.T) {
+	before := listTree(t, goldenTree(t))
+	server := blobserver.Start(t)
+	url := server.NewContainer("golden")
+	clfsload(t, "load", "--new", "--preserve-hardlinks", filepath.Join(t.TempDir(), "state"), goldenTree(t), url+"?sig=x").mustExit(exitOK)
+	m := mountContainer(t, url+"?sig=x")
+	reportLines(t, "the mount differs from its source", inventory.Compare(before, listTree(t, m.point), asMounted))
+}
+
+// numbersOf lists the inode numbers, and wants directories to tell the same
+// numbers and types as the inodes.
+func numbersOf(t *testing.T, point string) map[string]uint64 {
+	t.Helper()
+	numbers := map[string]uint64{}
+	err := filepath.WalkDir(point, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		var st unix.Stat_t
+		if err := unix.Lstat(path, &st); err != nil {
+			return err
+		}
+		numbers[path] = st.Ino
+		if info, err := e.Info(); err != nil || e.Type() != info.Mode().Type() {
+			t.Errorf("%s: type %s in the directory, %v in the inode (%v)", path, e.Type(), info, err)
+		}
+		if !e.IsDir() {
+			return nil
+		}
+		for _, d := range readDirents(t, path, 0) {
+			if err := unix.Lstat(filepath.Join(path, d.name), &st); err != nil || d.name != ".." && st.Ino != d.number {
+				t.Errorf("%s/%s: number %d in the directory, %d in the inode (%v)", path, d.name, d.number, st.Ino, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return numbers
+}
+
+func TestInodeNumbersAreTheSameAtEachMount(t *testing.T) {
+	target, point := mountedGolden(t), mountPoint(t)
+	first := mountAt(t, point, target)
+	before := numbersOf(t, point)
+	first.end(unix.SIGTERM).mustExit(exitOK)
+	mountAt(t, point, target)
+	after := numbersOf(t, point)
+	if before[point] != 1 {
+		t.Errorf("the root has number %d", before[point])
+	}
+	if len(before) < 4560 || fmt.Sprint(before) != fmt.Sprint(after) {
+		t.Errorf("numbers of %d entries, and of %d at the second mount, differ", len(before), len(after))
+	}
+}
+
+func TestRangesOfFilesReadAsTheyWere(t *testing.T) {
+	source, random := t.TempDir(), rand.New(rand.NewPCG(1, 2))
+	want := make([]byte, 45<<20+12345)
+	for i := range want {
+		want[i] = byte(random.Uint32())
+	}
+	clear(want[20<<20 : 30<<20])
+	if err := os.WriteFile(filepath.Join(source, "big"), want, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	m := mountContainer(t, loaded(t, source), "--memory", "64MiB")
+	var readers sync.WaitGroup
+	for n := range uint64(8) {
+		readers.Go(func() { readRanges(t, m.path("big"), want, rand.New(rand.NewPCG(3, n))) })
+	}
+	readers.Wait()
+	if got, err := os.ReadFile(m.path("big")); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("the whole file: %d bytes, %v", len(got), err)
+	}
+}
+
+// readRanges reads ranges here and there, many of them across a boundary between segments.
+func readRanges(t *testing.T, path string, want []byte, random *rand.Rand) {
+	f, err := os.Open(path)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer f.Close()
+	for range 40 {
+		from := random.IntN(len(want))
+		if random.IntN(2) == 0 {
+			from = 16384 + random.IntN(5)*8388608 - random.IntN(9000)
+		}
+		got := make([]byte, random.IntN(300_000))
+		n, err := f.ReadAt(got, int64(from))
+		end := min(from+len(got), len(want))
+		if err != nil && !errors.Is(err, io.EOF) || !bytes.Equal(got[:n], want[from:end]) {
+			t.Errorf("%d bytes from %d: got %d, %v", len(got), from, n, err)
+			return
+		}
+	}
+}
+
+// dirent is an entry as getdents tells it.
+type dirent struct {
+	name   string
+	number uint64
+	next   int64 // the position behind it
+}
+
+// readDirents lists a directory from a position on.
+func readDirents(t *testing.T, path string, from int64) []dirent {
+	t.Helper()
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if _, err := unix.Seek(fd, from, io.SeekStart); err != nil {
+		t.Fatal(err)
+	}
+	var all []dirent
+	for buf := make([]byte, 1<<16); ; {
+		n, err := unix.Getdents(fd, buf)
+		if err != nil {
+			t.Fatalf("list %s: %v", path, err)
+		}
+		if n == 0 {
+			return all
+		}
+		for rest := buf[:n]; len(rest) > 0; {
+			length := int(rest[16]) | int(rest[17])<<8
+			name, _, _ := bytes.Cut(rest[19:length], []byte{0})
+			all = append(all, dirent{string(name), unixUint64(rest), int64(unixUint64(rest[8:]))})
+			rest = rest[length:]
+		}
+	}
+}
+
+func unixUint64(b []byte) (n uint64) {
+	for i := range 8 {
+		n |= uint64(b[i]) << (8 * i)
+	}
+	return n
+}
+
+func TestABigDirectoryIsListedWholeAndFromAnyPosition(t *testing.T) {
+	const entries = 50_000
+	source := t.TempDir()
+	for i := range entries {
+		writeFile(t, filepath.Join(source, fmt.Sprintf("file-%06d", i)), "")
+	}
+	m := mountContainer(t, loaded(t, source))
+	all := readDirents(t, m.point, 0)
+	if len(all) != entries+2 || all[0].name != "." || all[1].name != ".." {
+		t.Fatalf("%d entries, the first are %v", len(all), all[:2])
+	}
+	names := map[string]bool{}
+	for _, d := range all {
+		names[d.name] = true
+	}
+	if len(names) != entries+2 {
+		t.Errorf("%d different names", len(names))
+	}
+	for _, i := range []int{0, 1, 2, 400, 4321, 25_000, 49_999, entries + 1} {
+		if rest := readDirents(t, m.point, all[i].next); !slices.Equal(rest, all[i+1:]) {
+			t.Errorf("from behind entry %d on there are %d entries, want %d", i, len(rest), len(all)-i-1)
+		}
+	}
+	for _, d := range all {
+		if _, err := os.Lstat(m.path(d.name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := os.Lstat(m.path("nothing")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a name that is not there: %v", err)
+	}
+}
+
+func TestEveryChangeIsRefused(t *testing.T) {
+	m := mountContainer(t, mountedGolden(t))
+	f, d := m.path("sizes/text-100"), m.path("empty")
+	open := func(flags int) error {
+		fd, err := unix.Open(f, flags, 0)
+		if err == nil {
+			unix.Close(fd)
+		}
+		return err
+	}
+	changes := map[string]func() error{
+		"open for writing": func() error { return open(unix.O_WRONLY) },
+		"open, truncate":   func() error { return open(unix.O_RDONLY | unix.O_TRUNC) },
+		"create":           func() error { return os.WriteFile(m.path("new"), nil, 0o644) },
+		"truncate":         func() error { return os.Truncate(f, 1) },
+		"chmod":            func() error { return os.Chmod(f, 0o600) },
+		"chown":            func() error { return os.Chown(f, 1, 1) },
+		"utimes":           func() error { return unix.UtimesNanoAt(unix.AT_FDCWD, f, make([]unix.Timespec, 2), 0) },
+		"mkdir":            func() error { return os.Mkdir(m.path("new"), 0o755) },
+		"mknod":            func() error { return unix.Mknod(m.path("new"), unix.S_IFIFO|0o644, 0) },
+		"symlink":          func() error { return os.Symlink("x", m.path("new")) },
+		"link":             func() error { return os.Link(f, m.path("new")) },
+		"rename":           func() error { return os.Rename(f, m.path("new")) },
+		"unlink":           func() error { return unix.Unlink(f) },
+		"rmdir":            func() error { return unix.Rmdir(d) },
+		"setxattr":         func() error { return unix.Setxattr(f, "user.x", []byte("x"), 0) },
+	}
+	refused := func(t *testing.T, readOnly bool) {
+		for name, change := range changes {
+			if err := change(); !errors.Is(err, unix.EROFS) && (readOnly || name != "setxattr" || !errors.Is(err, unix.EOPNOTSUPP)) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	t.Run("read-only", func(t *testing.T) { refused(t, true) })
+	t.Run("remounted", func(t *testing.T) {
+		if err := unix.Mount("", m.point, "", unix.MS_REMOUNT, ""); err != nil {
+			t.Fatal(err)
+		}
+		refused(t, false)
+	})
+	if _, err := unix.Getxattr(f, "user.x", make([]byte, 10)); !errors.Is(err, unix.EOPNOTSUPP) {
+		t.Errorf("getxattr: %v", err)
+	}
+	if got, err := os.ReadFile(f); err != nil || len(got) != 100 {
+		t.Errorf("afterwards: %d bytes, %v", len(got), err)
+	}
+}
+
+func TestStatfsTellsWhatTheContainerHolds(t *testing.T) {
+	m := mountContainer(t, mountedGolden(t), "--log-level", "DEBUG")
+	m.awaitLog("msg=\"the container is listed\"")
+	var st unix.Statfs_t
+	if err := unix.Statfs(m.point, &st); err != nil {
+		t.Fatal(err)
+	}
+	if st.Files != 4561 || st.Blocks*uint64(st.Bsize) < 1<<20 || st.Bavail != 0 || st.Ffree != 0 || st.Namelen != 255 {
+		t.Errorf("statfs says %+v", st)
+	}
+}
