@@ -46,7 +46,7 @@ func (w *walk) entry() Entry {
 	case 2, 3:
 		e.Attr.Ino, e.Attr.Nlink = 100+w.r.Uint64N(3), 2+w.r.Uint64N(3)
 	case 4:
-		e.Problem = &Problem{Op: "lstat", Reason: "random"}
+		e.Problem = &Problem{Op: "lstat", Reason: "random", Gone: w.r.IntN(2) == 0}
 	}
 	return e
 }
@@ -76,7 +76,7 @@ func (w *walk) land() error {
 		o := Outcome{Inode: in, Attr: in.Attr}
 		switch w.r.IntN(5) {
 		case 0:
-			o.Problem = &Problem{Op: "read", Reason: "random"}
+			o.Problem = &Problem{Op: "read", Reason: "random", Gone: w.r.IntN(2) == 0}
 		case 1:
 			o.Progress = &Progress{Segments: 1, Attr: in.Attr}
 			return w.j.Record(w.t.Context(), []Outcome{o})
@@ -100,6 +100,15 @@ func (w *walk) land() error {
 // retry begins a new run: nothing is in flight any more.
 func (w *walk) retry() error {
 	clear(w.flying)
+	gone, err := w.j.Vanished(w.t.Context(), 0, 1000)
+	if err != nil {
+		return err
+	}
+	for _, in := range gone {
+		if err := w.j.Forget(w.t.Context(), in); err != nil {
+			return err
+		}
+	}
 	return w.j.RetryFailures(w.t.Context())
 }
 
@@ -108,7 +117,7 @@ func (w *walk) failDirectory() error {
 	if err != nil || len(list) == 0 || list[0].Ino == RootIno {
 		return err
 	}
-	return w.j.FailDirectory(w.t.Context(), list[0], Problem{Op: "open", Reason: "random"})
+	return w.j.FailDirectory(w.t.Context(), list[0], Problem{Op: "open", Reason: "random", Gone: w.r.IntN(2) == 0})
 }
 
 func TestTotalsAreWhatTheTablesSayWhateverHappens(t *testing.T) {
