@@ -87,7 +87,11 @@ func create(temp, dir string, s Settings, root Attr) error {
 	if err := syncDir(temp); err != nil {
 		return err
 	}
-	if err := unix.Renameat2(unix.AT_FDCWD, temp, unix.AT_FDCWD, dir, unix.RENAME_NOREPLACE); err != nil {
+	err := unix.Renameat2(unix.AT_FDCWD, temp, unix.AT_FDCWD, dir, unix.RENAME_NOREPLACE)
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
+		err = os.Rename(temp, dir) // of file systems that cannot do better
+	}
+	if err != nil {
 		return err
 	}
 	return syncDir(filepath.Dir(dir))

@@ -27,6 +27,9 @@ func join(dir string, name []byte) string {
 	return dir + "/" + string(name)
 }
 
+// maxCachedPath bounds the memory that the paths of very deep trees take.
+const maxCachedPath = 4096
+
 // directoryPath climbs until it meets a directory whose path it knows.
 func (j *Journal) directoryPath(ctx context.Context, ino Ino) (string, error) {
 	if ino == RootIno {
@@ -46,7 +49,9 @@ func (j *Journal) directoryPath(ctx context.Context, ino Ino) (string, error) {
 		return "", err
 	}
 	path := join(above, name)
-	j.paths.Add(ino, path)
+	if len(path) <= maxCachedPath {
+		j.paths.Add(ino, path)
+	}
 	return path, nil
 }
 

@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 )
 
@@ -49,6 +50,14 @@ func prepareStatements(conn *sql.Conn) (*statements, error) {
 		*stmt = prepared
 	}
 	return s, nil
+}
+
+func (s *statements) close() error {
+	var errs []error
+	for _, stmt := range s.queries() {
+		errs = append(errs, (*stmt).Close())
+	}
+	return errors.Join(errs...)
 }
 
 func (s *statements) queries() map[string]**sql.Stmt {

@@ -66,7 +66,8 @@ func (w *writer) prepare() error {
 func (w *writer) close() error {
 	close(w.closing)
 	<-w.stopped
-	return errors.Join(w.conn.Close(), w.db.Close())
+	// A connection with statements left is not closed by sqlite, and its log stays.
+	return errors.Join(w.stmts.close(), w.conn.Close(), w.db.Close())
 }
 
 func (w *writer) exec(query string) error {

@@ -78,26 +78,50 @@ func (t *Tree) open(path string, flags int) (int, error) {
 	return fd, err
 }
 
+// openBeneath opens a path below the directory at, without following a link in any
+// part of it.
 func openBeneath(at int, path string, flags int) (fd int, err error) {
 	if path == "" {
 		path = "."
 	}
+	flags |= unix.O_CLOEXEC | unix.O_NOFOLLOW
 	how := unix.OpenHow{
-		Flags:   uint64(flags | unix.O_CLOEXEC | unix.O_NOFOLLOW),
+		Flags:   uint64(flags),
 		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS,
 	}
 	err = retryEINTR(func() error {
 		fd, err = unix.Openat2(at, path, &how)
 		return err
 	})
-	// Kernels before 5.6 have no openat2, and some containers forbid it.
-	if errors.Is(err, unix.ENOSYS) {
-		err = retryEINTR(func() error {
-			fd, err = unix.Openat(at, path, flags|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
-			return err
-		})
+	// Kernels before 5.6 have no openat2, and some sandboxes forbid it.
+	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM) {
+		return openByParts(at, path, flags)
 	}
 	return fd, err
+}
+
+// openByParts does the same with one system call for each part of the path.
+func openByParts(at int, path string, flags int) (fd int, err error) {
+	parts := strings.Split(path, "/")
+	dir := at
+	for i, part := range parts {
+		partFlags := unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC | unix.O_NOFOLLOW
+		if i == len(parts)-1 {
+			partFlags = flags
+		}
+		err = retryEINTR(func() error {
+			fd, err = unix.Openat(dir, part, partFlags, 0)
+			return err
+		})
+		if dir != at {
+			unix.Close(dir)
+		}
+		if err != nil {
+			return -1, err
+		}
+		dir = fd
+	}
+	return fd, nil
 }
 
 // File is an open regular file of the tree.
