@@ -137,13 +137,23 @@ func (e *exportCommand) export(ctx context.Context, ui *console, t *tree.Tree, s
 	err = errors.Join(err, reported.close())
 	switch {
 	case err != nil:
-		return stopCause(ctx, err)
+		return goOn(stopCause(ctx, err))
 	case x.Counts().Failures > 0:
 		return withExit(exitIncomplete, fmt.Errorf("%d entries could not be exported, or not whole", x.Counts().Failures), "")
 	case start == nil:
 		return withExit(exitIncomplete, errors.New("the root is lost: everything that was found is in "+export.LostFoundName), "")
 	}
 	return nil
+}
+
+// goOn adds to the message of a run that was stopped how to go on.
+func goOn(err error) error {
+	var stopped interruptedError
+	if errors.As(err, &stopped) {
+		code, _ := classify(stopped)
+		return withExit(code, stopped, "run the same command again to go on")
+	}
+	return err
 }
 
 func printExport(ui *console, c export.Counts, took time.Duration, dest string) {

@@ -8,8 +8,18 @@ import (
 	"clfsload/clfs"
 )
 
-// readAhead is how many segments of one file or directory are read at a time.
-const readAhead = 8
+// readAhead is how many segments of one file are read at a time. Of a directory
+// they are fewer: many directories are open at a time, and their segments are not
+// counted against the memory budget. Somebody who goes over a directory may wait
+// for the files in it, which need that budget.
+const (
+	readAhead    = 8
+	dirReadAhead = 2
+)
+
+// maxDirSegmentPayload bounds the decompressed size of a directory's segment, in
+// bytes. A full one has a quarter of that.
+const maxDirSegmentPayload = 4 * clfs.DirSegmentBytes
 
 // A Piece is a block of a block map with what its blob holds.
 type Piece struct {
@@ -28,7 +38,7 @@ func (t *Tree) Pieces(ctx context.Context, n *Node, from, to uint64) iter.Seq2[P
 			return
 		}
 		reading, cancel := context.WithCancel(ctx)
-		queue := make(chan *pending, readAhead)
+		queue := make(chan *pending, n.readAhead())
 		go t.produce(reading, n, from, to, queue)
 		defer drain(queue)
 		defer cancel()
@@ -44,6 +54,13 @@ func (t *Tree) Pieces(ctx context.Context, n *Node, from, to uint64) iter.Seq2[P
 			yield(Piece{}, err)
 		}
 	}
+}
+
+func (n *Node) readAhead() int {
+	if n.IsDir() {
+		return dirReadAhead
+	}
+	return readAhead
 }
 
 func (n *Node) hasBlocks() bool {
@@ -81,7 +98,7 @@ func (t *Tree) produce(ctx context.Context, n *Node, from, to uint64, queue chan
 		if err == nil && !b.Indirect {
 			if p.err = t.memory.Acquire(ctx, weight); p.err == nil {
 				p.release = func() { t.memory.Release(weight) }
-				go t.readPiece(ctx, p)
+				go t.readPiece(ctx, n, p)
 			}
 		}
 		if p.err != nil || b.Indirect {
@@ -94,9 +111,13 @@ func (t *Tree) produce(ctx context.Context, n *Node, from, to uint64, queue chan
 	}
 }
 
-func (t *Tree) readPiece(ctx context.Context, p *pending) {
+func (t *Tree) readPiece(ctx context.Context, n *Node, p *pending) {
 	defer close(p.done)
-	o, payload, err := t.fetch(ctx, p.piece.ID, maxSegmentPayload)
+	most := maxSegmentPayload
+	if n.IsDir() {
+		most = maxDirSegmentPayload
+	}
+	o, payload, err := t.fetch(ctx, p.piece.ID, most)
 	p.piece.Blob = o
 	if err != nil {
 		p.err = err
@@ -109,13 +130,12 @@ func (t *Tree) readPiece(ctx context.Context, p *pending) {
 }
 
 // segmentWeightOf is what a segment of n takes of the memory budget. A small
-// file's only segment takes less than a full one.
+// file's only segment takes less than a full one, a directory's none.
 func segmentWeightOf(n *Node) int64 {
-	size := min(n.Inode.Attr.Size, clfs.SegmentBytes)
 	if n.IsDir() {
-		size = clfs.DirSegmentBytes
+		return 0
 	}
-	return min(2*int64(size)+65536, segmentWeight)
+	return min(2*int64(min(n.Inode.Attr.Size, clfs.SegmentBytes))+65536, segmentWeight)
 }
 
 // CheckSegment compares what a segment says about itself with its place: block

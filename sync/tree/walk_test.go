@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path"
 	"sync"
 	"sync/atomic"
@@ -39,6 +40,9 @@ func TestAWalkVisitsEverythingOnce(t *testing.T) {
 		}
 	}
 	tr := open(t, b.Finish())
+	if _, err := tr.BuildIndex(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	var mu sync.Mutex
 	entered, left := map[string]int{}, map[string]int{}
 	visited := map[string]int{}
@@ -195,7 +199,7 @@ func TestALostPartOfADirectoryIsToldAndTheRestVisited(t *testing.T) {
 // by many readers at a time.
 func TestReadersShareASmallBudget(t *testing.T) {
 	b := treetest.New(t)
-	content := patterned(clfs.FirstSegmentBytes + 4*clfs.SegmentBytes)
+	content := patterned(clfs.FirstSegmentBytes + 3*clfs.SegmentBytes)
 	b.Root.File("file", content)
 	tr, err := tree.Open(t.Context(), b.Finish().Container, tree.Options{Memory: 1, Requests: 2})
 	if err != nil {
@@ -203,7 +207,7 @@ func TestReadersShareASmallBudget(t *testing.T) {
 	}
 	n := lookup(t, tr, "file")
 	var readers sync.WaitGroup
-	for range 6 {
+	for range 4 {
 		readers.Go(func() {
 			total := 0
 			for r, err := range tr.Runs(t.Context(), n, 0, tree.AllBlocks) {
@@ -218,4 +222,34 @@ func TestReadersShareASmallBudget(t *testing.T) {
 		})
 	}
 	readers.Wait()
+}
+
+// The entries of big directories wait for files that wait for memory.
+func TestBigDirectoriesDoNotTakeTheMemoryOfTheirFiles(t *testing.T) {
+	b := treetest.New(t)
+	content := patterned(clfs.FirstSegmentBytes + 100000)
+	for i := range 18 {
+		d := b.Root.Dir(fmt.Sprint(i))
+		f := d.File("file", content)
+		for j := range 3800 {
+			d.Entry(fmt.Sprintf("entry-%05d-%0200d", j, 0), f.ID)
+		}
+	}
+	tr, err := tree.Open(t.Context(), b.Finish().Container, tree.Options{Memory: 1, Requests: 4, TempDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tr.Close()
+	if _, err := tr.BuildIndex(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	err = tr.Walk(t.Context(), lookup(t, tr, "/"), "/", tree.Visitor{Entry: func(ctx context.Context, v tree.Visited) error {
+		if v.Name != "file" {
+			return v.Err
+		}
+		return tr.WriteTo(ctx, io.Discard, v.Node, 0, tree.AllBlocks)
+	}})
+	if err != nil {
+		t.Error(err)
+	}
 }
