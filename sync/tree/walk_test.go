@@ -228,7 +228,7 @@ func TestReadersShareASmallBudget(t *testing.T) {
 func TestBigDirectoriesDoNotTakeTheMemoryOfTheirFiles(t *testing.T) {
 	b := treetest.New(t)
 	content := patterned(clfs.FirstSegmentBytes + 100000)
-	for i := range 18 {
+	for i := range 12 {
 		d := b.Root.Dir(fmt.Sprint(i))
 		f := d.File("file", content)
 		for j := range 3800 {
