@@ -142,9 +142,11 @@ func TestALoadFindsOutByItselfThatItsLeaseWasBroken(t *testing.T) {
 	t.Parallel()
 	c, source, state := newMeteredContainer(t), modestTree(t), filepath.Join(t.TempDir(), "state")
 	c.Fail(blobserver.Fault{Operation: "Put", Skip: 30, Times: 100_000, Hang: true})
-	r := command(t, c.into(state, source, "--new"))
-	c.await(moment{blobs: 40, stored: true, act: func() { c.lease(t, "break", "x-ms-lease-break-period", "0") }})
-	r.start().wait().mustExit(exitBusy).mustSay("lease lost")
+	r := command(t, c.into(state, source, "--new")).start()
+	for tick := time.NewTicker(5 * time.Millisecond); c.seen() < 40 && !r.ended(); <-tick.C {
+	}
+	c.lease(t, "break", "x-ms-lease-break-period", "0")
+	r.wait().mustExit(exitBusy).mustSay("lease lost")
 }
 
 // waitForFile returns when a running load has made the file.
