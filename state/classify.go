@@ -3,6 +3,7 @@ package state
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
 
 	"github.com/mattn/go-sqlite3"
@@ -11,19 +12,23 @@ import (
 const errNotDir = syscall.ENOTDIR
 
 // classify adds the sentinel of this package to an error of sqlite or the file
-// system, and keeps the cause.
+// system, and keeps the cause. A row that is missing, of which another one speaks,
+// or that holds what was never written there, is damage.
 func classify(err error) error {
 	var e sqlite3.Error
 	if !errors.As(err, &e) {
 		if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 			return fmt.Errorf("%w: %w", ErrNoSpace, err)
 		}
+		if noRows(err) || strings.HasPrefix(err.Error(), "sql: Scan error") {
+			return fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
 		return err
 	}
 	switch e.Code {
 	case sqlite3.ErrFull:
 		return fmt.Errorf("%w: %w", ErrNoSpace, err)
-	case sqlite3.ErrCorrupt, sqlite3.ErrNotADB:
+	case sqlite3.ErrCorrupt, sqlite3.ErrNotADB, sqlite3.ErrConstraint:
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	case sqlite3.ErrIoErr:
 		if e.SystemErrno == syscall.ENOSPC || e.SystemErrno == syscall.EDQUOT {

@@ -105,11 +105,25 @@ func (w *walk) retry() error {
 		return err
 	}
 	for _, in := range gone {
-		if err := w.j.Forget(w.t.Context(), in); err != nil {
+		if err := w.forget(in); err != nil {
 			return err
 		}
 	}
 	return w.j.RetryFailures(w.t.Context())
+}
+
+// forget removes an inode with all that is below it.
+func (w *walk) forget(in Inode) error {
+	list, err := w.j.Entries(w.t.Context(), in.Ino, 1000)
+	if err != nil {
+		return err
+	}
+	for _, below := range list {
+		if err := w.forget(below); err != nil {
+			return err
+		}
+	}
+	return w.j.Forget(w.t.Context(), in)
 }
 
 func (w *walk) failDirectory() error {

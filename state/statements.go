@@ -31,7 +31,6 @@ type statements struct {
 	retryParents  *sql.Stmt
 	clearFailures *sql.Stmt
 	keepListed    *sql.Stmt
-	hasEntries    *sql.Stmt
 	closeDone     *sql.Stmt
 	relist        *sql.Stmt
 	dropDirents   *sql.Stmt
@@ -104,7 +103,6 @@ func (s *statements) queries() map[string]**sql.Stmt {
 		`DELETE FROM failure`: &s.clearFailures,
 
 		// The directories that hold a name of an inode.
-		`SELECT EXISTS (SELECT 1 FROM dirent WHERE parent = ?)`: &s.hasEntries,
 		`UPDATE inode SET state = 2 WHERE state = 3 AND ino IN
 			(SELECT ?1 UNION SELECT parent FROM dirent WHERE shared = 1 AND ino = ?2)`: &s.closeDone,
 		`UPDATE inode SET state = 0 WHERE state = 2 AND ino IN

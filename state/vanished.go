@@ -3,8 +3,6 @@ package state
 import (
 	"context"
 	"fmt"
-
-	"clfsload/clfs"
 )
 
 // Vanished returns up to limit failed inodes whose source is not there any more,
@@ -15,10 +13,25 @@ func (j *Journal) Vanished(ctx context.Context, after Ino, limit int) ([]Inode, 
 		ORDER BY ino LIMIT ?2`, after, limit))
 }
 
-// Forget removes a failed inode that was returned by Vanished, and all its names,
-// from the journal: their directories are listed again, and what they hold now
-// takes its place. Its blobs must be gone before. A directory with entries is left
-// as it is.
+// Entries returns up to limit inodes that a directory has names of.
+func (j *Journal) Entries(ctx context.Context, dir Ino, limit int) ([]Inode, error) {
+	return scanInodes(j.read.QueryContext(ctx, `SELECT `+inodeColumns+` FROM inode
+		WHERE ino IN (SELECT ino FROM dirent WHERE parent = ? LIMIT ?)`, dir, limit))
+}
+
+// Known reports whether an inode is in the journal still.
+func (j *Journal) Known(ctx context.Context, ino Ino) (known bool, err error) {
+	row := j.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM inode WHERE ino = ?)`, ino)
+	if err := row.Scan(&known); err != nil {
+		return false, fmt.Errorf("look for inode %d: %w", ino, classify(err))
+	}
+	return known, nil
+}
+
+// Forget removes an inode, and all its names, from the journal: their directories
+// are listed again, and what they hold now takes its place. Its blobs, and the
+// entries of a directory, must be gone before. Nothing is done for one that is not
+// there any more.
 func (j *Journal) Forget(ctx context.Context, in Inode) error {
 	err := j.update(ctx, func(t *tx) error { return t.forget(&in) })
 	if err != nil {
@@ -28,11 +41,9 @@ func (j *Journal) Forget(ctx context.Context, in Inode) error {
 }
 
 func (t *tx) forget(in *Inode) error {
-	if in.Attr.Type == clfs.TypeDirectory {
-		var has bool
-		if err := t.stmts.hasEntries.QueryRow(in.Ino).Scan(&has); err != nil || has {
-			return err
-		}
+	known, err := changed(t.stmts.dropInode.Exec(in.Ino))
+	if err != nil || !known {
+		return err // it went with its directory
 	}
 	if err := t.relistParents(in); err != nil {
 		return err
@@ -40,10 +51,13 @@ func (t *tx) forget(in *Inode) error {
 	if err := t.dropNames(in); err != nil {
 		return err
 	}
+	if in.State == Done {
+		t.ledger.DoneInodes--
+		t.ledger.DoneBytes -= contentBytes(&in.Attr)
+	}
 	t.ledger.FoundInodes--
 	t.ledger.FoundBytes -= contentBytes(&in.Attr)
-	_, err := t.stmts.dropInode.Exec(in.Ino)
-	return err
+	return nil
 }
 
 // relistParents makes every directory that holds a name of the inode unscanned.

@@ -55,18 +55,6 @@ func (e *Engine) leaveOutFailed(ctx context.Context) error {
 	return e.eachPage(ctx, e.journal.GivenUp, e.removeInode)
 }
 
-// ForgetVanished makes ready for another try what failed because it is not what
-// was listed any more: its blobs and its rows are removed, and its directory is
-// listed again.
-func (e *Engine) ForgetVanished(ctx context.Context) error {
-	return e.eachPage(ctx, e.journal.Vanished, func(ctx context.Context, in state.Inode) error {
-		if err := e.removeInode(ctx, in); err != nil {
-			return err
-		}
-		return e.journal.Forget(ctx, in)
-	})
-}
-
 // eachPage calls fn for every inode that list returns.
 func (e *Engine) eachPage(ctx context.Context, list func(context.Context, state.Ino, int) ([]state.Inode, error),
 	fn func(context.Context, state.Inode) error) error {
