@@ -41,7 +41,7 @@ type moment struct {
 	act    func()
 }
 
-func newMeteredContainer(t *testing.T) *meteredContainer {
+func newMeteredContainer(t testing.TB) *meteredContainer {
 	t.Helper()
 	c := &meteredContainer{Server: blobserver.New(), names: map[string]int{}}
 	h := httptest.NewServer(c)
