@@ -1,6 +1,7 @@
 package fusefs
 
 import (
+	"context"
 	"sync"
 
 	"clfsload/clfs"
@@ -15,10 +16,11 @@ type follower struct {
 	credit int  // steps until it is time to fetch ahead again
 }
 
-// How far ahead a follower looks, in entries, and how far apart in bytes
-// two entries are at most for one to follow the other.
+// How many entries are fetched ahead of lookups and of opened files, and how far
+// apart in bytes two entries are at most for one to follow the other.
 const (
 	entriesAhead  = 64
+	filesAhead    = 32
 	entryDistance = 4096
 )
 
@@ -29,9 +31,16 @@ func (f *follower) expect() {
 	f.listed = true
 }
 
-// step tells of the next entry that was wanted. It returns how many entries
-// behind it to fetch now, 0 most of the time.
-func (f *follower) step(at slot) int {
+// listing reports whether somebody listed the directory.
+func (f *follower) listing() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.listed
+}
+
+// step tells of the next entry that was wanted. It reports whether it is time to
+// fetch the window entries behind it.
+func (f *follower) step(at slot, window int) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !follows(at, f.last) {
@@ -41,10 +50,10 @@ func (f *follower) step(at slot) int {
 	f.steps++
 	f.credit--
 	if f.credit > 0 || f.steps < 2 && !f.listed {
-		return 0
+		return false
 	}
-	f.credit = entriesAhead / 2
-	return entriesAhead
+	f.credit = window / 2
+	return true
 }
 
 // follows reports whether an entry lies a little behind another one.
@@ -55,42 +64,111 @@ func follows(at, last slot) bool {
 	return at.segment == last.segment+1 && at.offset < entryDistance
 }
 
-// inodesAhead fetches the inodes of the n entries that come behind one. rest
-// are those in the same segment.
-func (d *directory) inodesAhead(l *listing, at slot, rest []byte, n int) {
-	d.sys.following(l, at, rest, n, func(id clfs.ID) bool {
-		return d.sys.nodes.ahead(id, expectedInode, d.sys.fetchNode(id))
+// inodesAhead fetches the inodes of the entries that come behind one. rest are
+// those in the same segment. When somebody walks down, directories among them
+// have the inodes that they begin with fetched too: otherwise the walk would
+// wait at each directory for its first entry.
+func (d *directory) inodesAhead(l *listing, at slot, rest []byte) {
+	then := func(Node) bool { return true }
+	if d.walked.Load() {
+		then = d.sys.firstAhead
+	}
+	d.sys.following(l, at, rest, entriesAhead, func(id clfs.ID) bool { return d.sys.inodeAhead(id, then) })
+}
+
+// inodeAhead fetches an inode and calls then with it, later or at once. It
+// reports false if there is no room for more.
+func (r *readOnly) inodeAhead(id clfs.ID, then func(Node) bool) bool {
+	if n, found := r.nodes.peek(id); found {
+		return then(n)
+	}
+	return r.nodes.ahead(id, expectedInode, func(ctx context.Context) (Node, int64, error) {
+		n, cost, err := r.fetchNode(id)(ctx)
+		if err == nil {
+			then(n)
+		}
+		return n, cost, err
 	})
 }
 
-// filesAhead is how many small files' contents are fetched ahead.
-const filesAhead = 16
+// firstEntries is how many inodes are fetched of a directory that a walk will
+// come to.
+const firstEntries = 16
+
+// firstAhead fetches the inodes of a directory's first entries.
+func (r *readOnly) firstAhead(n Node) bool {
+	return r.firstOf(n, func(id clfs.ID) bool { return r.inodeAhead(id, func(Node) bool { return true }) })
+}
+
+// firstOf calls fn for a directory's first entries, until it returns false.
+func (r *readOnly) firstOf(n Node, fn func(clfs.ID) bool) bool {
+	if n.Inode().Attr.Type != clfs.TypeDirectory {
+		return true
+	}
+	left := firstEntries
+	for d, err := range clfs.Dirents(n.Inode().Dirents) {
+		if err != nil || left == 0 {
+			break
+		}
+		if shown(d.Name) {
+			left--
+			if !fn(d.ID) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// copyMemory is for how many directories that are listed the last file that was
+// opened lets expect that files will be opened in them too.
+const copyMemory = 8
+
+// copying is told that a directory was listed. Where somebody goes from
+// directory to directory and opens files, it fetches what the files in this one
+// begin with, and those at the beginning of the directories below.
+func (d *directory) copying(l *listing) {
+	if d.sys.opened.Add(-1) < 0 {
+		d.sys.opened.Store(0)
+		return
+	}
+	d.opens.expect()
+	d.sys.following(l, slot{}, l.first, filesAhead, func(id clfs.ID) bool {
+		return d.sys.inodeAhead(id, func(n Node) bool {
+			return d.sys.beginningAhead(id, n) && d.sys.firstOf(n, d.sys.fileAhead)
+		})
+	})
+}
+
+// fileAhead fetches an inode, and what it begins with if it is a file.
+func (r *readOnly) fileAhead(id clfs.ID) bool {
+	return r.inodeAhead(id, func(n Node) bool { return r.beginningAhead(id, n) })
+}
 
 // opened is told that a file in the directory is opened. When files are
-// opened in order, it fetches what the next ones begin with.
+// opened in order, it fetches the inodes of the next ones, which the kernel does
+// not ask for if it has their attributes, and what the files begin with.
 func (d *directory) opened(at slot) {
-	if d.opens.step(at) == 0 {
+	d.sys.opened.Store(copyMemory)
+	if !d.opens.step(at, filesAhead) {
 		return
 	}
 	l, found := d.sys.listings.peek(d.id)
 	if !found {
+		d.sys.listings.ahead(d.id, expectedInode, d.sys.fetchListing(d.id))
 		return
 	}
-	raw, found := l.first, true
+	raw := l.first
 	if at.segment > 0 {
-		raw, found = d.sys.segments.peek(blockKey{d.id, uint64(at.segment)})
-	}
-	if !found {
-		return
+		raw, _ = d.sys.segments.peek(blockKey{d.id, uint64(at.segment)})
 	}
 	_, rest := entryAt(raw, at.offset)
-	d.sys.following(l, at, rest, filesAhead, d.sys.beginningAhead)
+	d.sys.following(l, at, rest, filesAhead, d.sys.fileAhead)
 }
 
-// beginningAhead fetches the first segment of a file whose inode is known.
-func (r *readOnly) beginningAhead(id clfs.ID) bool {
-	n, found := r.nodes.peek(id)
-	if !found || n.Inode().Attr.Type != clfs.TypeRegular {
+// beginningAhead fetches the first segment of a file.
+func (r *readOnly) beginningAhead(id clfs.ID, n Node) bool {
+	if n.Inode().Attr.Type != clfs.TypeRegular {
 		return true
 	}
 	c := cutOf(n.Inode())
@@ -105,6 +183,9 @@ func (r *readOnly) beginningAhead(id clfs.ID) bool {
 func (r *readOnly) following(l *listing, at slot, rest []byte, n int, fn func(clfs.ID) bool) {
 	for number := uint64(at.segment); n > 0; number++ {
 		for d, err := range clfs.Dirents(rest) {
+			if isDot(d.Name) {
+				continue
+			}
 			if n--; err != nil || n < 0 || shown(d.Name) && !fn(d.ID) {
 				return
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/hanwen/go-fuse/v2/fs"
@@ -15,8 +16,9 @@ import (
 // directory is a directory.
 type directory struct {
 	inode
-	lookups follower // which entries are looked at
-	opens   follower // which files are opened
+	lookups follower    // which entries are looked at
+	opens   follower    // which files are opened
+	walked  atomic.Bool // it was listed after the directory above it: somebody walks down
 }
 
 var (
@@ -48,12 +50,15 @@ func (d *directory) lookup(ctx context.Context, name string, out *fuse.EntryOut)
 	if err != nil {
 		return nil, err
 	}
-	if n := d.lookups.step(at); n > 0 {
-		d.inodesAhead(l, at, rest, n)
+	if d.lookups.step(at, entriesAhead) {
+		d.inodesAhead(l, at, rest)
 	}
 	n, err := d.sys.node(ctx, id)
 	if err != nil {
 		return nil, err
+	}
+	if d.walked.Load() {
+		d.sys.firstAhead(n)
 	}
 	mode := n.Inode().Attr.Type.ModeBits()
 	if err := d.refuseLoop(id, n); err != nil {
@@ -87,7 +92,21 @@ func (d *directory) OpendirHandle(ctx context.Context, _ uint32) (fs.FileHandle,
 		return nil, 0, d.sys.fail("open directory", d.Path(nil), err)
 	}
 	d.lookups.expect()
+	if above, ok := d.above(); ok && above.lookups.listing() {
+		d.walked.Store(true)
+	}
+	d.copying(l)
 	return &dirStream{dir: d, list: l}, fuse.FOPEN_CACHE_DIR | fuse.FOPEN_KEEP_CACHE, 0
+}
+
+// above is the directory in which this one was looked up.
+func (d *directory) above() (*directory, bool) {
+	_, parent := d.Parent()
+	if parent == nil {
+		return nil, false
+	}
+	above, ok := parent.Operations().(*directory)
+	return above, ok
 }
 
 // parentNumber is the inode number of "..".

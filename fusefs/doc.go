@@ -18,7 +18,8 @@
 //
 // What comes next is fetched ahead. A lookup makes the directory fetch the
 // inodes of the entries behind it, because whoever looks at one entry will
-// look at the next; files that are opened in the order of their directory have
+// look at the next; when a walk goes down, subdirectories have the inodes of their
+// first entries fetched as well; files that are opened in the order of their directory have
 // their first segments fetched before they are opened; a file that is read in
 // order has its next segments fetched.
 //

@@ -47,7 +47,11 @@ func hashName[T ~string | ~[]byte](name T) uint32 {
 
 // listing returns the lookup table of a directory.
 func (r *readOnly) listing(ctx context.Context, id clfs.ID) (*listing, error) {
-	return r.listings.get(ctx, id, expectedInode, func(ctx context.Context) (*listing, int64, error) {
+	return r.listings.get(ctx, id, expectedInode, r.fetchListing(id))
+}
+
+func (r *readOnly) fetchListing(id clfs.ID) fetch[*listing] {
+	return func(ctx context.Context) (*listing, int64, error) {
 		n, err := r.node(ctx, id)
 		if err != nil {
 			return nil, 0, err
@@ -57,7 +61,7 @@ func (r *readOnly) listing(ctx context.Context, id clfs.ID) (*listing, error) {
 			return nil, 0, err
 		}
 		return l, int64(len(l.first)) + 12*int64(cap(l.slots)) + 256, nil
-	})
+	}
 }
 
 // list reads a whole directory.

@@ -3,6 +3,7 @@ package fusefs
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"syscall"
 
 	"clfsload/clfs"
@@ -20,15 +21,13 @@ type Options struct {
 	Memory     int64  // bytes that caches take together, at least 32 MiB
 }
 
-// How the memory of a mount is shared out.
+// Each cache has a part of the memory of a mount. Chunks of files have the rest,
+// half of it for those kept and half for those being fetched.
 const (
-	nodeShare    = 8 // inodes
+	nodeShare    = 4 // inodes
 	listingShare = 8 // lookup tables of directories
 	segmentShare = 8 // directory segments
-	// The rest, five eighths, is for chunks of files: those being
-	// fetched and those kept have one half each.
-	chunkShare = 16
-	chunkParts = 5
+	chunkShare   = 4
 )
 
 // readOnly is a file system that shows a container.
@@ -41,6 +40,8 @@ type readOnly struct {
 	listings *cache[clfs.ID, *listing]
 	segments *cache[blockKey, []byte]
 	chunks   *cache[blockKey, []byte]
+
+	opened atomic.Int64 // set when a file is opened, counts down with each listing
 }
 
 // blockKey names a part of a file or directory.
@@ -55,7 +56,7 @@ func newReadOnly(ctx context.Context, c Container, o Options) *readOnly {
 		nodes:    newCache[clfs.ID, Node](ctx, o.Memory/nodeShare),
 		listings: newCache[clfs.ID, *listing](ctx, o.Memory/listingShare),
 		segments: newCache[blockKey, []byte](ctx, o.Memory/segmentShare),
-		chunks:   newCache[blockKey, []byte](ctx, o.Memory/chunkShare*chunkParts),
+		chunks:   newCache[blockKey, []byte](ctx, o.Memory/chunkShare),
 	}
 }
 

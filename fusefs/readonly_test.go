@@ -198,3 +198,32 @@ func TestFilesystemsAreFoundInMountinfo(t *testing.T) {
 		}
 	}
 }
+
+func (k *kernel) opendir(node uint64) {
+	k.t.Helper()
+	in := &fuse.OpenIn{InHeader: fuse.InHeader{NodeId: node}}
+	if status := k.raw.OpenDir(nil, in, &fuse.OpenOut{}); status != fuse.OK {
+		k.t.Fatal(status)
+	}
+}
+
+func TestAWalkDownFetchesWhatTheNextDirectoriesBeginWith(t *testing.T) {
+	a, b, file := handleID(2001, clfs.TypeDirectory), handleID(2002, clfs.TypeDirectory), handleID(2003, clfs.TypeRegular)
+	nodes := map[clfs.ID]*fakeNode{
+		clfs.RootID: fakeDirectory(entry{"a", a}), file: fakeFile(nil),
+		a: fakeDirectory(entry{".", a}, entry{"..", clfs.RootID}, entry{"b", b}),
+		b: fakeDirectory(entry{".", b}, entry{"..", a}, entry{"file", file}),
+	}
+	for _, walks := range []bool{false, true} {
+		k := show(t, &fakeContainer{nodes: nodes})
+		if walks {
+			k.opendir(rootNode)
+		}
+		out, _ := k.lookup(rootNode, "a")
+		k.opendir(out.NodeId)
+		k.lookup(out.NodeId, "b")
+		if got := k.fs.nodes.has(file); got != walks {
+			t.Errorf("a walk: %t, fetched ahead: %t", walks, got)
+		}
+	}
+}
