@@ -71,30 +71,31 @@ func (w *walk) take() error {
 
 // land records an outcome of something that was taken.
 func (w *walk) land() error {
-	for _, ino := range slices.Sorted(maps.Keys(w.flying)) {
-		in := w.flying[ino]
-		o := Outcome{Inode: in, Attr: in.Attr}
-		switch w.r.IntN(5) {
-		case 0:
-			o.Problem = &Problem{Op: "read", Reason: "random", Gone: w.r.IntN(2) == 0}
-		case 1:
-			o.Progress = &Progress{Segments: 1, Attr: in.Attr}
-			return w.j.Record(w.t.Context(), []Outcome{o})
-		case 2:
-			if in.Attr.Type == clfs.TypeRegular {
-				o.Attr.Size = w.r.Int64N(1000)
-			}
-			if o.Attr.Size > in.Attr.Size {
-				if err := w.j.Grow(w.t.Context(), in, o.Attr.Size); err != nil {
-					return err
-				}
-				o.Inode.Attr.Size = o.Attr.Size
-			}
-		}
-		delete(w.flying, in.Ino)
-		return w.j.Record(w.t.Context(), []Outcome{o})
+	taken := slices.Sorted(maps.Keys(w.flying))
+	if len(taken) == 0 {
+		return nil
 	}
-	return nil
+	in := w.flying[taken[0]]
+	o := Outcome{Inode: in, Attr: in.Attr}
+	switch w.r.IntN(5) {
+	case 0:
+		o.Problem = &Problem{Op: "read", Reason: "random", Gone: w.r.IntN(2) == 0}
+	case 1:
+		o.Progress = &Progress{Segments: 1, Attr: in.Attr}
+		return w.j.Record(w.t.Context(), []Outcome{o})
+	case 2:
+		if in.Attr.Type == clfs.TypeRegular {
+			o.Attr.Size = w.r.Int64N(1000)
+		}
+		if o.Attr.Size > in.Attr.Size {
+			if err := w.j.Grow(w.t.Context(), in, o.Attr.Size); err != nil {
+				return err
+			}
+			o.Inode.Attr.Size = o.Attr.Size
+		}
+	}
+	delete(w.flying, in.Ino)
+	return w.j.Record(w.t.Context(), []Outcome{o})
 }
 
 // retry begins a new run: nothing is in flight any more.
