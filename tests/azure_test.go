@@ -1,7 +1,6 @@
 package tests
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"os"
@@ -110,15 +109,6 @@ func TestLoadIntoAzureKeepsTheGoldenTree(t *testing.T) {
 			scope.HardLinks = c.hardLinks
 			mustHold(t, before, serviceBlobs(t, server, name), scope)
 		})
-	}
-}
-
-func deleteContainer(t *testing.T, server *azurite.Server, name string) {
-	t.Helper()
-	client := serviceClient(t, server, name)
-	// The test's own context has ended when its clean-up runs.
-	if _, err := client.Delete(context.Background(), nil); err != nil {
-		t.Errorf("delete container %s: %v", name, err)
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"clfsload/clfs"
-	"clfsload/tests/azurite"
 	"clfsload/tests/inventory"
 )
 
@@ -34,17 +33,4 @@ func TestAFilePastTheDirectBlocksComesThrough(t *testing.T) {
 		}
 	}
 	loads(t, source, inventory.Full)
-}
-
-func TestLoadIntoAzureKeepsTheGoToolchain(t *testing.T) {
-	server := azurite.Start(t)
-	source := goroot(t)
-	before := listTree(t, source)
-	name := server.UnusedName()
-	t.Cleanup(func() { deleteContainer(t, server, name) })
-	arguments := []string{"load", "--new", filepath.Join(t.TempDir(), "state"), source, server.ContainerURL(name), "--create-container"}
-	command(t, arguments, account(server)).start().wait().mustExit(exitOK)
-	scope := shared
-	scope.HardLinks = false
-	mustHold(t, before, serviceBlobs(t, server, name), scope)
 }
