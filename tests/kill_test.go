@@ -183,3 +183,35 @@ func TestALoadKilledAtRandomMomentsEndsAsIfItHadNotBeen(t *testing.T) {
 		t.Errorf("%d bytes were sent, more than %d", sent, most)
 	}
 }
+
+// Killed while it makes STATE and claims the container, a load can be gone on with
+// or begun again: there is no state directory that is good for neither.
+func TestALoadKilledWhileItBeginsGoesOnOrBeginsAgain(t *testing.T) {
+	source := wideTree(t, 3)
+	before := listTree(t, source)
+	for events := range 8 {
+		directory := t.TempDir()
+		tr := transfer{filepath.Join(directory, "state"), source, filepath.Join(directory, "container")}
+		watch, err := unix.InotifyInit1(unix.IN_CLOEXEC)
+		must(t, err)
+		_, err = unix.InotifyAddWatch(watch, directory, unix.IN_CREATE|unix.IN_MOVE|unix.IN_DELETE|unix.IN_OPEN|unix.IN_CLOSE)
+		must(t, err)
+		r := command(t, tr.begin()).start()
+		buf := make([]byte, unix.SizeofInotifyEvent+unix.NAME_MAX+1)
+		for range events + 1 {
+			_, err := unix.Read(watch, buf[:])
+			must(t, err)
+		}
+		r.command.Process.Kill()
+		r.wait()
+		must(t, unix.Close(watch))
+		arguments := tr.begin()
+		if _, err := os.Stat(tr.state); err == nil {
+			arguments = tr.resume()
+		}
+		clfsload(t, arguments...).mustExit(exitOK)
+		scope := inventory.Full
+		scope.Atime = false
+		mustHold(t, before, directoryBlobs(t, tr.blobs), scope)
+	}
+}

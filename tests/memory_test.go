@@ -1,10 +1,12 @@
+//go:build !race
+
 package tests
 
 import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
+	"strings"
 	"testing"
 )
 
@@ -24,7 +26,7 @@ func crowd(t *testing.T, entries int) string {
 			continue
 		}
 		path := filepath.Join(directory, fmt.Sprint("entry-", i))
-		if i%4 == 1 {
+		if i%10 == 1 {
 			first = path
 			writeFile(t, path, path)
 		} else {
@@ -34,25 +36,31 @@ func crowd(t *testing.T, entries int) string {
 	return source
 }
 
-// Whatever the number of entries, a load needs the same memory. A hundred thousand
-// are little beside a million, but enough to see what grows.
+// mostResident is the most memory that a running process had so far, in bytes, 0
+// if that cannot be told. (What wait4 says of it counts the parent's in.)
+func (r *run) mostResident() (bytes int64) {
+	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.command.Process.Pid))
+	_, after, _ := strings.Cut(string(status), "VmHWM:")
+	_, _ = fmt.Sscanf(after, "%d kB", &bytes)
+	return bytes << 10
+}
+
+// Whatever the number of entries, a load needs the same memory, once its caches are
+// full. This is little beside a million, but enough to see what grows. (Not under
+// the race detector, which has its own memory.)
 func TestMemoryDoesNotGrowWithTheNumberOfEntries(t *testing.T) {
 	most := map[int]int64{}
-	for _, entries := range []int{20_000, 100_000} {
+	for _, entries := range []int{50_000, 150_000} {
 		c := newMeteredContainer(t)
 		r := command(t, c.into(filepath.Join(t.TempDir(), "state"), crowd(t, entries), "--new", "--preserve-hardlinks")).start()
+		c.await(moment{prefix: rootPrefix, stored: true, act: func() { most[entries] = r.mostResident() }})
 		r.wait().mustExit(exitOK)
-		usage := r.command.ProcessState.SysUsage().(*syscall.Rusage)
-		most[entries] = usage.Maxrss << 10
 		t.Logf("%d entries: %d MiB", entries, most[entries]>>20)
 	}
-	if raceEnabled {
-		return // the detector has its own memory
+	if most[150_000] == 0 || most[150_000] > residentLimit {
+		t.Errorf("%d bytes, more than %d", most[150_000], residentLimit)
 	}
-	if most[100_000] > residentLimit {
-		t.Errorf("%d bytes, more than %d", most[100_000], residentLimit)
-	}
-	if few, many := most[20_000], most[100_000]; many > few+few/3 {
-		t.Errorf("%d bytes at 20,000 entries, %d at 100,000", few, many)
+	if few, many := most[50_000], most[150_000]; many > few+few/3 {
+		t.Errorf("%d bytes at 50,000 entries, %d at 150,000", few, many)
 	}
 }
