@@ -43,6 +43,29 @@ func newPlaces(t *testing.T) places {
 	return p
 }
 
+// What is wrong with the command line itself is told in one line as well.
+func TestCommandsThatDoNotFitSayWhatToDo(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "missing")
+	for title, c := range map[string]struct {
+		arguments []string
+		code      int
+		says      string
+	}{
+		"misspelled command":   {[]string{"laod"}, exitUsage, "did you mean load?"},
+		"unknown command":      {[]string{"frobnicate"}, exitUsage, `no command "frobnicate"`},
+		"status of no STATE":   {[]string{"status", missing}, exitState, "STATE must be"},
+		"status of a file":     {[]string{"status", "refusals_test.go"}, exitState, "STATE must be"},
+		"limit of no STATE":    {[]string{"limit", missing, "200M"}, exitState, "STATE must be"},
+		"ls of no container":   {[]string{"ls", "dir:" + missing}, exitNoContainer, "check its name"},
+		"errors below zero":    {[]string{"load", missing, ".", "dir:" + missing, "--max-errors", "-1"}, exitUsage, "must not be negative"},
+		"too little of memory": {[]string{"load", missing, ".", "dir:" + missing, "--memory", "3"}, exitUsage, "64MiB or more"},
+	} {
+		t.Run(title, func(t *testing.T) {
+			clfsload(t, c.arguments...).mustExit(c.code).mustSay(c.says).mustBeOneLine()
+		})
+	}
+}
+
 // Each refusal has a code, says in one line what is wrong, and leaves the
 // directory of the test as it found it.
 func TestRefusalsSayWhatToDoAndLeaveNothing(t *testing.T) {
@@ -92,6 +115,18 @@ func TestRefusalsSayWhatToDoAndLeaveNothing(t *testing.T) {
 		"STATE's parent missing": {nil, func(p places) []string {
 			return []string{"--new", filepath.Join(p.state, "deeper"), p.source, "dir:" + p.blobs}
 		}, exitState, nil},
+		"STATE's parent does not let it be made": {nil, func(p places) []string {
+			return []string{"--new", "/sys/clfsload-state", p.source, "dir:" + p.blobs} // refuses root too
+		}, exitState, []string{"must be able to write"}},
+		"STATE is empty": {nil, func(p places) []string {
+			return []string{"--new", "", p.source, "dir:" + p.blobs}
+		}, exitUsage, []string{"empty"}},
+		"SOURCE is empty": {nil, func(p places) []string {
+			return []string{"--new", p.state, "", "dir:" + p.blobs}
+		}, exitUsage, []string{"empty"}},
+		"container's parent missing": {nil, func(p places) []string {
+			return []string{"--new", p.state, p.source, "dir:" + filepath.Join(p.blobs, "deeper")}
+		}, exitNoContainer, []string{"in a directory that exists"}},
 		"SOURCE missing": {nil, func(p places) []string {
 			return []string{"--new", p.state, p.source + "-missing", "dir:" + p.blobs}
 		}, exitSource, []string{"source-missing"}},

@@ -90,6 +90,10 @@ func compressionName(c clfs.Compression) string {
 	return "DISABLED"
 }
 
-func outOfRange[T int | int64](flag string, value, least, most T) error {
+func outOfRange(flag string, value, least, most int) error {
 	return fmt.Errorf("%s %d: it must be between %d and %d", flag, value, least, most)
+}
+
+func tooLittleMemory(value, least byteSize) error {
+	return fmt.Errorf("--memory %s: it must be %s or more", &value, &least)
 }

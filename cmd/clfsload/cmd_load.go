@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"math"
+	"fmt"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
@@ -128,9 +128,9 @@ func (f *loadFlags) check() error {
 	case f.dirMgrCount < 1 || f.dirMgrCount > 255:
 		return outOfRange("--dirmgr-count", f.dirMgrCount, 1, 255)
 	case f.maxErrors < 0:
-		return outOfRange("--max-errors", f.maxErrors, 0, math.MaxInt)
+		return fmt.Errorf("--max-errors %d: it must not be negative", f.maxErrors)
 	case f.memory < engine.MinMemory:
-		return outOfRange("--memory", int64(f.memory), engine.MinMemory, int64(1)<<40)
+		return tooLittleMemory(f.memory, engine.MinMemory)
 	}
 	if err := f.retry.check(); err != nil {
 		return err

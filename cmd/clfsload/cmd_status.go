@@ -58,7 +58,7 @@ func writeJSON(w io.Writer, v any) error {
 func statusOfJournal(stateDir string) (loadStatus, error) {
 	j, err := state.OpenReadOnly(stateDir)
 	if errors.Is(err, state.ErrMissing) {
-		return loadStatus{}, withExit(exitState, err, "STATE must be the state directory of a load")
+		return loadStatus{}, withExit(exitState, err, stateWanted)
 	}
 	if err != nil {
 		return loadStatus{}, err

@@ -23,6 +23,9 @@ const controlName = "control.sock"
 // errNotRunning: nobody answers on the socket of a state directory.
 var errNotRunning = errors.New("no load is running")
 
+// stateWanted is what to do when a STATE is none.
+const stateWanted = "STATE must be the state directory of a load"
+
 // socketPath returns a short path of the control socket: the address of a unix
 // socket has room for 107 bytes, and STATE may be longer. It is good until dir is
 // closed.
@@ -83,9 +86,9 @@ func (s *controlServer) close() {
 // decodes its answer. It returns errNotRunning when there is no socket or nobody
 // behind it.
 func askControl(ctx context.Context, stateDir, method, path string, body io.Reader, answer any) error {
-	dir, err := os.Open(stateDir)
+	dir, err := os.OpenFile(stateDir, os.O_RDONLY|syscall.O_DIRECTORY, 0)
 	if err != nil {
-		return withExit(exitState, fmt.Errorf("open state: %w", err), "")
+		return withExit(exitState, fmt.Errorf("open state: %w", err), stateWanted)
 	}
 	defer dir.Close()
 	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -108,6 +110,10 @@ func (l *load) open(cmd *cobra.Command, stateDir, source string, spec targetSpec
 // resolvePaths makes both paths absolute and refuses a state directory inside of
 // the source or around it: it would be loaded, or hide what is loaded.
 func resolvePaths(stateArg, sourceArg string) (stateDir, source string, err error) {
+	if stateArg == "" || sourceArg == "" {
+		// Of a shell's variable that is not set; it would mean the working directory.
+		return "", "", withExit(exitUsage, errors.New("STATE or SOURCE is empty"), "name a directory")
+	}
 	if source, err = filepath.Abs(sourceArg); err == nil {
 		source, err = filepath.EvalSymlinks(source)
 	}
@@ -194,7 +200,7 @@ func (l *load) create(ctx context.Context, stateDir, source string) (err error) 
 		return err
 	}
 	if l.journal, err = state.Create(stateDir, settings, root); err != nil {
-		return err
+		return stateError(err)
 	}
 	if err := l.begin(ctx); err != nil {
 		// Whether the bucket object was put is not known for sure; where it
@@ -205,6 +211,16 @@ func (l *load) create(ctx context.Context, stateDir, source string) (err error) 
 		return err
 	}
 	return nil
+}
+
+const stateAccess = "the account you run as must be able to write to STATE, and with --new to the directory that it is to be in"
+
+// stateError tells what to do where the system does not let us have the journal.
+func stateError(err error) error {
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		return withExit(exitState, err, stateAccess)
+	}
+	return err
 }
 
 // begin writes the bucket object: the proof that the container may be written.
@@ -220,14 +236,14 @@ func (l *load) begin(ctx context.Context) error {
 func (l *load) resume(cmd *cobra.Command, stateDir, source string) error {
 	found, err := state.Exists(stateDir)
 	if err != nil {
-		return withExit(exitState, err, "")
+		return withExit(exitState, fmt.Errorf("open state: %w", err), stateAccess)
 	}
 	if !found {
 		return withExit(exitState, fmt.Errorf("there is no transfer in state directory %s", stateDir),
 			"to begin one pass --new")
 	}
 	if l.journal, err = state.Open(stateDir); err != nil {
-		return err
+		return stateError(err)
 	}
 	if l.filter, err = filter.New(l.journal.Settings.Include, l.journal.Settings.Exclude); err != nil {
 		return withExit(exitJournal, err, "")

@@ -38,7 +38,7 @@ func (f *readFlags) newTree(cmd *cobra.Command, target string) (*tree.Tree, erro
 	case f.concurrency < 1 || f.concurrency > 4096:
 		return nil, usageError(cmd, outOfRange("--concurrency", f.concurrency, 1, 4096))
 	case f.memory < smallestMemory:
-		return nil, usageError(cmd, outOfRange("--memory", int64(f.memory), smallestMemory, int64(1)<<40))
+		return nil, usageError(cmd, tooLittleMemory(f.memory, smallestMemory))
 	}
 	debug.SetMemoryLimit(int64(f.memory) + 64<<20)
 	c, err := openExisting(cmd.Context(), target, f.target, f.concurrency)

@@ -51,6 +51,8 @@ the URL (a SAS), from a file (--credentials-file), from the environment
 (AZURE_STORAGE_CONNECTION_STRING, AZURE_STORAGE_SAS_TOKEN, AZURE_STORAGE_KEY with
 AZURE_STORAGE_ACCOUNT), or else from Microsoft Entra ID.`,
 		Version:       version,
+		Args:          knownCommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
@@ -59,6 +61,7 @@ AZURE_STORAGE_ACCOUNT), or else from Microsoft Entra ID.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError(cmd, err)
 	})
+	root.SuggestionsMinimumDistance = 2
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(newLoadCommand(), newStatusCommand(), newLimitCommand())
 	root.AddCommand(newLsCommand(), newCatCommand(), newStatCommand(), newDuCommand(), newInspectCommand(), newExportCommand(), newVerifyCommand(), newMountCommand())
@@ -90,7 +93,20 @@ func withSignals(parent context.Context) (context.Context, func()) {
 	}
 }
 
-// exactArgs checks the number of arguments and says what is expected.
+// knownCommand refuses what is not the name of a command: cobra hands that to the
+// root as an argument.
+func knownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := fmt.Sprintf("see '%s --help'", cmd.CommandPath())
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = fmt.Sprintf("did you mean %s? %s", strings.Join(near, " or "), hint)
+	}
+	return withExit(exitUsage, fmt.Errorf("there is no command %q", args[0]), hint)
+}
+
+// argsBetween checks the number of arguments and says what is expected.
 func argsBetween(least, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) < least || len(args) > most {

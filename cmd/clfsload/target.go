@@ -130,11 +130,14 @@ type place interface {
 // ensure finds the container, or makes it. made tells which.
 func (t *target) ensure(ctx context.Context, create bool) (made bool, err error) {
 	err = t.check(ctx)
-	if !errors.Is(err, blob.ErrContainerMissing) || !create && !t.byItself() {
+	if !errors.Is(err, blob.ErrContainerMissing) {
 		return false, err
 	}
+	if !create && !t.byItself() {
+		return false, withExit(exitNoContainer, err, "create it, or pass --create-container")
+	}
 	if err := t.create(ctx); err != nil {
-		return false, fmt.Errorf("make container %s: %w", t, err)
+		return false, err
 	}
 	return true, nil
 }
@@ -188,7 +191,11 @@ func (d *dirPlace) byItself() bool { return true }
 func (d *dirPlace) check(context.Context) error { return d.use(dir.Open(d.path)) }
 
 func (d *dirPlace) create(context.Context) error {
-	return d.use(dir.Create(d.path))
+	c, err := dir.Create(d.path)
+	if errors.Is(err, blob.ErrContainerMissing) {
+		return withExit(exitNoContainer, err, "it must be a directory, or a name in a directory that exists")
+	}
+	return d.use(c, err)
 }
 
 func (d *dirPlace) use(c *dir.Container, err error) error {
