@@ -10,7 +10,7 @@ VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo 
 FUZZTIME    ?= 10s
 BENCH       ?= .
 # The black-box tests run real processes; this only catches a test that hangs.
-TIMEOUT     ?= 15m
+TIMEOUT     ?= 30m
 # -count=1: a cached result knows nothing of the binary that tests/ builds and runs.
 
 # The journal is SQLite, which is C.
