@@ -141,7 +141,7 @@ func (d *dryRun) run(ctx context.Context, source string) (dryRunReport, error) {
 	stop := d.ui.display(ctx, func() sample {
 		s := d.surveyor.Survey()
 		n := s.Entries()
-		return sample{at: time.Now(), done: n, found: n, bytes: s.Bytes, total: s.Bytes, failures: s.Unreadable}
+		return sample{at: time.Now(), done: n, found: n, bytes: s.Bytes, total: s.Bytes, moved: s.Bytes, failures: s.Unreadable}
 	})
 	err := d.surveyor.Run(ctx)
 	stop()

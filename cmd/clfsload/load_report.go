@@ -66,7 +66,7 @@ type reportRun struct {
 	Blobs            int64   `json:"blobs"`
 	BytesSent        int64   `json:"bytes_sent"`
 	ObjectsPerSecond float64 `json:"objects_per_second"`
-	BytesPerSecond   float64 `json:"bytes_per_second"` // read
+	BytesPerSecond   float64 `json:"bytes_per_second"` // of file contents, as they come into the container
 }
 
 // leaveFiles writes what a run leaves in STATE beside the journal: the report and
@@ -112,7 +112,7 @@ func (l *load) reportSettings() reportSettings {
 func (l *load) reportRun(ended time.Time) reportRun {
 	s, took := l.engine.Stats(), ended.Sub(l.began).Seconds()
 	r := reportRun{Objects: s.Inodes.Load(), BytesRead: s.Read.Load(), Blobs: s.Blobs.Load(), BytesSent: s.Sent.Load()}
-	r.ObjectsPerSecond, r.BytesPerSecond = float64(r.Objects)/took, float64(r.BytesRead)/took
+	r.ObjectsPerSecond, r.BytesPerSecond = float64(r.Objects)/took, float64(s.Moved.Load())/took
 	return r
 }
 
@@ -129,7 +129,7 @@ func (l *load) summarize(ui *console, e *engine.Engine, err error) {
 	seconds := took.Seconds()
 	fmt.Fprintf(ui.out, "this run: %s blobs, %s sent, %s objects/s, %s/s\n",
 		humanize.Comma(s.Blobs.Load()), ibytes(s.Sent.Load()),
-		humanize.Comma(int64(float64(s.Inodes.Load())/seconds)), ibytes(int64(float64(s.Read.Load())/seconds)))
+		humanize.Comma(int64(float64(s.Inodes.Load())/seconds)), ibytes(int64(max(0, float64(s.Moved.Load())/seconds))))
 	if t.Failures > 0 {
 		l.listFailures(ui, t.Failures)
 	}

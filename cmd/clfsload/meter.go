@@ -10,6 +10,7 @@ type sample struct {
 	at           time.Time
 	done, found  int64 // objects
 	bytes, total int64 // of file contents
+	moved        int64 // of bytes, what this run has done: what rates are of
 	failures     int64
 	listed       bool // found and total will not grow any more
 
@@ -56,7 +57,7 @@ func (m *meter) rates() (objects, bytes float64) {
 	if seconds <= 0 {
 		return 0, 0
 	}
-	return float64(b.done-a.done) / seconds, float64(b.bytes-a.bytes) / seconds
+	return float64(b.done-a.done) / seconds, max(0, float64(b.moved-a.moved)/seconds)
 }
 
 // goal is what a total will be at the end, or 0 if that is not known. What was
@@ -71,13 +72,16 @@ func (s *sample) goal(found, expected int64) int64 {
 	return max(found, expected)
 }
 
-// remaining estimates the time to the end; ok is false while nobody can know.
+// remaining estimates the time to the end; ok is false while nobody can know. Of
+// objects and bytes one may stand still while the other goes on: no object ends
+// while a few huge files are on their way, and no bytes come of empty files.
 func (m *meter) remaining() (left time.Duration, ok bool) {
 	s := m.last()
 	if !s.listed && s.expectedObjects == 0 && s.expectedBytes == 0 {
 		return 0, false
 	}
 	objects, bytes := m.rates()
+	waits := false
 	for _, q := range []struct{ left, rate float64 }{
 		{float64(s.goal(s.found, s.expectedObjects) - s.done - s.failures), objects},
 		{float64(s.goal(s.total, s.expectedBytes) - s.bytes), bytes},
@@ -85,10 +89,11 @@ func (m *meter) remaining() (left time.Duration, ok bool) {
 		switch {
 		case q.left <= 0:
 		case q.rate <= 0:
-			return 0, false
+			waits = true
 		default:
+			ok = true
 			left = max(left, time.Duration(q.left/q.rate*float64(time.Second)))
 		}
 	}
-	return left, true
+	return left, ok || !waits
 }

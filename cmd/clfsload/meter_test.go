@@ -10,7 +10,7 @@ func meterAt(s sample) *meter {
 	m := &meter{}
 	start := time.Unix(1000, 0)
 	before := s
-	before.at, before.done, before.bytes = start, s.done-100, s.bytes-10_000
+	before.at, before.done, before.moved = start, s.done-100, s.moved-10_000
 	s.at = start.Add(10 * time.Second)
 	m.add(before)
 	m.add(s)
@@ -35,6 +35,28 @@ func TestTheTimeLeftIsToldOnceTheTotalsAreKnown(t *testing.T) {
 	} {
 		left, ok := meterAt(c.sample).remaining()
 		if left != c.left || ok != c.ok {
+			t.Errorf("%s: %s %v, not %s %v", title, left, ok, c.left, c.ok)
+		}
+	}
+}
+
+func TestTheTimeLeftIsToldOfHugeFilesAndOfEmptyOnes(t *testing.T) {
+	for title, c := range map[string]struct {
+		now  sample // ten seconds after the start
+		left time.Duration
+		ok   bool
+	}{
+		"a huge file goes on": {sample{found: 2, moved: 10_000, bytes: 10_000, total: 90_000, listed: true}, 80 * time.Second, true},
+		"only empty files":    {sample{done: 100, found: 300, total: 90_000, listed: true}, 20 * time.Second, true},
+		"all stands still":    {sample{found: 2, total: 90_000, listed: true}, 0, false},
+		"bytes were dropped":  {sample{found: 2, moved: -10_000, total: 90_000, listed: true}, 0, false},
+	} {
+		m := &meter{}
+		start := time.Unix(1000, 0)
+		m.add(sample{at: start})
+		c.now.at = start.Add(10 * time.Second)
+		m.add(c.now)
+		if left, ok := m.remaining(); left != c.left || ok != c.ok {
 			t.Errorf("%s: %s %v, not %s %v", title, left, ok, c.left, c.ok)
 		}
 	}

@@ -19,6 +19,7 @@ func (w *worker) regular(ctx context.Context, path string, e *event) error {
 		if err = w.tryRegular(ctx, path, e); !errors.Is(err, errChanged) {
 			return err
 		}
+		w.moved.drop(&w.stats)
 		releaseAll(e.grants)
 		e.grants = nil
 	}

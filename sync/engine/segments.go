@@ -53,6 +53,7 @@ func (w *worker) putOnlySegment(ctx context.Context, f File, e *event) error {
 		s.grant.release()
 		return err
 	}
+	w.moved.add(&w.stats, s.size)
 	e.grants = append(e.grants, s.grant)
 	return nil
 }
@@ -65,6 +66,9 @@ func (w *worker) putManySegments(ctx context.Context, f File, in state.Inode, at
 	}
 	done := &frontier{recorder: w.recorder, inode: in, attr: attr, next: first, ahead: map[uint64]*grant{}}
 	defer done.abandon()
+	if first > 0 {
+		w.moved.keep(&w.stats, min(attr.Size, int64(clfs.SegmentOffset(first, false))))
+	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		for i := first; i < count; i++ {
@@ -77,6 +81,7 @@ func (w *worker) putManySegments(ctx context.Context, f File, in state.Inode, at
 					s.grant.release()
 					return err
 				}
+				w.moved.add(&w.stats, s.size)
 				done.reached(i, s.grant)
 				return nil
 			})
@@ -102,6 +107,7 @@ func (w *worker) resumeAt(ctx context.Context, in state.Inode, attr state.Attr) 
 type segment struct {
 	engine  *Engine
 	index   uint64
+	size    int64 // bytes of contents
 	name    string
 	buf     *[]byte // from the pool, holds payload
 	payload []byte
@@ -119,7 +125,7 @@ func (w *worker) readSegment(ctx context.Context, f File, in state.Inode, attr s
 	if err != nil {
 		return nil, err
 	}
-	s := &segment{engine: w.Engine, index: index, buf: w.budget.buffer(room), grant: grant, extra: extra}
+	s := &segment{engine: w.Engine, index: index, size: int64(n), buf: w.budget.buffer(room), grant: grant, extra: extra}
 	data := (*s.buf)[clfs.SegmentDataOffset : clfs.SegmentDataOffset+n]
 	if err := w.readFull(f, data, int64(offset)); err != nil {
 		w.budget.recycle(s.buf)

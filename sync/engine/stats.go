@@ -2,10 +2,13 @@ package engine
 
 import "sync/atomic"
 
-// Stats counts what this run did. The counters only grow.
+// Stats counts what this run did. All but Moved and
+// Kept only grow.
 type Stats struct {
 	Inodes atomic.Int64 // objects finished, failed ones not included
 	Read   atomic.Int64 // bytes of file contents read
+	Moved  atomic.Int64 // bytes of file contents that are in the container by this run; falls when a file fails or is read again
+	Kept   atomic.Int64 // bytes of the files finished or under way that an earlier run had put
 	Blobs  atomic.Int64 // blobs put
 	Sent   atomic.Int64 // bytes of blobs put
 }

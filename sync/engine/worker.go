@@ -15,6 +15,7 @@ import (
 type worker struct {
 	*Engine
 	flight  *atomic.Pointer[Flight]
+	moved   moved
 	head    []byte // the first bytes of a file
 	payload []byte // an encoded inode
 	packed  []byte // the same as a blob
@@ -50,6 +51,7 @@ func (w *worker) transfer(ctx context.Context, in state.Inode) error {
 	}
 	var failed *entryError
 	if errors.As(err, &failed) {
+		w.moved.drop(&w.stats)
 		w.fail(path, e, failed.Problem)
 		return nil
 	}
@@ -58,6 +60,7 @@ func (w *worker) transfer(ctx context.Context, in state.Inode) error {
 		return fmt.Errorf("transfer %q: %w", path, err)
 	}
 	w.recorder.add(e)
+	w.moved.finish(&w.stats, e.outcome.Attr)
 	w.stats.Inodes.Add(1)
 	return nil
 }
