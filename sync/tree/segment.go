@@ -95,14 +95,14 @@ func (t *Tree) produce(ctx context.Context, n *Node, from, to uint64, queue chan
 	weight := segmentWeightOf(n)
 	for b, err := range t.Blocks(ctx, n, from, to) {
 		p := &pending{piece: Piece{Block: b}, err: err, done: make(chan struct{}), release: func() {}}
-		if err == nil && !b.Indirect {
-			if p.err = t.memory.Acquire(ctx, weight); p.err == nil {
-				p.release = func() { t.memory.Release(weight) }
-				go t.readPiece(ctx, n, p)
-			}
+		if p.err == nil && !b.Indirect {
+			p.err = t.memory.Acquire(ctx, weight)
 		}
 		if p.err != nil || b.Indirect {
 			close(p.done)
+		} else {
+			p.release = func() { t.memory.Release(weight) }
+			go t.readPiece(ctx, n, p)
 		}
 		queue <- p
 		if ctx.Err() != nil {
