@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -27,6 +28,7 @@ var brokenContainers = []broken{
 	{"empty inode", -1, "bad-records", false, func(t *testing.T, path string) { truncate(t, path, 0) }},
 	{"flipped byte in a segment", 0, "bad-records", true, func(t *testing.T, path string) { flipByte(t, path, 6) }},
 	{"encrypted inode", -1, "encrypted", false, func(t *testing.T, path string) { flipByte(t, path, 0) }},
+	{"inode of another file", -1, "own-id", false, copyOfAnotherFile},
 	{"grown blob", -1, "oversized-blob", false, func(t *testing.T, path string) { truncate(t, path, 64<<20) }},
 }
 
@@ -54,6 +56,21 @@ func flipByte(t *testing.T, path string, at int) {
 	if err := os.WriteFile(path, data, 0o644); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// copyOfAnotherFile puts another file's inode into a blob.
+func copyOfAnotherFile(t *testing.T, path string) {
+	t.Helper()
+	others, err := filepath.Glob(filepath.Join(filepath.Dir(path), "*.0001.*"))
+	if err != nil || len(others) < 2 {
+		t.Fatalf("blobs of files: %q, %v", others, err)
+	}
+	others = slices.DeleteFunc(others, func(other string) bool { return other == path })
+	data, err := os.ReadFile(others[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, path, string(data))
 }
 
 const brokenFile = "/sizes/text-8404993"
@@ -134,5 +151,5 @@ func TestVerifyFindsWhatDiffersFromTheSource(t *testing.T) {
 	writeFile(t, filepath.Join(source, "modes/extra"), "x")
 	remove(t, filepath.Join(source, "names/.hidden"))
 	clfsload(t, "verify", "--source", source, target).mustExit(exitDamaged).
-		mustSay("/sizes/text-8404993", "the bytes differ", "/modes/extra", "not in the container", "/names/.hidden", "no such file")
+		mustSay("/sizes/text-8404993", "the bytes differ", "/modes/extra", "not in the container", "/names/.hidden", "no such file", "the container and the source differ")
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -79,7 +80,7 @@ func (v *verifyCommand) run(cmd *cobra.Command, target string, f readFlags) erro
 		printReport(ui.out, report, time.Since(began))
 	}
 	if !report.Sound() {
-		return withExit(exitDamaged, fmt.Errorf("verify %s: %w", t.Container(), tree.ErrDamaged), "")
+		return unsound(t.Container(), report)
 	}
 	return nil
 }
@@ -175,6 +176,15 @@ func printCounts(w io.Writer, title string, counts map[tree.Kind]int64) {
 	}
 }
 
+// unsound is the error for a container that is not sound. What is wrong was printed.
+func unsound(c blob.Container, r verify.Report) error {
+	reason := tree.ErrDamaged
+	if len(r.Damage) == 1 && r.Damage[verify.KindSource] > 0 {
+		reason = errors.New("the container and the source differ")
+	}
+	return withExit(exitDamaged, fmt.Errorf("verify %s: %w", c, reason), "")
+}
+
 // verifyContainer checks a container that was just loaded: it prints what is wrong and
 // returns an error if anything is.
 func verifyContainer(ctx context.Context, ui *console, c blob.Container) error {
@@ -188,7 +198,7 @@ func verifyContainer(ctx context.Context, ui *console, c blob.Container) error {
 	}
 	printReport(ui.out, report, time.Since(began))
 	if !report.Sound() {
-		return fmt.Errorf("verify %s: %w", c, tree.ErrDamaged)
+		return unsound(c, report)
 	}
 	return nil
 }

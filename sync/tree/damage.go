@@ -40,6 +40,7 @@ const (
 	KindLoop          Kind = "directory-loop" // a directory is reached twice
 	KindEntryName     Kind = "entry-name"     // a directory entry has a name that no file can have
 	KindOversized     Kind = "oversized-blob" // a blob is larger than any object
+	KindOwnID         Kind = "own-id"         // an inode says that it is another one
 )
 
 // Damage is the error for a container that breaks the format.

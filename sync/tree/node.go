@@ -55,7 +55,26 @@ func (t *Tree) decodeNode(o Object, payload []byte) (*Node, error) {
 	if o.ID != clfs.RootID {
 		t.passed.extAttrs.Add(int64(len(in.ExtAttrs)))
 	}
-	return &Node{Object: o, Inode: in, Payload: payload}, nil
+	n := &Node{Object: o, Inode: in, Payload: payload}
+	if !t.anyOwnID {
+		if err := n.checkOwnID(); err != nil {
+			return nil, err
+		}
+	}
+	return n, nil
+}
+
+// AcceptAnyOwnID has the tree hand out inodes that say they are another one, too:
+// for a reader that reports them itself. It must be called before anything is read.
+func (t *Tree) AcceptAnyOwnID() { t.anyOwnID = true }
+
+// checkOwnID sees to it that the contents of one file are not taken for those of
+// another.
+func (n *Node) checkOwnID() error {
+	if own := n.Inode.ID(); own != n.ID {
+		return damagef(KindOwnID, n.Blob, "the inode says that it is %s", own)
+	}
+	return nil
 }
 
 // MaxPayload bounds the decompressed size of any object, in bytes.

@@ -37,6 +37,7 @@ type Tree struct {
 	indirects *lru.Cache[clfs.ID, cachedIndirect]
 	index     *Index
 	passed    passedOver
+	anyOwnID  bool // see AcceptAnyOwnID
 	traffic   traffic
 }
 

@@ -205,7 +205,7 @@ var damages = []damage{
 		s.PutPayload(n, clfs.Bucket{UUID: "33333333-3333-4333-8333-333333333333", Logs: []string{"a.log"}}.Append(nil))
 		return n
 	}},
-	{"own id of another", verify.KindOwnID, "", false, func(s *sample) string {
+	{"own id of another", tree.KindOwnID, "", false, func(s *sample) string {
 		s.file.Inode.Direct[0] = s.fifo.ID
 		s.file.Put()
 		return s.file.Blob()

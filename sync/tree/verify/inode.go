@@ -14,7 +14,7 @@ func (c *checker) inode(ctx context.Context, n *tree.Node, at place) error {
 	c.count(n.Type())
 	in := n.Inode
 	if in.ID() != n.ID {
-		c.damage(KindOwnID, at.path, n.Blob, "the inode says that it is %s", in.ID())
+		c.damage(tree.KindOwnID, at.path, n.Blob, "the inode says that it is %s", in.ID())
 	}
 	c.types(n, at)
 	c.owner(n, at)

@@ -21,7 +21,6 @@ const (
 	KindNoRoot      tree.Kind = "no-root"            // there is no root directory
 	KindRoot        tree.Kind = "root-attributes"    // the root's extended attributes are not as they must be
 	KindLogMissing  tree.Kind = "log-missing"        // the bucket object names a log that is not there
-	KindOwnID       tree.Kind = "own-id"             // an inode says that it is another one
 	KindType        tree.Kind = "type"               // name, handle, attributes and mode do not agree on the type
 	KindOwner       tree.Kind = "owner"              // the blob's name has another owner than the object
 	KindHandle      tree.Kind = "handle"             // a filehandle is not made as it must be
