@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -112,6 +113,7 @@ func TestReadingSaysWhatIsNotThere(t *testing.T) {
 		{[]string{"cat", target, "/links/h1/x"}, exitNotFound, "not a directory"},
 		{[]string{"cat", target, "/links"}, 1, "directory"},
 		{[]string{"stat", target, "/links/../links"}, exitNotFound, ".."},
+		{[]string{"inspect", target, "71C2A06B0000"}, exitNotFound, "object 71C2A06B0000"},
 		{[]string{"ls", "dir:" + t.TempDir()}, exitDamaged, "no bucket object"},
 		{[]string{"ls", "dir:/does/not/exist"}, exitNoContainer, "does not exist"},
 		{[]string{"ls"}, exitUsage, "usage"},
@@ -120,6 +122,21 @@ func TestReadingSaysWhatIsNotThere(t *testing.T) {
 		{[]string{"verify", "--source", "/does/not/exist", target}, exitSource, "/does/not/exist"},
 	} {
 		clfsload(t, c.arguments...).mustExit(c.code).mustSay(c.says)
+	}
+}
+
+func TestOutputThatCannotBeWrittenIsAnError(t *testing.T) {
+	target := goldenContainer(t, "lz4")
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	for _, arguments := range [][]string{
+		{"ls", target}, {"cat", target, "/sizes/rand-100"}, {"stat", target, "/"}, {"stat", "--json", target, "/"},
+		{"du", target}, {"inspect", target, "/"}, {"verify", "--quick", target},
+	} {
+		command(t, arguments, func(c *exec.Cmd) { c.Stdout = full }).start().wait().mustExit(exitNoSpace).mustSay("/dev/stdout")
 	}
 }
 

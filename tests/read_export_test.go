@@ -142,6 +142,7 @@ func TestARescueBringsOutWhatIsLeftAndReportsTheRest(t *testing.T) {
 		t.Fatal(err)
 	}
 	dest, report := filepath.Join(t.TempDir(), "out"), filepath.Join(t.TempDir(), "report")
+	clfsload(t, "export", "--keep-going", target, dest).mustExit(exitDamaged).mustSay("--lost-found")
 	clfsload(t, "export", target, dest).mustExit(exitDamaged).mustSay("no root directory", "--lost-found")
 	clfsload(t, "export", "--keep-going", "--lost-found", "--report", report, target, dest).mustExit(exitIncomplete).mustSay("root is lost")
 	rescued := listTree(t, filepath.Join(dest, "clfsload-lost+found", clfs.RootID.String()))

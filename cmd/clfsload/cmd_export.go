@@ -109,6 +109,9 @@ func (e *exportCommand) open(cmd *cobra.Command, f readFlags, target, path strin
 		fmt.Fprintf(cmd.ErrOrStderr(), "clfsload: the root cannot be read: %s\n", err)
 		return t, nil, nil
 	}
+	if errors.Is(err, tree.ErrDamaged) {
+		err = withExit(exitDamaged, err, "what is below cannot be reached; --lost-found, without PATH, brings it out")
+	}
 	return t, n, err
 }
 
@@ -136,6 +139,8 @@ func (e *exportCommand) export(ctx context.Context, ui *console, t *tree.Tree, s
 	tellPassedOver(ui.err, t)
 	err = errors.Join(err, reported.close())
 	switch {
+	case errors.Is(err, export.ErrInTheWay):
+		return withExit(exitFailure, err, "--overwrite replaces it, --keep-going leaves it")
 	case err != nil:
 		return goOn(stopCause(ctx, err))
 	case x.Counts().Failures > 0:

@@ -88,13 +88,24 @@ func findObject(ctx context.Context, t *tree.Tree, text string) (tree.Object, er
 		return t.Blob(ctx, text)
 	}
 	if id, err := clfs.ParseID(text); err == nil {
-		return t.Find(ctx, id)
+		return findID(ctx, t, id)
 	}
 	n, err := t.Lookup(ctx, text)
 	if err != nil {
 		return tree.Object{}, err
 	}
 	return n.Object, nil
+}
+
+// findID finds an object by the id on the command line. If there is none, that is no
+// damage: nothing has led to it.
+func findID(ctx context.Context, t *tree.Tree, id clfs.ID) (tree.Object, error) {
+	o, err := t.Find(ctx, id)
+	var damage *tree.Damage
+	if errors.As(err, &damage) && damage.Kind == tree.KindMissing {
+		return o, fmt.Errorf("object %s: %w", id, tree.ErrNotFound)
+	}
+	return o, err
 }
 
 // inspect decodes as much of an object as it can.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -88,8 +89,9 @@ func (s *statCommand) run(cmd *cobra.Command, args []string, f readFlags) error 
 		encoder.SetIndent("", "  ")
 		return stopCause(ctx, errors.Join(encoder.Encode(j), err))
 	}
-	printStat(cmd.OutOrStdout(), n, &j)
-	return stopCause(ctx, err)
+	out := bufio.NewWriter(cmd.OutOrStdout())
+	printStat(out, n, &j)
+	return stopCause(ctx, errors.Join(out.Flush(), err))
 }
 
 func newStatJSON(path string, n *tree.Node) statJSON {

@@ -234,7 +234,7 @@ func (x *Exporter) makeDirectory(f *folder, e entry) error {
 				err = f.mkdir(e.name)
 			}
 		default:
-			return errInTheWay
+			return ErrInTheWay
 		}
 	}
 	if err != nil {
@@ -243,7 +243,10 @@ func (x *Exporter) makeDirectory(f *folder, e entry) error {
 	return x.remember(e.node, e.target)
 }
 
-var errInTheWay = errors.New("the destination has something else of that name, which is not replaced without being told to")
+// ErrInTheWay: the destination has a file that differs, and Options.Overwrite is not set.
+var ErrInTheWay = errors.New("the destination has something else of that name")
+
+var errDirectoryInTheWay = errors.New("the destination has a directory of that name, and directories are never replaced")
 
 // settled decides what an error about one path means: nothing more than a
 // failure that is reported, or the end of the run.

@@ -100,13 +100,13 @@ func (x *Exporter) linkTo(f *folder, name, first string) error {
 		x.skipped.Add(1)
 		return nil
 	case found && there.Mode&unix.S_IFMT == unix.S_IFDIR:
-		return errInTheWay
+		return errDirectoryInTheWay
 	}
 	// A run that was stopped may have made this name as a file of its own, when it came
 	// to it first.
 	replace := x.options.Overwrite || isCopy(&source, &there)
 	if found && !replace {
-		return errInTheWay
+		return ErrInTheWay
 	}
 	if err := linkAs(from, path.Base(first), f, name, replace); err != nil {
 		return fmt.Errorf("link to %q: %w", first, err)

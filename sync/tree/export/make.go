@@ -60,8 +60,10 @@ func (x *Exporter) makeNew(ctx context.Context, f *folder, e entry) error {
 	case found && isSame(f, e, &st):
 		x.skipped.Add(1)
 		return x.made(e)
-	case found && (!x.options.Overwrite || st.Mode&unix.S_IFMT == unix.S_IFDIR):
-		return errInTheWay
+	case found && st.Mode&unix.S_IFMT == unix.S_IFDIR:
+		return errDirectoryInTheWay
+	case found && !x.options.Overwrite:
+		return ErrInTheWay
 	}
 	temporary := temporaryName(e)
 	name, err := x.build(ctx, f, e, temporary)
@@ -96,7 +98,11 @@ func (x *Exporter) build(ctx context.Context, f *folder, e entry, temporary stri
 	if a.Type == clfs.TypeBlock || a.Type == clfs.TypeChar {
 		device = int(unix.Mkdev(a.RdevMajor, a.RdevMinor))
 	}
-	if err := unix.Mknodat(f.fd, temporary, a.Type.ModeBits()|0o600, device); err != nil {
+	err = unix.Mknodat(f.fd, temporary, a.Type.ModeBits()|0o600, device)
+	if err == unix.EPERM {
+		return "", fmt.Errorf("make %s, which takes root: %w", a.Type, err)
+	}
+	if err != nil {
 		return "", fmt.Errorf("make %s: %w", a.Type, err)
 	}
 	return e.name, nil
