@@ -39,6 +39,9 @@ func TestADryRunForetellsTheLoad(t *testing.T) {
 			decode(t, clfsload(t, tr.begin("--dry_run", "--json", "--preserve_hardlinks", links)...).mustExit(exitOK).stdout, &s)
 			mustNotExist(t, tr.state)
 			mustNotExist(t, tr.blobs)
+			if s.Problems == nil { // a program that reads it wants a list, also of nothing
+				t.Error("problems are null")
+			}
 
 			clfsload(t, tr.begin("--no-upload-log", "--preserve_hardlinks", links)...).mustExit(exitOK)
 			var report struct {

@@ -155,7 +155,7 @@ func (d *dryRun) run(ctx context.Context, source string) (dryRunReport, error) {
 		LargestFile:      largestValue{newPathValue(s.LargestFile.Path), s.LargestFile.Size},
 		HardLinkGroups:   s.LinkGroups, HardLinkedNames: s.LinkedNames,
 		Blobs: s.Blobs(), Segments: s.Segments, DirectorySegments: s.DirectorySegments, IndirectBlocks: s.IndirectBlocks,
-		JournalBytes: s.JournalBytes, Unreadable: s.Unreadable, Problems: d.problems}
+		JournalBytes: s.JournalBytes, Unreadable: s.Unreadable, Problems: append([]problemValue{}, d.problems...)}
 	for t, n := range s.Names {
 		r.Types[t.String()] = n
 	}
