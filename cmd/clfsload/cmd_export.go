@@ -140,7 +140,7 @@ func (e *exportCommand) export(ctx context.Context, ui *console, t *tree.Tree, s
 	err = errors.Join(err, reported.close())
 	switch {
 	case errors.Is(err, export.ErrInTheWay):
-		return withExit(exitFailure, err, "--overwrite replaces it, --keep-going leaves it")
+		return withExit(exitFailure, err, "--overwrite does that, --keep-going leaves it")
 	case err != nil:
 		return goOn(stopCause(ctx, err))
 	case x.Counts().Failures > 0:

@@ -244,9 +244,9 @@ func (x *Exporter) makeDirectory(f *folder, e entry) error {
 }
 
 // ErrInTheWay: the destination has a file that differs, and Options.Overwrite is not set.
-var ErrInTheWay = errors.New("the destination has something else of that name")
+var ErrInTheWay = errors.New("the destination has something else of that name, which is not replaced")
 
-var errDirectoryInTheWay = errors.New("the destination has a directory of that name, and directories are never replaced")
+var errDirectoryInTheWay = errors.New("the destination has a directory of that name, and a directory is not replaced")
 
 // settled decides what an error about one path means: nothing more than a
 // failure that is reported, or the end of the run.
