@@ -46,13 +46,11 @@ func (c *cache[K, V]) get(ctx context.Context, key K, expected int64, f fetch[V]
 	if isNew {
 		go c.fill(it, expected, f)
 	}
-	select {
-	case <-it.ready:
-		return it.value, it.err
-	case <-ctx.Done():
+	if err := outlive(ctx, it.ready); err != nil {
 		var none V
-		return none, ctx.Err()
+		return none, err
 	}
+	return it.value, it.err
 }
 
 // ahead begins to fetch a value that will be wanted soon. It reports false if

@@ -14,7 +14,7 @@
 // Inodes, listings, directory segments and chunks are kept in four caches of
 // bounded size. Each makes sure that what several readers ask for at the same
 // time is fetched once, by a goroutine that belongs to the mount, so that a
-// reader that is interrupted takes nothing from the others.
+// reader that is killed takes nothing from the others.
 //
 // What comes next is fetched ahead. A lookup makes the directory fetch the
 // inodes of the entries behind it, because whoever looks at one entry will

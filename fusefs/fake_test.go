@@ -21,7 +21,8 @@ import (
 // would ask it, but without a kernel: a process must not use its own mount.
 type fakeContainer struct {
 	nodes map[clfs.ID]*fakeNode
-	reads atomic.Int64 // of inodes
+	reads atomic.Int64  // of inodes
+	gate  chan struct{} // if set, inodes other than the root come when it is closed
 }
 
 type fakeNode struct {
@@ -37,6 +38,9 @@ func (c *fakeContainer) Usage() Usage { return Usage{} }
 
 func (c *fakeContainer) Node(_ context.Context, id clfs.ID) (Node, error) {
 	c.reads.Add(1)
+	if c.gate != nil && id != clfs.RootID {
+		<-c.gate
+	}
 	if n := c.nodes[id]; n != nil {
 		return n, nil
 	}
@@ -107,6 +111,9 @@ func show(t *testing.T, c *fakeContainer) *kernel {
 	k.fs = newReadOnly(t.Context(), c, Options{Memory: 32 << 20, Log: slog.New(slog.NewTextHandler(&k.log, nil)), Errno: func(err error) syscall.Errno {
 		if errors.Is(err, ErrNoEntry) {
 			return syscall.ENOENT
+		}
+		if errors.Is(err, context.Canceled) {
+			return syscall.EINTR
 		}
 		return syscall.EIO
 	}})
