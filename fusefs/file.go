@@ -112,7 +112,7 @@ func (h *handle) chunk(ctx context.Context, number uint64) ([]byte, error) {
 	}
 	h.follow(number)
 	from, to := h.cut.bounds(number)
-	return r.chunks.get(blockKey{h.file.id, number}, int64(to-from), fetchChunk(h.node, h.cut, number))
+	return r.chunks.get(ctx, blockKey{h.file.id, number}, int64(to-from), fetchChunk(h.node, h.cut, number))
 }
 
 // mostAhead is how many segments of a file are fetched ahead, if memory allows.

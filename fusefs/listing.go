@@ -47,7 +47,7 @@ func hashName[T ~string | ~[]byte](name T) uint32 {
 
 // listing returns the lookup table of a directory.
 func (r *readOnly) listing(ctx context.Context, id clfs.ID) (*listing, error) {
-	return r.listings.get(id, expectedInode, r.fetchListing(id))
+	return r.listings.get(ctx, id, expectedInode, r.fetchListing(id))
 }
 
 func (r *readOnly) fetchListing(id clfs.ID) fetch[*listing] {
@@ -163,7 +163,7 @@ func (r *readOnly) segment(ctx context.Context, l *listing, number uint64) ([]by
 	if number == 0 {
 		return l.first, nil
 	}
-	return r.segments.get(blockKey{l.id, number}, clfs.DirSegmentBytes, r.fetchSegment(l, number))
+	return r.segments.get(ctx, blockKey{l.id, number}, clfs.DirSegmentBytes, r.fetchSegment(l, number))
 }
 
 func (r *readOnly) fetchSegment(l *listing, number uint64) fetch[[]byte] {

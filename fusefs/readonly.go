@@ -65,7 +65,7 @@ const expectedInode = 24 << 10
 
 // node returns an inode.
 func (r *readOnly) node(ctx context.Context, id clfs.ID) (Node, error) {
-	return r.nodes.get(id, expectedInode, r.fetchNode(id))
+	return r.nodes.get(ctx, id, expectedInode, r.fetchNode(id))
 }
 
 func (r *readOnly) fetchNode(id clfs.ID) fetch[Node] {
