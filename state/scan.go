@@ -140,6 +140,14 @@ func (t *tx) addFirstLink(dir *Inode, e *Entry) error {
 	return err
 }
 
+// Renew records other attributes of a directory that is not scanned yet.
+func (j *Journal) Renew(ctx context.Context, dir Inode, a Attr) error {
+	if err := j.update(ctx, func(t *tx) error { return t.setAttr(&dir, &a) }); err != nil {
+		return fmt.Errorf("record attributes of directory %d: %w", dir.Ino, err)
+	}
+	return nil
+}
+
 // FailDirectory records that a directory could not be listed to its end.
 func (j *Journal) FailDirectory(ctx context.Context, dir Inode, p Problem) error {
 	return j.update(ctx, func(t *tx) error { return t.failInode(&dir, p) })

@@ -32,9 +32,6 @@ func TestADiskThatFillsUnderTheStateInTheMiddleIsToldAndTheLoadGoesOn(t *testing
 	state := filepath.Join(disk, "state")
 	clfsload(t, c.into(state, source, "--new", "--preserve-hardlinks")...).
 		mustExit(exitNoSpace).mustSay("space", "disk of STATE", "again").mustNotPanic()
-	if c.seen() < 10 {
-		t.Errorf("only %d blobs were put before the disk was full", c.seen())
-	}
 	mustNotBePublishedTo(t, c)
 	clfsload(t, c.into(state, source)...).mustExit(exitNoSpace).mustSay("space").mustNotPanic() // nothing has changed
 	enlarge(t, disk, "64m")

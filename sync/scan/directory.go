@@ -34,6 +34,9 @@ func (s *Scanner) scanDirectory(ctx context.Context, dir state.Inode) error {
 		return s.failDirectory(ctx, dir, path, problem("open", err))
 	}
 	defer f.Close()
+	if err := s.renew(ctx, f, dir); err != nil {
+		return err
+	}
 	here := s.options.Filter.At(path)
 	for {
 		names, err := f.Readdirnames(batchNames)
@@ -53,6 +56,16 @@ func (s *Scanner) scanDirectory(ctx context.Context, dir state.Inode) error {
 			return nil
 		}
 	}
+}
+
+// renew records the attributes that a directory has when it is listed, where they
+// are others than when it was found: they belong to what it lists then.
+func (s *Scanner) renew(ctx context.Context, f *os.File, dir state.Inode) error {
+	now, err := s.tree.fstat(int(f.Fd()))
+	if err != nil || now.Type != dir.Attr.Type || now.SameContents(dir.Attr) {
+		return nil // listing it will tell what is wrong
+	}
+	return s.journal.Renew(ctx, dir, now)
 }
 
 func (s *Scanner) failDirectory(ctx context.Context, dir state.Inode, path string, p state.Problem) error {

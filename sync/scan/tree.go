@@ -41,9 +41,17 @@ func (t *Tree) Close() error { return t.root.Close() }
 
 // Attr returns the attributes of the root directory.
 func (t *Tree) Attr() (state.Attr, error) {
-	var st unix.Stat_t
-	if err := retryEINTR(func() error { return unix.Fstat(int(t.root.Fd()), &st) }); err != nil {
+	a, err := t.fstat(int(t.root.Fd()))
+	if err != nil {
 		return state.Attr{}, &os.PathError{Op: "stat", Path: t.path, Err: err}
+	}
+	return a, nil
+}
+
+func (t *Tree) fstat(fd int) (state.Attr, error) {
+	var st unix.Stat_t
+	if err := retryEINTR(func() error { return unix.Fstat(fd, &st) }); err != nil {
+		return state.Attr{}, err
 	}
 	return t.attrOf(&st)
 }
@@ -146,13 +154,7 @@ func (t *Tree) Open(path string) (*File, error) {
 }
 
 // Attr returns the attributes of the open file.
-func (f *File) Attr() (state.Attr, error) {
-	var st unix.Stat_t
-	if err := retryEINTR(func() error { return unix.Fstat(f.fd, &st) }); err != nil {
-		return state.Attr{}, err
-	}
-	return f.tree.attrOf(&st)
-}
+func (f *File) Attr() (state.Attr, error) { return f.tree.fstat(f.fd) }
 
 // ReadAt reads len(p) bytes; fewer with io.EOF when the file ends before.
 func (f *File) ReadAt(p []byte, offset int64) (int, error) {
