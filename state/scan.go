@@ -29,6 +29,15 @@ func (j *Journal) UnscannedDirectories(ctx context.Context, limit int) ([]Inode,
 		`SELECT `+inodeColumns+` FROM inode WHERE state = 0 ORDER BY ino DESC LIMIT ?`, limit))
 }
 
+// Listed reports whether the entries of all directories are known.
+func (j *Journal) Listed(ctx context.Context) (listed bool, err error) {
+	row := j.read.QueryRowContext(ctx, `SELECT NOT EXISTS (SELECT 1 FROM inode WHERE state = 0)`)
+	if err := row.Scan(&listed); err != nil {
+		return false, fmt.Errorf("look for directories that are not listed: %w", classify(err))
+	}
+	return listed, nil
+}
+
 // AddEntries adds entries of a directory, and with last set marks it as scanned
 // in the same transaction. Names that are known already are left as they are, so
 // a listing that was interrupted can simply be made again.

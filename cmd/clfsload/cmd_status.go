@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,7 +36,7 @@ func runStatus(cmd *cobra.Command, stateDir string, asJSON bool) error {
 	var v loadStatus
 	err := askControl(cmd.Context(), stateDir, http.MethodGet, "/status", nil, &v)
 	if errors.Is(err, errNotRunning) {
-		v, err = statusOfJournal(stateDir)
+		v, err = statusOfJournal(cmd.Context(), stateDir)
 	}
 	if err != nil {
 		return err
@@ -55,7 +56,7 @@ func writeJSON(w io.Writer, v any) error {
 }
 
 // statusOfJournal describes a load that does not run.
-func statusOfJournal(stateDir string) (loadStatus, error) {
+func statusOfJournal(ctx context.Context, stateDir string) (loadStatus, error) {
 	j, err := state.OpenReadOnly(stateDir)
 	if errors.Is(err, state.ErrMissing) {
 		return loadStatus{}, withExit(exitState, err, stateWanted)
@@ -65,11 +66,15 @@ func statusOfJournal(stateDir string) (loadStatus, error) {
 	}
 	defer j.Close()
 	t := j.Totals()
+	listed, err := j.Listed(ctx)
+	if err != nil {
+		return loadStatus{}, err
+	}
 	phases := map[state.Phase]string{state.PhaseNew: phaseNew, state.PhaseTransfer: phaseTransfer, state.PhaseComplete: phaseComplete}
 	return loadStatus{Version: version, Phase: phases[j.Phase()], Source: j.Settings.Source, Target: j.Settings.Target,
 		ObjectsDone: int64(t.DoneInodes), ObjectsFound: int64(t.FoundInodes),
 		BytesDone: int64(t.DoneBytes), BytesFound: int64(t.FoundBytes),
-		Listed: j.Phase() == state.PhaseComplete, Failures: int64(t.Failures)}, nil
+		Listed: listed, Failures: int64(t.Failures)}, nil
 }
 
 func (v *loadStatus) print(w io.Writer) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
 
 	"clfsload/state"
 	"clfsload/sync/engine"
@@ -144,7 +145,7 @@ const shownFailures = 20
 var errEnough = errors.New("enough")
 
 func (l *load) listFailures(ui *console, n uint64) {
-	fmt.Fprintf(ui.out, "%s entries failed:\n", humanize.Comma(int64(n)))
+	fmt.Fprintf(ui.out, "%s %s failed:\n", humanize.Comma(int64(n)), english.PluralWord(int(n), "entry", "entries"))
 	shown := uint64(0)
 	err := l.journal.EachFailure(context.Background(), func(f state.Failure) error {
 		fmt.Fprintf(ui.out, "  %q: %s: %s\n", f.Path, f.Op, f.Reason)

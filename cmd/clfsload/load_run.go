@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
 	"golang.org/x/sync/errgroup"
 
 	"clfsload/state"
@@ -166,7 +167,8 @@ func (l *load) outcome(err error) error {
 	switch {
 	case err == nil:
 		if n := l.journal.Totals().Failures; n > 0 {
-			return withExit(exitIncomplete, fmt.Errorf("published without %s failed entries", humanize.Comma(int64(n))), "")
+			return withExit(exitIncomplete, fmt.Errorf("published without %s failed %s",
+				humanize.Comma(int64(n)), english.PluralWord(int(n), "entry", "entries")), "")
 		}
 		return nil
 	case errors.As(err, &stopped):
