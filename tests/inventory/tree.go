@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"io"
@@ -39,8 +40,8 @@ func (l lister) list(root, path string) error {
 		full = root + "/" + path
 	}
 	var st unix.Stat_t
-	if err := unix.Lstat(full, &st); err != nil {
-		return &os.PathError{Op: "lstat", Path: full, Err: err}
+	if err := lstat(full, &st); err != nil {
+		return err
 	}
 	inode := fmt.Sprint(st.Dev, "/", st.Ino)
 	if links := l.inodes[inode]; len(links) > 0 {
@@ -56,8 +57,8 @@ func (l lister) list(root, path string) error {
 	}
 	if entry.Type == clfs.TypeSymlink {
 		// Reading a link touches its atime, and there is no quiet way.
-		if err := unix.Lstat(full, &st); err != nil {
-			return &os.PathError{Op: "lstat", Path: full, Err: err}
+		if err := lstat(full, &st); err != nil {
+			return err
 		}
 		entry.Atime = timeOf(st.Atim)
 	}
@@ -73,6 +74,20 @@ func (l lister) list(root, path string) error {
 		}
 	}
 	return err
+}
+
+// lstat repeats what a signal interrupts: on a FUSE mount that happens, and the
+// Go runtime sends itself signals.
+func lstat(path string, st *unix.Stat_t) error {
+	for {
+		err := unix.Lstat(path, st)
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, unix.EINTR) {
+			return &os.PathError{Op: "lstat", Path: path, Err: err}
+		}
+	}
 }
 
 func entryOf(path, full string, st *unix.Stat_t) (Entry, error) {
