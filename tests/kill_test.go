@@ -165,7 +165,8 @@ func TestALoadKilledAtRandomMomentsEndsAsIfItHadNotBeen(t *testing.T) {
 	var sent int64
 	for _, blobs := range moments {
 		puts, killed := k.run(blobs, random.IntN(2) == 0)
-		if sent += sizeOf(puts); !killed {
+		// After its last blob a load may end by itself before the kill arrives.
+		if sent += sizeOf(puts); !killed && blobs < all {
 			t.Errorf("the load ended before %d of %d blobs were put", blobs, all)
 		}
 	}
