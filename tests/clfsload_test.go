@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // runLimit ends a clfsload that hangs.
@@ -49,6 +51,7 @@ var binary = sync.OnceValues(func() (string, error) {
 type run struct {
 	t       *testing.T
 	command *exec.Cmd
+	started chan struct{} // closed when command.Process is there
 	stdout  bytes.Buffer
 	stderr  lockedBuffer
 }
@@ -71,7 +74,7 @@ func command(t *testing.T, arguments []string, options ...option) *run {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), runLimit)
 	t.Cleanup(cancel)
-	r := &run{t: t, command: exec.CommandContext(ctx, path, arguments...)}
+	r := &run{t: t, command: exec.CommandContext(ctx, path, arguments...), started: make(chan struct{})}
 	for _, pair := range os.Environ() {
 		if !strings.HasPrefix(pair, "AZURE_") {
 			r.command.Env = append(r.command.Env, pair)
@@ -98,7 +101,25 @@ func (r *run) start() *run {
 	if err := r.command.Start(); err != nil {
 		r.t.Fatal(err)
 	}
+	close(r.started)
 	return r
+}
+
+// signal sends a signal, also from another goroutine, once the process runs.
+func (r *run) signal(s os.Signal) {
+	<-r.started
+	_ = r.command.Process.Signal(s)
+}
+
+// kill ends the process, and returns when nothing that it is sent can reach it.
+func (r *run) kill() {
+	r.signal(unix.SIGKILL)
+	for {
+		err := unix.Waitid(unix.P_PID, r.command.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		if err != unix.EINTR {
+			return
+		}
+	}
 }
 
 func (r *run) wait() result {

@@ -145,7 +145,7 @@ func TestPublishIncompleteThatWasKilledDoesNotForgetWhatWasMended(t *testing.T) 
 	u := newUnreadable(t, 10, 3)
 	c := newMeteredContainer(t)
 	r := u.load(t, c.url, "--new", "--publish-incomplete", "--no-upload-log")
-	c.await(moment{prefix: rootPrefix, act: func() { _ = r.command.Process.Kill() }})
+	c.await(moment{prefix: rootPrefix, act: r.kill})
 	if res := r.wait(); res.code != -1 {
 		t.Fatalf("the root was not put: %d\n%s", res.code, clip(res.stderr))
 	}

@@ -62,7 +62,7 @@ func stopped(t *testing.T, signal syscall.Signal) (c *meteredContainer, source, 
 	c, source, state = newMeteredContainer(t), modestTree(t), filepath.Join(t.TempDir(), "state")
 	before = listTree(t, source)
 	r := command(t, c.into(state, source, "--new"))
-	c.await(moment{blobs: 30, stored: true, act: func() { r.command.Process.Signal(signal) }})
+	c.await(moment{blobs: 30, stored: true, act: func() { r.signal(signal) }})
 	r.start().wait()
 	return c, source, state, before
 }
