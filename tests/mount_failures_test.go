@@ -235,12 +235,21 @@ func TestWhatCannotBeMountedIsSaid(t *testing.T) {
 	}
 }
 
+// asNobodyWithoutFusermount runs the binary as an account without rights that finds
+// no fusermount3, whether or not the machine has one.
+func asNobodyWithoutFusermount(c *exec.Cmd) {
+	const hide = `if [ -e /bin/fusermount3 ]; then mount --bind /dev/null /bin/fusermount3; fi
+PATH=/does/not/exist exec /usr/bin/setpriv --reuid 65534 --regid 65534 --clear-groups "$@"`
+	c.Args = append([]string{"unshare", "--mount", "sh", "-ec", hide, "sh"}, c.Args...)
+	c.Path, c.Err = exec.LookPath("unshare")
+	c.Dir = "/"
+}
+
 func TestOrdinaryUsersAreToldThatTheyNeedFusermount(t *testing.T) {
 	target, point := goldenContainer(t, "lz4"), mountPoint(t)
 	openToAll(t, point)
 	openToAll(t, strings.TrimPrefix(target, "dir:"))
-	withoutPrograms := withEnvironment("PATH=/does/not/exist")
-	command(t, []string{"mount", "--read-only", "--target", target, point}, asNobody, withoutPrograms).start().wait().
+	command(t, []string{"mount", "--read-only", "--target", target, point}, asNobodyWithoutFusermount).start().wait().
 		mustExit(exitMountPoint).mustSay("fusermount3", "fuse3")
 }
 
