@@ -79,10 +79,10 @@ func (d *directory) inodesAhead(l *listing, at slot, rest []byte) {
 // inodeAhead fetches an inode and calls then with it, later or at once. It
 // reports false if there is no room for more.
 func (r *readOnly) inodeAhead(id clfs.ID, then func(Node) bool) bool {
-	if n, found := r.nodes.peek(id); found {
+	if n, found := r.nodes.Peek(id); found {
 		return then(n)
 	}
-	return r.nodes.ahead(id, expectedInode, func(ctx context.Context) (Node, int64, error) {
+	return r.nodes.Ahead(id, expectedInode, func(ctx context.Context) (Node, int64, error) {
 		n, cost, err := r.fetchNode(id)(ctx)
 		if err == nil {
 			then(n)
@@ -153,14 +153,14 @@ func (d *directory) opened(at slot) {
 	if !d.opens.step(at, filesAhead) {
 		return
 	}
-	l, found := d.sys.listings.peek(d.id)
+	l, found := d.sys.listings.Peek(d.id)
 	if !found {
-		d.sys.listings.ahead(d.id, expectedInode, d.sys.fetchListing(d.id))
+		d.sys.listings.Ahead(d.id, expectedInode, d.sys.fetchListing(d.id))
 		return
 	}
 	raw := l.first
 	if at.segment > 0 {
-		raw, _ = d.sys.segments.peek(blockKey{d.id, uint64(at.segment)})
+		raw, _ = d.sys.segments.Peek(blockKey{d.id, uint64(at.segment)})
 	}
 	_, rest := entryAt(raw, at.offset)
 	d.sys.following(l, at, rest, filesAhead, d.sys.fileAhead)
@@ -190,7 +190,7 @@ func (r *readOnly) following(l *listing, at slot, rest []byte, n int, fn func(cl
 				return
 			}
 		}
-		next, found := r.segments.peek(blockKey{l.id, number + 1})
+		next, found := r.segments.Peek(blockKey{l.id, number + 1})
 		if !found {
 			return
 		}

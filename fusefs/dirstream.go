@@ -112,7 +112,7 @@ const segmentsAhead = 8
 // segmentsFrom fetches the next segments ahead.
 func (r *readOnly) segmentsFrom(l *listing, number uint64) {
 	for n := number; n < min(number+segmentsAhead, l.blocks); n++ {
-		if !r.segments.ahead(blockKey{l.id, n}, clfs.DirSegmentBytes, r.fetchSegment(l, n)) {
+		if !r.segments.Ahead(blockKey{l.id, n}, clfs.DirSegmentBytes, r.fetchSegment(l, n)) {
 			return
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 
 	"clfsload/clfs"
+	"clfsload/fusefs/internal/fetch"
 )
 
 // file is a regular file.
@@ -112,7 +113,7 @@ func (h *handle) chunk(ctx context.Context, number uint64) ([]byte, error) {
 	}
 	h.follow(number)
 	from, to := h.cut.bounds(number)
-	return r.chunks.get(ctx, blockKey{h.file.id, number}, int64(to-from), fetchChunk(h.node, h.cut, number))
+	return r.chunks.Get(ctx, blockKey{h.file.id, number}, int64(to-from), fetchChunk(h.node, h.cut, number))
 }
 
 // mostAhead is how many segments of a file are fetched ahead, if memory allows.
@@ -142,10 +143,10 @@ func (h *handle) follow(number uint64) {
 // chunkAhead fetches a chunk that will be wanted soon, if there is room.
 func (r *readOnly) chunkAhead(id clfs.ID, n Node, c cut, number uint64) bool {
 	from, to := c.bounds(number)
-	return r.chunks.ahead(blockKey{id, number}, int64(to-from), fetchChunk(n, c, number))
+	return r.chunks.Ahead(blockKey{id, number}, int64(to-from), fetchChunk(n, c, number))
 }
 
-func fetchChunk(n Node, c cut, number uint64) fetch[[]byte] {
+func fetchChunk(n Node, c cut, number uint64) fetch.Func[[]byte] {
 	return func(ctx context.Context) ([]byte, int64, error) {
 		data, err := readChunk(ctx, n, c, number)
 		return data, int64(len(data)), err

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"clfsload/clfs"
+	"clfsload/fusefs/internal/fetch"
 )
 
 // A listing finds the entries of a directory by name. It takes 12 bytes for each,
@@ -47,10 +48,10 @@ func hashName[T ~string | ~[]byte](name T) uint32 {
 
 // listing returns the lookup table of a directory.
 func (r *readOnly) listing(ctx context.Context, id clfs.ID) (*listing, error) {
-	return r.listings.get(ctx, id, expectedInode, r.fetchListing(id))
+	return r.listings.Get(ctx, id, expectedInode, r.fetchListing(id))
 }
 
-func (r *readOnly) fetchListing(id clfs.ID) fetch[*listing] {
+func (r *readOnly) fetchListing(id clfs.ID) fetch.Func[*listing] {
 	return func(ctx context.Context) (*listing, int64, error) {
 		n, err := r.node(ctx, id)
 		if err != nil {
@@ -163,10 +164,10 @@ func (r *readOnly) segment(ctx context.Context, l *listing, number uint64) ([]by
 	if number == 0 {
 		return l.first, nil
 	}
-	return r.segments.get(ctx, blockKey{l.id, number}, clfs.DirSegmentBytes, r.fetchSegment(l, number))
+	return r.segments.Get(ctx, blockKey{l.id, number}, clfs.DirSegmentBytes, r.fetchSegment(l, number))
 }
 
-func (r *readOnly) fetchSegment(l *listing, number uint64) fetch[[]byte] {
+func (r *readOnly) fetchSegment(l *listing, number uint64) fetch.Func[[]byte] {
 	return func(ctx context.Context) ([]byte, int64, error) {
 		n, err := r.node(ctx, l.id)
 		if err != nil {

@@ -11,10 +11,12 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"clfsload/fusefs/internal/attach"
 )
 
 // ErrMountPoint says that a directory cannot be mounted on.
-var ErrMountPoint = errors.New("cannot mount")
+var ErrMountPoint = attach.ErrMountPoint
 
 // PreparePoint returns the absolute path of a directory that is free to mount on.
 // A mount of ours that has lost its process is cleared away first. The error
@@ -32,11 +34,11 @@ func PreparePoint(path string, log *slog.Logger) (string, error) {
 		if !mounted {
 			break
 		}
-		if m.kind != "fuse."+fileSystemName || !isDead(point) {
+		if m.kind != "fuse."+attach.FileSystemName || !isDead(point) {
 			return "", fmt.Errorf("%w on %s: %s of type %s is mounted there", ErrMountPoint, path, m.source, m.kind)
 		}
 		log.Warn("clearing a mount whose process is gone", "mountpoint", point, "source", m.source)
-		if err := detach(point); err != nil {
+		if err := attach.Detach(point); err != nil {
 			return "", fmt.Errorf("%w on %s: clear the mount that was left there: %w", ErrMountPoint, path, err)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"clfsload/clfs"
+	"clfsload/fusefs/internal/fetch"
 )
 
 // Options say how a container is shown.
@@ -36,10 +37,10 @@ type readOnly struct {
 	options   Options
 	log       *slog.Logger
 
-	nodes    *cache[clfs.ID, Node]
-	listings *cache[clfs.ID, *listing]
-	segments *cache[blockKey, []byte]
-	chunks   *cache[blockKey, []byte]
+	nodes    *fetch.Cache[clfs.ID, Node]
+	listings *fetch.Cache[clfs.ID, *listing]
+	segments *fetch.Cache[blockKey, []byte]
+	chunks   *fetch.Cache[blockKey, []byte]
 
 	opened atomic.Int64 // set when a file is opened, counts down with each listing
 }
@@ -53,10 +54,10 @@ type blockKey struct {
 func newReadOnly(ctx context.Context, c Container, o Options) *readOnly {
 	return &readOnly{
 		container: c, options: o, log: o.Log,
-		nodes:    newCache[clfs.ID, Node](ctx, o.Memory/nodeShare),
-		listings: newCache[clfs.ID, *listing](ctx, o.Memory/listingShare),
-		segments: newCache[blockKey, []byte](ctx, o.Memory/segmentShare),
-		chunks:   newCache[blockKey, []byte](ctx, o.Memory/chunkShare),
+		nodes:    fetch.New[clfs.ID, Node](ctx, o.Memory/nodeShare),
+		listings: fetch.New[clfs.ID, *listing](ctx, o.Memory/listingShare),
+		segments: fetch.New[blockKey, []byte](ctx, o.Memory/segmentShare),
+		chunks:   fetch.New[blockKey, []byte](ctx, o.Memory/chunkShare),
 	}
 }
 
@@ -65,10 +66,10 @@ const expectedInode = 24 << 10
 
 // node returns an inode.
 func (r *readOnly) node(ctx context.Context, id clfs.ID) (Node, error) {
-	return r.nodes.get(ctx, id, expectedInode, r.fetchNode(id))
+	return r.nodes.Get(ctx, id, expectedInode, r.fetchNode(id))
 }
 
-func (r *readOnly) fetchNode(id clfs.ID) fetch[Node] {
+func (r *readOnly) fetchNode(id clfs.ID) fetch.Func[Node] {
 	return func(ctx context.Context) (Node, int64, error) {
 		n, err := r.container.Node(ctx, id)
 		if err != nil {

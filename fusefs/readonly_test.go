@@ -133,7 +133,7 @@ func TestALookupFetchesWhatComesNext(t *testing.T) {
 	k.lookup(rootNode, "f001")
 	k.lookup(rootNode, "f002")
 	for i := range 40 {
-		if !k.fs.nodes.has(entries[i].id) {
+		if !k.fs.nodes.Has(entries[i].id) {
 			t.Errorf("entry %d was not fetched", i)
 		}
 	}
@@ -222,7 +222,7 @@ func TestAWalkDownFetchesWhatTheNextDirectoriesBeginWith(t *testing.T) {
 		out, _ := k.lookup(rootNode, "a")
 		k.opendir(out.NodeId)
 		k.lookup(out.NodeId, "b")
-		if got := k.fs.nodes.has(file); got != walks {
+		if got := k.fs.nodes.Has(file); got != walks {
 			t.Errorf("a walk: %t, fetched ahead: %t", walks, got)
 		}
 	}

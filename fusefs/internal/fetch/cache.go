@@ -1,4 +1,4 @@
-package fusefs
+package fetch
 
 import (
 	"container/list"
@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// A cache keeps what was fetched last, up to a number of bytes, and fetches what
+// A Cache keeps what was fetched last, up to a number of bytes, and fetches what
 // several readers want at the same time once. Errors are not kept.
-type cache[K comparable, V any] struct {
+type Cache[K comparable, V any] struct {
 	ctx      context.Context // of the mount: fetches outlive the reader that began them
 	limit    int64           // bytes of what is kept
 	inFlight *semaphore.Weighted
@@ -30,33 +30,33 @@ type item[K comparable, V any] struct {
 	element *list.Element
 }
 
-// A fetch gets a value and says how many bytes it takes.
-type fetch[V any] func(ctx context.Context) (value V, cost int64, err error)
+// A Func gets a value and says how many bytes it takes.
+type Func[V any] func(ctx context.Context) (value V, cost int64, err error)
 
-// newCache makes a cache that keeps limit bytes, and fetches values of as many
+// New makes a cache that keeps limit bytes, and fetches values of as many
 // bytes together at a time.
-func newCache[K comparable, V any](ctx context.Context, limit int64) *cache[K, V] {
-	return &cache[K, V]{ctx: ctx, limit: limit, inFlight: semaphore.NewWeighted(limit), items: map[K]*item[K, V]{}, order: list.New()}
+func New[K comparable, V any](ctx context.Context, limit int64) *Cache[K, V] {
+	return &Cache[K, V]{ctx: ctx, limit: limit, inFlight: semaphore.NewWeighted(limit), items: map[K]*item[K, V]{}, order: list.New()}
 }
 
-// get returns what is kept under key, or fetches it. expected is about how many
+// Get returns what is kept under key, or fetches it. expected is about how many
 // bytes the fetch will bring.
-func (c *cache[K, V]) get(ctx context.Context, key K, expected int64, f fetch[V]) (V, error) {
+func (c *Cache[K, V]) Get(ctx context.Context, key K, expected int64, f Func[V]) (V, error) {
 	it, isNew := c.find(key)
 	if isNew {
 		go c.fill(it, expected, f)
 	}
-	if err := outlive(ctx, it.ready); err != nil {
+	if err := Outlive(ctx, it.ready); err != nil {
 		var none V
 		return none, err
 	}
 	return it.value, it.err
 }
 
-// ahead begins to fetch a value that will be wanted soon. It reports false if
+// Ahead begins to fetch a value that will be wanted soon. It reports false if
 // there is no room for that now.
-func (c *cache[K, V]) ahead(key K, expected int64, f fetch[V]) bool {
-	if c.has(key) {
+func (c *Cache[K, V]) Ahead(key K, expected int64, f Func[V]) bool {
+	if c.Has(key) {
 		return true
 	}
 	if !c.inFlight.TryAcquire(min(expected, c.limit)) {
@@ -71,8 +71,8 @@ func (c *cache[K, V]) ahead(key K, expected int64, f fetch[V]) bool {
 	return true
 }
 
-// peek returns what is kept under key, without waiting for it.
-func (c *cache[K, V]) peek(key K) (value V, found bool) {
+// Peek returns what is kept under key, without waiting for it.
+func (c *Cache[K, V]) Peek(key K) (value V, found bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if it, ok := c.items[key]; ok && it.element != nil {
@@ -81,7 +81,8 @@ func (c *cache[K, V]) peek(key K) (value V, found bool) {
 	return value, false
 }
 
-func (c *cache[K, V]) has(key K) bool {
+// Has reports whether a value is kept under key, or being fetched.
+func (c *Cache[K, V]) Has(key K) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	_, found := c.items[key]
@@ -89,7 +90,7 @@ func (c *cache[K, V]) has(key K) bool {
 }
 
 // find returns the item of key. Whoever gets a new one has to fill it.
-func (c *cache[K, V]) find(key K) (it *item[K, V], isNew bool) {
+func (c *Cache[K, V]) find(key K) (it *item[K, V], isNew bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if it, found := c.items[key]; found {
@@ -104,7 +105,7 @@ func (c *cache[K, V]) find(key K) (it *item[K, V], isNew bool) {
 }
 
 // fill fetches an item when there is room for it.
-func (c *cache[K, V]) fill(it *item[K, V], expected int64, f fetch[V]) {
+func (c *Cache[K, V]) fill(it *item[K, V], expected int64, f Func[V]) {
 	if err := c.inFlight.Acquire(c.ctx, min(expected, c.limit)); err != nil {
 		it.err = err
 		c.settle(it)
@@ -114,14 +115,14 @@ func (c *cache[K, V]) fill(it *item[K, V], expected int64, f fetch[V]) {
 }
 
 // fetch fetches an item. Its room in flight is taken already.
-func (c *cache[K, V]) fetch(it *item[K, V], expected int64, f fetch[V]) {
+func (c *Cache[K, V]) fetch(it *item[K, V], expected int64, f Func[V]) {
 	defer c.inFlight.Release(min(expected, c.limit))
 	it.value, it.cost, it.err = f(c.ctx)
 	c.settle(it)
 }
 
 // settle keeps an item, and drops what was not used for longest.
-func (c *cache[K, V]) settle(it *item[K, V]) {
+func (c *Cache[K, V]) settle(it *item[K, V]) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	defer close(it.ready)

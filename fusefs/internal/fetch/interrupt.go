@@ -1,4 +1,4 @@
-package fusefs
+package fetch
 
 import (
 	"context"
@@ -16,12 +16,12 @@ import (
 // tells of the first signal only.
 const lookInterval = 100 * time.Millisecond
 
-// outlive waits until ready is closed, or until ctx has ended for good. Files on a
+// Outlive waits until ready is closed, or until ctx has ended for good. Files on a
 // disk cannot be interrupted, so programs do not expect EINTR from stat or
 // read, and the signals that the kernel tells of are mostly harmless: timers,
 // children that ended, the scheduler of a Go program. Only a caller that is about to
 // die is let go.
-func outlive(ctx context.Context, ready <-chan struct{}) error {
+func Outlive(ctx context.Context, ready <-chan struct{}) error {
 	select {
 	case <-ready:
 		return nil

@@ -1,0 +1,125 @@
+package attach
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+)
+
+// FileSystemName stands behind "fuse." in the type of our mounts.
+const FileSystemName = "clfsload"
+
+// ErrMountPoint says that a directory cannot be mounted on.
+var ErrMountPoint = errors.New("cannot mount")
+
+// A Mount is a file system that serves.
+type Mount struct {
+	server *fuse.Server
+	point  string
+	log    *slog.Logger
+	done   chan struct{} // closed when the kernel has let go
+}
+
+// Serve mounts a file system and serves it. It works when Serve returns. The
+// error wraps [ErrMountPoint] when the mount failed.
+func Serve(raw fuse.RawFileSystem, point string, o *fuse.MountOptions, log *slog.Logger) (*Mount, error) {
+	if err := mayMount(); err != nil {
+		return nil, err
+	}
+	server, err := fuse.NewServer(raw, point, o)
+	if err != nil {
+		return nil, fmt.Errorf("mount on %s: %w: %w", point, ErrMountPoint, err)
+	}
+	m := &Mount{server: server, point: point, log: log, done: make(chan struct{})}
+	go func() {
+		defer close(m.done)
+		server.Serve()
+	}()
+	return m, server.WaitMount()
+}
+
+// Options are those that all our mounts have.
+func Options(source string, allowOther bool, log *slog.Logger) fuse.MountOptions {
+	return fuse.MountOptions{
+		AllowOther: allowOther, FsName: source, Name: FileSystemName,
+		Options: []string{"default_permissions"}, EnableSymlinkCaching: true,
+		MaxBackground: 64, MaxWrite: 1 << 20, MaxReadAhead: 1 << 20,
+		Logger: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+}
+
+// mayMount finds out early why no mount will work.
+func mayMount() error {
+	if _, err := os.Stat("/dev/fuse"); err != nil {
+		return fmt.Errorf("%w: no /dev/fuse: load the kernel module with 'modprobe fuse', and give a container the device", ErrMountPoint)
+	}
+	if os.Geteuid() == 0 {
+		return nil
+	}
+	if _, err := fusermount(); err != nil {
+		return fmt.Errorf("%w: users other than root need the program fusermount3 (package fuse3) to mount", ErrMountPoint)
+	}
+	return nil
+}
+
+// fusermount is the program that mounts for ordinary users.
+func fusermount() (string, error) {
+	for _, name := range []string{"fusermount3", "/bin/fusermount3", "fusermount"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	return "", exec.ErrNotFound
+}
+
+// Done is closed when the file system is unmounted, by us or by somebody else.
+func (m *Mount) Done() <-chan struct{} { return m.done }
+
+// Patience is how long files may stay open after an unmount was asked for.
+const Patience = 10 * time.Second
+
+// Unmount takes the file system away. Where it is in use it disappears from the
+// directory tree at once, and whoever has a file open may use that for some
+// seconds more.
+func (m *Mount) Unmount() error {
+	err := m.server.Unmount()
+	if err == nil {
+		return nil
+	}
+	select {
+	case <-m.done: // somebody else was faster
+		return nil
+	default:
+	}
+	m.log.Warn("the mount point is in use; it is detached, open files can be used for a while", "mountpoint", m.point, "seconds", Patience.Seconds())
+	if err := Detach(m.point); err != nil {
+		return fmt.Errorf("unmount %s: %w", m.point, err)
+	}
+	select {
+	case <-m.done:
+	case <-time.After(Patience):
+		m.log.Warn("files were still open at the end", "mountpoint", m.point)
+	}
+	return nil
+}
+
+// Detach takes a mount out of the directory tree even if it is in use or dead.
+func Detach(point string) error {
+	if os.Geteuid() == 0 {
+		return unix.Unmount(point, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
+	}
+	program, err := fusermount()
+	if err != nil {
+		return err
+	}
+	if out, err := exec.Command(program, "-u", "-z", point).CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	return nil
+}
