@@ -20,4 +20,27 @@ var (
 	ErrReadOnly = errors.New("journal is open for reading only")
 	// ErrClosed: the journal was closed.
 	ErrClosed = errors.New("journal is closed")
+
+	// The namespace of a mount refuses a change; nothing was changed.
+
+	// ErrNoEntry: there is no such name, or no such directory any more.
+	ErrNoEntry error = refusal("no such entry")
+	// ErrNameTaken: there is an entry of that name already.
+	ErrNameTaken error = refusal("name is taken")
+	// ErrNotEmpty: a directory that is to go has entries.
+	ErrNotEmpty error = refusal("directory is not empty")
+	// ErrTooManyLinks: the inode has as many links as CLFS can hold.
+	ErrTooManyLinks error = refusal("too many links")
+	// ErrIsDirectory: a directory stands where anything else is needed.
+	ErrIsDirectory error = refusal("is a directory")
+	// ErrNotDirectory: something else stands where a directory is needed.
+	ErrNotDirectory error = refusal("is not a directory")
+	// ErrLoop: a directory is to be moved below itself.
+	ErrLoop error = refusal("directory would be below itself")
 )
+
+// refusal is an answer that leaves everything as it was. An update that is
+// refused takes no other of its group with it.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }

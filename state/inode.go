@@ -23,6 +23,9 @@ const (
 	Held                   // waits: a directory for its entries, a link for its other names
 	Done                   // its blobs are in the container
 	Failed                 // see the failure table
+	Dirty                  // changed in the mount, and open or not settled
+	Sealed                 // published before; its contents are up, its inode waits for the next publication
+	Removed                // without a name: to be forgotten once its blobs are deleted
 )
 
 // Attr is what lstat said of a source entry, in its own units.

@@ -40,6 +40,7 @@ type Journal struct {
 	dir     string
 	lock    *lockFile
 	read    *sql.DB
+	reads   *reads
 	write   *writer
 	ledger  atomic.Pointer[ledger]
 	paths   *lru.Cache[Ino, string]
@@ -144,6 +145,9 @@ func (j *Journal) openReaders(path, options string) error {
 	db.SetMaxIdleConns(readers)
 	j.read = db
 	if j.Settings, err = readSettings(db); err != nil {
+		return err
+	}
+	if j.reads, err = prepareReads(db); err != nil {
 		return err
 	}
 	if j.paths, err = lru.New[Ino, string](pathCacheSize); err != nil {

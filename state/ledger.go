@@ -21,6 +21,7 @@ type ledger struct {
 	lastDirMgr uint8
 	phase      Phase
 	Totals
+	mountLedger // of a mount alone
 }
 
 // Totals counts what the journal knows.
@@ -42,9 +43,9 @@ type rowQuerier interface {
 
 func readLedger(db rowQuerier) (*ledger, error) {
 	var l ledger
-	row := db.QueryRowContext(context.Background(), `SELECT `+ledgerColumns+` FROM ledger WHERE id = 1`)
-	err := row.Scan(&l.nextIno, &l.lastDirMgr, &l.phase,
-		&l.FoundEntries, &l.FoundInodes, &l.FoundBytes, &l.DoneInodes, &l.DoneBytes, &l.Failures)
+	row := db.QueryRowContext(context.Background(), `SELECT `+ledgerColumns+`, `+mountLedgerColumns+` FROM ledger WHERE id = 1`)
+	err := row.Scan(append([]any{&l.nextIno, &l.lastDirMgr, &l.phase, &l.FoundEntries, &l.FoundInodes,
+		&l.FoundBytes, &l.DoneInodes, &l.DoneBytes, &l.Failures}, l.mountLedger.fields()...)...)
 	if err != nil {
 		return nil, fmt.Errorf("read ledger: %w", err)
 	}
@@ -53,6 +54,9 @@ func readLedger(db rowQuerier) (*ledger, error) {
 
 func (t *tx) writeLedger() error {
 	l := &t.ledger
+	if t.mount != nil {
+		return t.writeMountLedger()
+	}
 	_, err := t.stmts.writeLedger.Exec(l.nextIno, l.lastDirMgr, l.phase, l.FoundEntries, l.FoundInodes,
 		l.FoundBytes, l.DoneInodes, l.DoneBytes, l.Failures)
 	return err

@@ -35,6 +35,8 @@ func (j *Journal) directoryPath(ctx context.Context, ino Ino) (string, error) {
 	if ino == RootIno {
 		return "", nil
 	}
+	// In a mount directories move: what was read once may be wrong soon.
+	keep := j.Settings.Kind != KindMount
 	if path, ok := j.paths.Get(ino); ok {
 		return path, nil
 	}
@@ -49,7 +51,7 @@ func (j *Journal) directoryPath(ctx context.Context, ino Ino) (string, error) {
 		return "", err
 	}
 	path := join(above, name)
-	if len(path) <= maxCachedPath {
+	if keep && len(path) <= maxCachedPath {
 		j.paths.Add(ino, path)
 	}
 	return path, nil

@@ -2,7 +2,7 @@ package state
 
 // schemaVersion is sqlite's user_version of the schema below. A journal of any
 // other version is refused.
-const schemaVersion = 1
+const schemaVersion = 2
 
 // applicationID marks the database as a clfsload journal ("CLFS").
 const applicationID = 0x434c4653
@@ -26,7 +26,24 @@ CREATE TABLE ledger (
     found_bytes   INTEGER NOT NULL,  -- of regular files
     done_inodes   INTEGER NOT NULL,
     done_bytes    INTEGER NOT NULL,
-    failures      INTEGER NOT NULL
+    failures      INTEGER NOT NULL,
+    -- Of a mount alone; see mountLedger.
+    seq             INTEGER NOT NULL DEFAULT 3, -- number of the last change
+    syncs           INTEGER NOT NULL DEFAULT 0,
+    published_seq   INTEGER NOT NULL DEFAULT 0,
+    publishing_seq  INTEGER NOT NULL DEFAULT 0, -- 0: no publication is under way
+    published_nodes INTEGER NOT NULL DEFAULT 0,
+    published_at    INTEGER NOT NULL DEFAULT 0,
+    directories     INTEGER NOT NULL DEFAULT 0,
+    held            INTEGER NOT NULL DEFAULT 0,
+    dirty_nodes     INTEGER NOT NULL DEFAULT 0,
+    dirty_bytes     INTEGER NOT NULL DEFAULT 0,
+    queued_nodes    INTEGER NOT NULL DEFAULT 0,
+    queued_bytes    INTEGER NOT NULL DEFAULT 0,
+    sealed_nodes    INTEGER NOT NULL DEFAULT 0,
+    sealed_bytes    INTEGER NOT NULL DEFAULT 0,
+    uploaded_nodes  INTEGER NOT NULL DEFAULT 0,
+    uploaded_bytes  INTEGER NOT NULL DEFAULT 0
 );
 
 CREATE TABLE inode (
@@ -49,20 +66,84 @@ CREATE TABLE inode (
     links   INTEGER NOT NULL,        -- names found so far
     expect  INTEGER NOT NULL,        -- names that the source says there are
     depth   INTEGER,                 -- of a directory; 0 is the root
-    target  BLOB                     -- of a symbolic link
+    target  BLOB,                    -- of a symbolic link
+    -- Of a mount alone; see Node.
+    flags   INTEGER NOT NULL DEFAULT 0,
+    seq     INTEGER NOT NULL DEFAULT 0,
+    cseq    INTEGER NOT NULL DEFAULT 0,
+    gen     INTEGER NOT NULL DEFAULT 0,
+    next    INTEGER NOT NULL DEFAULT 0,
+    sealed  INTEGER NOT NULL DEFAULT 0,
+    peak    INTEGER NOT NULL DEFAULT 0,
+    mapped  INTEGER NOT NULL DEFAULT 0,
+    version     INTEGER NOT NULL DEFAULT 9,
+    put_version INTEGER NOT NULL DEFAULT 0,
+    put_owner   INTEGER NOT NULL DEFAULT 0,
+    put_seq     INTEGER NOT NULL DEFAULT 0,
+    put_gen     INTEGER NOT NULL DEFAULT 0,
+    image_gen   INTEGER NOT NULL DEFAULT 0,
+    used        INTEGER NOT NULL DEFAULT 0 -- when it was last used, of a regular file in staging; 0: not there
 );
 CREATE INDEX inode_unscanned ON inode (ino) WHERE state = 0;
 CREATE INDEX inode_queued ON inode (ino) WHERE state = 1;
 CREATE INDEX inode_held ON inode (depth, ino) WHERE state = 2;
+CREATE INDEX inode_dirty ON inode (ino) WHERE state = 5;
+CREATE INDEX inode_sealed ON inode (ino) WHERE state = 6;
+CREATE INDEX inode_removed ON inode (ino) WHERE state = 7;
+CREATE INDEX inode_evictable ON inode (used, ino) WHERE used > 0 AND state = 3;
 
 CREATE TABLE dirent (
     parent INTEGER NOT NULL,
     name   BLOB    NOT NULL,
     ino    INTEGER NOT NULL,
     shared INTEGER,                  -- 1: one of several links
+    cookie INTEGER,                  -- place in the listing of a mounted directory
     PRIMARY KEY (parent, name)
 ) WITHOUT ROWID;
 CREATE INDEX dirent_shared ON dirent (ino) WHERE shared = 1;
+CREATE INDEX dirent_order ON dirent (parent, cookie) WHERE cookie IS NOT NULL;
+
+-- Blocks of a mounted file that differ from what its inode row says; see Block.
+CREATE TABLE block (
+    ino   INTEGER NOT NULL,
+    idx   INTEGER NOT NULL,
+    gen   INTEGER NOT NULL,
+    state INTEGER NOT NULL,
+    PRIMARY KEY (ino, idx)
+) WITHOUT ROWID;
+CREATE INDEX block_queued ON block (ino, idx) WHERE state = 1;
+CREATE INDEX block_uploaded ON block (ino, idx) WHERE state = 2 AND idx > 0;
+
+-- Inodes that wait for a publication: their payload without what it puts in.
+CREATE TABLE image (
+    ino  INTEGER PRIMARY KEY,
+    data BLOB NOT NULL
+);
+
+-- Published entries that were moved to another directory since.
+CREATE TABLE moved (
+    dir  INTEGER NOT NULL,
+    name BLOB    NOT NULL,
+    ino  INTEGER NOT NULL,
+    seq  INTEGER NOT NULL,           -- of the move
+    PRIMARY KEY (dir, name, ino)
+) WITHOUT ROWID;
+CREATE INDEX moved_ino ON moved (ino);
+
+-- Blobs that nothing needs once the inode has been put with put_gen >= after.
+CREATE TABLE garbage (
+    id    INTEGER PRIMARY KEY,
+    ino   INTEGER NOT NULL,
+    after INTEGER NOT NULL,
+    name  TEXT    NOT NULL
+);
+CREATE INDEX garbage_ino ON garbage (ino);
+
+CREATE TABLE upload_failure (
+    ino    INTEGER PRIMARY KEY,
+    reason TEXT    NOT NULL,
+    at     INTEGER NOT NULL
+);
 
 -- Where the next link to a source inode goes.
 CREATE TABLE hardlink (

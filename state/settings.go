@@ -10,9 +10,18 @@ import (
 	"clfsload/clfs"
 )
 
+// Kind says what fills a journal.
+type Kind string
+
+const (
+	KindLoad  Kind = "load"  // a scan of a source tree
+	KindMount Kind = "mount" // a mounted file system
+)
+
 // Settings are fixed when a journal is made; what is in the container depends on
 // all of them.
 type Settings struct {
+	Kind              Kind   // empty is KindLoad
 	Source            string // absolute path of the tree that is loaded
 	Target            string // the container, without any credential
 	Compression       clfs.Compression
@@ -32,6 +41,7 @@ type Settings struct {
 // pairs lists the settings as they are stored.
 func (s Settings) pairs() map[string]string {
 	return map[string]string{
+		"kind":               string(s.Kind),
 		"source":             s.Source,
 		"target":             s.Target,
 		"compression":        strconv.Itoa(int(s.Compression)),
@@ -98,6 +108,7 @@ func parseSettings(values map[string]string) (Settings, error) {
 		return n
 	}
 	s := Settings{
+		Kind:              Kind(values["kind"]),
 		Source:            values["source"],
 		Target:            values["target"],
 		Compression:       clfs.Compression(number("compression")),

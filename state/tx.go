@@ -11,6 +11,7 @@ import (
 // it will be once the transaction is committed.
 type tx struct {
 	stmts    *statements
+	mount    *mountStatements // nil in the journal of a load
 	settings *Settings
 	ledger   ledger
 	queued   bool // something was put into a work queue
@@ -33,15 +34,23 @@ func changed(r sql.Result, err error) (bool, error) {
 
 // insertRoot adds the root directory to a new journal.
 func insertRoot(q *sql.Tx, s Settings, a Attr) error {
+	state, links, depth := Unscanned, 1, any(0)
+	if s.Kind == KindMount {
+		state, links, depth = Held, 2, nil
+	}
 	_, err := q.Exec(`INSERT INTO inode (ino, parent, name, handle, state, type, mode, uid, gid, size, mtime, ctime, atime,
-		dev, fileid, rdev, links, expect, depth) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 1, 1, 0)`,
-		RootIno, RootIno, []byte(s.RootName), []byte(clfs.RootID), Unscanned, a.Type, a.Mode, a.UID, a.GID, a.Size,
-		a.Mtime, a.Ctime, a.Atime, int64(a.Dev), int64(a.Ino))
+		dev, fileid, rdev, links, expect, depth) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, 1, ?)`,
+		RootIno, RootIno, []byte(s.RootName), []byte(clfs.RootID), state, a.Type, a.Mode, a.UID, a.GID, a.Size,
+		a.Mtime, a.Ctime, a.Atime, int64(a.Dev), int64(a.Ino), links, depth)
 	if err != nil {
 		return err
 	}
 	_, err = q.Exec(`INSERT INTO ledger (id, `+ledgerColumns+`) VALUES (1, ?, 0, ?, 1, 1, 0, 0, 0, 0)`,
 		clfs.FirstSequence+1, PhaseNew)
+	if err != nil || s.Kind != KindMount {
+		return err
+	}
+	_, err = q.Exec(`UPDATE ledger SET directories = 1, held = 1`)
 	return err
 }
 

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"sync/atomic"
 )
 
 // maxGroup bounds the updates of one transaction, so that its memory is bounded.
@@ -13,8 +14,9 @@ const maxGroup = 256
 // update is a change that waits to be committed. run must be repeatable: it is
 // run again when another update of its group fails.
 type update struct {
-	run  func(*tx) error
-	done chan error
+	run     func(*tx) error
+	durable bool // it must survive a power cut
+	done    chan error
 }
 
 // writer owns the one connection that writes. All updates that wait when it
@@ -24,9 +26,13 @@ type writer struct {
 	db      *sql.DB
 	conn    *sql.Conn
 	stmts   *statements
-	queue   chan *update
-	closing chan struct{} // closed to end the loop
-	stopped chan struct{} // closed when it has ended
+	mount   *mountStatements // nil in the journal of a load
+	full    bool             // synchronous is FULL
+	// unsynced is set while a power cut could take commits back.
+	unsynced atomic.Bool
+	queue    chan *update
+	closing  chan struct{} // closed to end the loop
+	stopped  chan struct{} // closed when it has ended
 }
 
 func newWriter(j *Journal, path string) (*writer, error) {
@@ -35,7 +41,7 @@ func newWriter(j *Journal, path string) (*writer, error) {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
-	w := &writer{journal: j, db: db, queue: make(chan *update, maxGroup),
+	w := &writer{journal: j, db: db, full: true, queue: make(chan *update, maxGroup),
 		closing: make(chan struct{}), stopped: make(chan struct{})}
 	if err := w.prepare(); err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -55,6 +61,11 @@ func (w *writer) prepare() error {
 	if w.stmts, err = prepareStatements(w.conn); err != nil {
 		return err
 	}
+	if w.journal.Settings.Kind == KindMount {
+		if w.mount, err = prepareMountStatements(w.conn); err != nil {
+			return err
+		}
+	}
 	first, err := readLedger(w.conn)
 	if err != nil {
 		return err
@@ -67,7 +78,7 @@ func (w *writer) close() error {
 	close(w.closing)
 	<-w.stopped
 	// A connection with statements left is not closed by sqlite, and its log stays.
-	return errors.Join(w.stmts.close(), w.conn.Close(), w.db.Close())
+	return errors.Join(w.stmts.close(), w.mount.close(), w.conn.Close(), w.db.Close())
 }
 
 func (w *writer) exec(query string) error {
@@ -78,10 +89,14 @@ func (w *writer) exec(query string) error {
 // update runs a change in a transaction and returns when it is durable. After
 // Close it returns ErrClosed.
 func (j *Journal) update(ctx context.Context, run func(*tx) error) error {
+	return j.enqueue(ctx, &update{run: run, durable: true, done: make(chan error, 1)})
+}
+
+// enqueue gives an update to the writer and waits until it is committed.
+func (j *Journal) enqueue(ctx context.Context, u *update) error {
 	if j.write == nil {
 		return ErrReadOnly
 	}
-	u := &update{run: run, done: make(chan error, 1)}
 	select {
 	case j.write.queue <- u:
 	case <-ctx.Done():
@@ -154,10 +169,17 @@ func (w *writer) commitEach(group []*update) {
 }
 
 func (w *writer) commit(group []*update) error {
+	durable := isDurable(group)
+	if err := w.setFull(durable); err != nil {
+		return fmt.Errorf("set durability of journal: %w", classify(err))
+	}
 	if err := w.exec(`BEGIN IMMEDIATE`); err != nil {
 		return fmt.Errorf("begin journal transaction: %w", classify(err))
 	}
 	t, err := w.runGroup(group)
+	if err == nil {
+		err = w.finish(t, durable)
+	}
 	if err == nil {
 		err = w.exec(`COMMIT`)
 	}
@@ -166,6 +188,7 @@ func (w *writer) commit(group []*update) error {
 		_ = w.exec(`ROLLBACK`)
 		return fmt.Errorf("write journal: %w", classify(err))
 	}
+	w.unsynced.Store(!durable)
 	w.journal.ledger.Store(&t.ledger)
 	if t.queued {
 		w.journal.wake.broadcast()
@@ -173,16 +196,51 @@ func (w *writer) commit(group []*update) error {
 	return nil
 }
 
+func isDurable(group []*update) bool {
+	for _, u := range group {
+		if u.durable {
+			return true
+		}
+	}
+	return false
+}
+
+// setFull chooses whether the next commit waits for the disk. sqlite forbids to
+// change that within a transaction.
+func (w *writer) setFull(full bool) error {
+	if w.full == full {
+		return nil
+	}
+	level := "NORMAL"
+	if full {
+		level = "FULL"
+	}
+	if err := w.exec(`PRAGMA synchronous = ` + level); err != nil {
+		return err
+	}
+	w.full = full
+	return nil
+}
+
 func (w *writer) runGroup(group []*update) (*tx, error) {
-	before := *w.journal.ledger.Load()
-	t := &tx{stmts: w.stmts, settings: &w.journal.Settings, ledger: before}
+	t := &tx{stmts: w.stmts, mount: w.mount, settings: &w.journal.Settings, ledger: *w.journal.ledger.Load()}
 	for _, u := range group {
 		if err := u.run(t); err != nil {
 			return nil, err
 		}
 	}
-	if t.ledger == before {
-		return t, nil
+	return t, nil
+}
+
+// finish writes the ledger, if it changed.
+func (w *writer) finish(t *tx, durable bool) error {
+	if durable && w.unsynced.Load() {
+		// A commit that changes nothing would not reach for the disk, and
+		// what was committed before it would not become durable.
+		t.ledger.syncs++
 	}
-	return t, t.writeLedger()
+	if t.ledger == *w.journal.ledger.Load() {
+		return nil
+	}
+	return t.writeLedger()
 }

@@ -1,0 +1,88 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+)
+
+// mountStatements are prepared once on the writer's connection of a mount.
+type mountStatements struct {
+	writeLedger   *sql.Stmt
+	node          *sql.Stmt
+	save          *sql.Stmt
+	saveState     *sql.Stmt
+	insertNode    *sql.Stmt
+	entry         *sql.Stmt
+	insertEntry   *sql.Stmt
+	replaceEntry  *sql.Stmt
+	dropEntry     *sql.Stmt
+	shareEntry    *sql.Stmt
+	anyEntry      *sql.Stmt
+	otherName     *sql.Stmt
+	handle        *sql.Stmt
+	parent        *sql.Stmt
+	addGarbage    *sql.Stmt
+	addMoved      *sql.Stmt
+	dropMovedBack *sql.Stmt
+	setUsed       *sql.Stmt
+}
+
+func (s *mountStatements) queries() map[string]**sql.Stmt {
+	return map[string]**sql.Stmt{
+		`UPDATE ledger SET next_ino = ?, last_dirmgr = ?, phase = ?, seq = ?, syncs = ?, published_seq = ?, publishing_seq = ?,
+			published_nodes = ?, published_at = ?, directories = ?, held = ?, dirty_nodes = ?, dirty_bytes = ?,
+			queued_nodes = ?, queued_bytes = ?, sealed_nodes = ?, sealed_bytes = ?, uploaded_nodes = ?, uploaded_bytes = ?
+			WHERE id = 1`: &s.writeLedger,
+
+		`SELECT ` + nodeColumns + ` FROM inode WHERE ino = ?`:               &s.node,
+		`UPDATE inode SET ` + savedColumns + ` WHERE ino = ?1`:              &s.save,
+		`UPDATE inode SET ` + savedColumns + `, state = ?26 WHERE ino = ?1`: &s.saveState,
+		`INSERT INTO inode (ino, parent, name, handle, state, type, mode, uid, gid, size, mtime, ctime, atime,
+			dev, fileid, rdev, links, expect, target, flags, seq, cseq, used)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, 0, ?, ?, ?, ?, ?)`: &s.insertNode,
+		`SELECT handle FROM inode WHERE ino = ?`:    &s.handle,
+		`SELECT parent FROM inode WHERE ino = ?`:    &s.parent,
+		`UPDATE inode SET used = ?2 WHERE ino = ?1`: &s.setUsed,
+
+		`SELECT ino, coalesce(shared, 0) FROM dirent WHERE parent = ? AND name = ?`:            &s.entry,
+		`INSERT INTO dirent (parent, name, ino, shared, cookie) VALUES (?, ?, ?, ?, ?)`:        &s.insertEntry,
+		`UPDATE dirent SET ino = ?3, shared = ?4 WHERE parent = ?1 AND name = ?2`:              &s.replaceEntry,
+		`DELETE FROM dirent WHERE parent = ? AND name = ?`:                                     &s.dropEntry,
+		`UPDATE dirent SET shared = 1 WHERE parent = ? AND name = ?`:                           &s.shareEntry,
+		`SELECT 1 FROM dirent WHERE parent = ? LIMIT 1`:                                        &s.anyEntry,
+		`SELECT parent, name FROM dirent WHERE shared = 1 AND ino = ? ORDER BY cookie LIMIT 1`: &s.otherName,
+
+		`INSERT INTO garbage (ino, after, name) VALUES (?, ?, ?)`:                &s.addGarbage,
+		`INSERT OR REPLACE INTO moved (dir, name, ino, seq) VALUES (?, ?, ?, ?)`: &s.addMoved,
+		`DELETE FROM moved WHERE dir = ? AND ino = ?`:                            &s.dropMovedBack,
+	}
+}
+
+const savedColumns = `parent = ?2, name = ?3, mode = ?4, uid = ?5, gid = ?6, size = ?7, mtime = ?8, ctime = ?9, atime = ?10,
+	links = ?11, flags = ?12, seq = ?13, cseq = ?14, gen = ?15, next = ?16, sealed = ?17, peak = ?18, mapped = ?19,
+	version = ?20, put_version = ?21, put_owner = ?22, put_seq = ?23, put_gen = ?24, image_gen = ?25`
+
+func prepareMountStatements(conn *sql.Conn) (*mountStatements, error) {
+	s := &mountStatements{}
+	for query, stmt := range s.queries() {
+		prepared, err := conn.PrepareContext(context.Background(), query)
+		if err != nil {
+			return nil, fmt.Errorf("prepare %q: %w", query, err)
+		}
+		*stmt = prepared
+	}
+	return s, nil
+}
+
+func (s *mountStatements) close() error {
+	if s == nil {
+		return nil
+	}
+	var errs []error
+	for _, stmt := range s.queries() {
+		errs = append(errs, (*stmt).Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,238 @@
+package state
+
+import (
+	"context"
+	"fmt"
+
+	"clfsload/clfs"
+)
+
+// Lookup returns the node that a name in a directory stands for. Errors:
+// ErrNoEntry.
+func (j *Journal) Lookup(ctx context.Context, dir Ino, name []byte) (Node, error) {
+	n, err := scanNode(j.reads.lookup.QueryRowContext(ctx, dir, name))
+	if err != nil {
+		return Node{}, fmt.Errorf("look up in directory %d: %w", dir, missing(err))
+	}
+	return n, nil
+}
+
+// Listed is an entry of a directory.
+type Listed struct {
+	// Cookie is greater than 2 and unique in the directory. It grows with each
+	// entry that is added, and stays while the entry stays.
+	Cookie uint64
+	Name   []byte
+	Node   Node
+}
+
+// List returns up to limit entries of a directory in the order of their cookies,
+// all above after.
+func (j *Journal) List(ctx context.Context, dir Ino, after uint64, limit int) ([]Listed, error) {
+	rows, err := j.reads.list.QueryContext(ctx, dir, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list directory %d: %w", dir, classify(err))
+	}
+	defer rows.Close()
+	var list []Listed
+	for rows.Next() {
+		var l Listed
+		if l.Node, err = scanNode(rows, &l.Cookie, &l.Name); err != nil {
+			return nil, fmt.Errorf("list directory %d: %w", dir, classify(err))
+		}
+		list = append(list, l)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("list directory %d: %w", dir, classify(err))
+	}
+	return list, nil
+}
+
+// Addition is a new node.
+type Addition struct {
+	Dir    Ino
+	Name   []byte
+	Attr   Attr   // Type, Mode, UID, GID, Mtime, Ctime, Atime, Rdev, and Size for a symbolic link
+	Target []byte // of a symbolic link
+	Open   bool   // a writer has it open
+}
+
+// Add makes a node; its Ctime becomes the directory's mtime and ctime. Errors:
+// ErrNoEntry when the directory is gone, ErrNotDirectory, ErrNameTaken.
+func (j *Journal) Add(ctx context.Context, a Addition) (Node, error) {
+	var added Node
+	err := j.mutate(ctx, func(t *tx) (err error) {
+		added, err = t.add(&a)
+		return err
+	})
+	if err != nil {
+		return Node{}, fmt.Errorf("add to directory %d: %w", a.Dir, err)
+	}
+	return added, nil
+}
+
+func (t *tx) add(a *Addition) (Node, error) {
+	dir, err := t.directory(a.Dir)
+	if err != nil {
+		return Node{}, err
+	}
+	if err := t.checkFree(a.Dir, a.Name); err != nil {
+		return Node{}, err
+	}
+	n := t.newNode(dir, a)
+	if err := t.insertEntry(a.Dir, a.Name, n.Ino, false); err != nil {
+		return Node{}, err
+	}
+	if err := t.insertNode(&n); err != nil {
+		return Node{}, err
+	}
+	before := *dir
+	if n.IsDirectory() {
+		dir.Links++
+	}
+	t.touchDirectory(dir, a.Attr.Ctime)
+	return n, t.save(&before, dir)
+}
+
+func (t *tx) newNode(dir *Node, a *Addition) Node {
+	n := Node{Version: clfs.FirstVersion}
+	n.Ino, n.Parent, n.Name, n.Attr, n.Target = t.ledger.nextIno, dir.Ino, a.Name, a.Attr, a.Target
+	t.ledger.nextIno++
+	n.ID = clfs.NewHandle(t.settings.Key, t.settings.ContainerID, dir.ID, a.Attr.Type,
+		t.dirMgr(&dir.Inode, a.Attr.Type), uint64(n.Ino))
+	n.Seq = t.nextSeq()
+	n.Cseq = n.Seq
+	n.State, n.Links = Dirty, 1
+	if n.IsDirectory() {
+		n.State, n.Links = Held, 2
+	}
+	if a.Open {
+		n.Flags |= Opened
+	}
+	n.Attr.Dev, n.Attr.Ino, n.Attr.Nlink = 0, uint64(n.Ino), uint64(n.Links)
+	return n
+}
+
+func (t *tx) insertNode(n *Node) error {
+	t.ledger.count(n, 1)
+	a := &n.Attr
+	var used int64
+	if a.Type == clfs.TypeRegular {
+		used = a.Ctime
+	}
+	_, err := t.mount.insertNode.Exec(n.Ino, n.Parent, n.Name, []byte(n.ID), n.State, a.Type, a.Mode, a.UID, a.GID, a.Size,
+		a.Mtime, a.Ctime, a.Atime, int64(a.Rdev), n.Links, n.Target, n.Flags, n.Seq, n.Cseq, used)
+	return err
+}
+
+// touchDirectory notes that the entries of a directory changed.
+func (t *tx) touchDirectory(dir *Node, now int64) {
+	dir.Attr.Mtime, dir.Attr.Ctime = now, now
+	dir.Attr.Nlink = uint64(dir.Links)
+	t.touch(dir)
+}
+
+// entry is a row of dirent.
+type entry struct {
+	ino    Ino
+	shared bool
+}
+
+// findEntry returns what stands under a name. Errors: ErrNoEntry.
+func (t *tx) findEntry(dir Ino, name []byte) (entry, error) {
+	var e entry
+	err := t.mount.entry.QueryRow(dir, name).Scan(&e.ino, &e.shared)
+	if noRows(err) {
+		return e, ErrNoEntry
+	}
+	return e, err
+}
+
+func (t *tx) checkFree(dir Ino, name []byte) error {
+	switch _, err := t.findEntry(dir, name); err {
+	case ErrNoEntry:
+		return nil
+	case nil:
+		return ErrNameTaken
+	default:
+		return err
+	}
+}
+
+// insertEntry adds a name. Its cookie is the number of the last change.
+func (t *tx) insertEntry(dir Ino, name []byte, ino Ino, shared bool) error {
+	_, err := t.mount.insertEntry.Exec(dir, name, ino, sharedValue(shared), t.ledger.seq)
+	return err
+}
+
+// sharedValue is what dirent.shared holds: rows that are not shared are not in
+// its index.
+func sharedValue(shared bool) any {
+	if shared {
+		return 1
+	}
+	return nil
+}
+
+// Link gives a node that is no directory one more name. Errors: ErrNoEntry when
+// the node or the directory is gone, ErrNotDirectory, ErrNameTaken,
+// ErrIsDirectory, ErrTooManyLinks.
+func (j *Journal) Link(ctx context.Context, ino, dir Ino, name []byte, now int64) (Node, error) {
+	var linked Node
+	err := j.mutate(ctx, func(t *tx) (err error) {
+		linked, err = t.link(ino, dir, name, now)
+		return err
+	})
+	if err != nil {
+		return Node{}, fmt.Errorf("link node %d in directory %d: %w", ino, dir, err)
+	}
+	return linked, nil
+}
+
+func (t *tx) link(ino, dirIno Ino, name []byte, now int64) (Node, error) {
+	dir, err := t.directory(dirIno)
+	if err != nil {
+		return Node{}, err
+	}
+	n, err := t.node(ino)
+	if err != nil {
+		return Node{}, err
+	}
+	if err := checkLink(n); err != nil {
+		return Node{}, err
+	}
+	if err := t.checkFree(dirIno, name); err != nil {
+		return Node{}, err
+	}
+	nodeBefore, dirBefore := *n, *dir
+	n.Attr.Ctime = now
+	n.setLinks(n.Links + 1)
+	t.noteMoved(n)
+	if err := t.insertEntry(dirIno, name, ino, true); err != nil {
+		return Node{}, err
+	}
+	if _, err := t.mount.shareEntry.Exec(n.Parent, n.Name); err != nil {
+		return Node{}, err
+	}
+	t.touchDirectory(dir, now)
+	if err := t.save(&dirBefore, dir); err != nil {
+		return Node{}, err
+	}
+	return *n, t.save(&nodeBefore, n)
+}
+
+func checkLink(n *Node) error {
+	switch {
+	case n.State == Removed:
+		return ErrNoEntry
+	case n.IsDirectory():
+		return ErrIsDirectory
+	case n.Links >= clfs.MaxLinks:
+		return ErrTooManyLinks
+	}
+	return nil
+}
+
+func (n *Node) setLinks(links uint32) {
+	n.Links, n.Attr.Nlink = links, uint64(links)
+}

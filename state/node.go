@@ -1,0 +1,223 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"clfsload/clfs"
+)
+
+// Flags say more of a node than its state.
+type Flags uint32
+
+const (
+	Opened     Flags = 1 << iota // a writer has it open: size and mtime are those of the staging file
+	Incomplete                   // its writer was cut off by a crash
+	Content                      // its contents changed since the last seal
+	Begun                        // a blob under its present Version and owner may be in the container
+	Evicted                      // blocks without a row are not in staging
+	Orphan                       // removed, but in use still
+	Moved                        // names or links changed since it was put
+	Lost                         // of a directory: a published entry was moved away
+	Gained                       // of a directory: a published entry was moved in
+	Synced                       // its staged bytes were fsynced after the last write
+)
+
+// Node is an inode of a mount. Attr.Ino is Ino and Attr.Nlink is Links; those of a
+// directory are 2 and one for each directory in it.
+type Node struct {
+	Inode
+	Flags Flags
+	Seq   uint64 // number of its last change
+	Cseq  uint64 // number of the last change of its contents
+
+	Gen    uint64 // generation of uploaded blocks that have no row
+	Next   uint64 // generation of what is uploaded from now on
+	Sealed uint64 // blocks of the last seal that still stand
+	Peak   uint64 // blocks that may have been uploaded as Next
+	Mapped uint64 // blocks at the last seal; of a directory: segments in the container and 1
+
+	Version    uint32 // of the next inode blob
+	PutVersion uint32 // of the inode blob in the container; 0: there is none
+	PutOwner   uint64 // hash64 of the owner in that blob's name
+	PutSeq     uint64 // number of the change that recorded it
+	PutGen     uint64 // 1 + generation of the seal in that blob; 0: none
+	ImageGen   uint64 // likewise, of the payload kept for the next publication; 0: none
+}
+
+const nodeColumns = inodeColumns + `, flags, seq, cseq, gen, next, sealed, peak, mapped,
+	version, put_version, put_owner, put_seq, put_gen, image_gen`
+
+// nodeColumnsOf are the columns of the table that is called i in a query.
+const nodeColumnsOf = `i.ino, i.parent, i.name, i.handle, i.state, i.type, i.mode, i.uid, i.gid, i.size, i.mtime, i.ctime,
+	i.atime, i.dev, i.fileid, i.rdev, i.links, i.expect, coalesce(i.depth, 0), i.target, i.flags, i.seq, i.cseq, i.gen,
+	i.next, i.sealed, i.peak, i.mapped, i.version, i.put_version, i.put_owner, i.put_seq, i.put_gen, i.image_gen`
+
+// scanNode reads a row of nodeColumns, and before them what more is asked for.
+func scanNode(row scanner, more ...any) (Node, error) {
+	var n Node
+	var id []byte
+	var dev, fileid, rdev, owner int64 // sqlite has signed integers only
+	a := &n.Attr
+	err := row.Scan(append(more, &n.Ino, &n.Parent, &n.Name, &id, &n.State, &a.Type, &a.Mode, &a.UID, &a.GID, &a.Size,
+		&a.Mtime, &a.Ctime, &a.Atime, &dev, &fileid, &rdev, &n.Links, &a.Nlink, &n.Depth, &n.Target,
+		&n.Flags, &n.Seq, &n.Cseq, &n.Gen, &n.Next, &n.Sealed, &n.Peak, &n.Mapped,
+		&n.Version, &n.PutVersion, &owner, &n.PutSeq, &n.PutGen, &n.ImageGen)...)
+	if err != nil {
+		return Node{}, err
+	}
+	n.ID = clfs.ID(id)
+	n.PutOwner = uint64(owner)
+	a.Ino, a.Rdev, a.Nlink = uint64(n.Ino), uint64(rdev), uint64(n.Links)
+	return n, nil
+}
+
+func scanNodes(rows *sql.Rows, err error) ([]Node, error) {
+	if err != nil {
+		return nil, fmt.Errorf("read nodes: %w", classify(err))
+	}
+	defer rows.Close()
+	var list []Node
+	for rows.Next() {
+		n, err := scanNode(rows)
+		if err != nil {
+			return nil, fmt.Errorf("read nodes: %w", classify(err))
+		}
+		list = append(list, n)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read nodes: %w", classify(err))
+	}
+	return list, nil
+}
+
+// IsDirectory reports whether the node is a directory.
+func (n *Node) IsDirectory() bool { return n.Attr.Type == clfs.TypeDirectory }
+
+// reads are the queries that a mount asks all the time.
+type reads struct {
+	node, lookup, list, blocks *sql.Stmt
+}
+
+func prepareReads(db *sql.DB) (*reads, error) {
+	r := &reads{}
+	for query, stmt := range map[string]**sql.Stmt{
+		`SELECT ` + nodeColumns + ` FROM inode WHERE ino = ?`: &r.node,
+		`SELECT ` + nodeColumns + ` FROM inode
+			WHERE ino = (SELECT ino FROM dirent WHERE parent = ? AND name = ?)`: &r.lookup,
+		`SELECT d.cookie, d.name, ` + nodeColumnsOf + ` FROM dirent d JOIN inode i ON i.ino = d.ino
+			WHERE d.parent = ? AND d.cookie > ? ORDER BY d.cookie LIMIT ?`: &r.list,
+		`SELECT idx, gen, state FROM block WHERE ino = ? ORDER BY idx`: &r.blocks,
+	} {
+		prepared, err := db.Prepare(query)
+		if err != nil {
+			return nil, fmt.Errorf("prepare %q: %w", query, err)
+		}
+		*stmt = prepared
+	}
+	return r, nil
+}
+
+// Node returns a node, removed ones too. Errors: ErrNoEntry.
+func (j *Journal) Node(ctx context.Context, ino Ino) (Node, error) {
+	n, err := scanNode(j.reads.node.QueryRowContext(ctx, ino))
+	if err != nil {
+		return Node{}, fmt.Errorf("read node %d: %w", ino, missing(err))
+	}
+	return n, nil
+}
+
+// missing makes a row that is not there ErrNoEntry.
+func missing(err error) error {
+	if noRows(err) {
+		return ErrNoEntry
+	}
+	return classify(err)
+}
+
+// node reads a row within the transaction. Errors: ErrNoEntry.
+func (t *tx) node(ino Ino) (*Node, error) {
+	n, err := scanNode(t.mount.node.QueryRow(ino))
+	if noRows(err) {
+		return nil, ErrNoEntry
+	}
+	return &n, err
+}
+
+// directory reads the row of a directory that has a name. Errors: ErrNoEntry,
+// ErrNotDirectory.
+func (t *tx) directory(ino Ino) (*Node, error) {
+	n, err := t.node(ino)
+	switch {
+	case err != nil:
+		return nil, err
+	case !n.IsDirectory():
+		return nil, ErrNotDirectory
+	case n.State == Removed:
+		return nil, ErrNoEntry
+	}
+	return n, nil
+}
+
+// nextSeq numbers a change.
+func (t *tx) nextSeq() uint64 {
+	t.ledger.seq++
+	return t.ledger.seq
+}
+
+// touch notes that a node is changed: it has to be put again.
+func (t *tx) touch(n *Node) {
+	n.Seq = t.nextSeq()
+	switch {
+	case n.State == Removed:
+	case n.IsDirectory():
+		n.State = Held
+	default:
+		n.State = Dirty
+	}
+}
+
+// save writes a node that was read as before. The queues are left alone when the
+// state is the same.
+func (t *tx) save(before, n *Node) error {
+	t.ledger.count(before, minusOne)
+	t.ledger.count(n, 1)
+	a := &n.Attr
+	values := []any{n.Ino, n.Parent, n.Name, a.Mode, a.UID, a.GID, a.Size, a.Mtime, a.Ctime, a.Atime, n.Links, n.Flags,
+		n.Seq, n.Cseq, n.Gen, n.Next, n.Sealed, n.Peak, n.Mapped, n.Version, n.PutVersion, int64(n.PutOwner), n.PutSeq,
+		n.PutGen, n.ImageGen}
+	if n.State == before.State {
+		_, err := t.mount.save.Exec(values...)
+		return err
+	}
+	if n.State == Queued {
+		t.queued = true
+	}
+	_, err := t.mount.saveState.Exec(append(values, n.State)...)
+	return err
+}
+
+// minusOne takes away from a counter.
+const minusOne = ^uint64(0)
+
+// change alters one node, and returns it as it is then.
+func (j *Journal) change(ctx context.Context, ino Ino, what string, alter func(*tx, *Node) error) (Node, error) {
+	var after Node
+	err := j.mutate(ctx, func(t *tx) error {
+		n, err := t.node(ino)
+		if err != nil {
+			return err
+		}
+		before := *n
+		if err := alter(t, n); err != nil {
+			return err
+		}
+		after = *n
+		return t.save(&before, n)
+	})
+	if err != nil {
+		return Node{}, fmt.Errorf("%s node %d: %w", what, ino, err)
+	}
+	return after, nil
+}

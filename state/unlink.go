@@ -1,0 +1,142 @@
+package state
+
+import (
+	"context"
+	"fmt"
+)
+
+// Unlink takes a name away from a node that is no directory, and returns the node
+// as it is then. When that was its last name its state is Removed, and it has the
+// flag Orphan if inUse reports it: then it goes on existing until Disown. inUse is
+// called within the transaction and must not use the journal. Errors: ErrNoEntry,
+// ErrNotDirectory, ErrIsDirectory.
+func (j *Journal) Unlink(ctx context.Context, dir Ino, name []byte, now int64, inUse func(Ino) bool) (Node, error) {
+	return j.unlink(ctx, &removal{dir: dir, name: name, now: now, inUse: inUse})
+}
+
+// Rmdir is Unlink for an empty directory. Errors: ErrNoEntry, ErrNotDirectory,
+// ErrNotEmpty.
+func (j *Journal) Rmdir(ctx context.Context, dir Ino, name []byte, now int64, inUse func(Ino) bool) (Node, error) {
+	return j.unlink(ctx, &removal{dir: dir, name: name, now: now, inUse: inUse, directory: true})
+}
+
+// removal is what is to be taken away, and how.
+type removal struct {
+	dir       Ino
+	name      []byte
+	now       int64
+	inUse     func(Ino) bool
+	directory bool
+}
+
+func (j *Journal) unlink(ctx context.Context, r *removal) (Node, error) {
+	var gone Node
+	err := j.mutate(ctx, func(t *tx) (err error) {
+		gone, err = t.unlink(r)
+		return err
+	})
+	if err != nil {
+		return Node{}, fmt.Errorf("remove from directory %d: %w", r.dir, err)
+	}
+	return gone, nil
+}
+
+func (t *tx) unlink(r *removal) (Node, error) {
+	dir, err := t.directory(r.dir)
+	if err != nil {
+		return Node{}, err
+	}
+	e, err := t.findEntry(r.dir, r.name)
+	if err != nil {
+		return Node{}, err
+	}
+	n, err := t.node(e.ino)
+	if err != nil {
+		return Node{}, err
+	}
+	if err := t.checkRemoval(n, r.directory); err != nil {
+		return Node{}, err
+	}
+	if _, err := t.mount.dropEntry.Exec(r.dir, r.name); err != nil {
+		return Node{}, err
+	}
+	if err := t.dropName(n, r); err != nil {
+		return Node{}, err
+	}
+	before := *dir
+	if n.IsDirectory() {
+		dir.Links--
+	}
+	t.touchDirectory(dir, r.now)
+	return *n, t.save(&before, dir)
+}
+
+// checkRemoval says whether a node may be removed as a directory, or as
+// something else.
+func (t *tx) checkRemoval(n *Node, directory bool) error {
+	switch {
+	case n.IsDirectory() && !directory:
+		return ErrIsDirectory
+	case !n.IsDirectory() && directory:
+		return ErrNotDirectory
+	case !directory:
+		return nil
+	}
+	var one int
+	err := t.mount.anyEntry.QueryRow(n.Ino).Scan(&one)
+	if noRows(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return ErrNotEmpty
+}
+
+// dropName notes that a node has lost a name, whose entry is gone already.
+func (t *tx) dropName(n *Node, r *removal) error {
+	before := *n
+	n.Attr.Ctime = r.now
+	if n.IsDirectory() || n.Links == 1 {
+		t.remove(n, r.inUse)
+		return t.save(&before, n)
+	}
+	n.setLinks(n.Links - 1)
+	t.noteMoved(n)
+	if n.Parent == r.dir && string(n.Name) == string(r.name) {
+		if err := t.renameFirst(n); err != nil {
+			return err
+		}
+	}
+	return t.save(&before, n)
+}
+
+// remove notes that a node has no name any more.
+func (t *tx) remove(n *Node, inUse func(Ino) bool) {
+	n.setLinks(0)
+	n.Seq = t.nextSeq()
+	n.State = Removed
+	if inUse != nil && inUse(n.Ino) {
+		n.Flags |= Orphan
+	}
+}
+
+// renameFirst makes the oldest of the names that are left the first name.
+func (t *tx) renameFirst(n *Node) error {
+	var parent Ino
+	var name []byte
+	if err := t.mount.otherName.QueryRow(n.Ino).Scan(&parent, &name); err != nil {
+		return err
+	}
+	n.Name = name
+	return t.reown(n, parent)
+}
+
+// Disown says that a node without a name is not in use any more.
+func (j *Journal) Disown(ctx context.Context, ino Ino) error {
+	_, err := j.change(ctx, ino, "disown", func(t *tx, n *Node) error {
+		n.Flags &^= Orphan | Opened
+		return nil
+	})
+	return err
+}
