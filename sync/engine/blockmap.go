@@ -10,7 +10,7 @@ import (
 
 // putBlockMap uploads the indirect blocks of a file whose segments are uploaded.
 func (w *worker) putBlockMap(ctx context.Context, in state.Inode, attr state.Attr, count uint64) (blockMap, error) {
-	b := w.newMapBuilder(ctx, in.ID, ctimeSeconds(attr))
+	b := w.newMapBuilder(ctx, in.ID, 0, ctimeSeconds(attr))
 	for i := range count {
 		if err := b.Add(clfs.SegmentID(w.journal.Settings.Key, in.ID, 0, i)); err != nil {
 			return blockMap{}, err
@@ -20,11 +20,12 @@ func (w *worker) putBlockMap(ctx context.Context, in state.Inode, attr state.Att
 	return blockMap{direct, roots}, err
 }
 
-// newMapBuilder returns a builder that uploads indirect blocks as they fill.
-func (e *Engine) newMapBuilder(ctx context.Context, owner clfs.ID, ctime uint32) *clfs.MapBuilder {
+// newMapBuilder returns a builder that uploads indirect blocks of a generation as
+// they fill.
+func (e *Engine) newMapBuilder(ctx context.Context, owner clfs.ID, generation uint64, ctime uint32) *clfs.MapBuilder {
 	key, compression := e.journal.Settings.Key, e.journal.Settings.Compression
 	newID := func(tree, depth int, index uint64) clfs.ID {
-		return clfs.IndirectID(key, owner, 0, tree, depth, index)
+		return clfs.IndirectID(key, owner, generation, tree, depth, index)
 	}
 	emit := func(id clfs.ID, b clfs.IndirectBlock) error {
 		b.Ctime = ctime
@@ -45,18 +46,27 @@ func (e *Engine) removeBlocks(ctx context.Context, in state.Inode, keep uint64) 
 	if before <= keep {
 		return nil
 	}
-	key := e.journal.Settings.Key
 	for i := keep; i < before; i++ {
-		if err := e.remove(ctx, clfs.SegmentID(key, in.ID, 0, i), in.ID, clfs.TypeSegment); err != nil {
+		if err := e.removeSegment(ctx, in.ID, 0, i); err != nil {
 			return err
 		}
 	}
+	return e.removeIndirect(ctx, in.ID, 0, before, keep)
+}
+
+func (e *Engine) removeSegment(ctx context.Context, owner clfs.ID, generation, index uint64) error {
+	return e.remove(ctx, clfs.SegmentID(e.journal.Settings.Key, owner, generation, index), owner, clfs.TypeSegment)
+}
+
+// removeIndirect deletes the indirect blocks of a generation that before segments
+// need, but those that keep segments need.
+func (e *Engine) removeIndirect(ctx context.Context, owner clfs.ID, generation, before, keep uint64) error {
 	had, has := clfs.IndirectCount(before), clfs.IndirectCount(keep)
 	for tree := range had {
 		for depth := range had[tree] {
 			for i := has[tree][depth]; i < had[tree][depth]; i++ {
-				id := clfs.IndirectID(key, in.ID, 0, tree, depth, i)
-				if err := e.remove(ctx, id, in.ID, clfs.TypeIndirect); err != nil {
+				id := clfs.IndirectID(e.journal.Settings.Key, owner, generation, tree, depth, i)
+				if err := e.remove(ctx, id, owner, clfs.TypeIndirect); err != nil {
 					return err
 				}
 			}

@@ -16,39 +16,41 @@ const childrenPage = 2048
 // are full, docs/clfs-format.md section 5. Its memory does not depend on the size
 // of the directory.
 type listing struct {
-	engine  *Engine
-	dir     state.Inode
-	ctime   uint32
-	builder *clfs.MapBuilder
-	first   []byte // the entries of the first segment, once it is full
-	current []byte
-	limit   int
-	segment uint64 // index of the current segment after the first
-	size    uint64 // of the directory, as VATTR says it
-	subdirs uint32
+	engine     *Engine
+	id         clfs.ID
+	generation uint64
+	ctime      uint32
+	builder    *clfs.MapBuilder
+	first      []byte // the entries of the first segment, once it is full
+	current    []byte
+	limit      int
+	segment    uint64 // index of the current segment after the first
+	size       uint64 // of the directory, as VATTR says it
+	subdirs    uint32
+	// reserve, if it is set, is called before a segment is put, with how many
+	// segments there are then.
+	reserve func(ctx context.Context, segments uint64) error
 }
 
-func (e *Engine) newListing(ctx context.Context, dir state.Inode) *listing {
-	ctime := ctimeSeconds(dir.Attr)
-	return &listing{engine: e, dir: dir, ctime: ctime, limit: clfs.FirstDirentBytes,
-		builder: e.newMapBuilder(ctx, dir.ID, ctime)}
+func (e *Engine) newListing(ctx context.Context, id clfs.ID, generation uint64, attr state.Attr) *listing {
+	ctime := ctimeSeconds(attr)
+	return &listing{engine: e, id: id, generation: generation, ctime: ctime, limit: clfs.FirstDirentBytes,
+		builder: e.newMapBuilder(ctx, id, generation, ctime)}
 }
 
-// fill adds the dots and all entries that the journal has.
-func (l *listing) fill(ctx context.Context) error {
-	parent, err := l.engine.journal.BackPointers(ctx, l.dir)
-	if err != nil {
+// addDots adds what a listing starts with.
+func (l *listing) addDots(ctx context.Context, parent clfs.ID) error {
+	if err := l.add(ctx, []byte("."), l.id); err != nil {
 		return err
 	}
-	if err := l.add(ctx, []byte("."), l.dir.ID); err != nil {
-		return err
-	}
-	if err := l.add(ctx, []byte(".."), parent[0]); err != nil {
-		return err
-	}
+	return l.add(ctx, []byte(".."), parent)
+}
+
+// fill adds all entries that the journal of a load has.
+func (l *listing) fill(ctx context.Context, dir state.Ino) error {
 	var after []byte
 	for {
-		page, err := l.engine.journal.Children(ctx, l.dir.Ino, after, childrenPage)
+		page, err := l.engine.journal.Children(ctx, dir, after, childrenPage)
 		if err != nil {
 			return err
 		}
@@ -94,10 +96,15 @@ func (l *listing) flush(ctx context.Context) error {
 		l.first, l.current, l.limit = l.current, nil, clfs.DirSegmentBytes
 		return nil
 	}
+	if l.reserve != nil {
+		if err := l.reserve(ctx, l.segment+1); err != nil {
+			return err
+		}
+	}
 	s := &l.engine.journal.Settings
-	id := clfs.SegmentID(s.Key, l.dir.ID, 0, l.segment)
-	payload := clfs.AppendDirSegment(nil, l.current, l.ctime, clfs.SegmentOffset(l.segment, true), l.dir.ID)
-	name := clfs.ObjectName(id, l.dir.ID, clfs.TypeSegment, clfs.FirstVersion)
+	id := clfs.SegmentID(s.Key, l.id, l.generation, l.segment)
+	payload := clfs.AppendDirSegment(nil, l.current, l.ctime, clfs.SegmentOffset(l.segment, true), l.id)
+	name := clfs.ObjectName(id, l.id, clfs.TypeSegment, clfs.FirstVersion)
 	if err := l.engine.put(ctx, name, clfs.Pack(nil, payload, s.Compression)); err != nil {
 		return fmt.Errorf("put directory segment %d: %w", l.segment, err)
 	}
@@ -106,32 +113,42 @@ func (l *listing) flush(ctx context.Context) error {
 	return l.builder.Add(id)
 }
 
-// putDirectory uploads a directory: its further segments, then its inode.
-func (e *Engine) putDirectory(ctx context.Context, path string, dir state.Inode) error {
-	l := e.newListing(ctx, dir)
-	if err := l.fill(ctx); err != nil {
-		return err
-	}
+// finish uploads what is left of a directory but its inode, which it returns.
+func (l *listing) finish(ctx context.Context, attr clfs.Attr, name []byte) (clfs.Inode, error) {
 	if err := l.flush(ctx); err != nil {
-		return err
+		return clfs.Inode{}, err
 	}
-	o := clfs.Inode{Dirents: l.first, Name: dir.Name,
+	o := clfs.Inode{Attr: attr, Dirents: l.first, Name: name,
 		FirstSegmentSize: clfs.FirstSegmentBytes, SegmentSize: clfs.DirSegmentBytes}
-	var err error
-	if o.Direct, o.Roots, err = l.builder.Finish(); err != nil {
-		return err
-	}
-	o.Attr = e.attr(path, dir, dir.Attr)
 	o.Attr.Size, o.Attr.Used = l.size, l.size
 	o.Attr.Nlink = 2 + l.subdirs
-	s := &e.journal.Settings
-	if dir.Ino == state.RootIno {
+	s := &l.engine.journal.Settings
+	if l.id == clfs.RootID {
 		o.ExtAttrs = clfs.RootExtAttrs(s.MassUUID, s.WipeUUID)
 	}
+	var err error
+	o.Direct, o.Roots, err = l.builder.Finish()
+	return o, err
+}
+
+// putDirectory uploads a directory of a load: its further segments, then its
+// inode.
+func (e *Engine) putDirectory(ctx context.Context, path string, dir state.Inode) error {
 	parent, err := e.journal.BackPointers(ctx, dir)
 	if err != nil {
 		return err
 	}
+	l := e.newListing(ctx, dir.ID, 0, dir.Attr)
+	if err := l.addDots(ctx, parent[0]); err != nil {
+		return err
+	}
+	if err := l.fill(ctx, dir.Ino); err != nil {
+		return err
+	}
+	o, err := l.finish(ctx, e.attr(path, dir, dir.Attr), dir.Name)
+	if err != nil {
+		return err
+	}
 	name := clfs.ObjectName(dir.ID, parent[0], clfs.TypeDirectory, clfs.FirstVersion)
-	return e.put(ctx, name, clfs.Pack(nil, o.Append(nil), s.Compression))
+	return e.put(ctx, name, clfs.Pack(nil, o.Append(nil), e.journal.Settings.Compression))
 }

@@ -99,7 +99,7 @@ func unchanged(f File, attr state.Attr) error {
 }
 
 // readFull fills p. A file that ends before has changed.
-func (w *worker) readFull(f File, p []byte, offset int64) error {
+func (w *worker) readFull(f io.ReaderAt, p []byte, offset int64) error {
 	n, err := f.ReadAt(p, offset)
 	w.stats.Read.Add(int64(n))
 	if n == len(p) {

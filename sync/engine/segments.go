@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"io"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -28,7 +29,7 @@ func (w *worker) putSegments(ctx context.Context, f File, e *event) (blockMap, e
 	var err error
 	switch {
 	case count == 1:
-		err = w.putOnlySegment(ctx, f, e)
+		err = w.putOnlySegment(ctx, contentsOf(f, *in, attr), 0, e)
 	case count > 1:
 		err = w.putManySegments(ctx, f, *in, attr, count)
 	}
@@ -38,14 +39,29 @@ func (w *worker) putSegments(ctx context.Context, f File, e *event) (blockMap, e
 	return w.putBlockMap(ctx, *in, attr, count)
 }
 
+// contents is what the segments of a file are read from, and what their names and
+// records say.
+type contents struct {
+	file       io.ReaderAt
+	id         clfs.ID // of the inode
+	size       int64   // bytes of the whole file
+	ctime      uint32  // seconds
+	generation uint64
+}
+
+// contentsOf is a file of a load, which has one generation.
+func contentsOf(f File, in state.Inode, attr state.Attr) contents {
+	return contents{file: f, id: in.ID, size: attr.Size, ctime: ctimeSeconds(attr)}
+}
+
 // inodeRoom is more than the inode of a file takes that has one segment.
 const inodeRoom = 64 << 10
 
 // putOnlySegment uploads the segment of a file that has one. Its share of the
 // budget is held until the file is recorded. The inode's share is part of it: who
 // waited for more while he holds some could wait for others who do the same.
-func (w *worker) putOnlySegment(ctx context.Context, f File, e *event) error {
-	s, err := w.readSegment(ctx, f, e.outcome.Inode, e.outcome.Attr, 0, inodeRoom)
+func (w *worker) putOnlySegment(ctx context.Context, c contents, index uint64, e *event) error {
+	s, err := w.readSegment(ctx, c, index, inodeRoom)
 	if err != nil {
 		return err
 	}
@@ -72,7 +88,7 @@ func (w *worker) putManySegments(ctx context.Context, f File, in state.Inode, at
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		for i := first; i < count; i++ {
-			s, err := w.readSegment(gctx, f, in, attr, i, 0)
+			s, err := w.readSegment(gctx, contentsOf(f, in, attr), i, 0)
 			if err != nil {
 				return err
 			}
@@ -117,9 +133,9 @@ type segment struct {
 
 // readSegment waits for memory, and extra bytes of it, and reads data segment
 // index of a file.
-func (w *worker) readSegment(ctx context.Context, f File, in state.Inode, attr state.Attr, index uint64, extra int64) (*segment, error) {
+func (w *worker) readSegment(ctx context.Context, c contents, index uint64, extra int64) (*segment, error) {
 	offset := clfs.SegmentOffset(index, false)
-	n := int(min(uint64(attr.Size)-offset, clfs.SegmentBytes))
+	n := int(min(uint64(c.size)-offset, clfs.SegmentBytes))
 	room := n + finishRoom
 	grant, err := w.budget.acquire(ctx, capacity(room)+capacity(clfs.PackBound(room))+extra)
 	if err != nil {
@@ -127,14 +143,14 @@ func (w *worker) readSegment(ctx context.Context, f File, in state.Inode, attr s
 	}
 	s := &segment{engine: w.Engine, index: index, size: int64(n), buf: w.budget.buffer(room), grant: grant, extra: extra}
 	data := (*s.buf)[clfs.SegmentDataOffset : clfs.SegmentDataOffset+n]
-	if err := w.readFull(f, data, int64(offset)); err != nil {
+	if err := w.readFull(c.file, data, int64(offset)); err != nil {
 		w.budget.recycle(s.buf)
 		grant.release()
 		return nil, err
 	}
-	s.payload = clfs.FinishSegment((*s.buf)[:0], n, ctimeSeconds(attr), offset, in.ID)
-	id := clfs.SegmentID(w.journal.Settings.Key, in.ID, 0, index)
-	s.name = clfs.ObjectName(id, in.ID, clfs.TypeSegment, clfs.FirstVersion)
+	s.payload = clfs.FinishSegment((*s.buf)[:0], n, c.ctime, offset, c.id)
+	id := clfs.SegmentID(w.journal.Settings.Key, c.id, c.generation, index)
+	s.name = clfs.ObjectName(id, c.id, clfs.TypeSegment, clfs.FirstVersion)
 	return s, nil
 }
 
