@@ -37,5 +37,5 @@ func TestTheLimitOfARunningLoadCanBeChanged(t *testing.T) {
 	}
 	clfsload(t, "limit", tr.state, "off").mustExit(exitOK).mustSay("off")
 	r.wait().mustExit(exitOK)
-	clfsload(t, "limit", tr.state, "off").mustExit(exitState).mustSay("no load is running")
+	clfsload(t, "limit", tr.state, "off").mustExit(exitState).mustSay("no load or mount is running")
 }

@@ -28,6 +28,7 @@ type loadFlags struct {
 	bandwidth         bandwidthFlags
 	dryRun            dryRunFlags
 	uploadLog         uploadLogFlags
+	metrics           metricsFlags
 	retry             retryFlags
 	target            targetFlags
 	log               logFlags
@@ -82,6 +83,7 @@ form with ACCOUNT, CONTAINER and SAS is that of CLFSLoad.`,
 	f.bandwidth.register(fl)
 	f.dryRun.register(fl)
 	f.uploadLog.register(fl)
+	f.metrics.register(fl)
 	f.retry.register(fl)
 	f.target.register(fl)
 	f.log.register(fl)

@@ -10,21 +10,23 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 )
 
-// A load that runs answers on a unix socket in its state directory: HTTP with
-// JSON, GET /status and PUT /limit. Who may reach the socket may steer the load:
-// it has mode 0600 in a directory of mode 0700.
+// A load or mount that runs answers on a unix socket in its state directory: HTTP
+// with JSON, GET /status and PUT /limit, and of a mount POST /flush, /publish and
+// /unmount. Who may reach the socket may steer it: it has mode 0600 in a directory
+// of mode 0700.
 
 const controlName = "control.sock"
 
 // errNotRunning: nobody answers on the socket of a state directory.
-var errNotRunning = errors.New("no load is running")
+var errNotRunning = errors.New("no load or mount is running")
 
 // stateWanted is what to do when a STATE is none.
-const stateWanted = "STATE must be the state directory of a load"
+const stateWanted = "STATE must be the state directory of a load or of a mount"
 
 // socketPath returns a short path of the control socket: the address of a unix
 // socket has room for 107 bytes, and STATE may be longer. It is good until dir is
@@ -52,7 +54,7 @@ func serveControl(stateDir string, h http.Handler) (*controlServer, error) {
 		return nil, errors.Join(fmt.Errorf("open control socket: %w", err), dir.Close())
 	}
 	s := &controlServer{dir: dir, ended: make(chan struct{}),
-		server: &http.Server{Handler: h, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second}}
+		server: &http.Server{Handler: h, ReadTimeout: answerLimit, WriteTimeout: answerLimit}}
 	go func() {
 		defer close(s.ended)
 		_ = s.server.Serve(l) // ends with http.ErrServerClosed
@@ -82,22 +84,45 @@ func (s *controlServer) close() {
 	s.dir.Close()
 }
 
-// askControl sends a request to the load that runs on a state directory and
-// decodes its answer. It returns errNotRunning when there is no socket or nobody
-// behind it.
+// finish lets answers go out that are on their way, and takes the socket away.
+func (s *controlServer) finish() {
+	ctx, cancel := context.WithTimeout(context.Background(), answerLimit)
+	defer cancel()
+	_ = s.server.Shutdown(ctx)
+	s.close()
+}
+
+// answerLimit is how long answers and short requests may take.
+const answerLimit = 10 * time.Second
+
+// patient lets a request take as long as it needs.
+func patient(w http.ResponseWriter) error {
+	c := http.NewResponseController(w)
+	return errors.Join(c.SetReadDeadline(time.Time{}), c.SetWriteDeadline(time.Time{}))
+}
+
+// askControl sends a request to what runs on a state directory and decodes its
+// answer. It returns errNotRunning when there is no socket or nobody behind it.
 func askControl(ctx context.Context, stateDir, method, path string, body io.Reader, answer any) error {
+	ctx, cancel := context.WithTimeout(ctx, answerLimit)
+	defer cancel()
+	return waitControl(ctx, stateDir, method, path, body, answer)
+}
+
+// waitControl is askControl for what takes its time.
+func waitControl(ctx context.Context, stateDir, method, path string, body io.Reader, answer any) error {
 	dir, err := os.OpenFile(stateDir, os.O_RDONLY|syscall.O_DIRECTORY, 0)
 	if err != nil {
 		return withExit(exitState, fmt.Errorf("open state: %w", err), stateWanted)
 	}
 	defer dir.Close()
-	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
+	client := http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var d net.Dialer
 			return d.DialContext(ctx, "unix", socketPath(dir))
 		}}}
-	request, err := http.NewRequestWithContext(ctx, method, "http://load"+path, body)
+	request, err := http.NewRequestWithContext(ctx, method, "http://clfsload"+path, body)
 	if err != nil {
 		return err
 	}
@@ -106,12 +131,20 @@ func askControl(ctx context.Context, stateDir, method, path string, body io.Read
 	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("%w on %s", errNotRunning, filepath.Clean(stateDir))
 	case err != nil:
-		return fmt.Errorf("ask the load on %s: %w", filepath.Clean(stateDir), err)
+		return fmt.Errorf("ask the process that runs on %s: %w", filepath.Clean(stateDir), err)
 	}
 	defer r.Body.Close()
 	if r.StatusCode != http.StatusOK {
 		text, _ := io.ReadAll(io.LimitReader(r.Body, 1000))
-		return fmt.Errorf("the load answers %s: %s", r.Status, text)
+		return refusedError{r.StatusCode, strings.TrimSpace(string(text))}
 	}
 	return json.NewDecoder(r.Body).Decode(answer)
 }
+
+// refusedError is an answer that tells of an error.
+type refusedError struct {
+	status int
+	text   string
+}
+
+func (e refusedError) Error() string { return e.text }

@@ -42,8 +42,10 @@ func (f *retryFlags) check() error {
 type access struct {
 	requests int // in flight
 	flags    retryFlags
-	hangup   *hangup // nil: do not wait for credentials
+	opening  time.Duration // requests are repeated for so long before the first one succeeds
+	hangup   *hangup       // nil: do not wait for credentials
 	log      *slog.Logger
+	who      string // waits for credentials
 }
 
 // openingFor is how long requests are repeated before the first one succeeds.
@@ -51,13 +53,13 @@ const openingFor = 15 * time.Second
 
 // readAccess is for commands that somebody waits for.
 func readAccess(requests int) access {
-	return access{requests: requests, log: slog.New(slog.DiscardHandler),
+	return access{requests: requests, opening: openingFor, log: slog.New(slog.DiscardHandler),
 		flags: retryFlags{retryFor: time.Minute, requestTimeout: time.Minute}}
 }
 
 // access is for a load.
 func (f *retryFlags) access(requests int, log *slog.Logger) access {
-	a := access{requests: requests, flags: *f, log: log}
+	a := access{requests: requests, flags: *f, opening: openingFor, log: log, who: "load"}
 	if !f.noWait {
 		a.hangup = newHangup()
 	}
@@ -107,6 +109,14 @@ type narrator struct {
 	outage    atomic.Bool // was told
 	throttled atomic.Bool // was told
 	source    string      // where new credentials may come from
+	who       string      // waits for them
+	failing   atomic.Pointer[trouble]
+}
+
+// trouble is why nothing goes on.
+type trouble struct {
+	text  string
+	since time.Time
 }
 
 // quietFor is how long nothing succeeds before it is told.
@@ -119,6 +129,7 @@ func (n *narrator) events() retry.Events {
 
 func (n *narrator) retrying(f retry.Failure) {
 	log := n.log.Load()
+	n.failing.Store(&trouble{f.Err.Error(), time.Now().Add(-f.Silence)})
 	log.Debug("request failed", "error", f.Err, "tries", f.Tries, "again_in", f.Wait.Round(time.Millisecond).String())
 	if f.Silence >= quietFor && n.outage.CompareAndSwap(false, true) {
 		log.Warn("all requests fail; they are repeated", "since", f.Silence.Round(time.Second).String(), "error", f.Err)
@@ -126,6 +137,7 @@ func (n *narrator) retrying(f retry.Failure) {
 }
 
 func (n *narrator) recovered(silence time.Duration) {
+	n.failing.Store(nil)
 	if n.outage.CompareAndSwap(true, false) {
 		n.log.Load().Info("requests succeed again", "after", silence.Round(time.Second).String())
 	}
@@ -145,7 +157,11 @@ func (n *narrator) unthrottle() {
 }
 
 func (n *narrator) refused(err error) {
-	n.log.Load().Warn("credentials refused; the load waits for new ones", "from", n.source, "error", err)
+	n.failing.Store(&trouble{err.Error(), time.Now()})
+	n.log.Load().Warn("credentials refused; the "+n.who+" waits for new ones", "from", n.source, "error", err)
 }
 
-func (n *narrator) accepted() { n.log.Load().Info("credentials accepted; the load goes on") }
+func (n *narrator) accepted() {
+	n.failing.Store(nil)
+	n.log.Load().Info("credentials accepted; the " + n.who + " goes on")
+}

@@ -71,21 +71,24 @@ type target struct {
 	narrator narrator
 	lease    *lease.Container
 	retry    *retry.Container
+	refresh  func() // looks for new credentials
 }
 
 func newTarget(a access) *target {
 	t := &target{access: a}
 	t.narrator.log.Store(a.log)
+	t.narrator.who = a.who
 	return t
 }
 
 // use makes c the container proper, for which refresh looks for credentials.
 func (t *target) use(c lease.Leased, refresh func()) {
-	o := retry.Options{InFlight: t.access.requests, For: t.access.flags.retryFor, Opening: openingFor, RefreshEvery: lookEvery}
+	o := retry.Options{InFlight: t.access.requests, For: t.access.flags.retryFor, Opening: t.access.opening, RefreshEvery: lookEvery}
 	if h := t.access.hangup; h != nil {
 		o.Refresh, o.Wake = func(context.Context) { refresh() }, h.wake
 		h.serve(refresh)
 	}
+	t.refresh = refresh
 	t.lease = lease.New(c)
 	t.retry = retry.New(t.lease, o, t.narrator.events())
 	t.Container = t.retry

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+func TestMetricsComeInThePrometheusTextFormat(t *testing.T) {
+	var b strings.Builder
+	metric{"clfsload_blobs_total", "Blobs put.", true, 12}.write(&b)
+	metric{"clfsload_outage", "1 while uploads fail.", false, 0.5}.write(&b)
+	want := "# HELP clfsload_blobs_total Blobs put.\n# TYPE clfsload_blobs_total counter\nclfsload_blobs_total 12\n" +
+		"# HELP clfsload_outage 1 while uploads fail.\n# TYPE clfsload_outage gauge\nclfsload_outage 0.5\n"
+	if b.String() != want {
+		t.Errorf("got\n%swant\n%s", &b, want)
+	}
+}
+
+func TestAnAddressThatIsTakenIsRefused(t *testing.T) {
+	s, err := serveMetrics(metricsFlags{"127.0.0.1:0"}, func() []metric { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	if _, err := serveMetrics(metricsFlags{s.address}, nil); err == nil {
+		t.Errorf("%s was taken twice", s.address)
+	}
+	r, err := http.Get("http://" + s.address + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Body.Close()
+	if r.StatusCode != http.StatusOK {
+		t.Error(r.Status)
+	}
+}
