@@ -67,5 +67,5 @@ func fuseOptions(o Options) *fs.Options {
 // seconds more.
 func (m *Mount) Unmount() error {
 	defer m.stop()
-	return m.Mount.Unmount()
+	return m.Mount.Unmount(true)
 }

@@ -84,10 +84,10 @@ func (m *Mount) Done() <-chan struct{} { return m.done }
 // Patience is how long files may stay open after an unmount was asked for.
 const Patience = 10 * time.Second
 
-// Unmount takes the file system away. Where it is in use it disappears from the
-// directory tree at once, and whoever has a file open may use that for some
-// seconds more.
-func (m *Mount) Unmount() error {
+// Unmount takes the file system away. When it is in use, nothing happens and
+// the error wraps EBUSY, unless force is set: then it disappears from the directory
+// tree at once, and whoever has a file open may use that for some seconds more.
+func (m *Mount) Unmount(force bool) error {
 	err := m.server.Unmount()
 	if err == nil {
 		return nil
@@ -96,6 +96,9 @@ func (m *Mount) Unmount() error {
 	case <-m.done: // somebody else was faster
 		return nil
 	default:
+	}
+	if !force {
+		return fmt.Errorf("unmount %s: %w: %w", m.point, unix.EBUSY, err)
 	}
 	m.log.Warn("the mount point is in use; it is detached, open files can be used for a while", "mountpoint", m.point, "seconds", Patience.Seconds())
 	if err := Detach(m.point); err != nil {

@@ -1,0 +1,261 @@
+package writable
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"clfsload/clfs"
+	"clfsload/fusefs/staging"
+	"clfsload/state"
+)
+
+// maxSize is the size that a file may have, in bytes.
+const maxSize = 1 << 50
+
+// A file is a regular file that somebody works on.
+type file struct {
+	system  *FS
+	ino     state.Ino
+	users   int          // guarded by the table's lock
+	writers atomic.Int32 // handles that may write
+
+	// mu guards the contents: readers share it.
+	mu     sync.RWMutex
+	loaded bool
+	node   state.Node    // as it was when it was loaded or begun
+	staged *staging.File // nil: there is none
+	used   int64         // blocks of 512 bytes that it was accounted with
+	named  bool          // the name of the staging file is durable
+	remote blockSet      // blocks that are not in staging
+	gens   map[uint64]uint64
+	clean  blockSet // blocks that the journal must be told of before they are changed
+	ready  bool     // BeginWrite is committed, and clean is right
+	order  order
+	synced bool // nothing was changed since the last fsync
+
+	// meta guards what is newer than in the journal; who changes size and times
+	// has mu as well.
+	meta               sync.Mutex
+	live               bool // being written: BeginWrite was called, and EndWrite not
+	size, mtime, ctime int64
+}
+
+// isWritten reports whether a handle may write, or something that was written is
+// not in the journal yet.
+func (f *file) isWritten() bool {
+	f.meta.Lock()
+	defer f.meta.Unlock()
+	return f.live || f.writers.Load() > 0
+}
+
+// load reads from the journal where the blocks are. mu is held.
+func (f *file) load() error {
+	if f.loaded {
+		return nil
+	}
+	n, rows, err := f.system.layout(f.ino)
+	if err != nil {
+		return err
+	}
+	if n.Attr.Type != clfs.TypeRegular {
+		return errWrongKind
+	}
+	if f.staged == nil {
+		if err := f.openStaged(); err != nil {
+			return err
+		}
+	}
+	f.adopt(n, rows)
+	f.loaded = true
+	return nil
+}
+
+// layout reads the row of a file and those of its blocks as of one moment: the
+// engine may change them between two queries.
+func (s *FS) layout(ino state.Ino) (state.Node, []state.Block, error) {
+	n, err := s.journal.Node(s.ctx, ino)
+	for err == nil {
+		var rows []state.Block
+		if n.Attr.Size > clfs.FirstSegmentBytes || n.Flags&state.Evicted != 0 || n.Flags&state.Opened != 0 {
+			if rows, err = s.journal.BlocksOf(s.ctx, ino); err != nil {
+				break
+			}
+		}
+		var again state.Node
+		if again, err = s.journal.Node(s.ctx, ino); err == nil && sameLayout(n, again) {
+			return n, rows, nil
+		}
+		n = again
+	}
+	return n, nil, err
+}
+
+func sameLayout(a, b state.Node) bool {
+	return a.Gen == b.Gen && a.Next == b.Next && a.Sealed == b.Sealed && a.Flags == b.Flags && a.Attr.Size == b.Attr.Size
+}
+
+// adopt takes over where the journal says that the blocks are.
+func (f *file) adopt(n state.Node, rows []state.Block) {
+	f.node = n
+	f.remote, f.clean, f.gens = blockSet{}, blockSet{}, nil
+	blocks := state.Blocks(n.Attr.Size)
+	sealed := min(n.Sealed, blocks)
+	f.clean.addRange(0, sealed)
+	if n.Flags&state.Evicted != 0 {
+		f.remote.addRange(0, sealed)
+	}
+	for _, b := range rows {
+		f.place(b)
+	}
+	if !f.isLive() {
+		f.setTimes(n.Attr.Size, n.Attr.Mtime, n.Attr.Ctime)
+	}
+}
+
+// place takes over the row of one block.
+func (f *file) place(b state.Block) {
+	f.clean.set(b.Index, b.State != state.BlockDirty)
+	f.remote.set(b.Index, b.State == state.BlockRemote)
+	if b.State == state.BlockRemote {
+		if f.gens == nil {
+			f.gens = map[uint64]uint64{}
+		}
+		f.gens[b.Index] = b.Gen
+	}
+}
+
+// generation is the one under which a remote block was uploaded.
+func (f *file) generation(index uint64) uint64 {
+	if gen, found := f.gens[index]; found {
+		return gen
+	}
+	return f.node.Gen
+}
+
+func (f *file) isLive() bool {
+	f.meta.Lock()
+	defer f.meta.Unlock()
+	return f.live
+}
+
+func (f *file) setTimes(size, mtime, ctime int64) {
+	f.meta.Lock()
+	defer f.meta.Unlock()
+	f.size, f.mtime, f.ctime = size, mtime, ctime
+}
+
+// begin makes the file one that is being written. mu is held.
+func (f *file) begin() error {
+	if f.ready {
+		return nil
+	}
+	if err := f.load(); err != nil {
+		return err
+	}
+	if f.staged != nil && !f.isLive() {
+		// After a crash the time of the staging file counts.
+		if err := f.staged.SetModified(f.mtime); err != nil {
+			return err
+		}
+	}
+	n, err := f.system.journal.BeginWrite(f.system.ctx, f.ino)
+	if err != nil {
+		return err
+	}
+	f.system.nodes.changed(n)
+	f.setLive(true)
+	rows, err := f.system.journal.BlocksOf(f.system.ctx, f.ino)
+	if err != nil {
+		return err
+	}
+	f.adopt(n, rows)
+	f.ready = true
+	return nil
+}
+
+// created makes the file one that was just made; written is whether it is being
+// written.
+func (f *file) created(n state.Node, written bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.adopt(n, nil)
+	f.loaded, f.ready = true, written
+	f.setLive(written)
+}
+
+func (f *file) setLive(live bool) {
+	f.meta.Lock()
+	defer f.meta.Unlock()
+	f.live = live
+}
+
+// end tells the journal what was written. mu is held.
+func (f *file) end() error {
+	f.meta.Lock()
+	live, w := f.live, state.Written{Size: f.size, Mtime: f.mtime, Ctime: f.ctime, Synced: f.synced}
+	f.meta.Unlock()
+	if !live {
+		return nil
+	}
+	n, err := f.system.journal.EndWrite(f.system.ctx, f.ino, w)
+	if err != nil {
+		return fmt.Errorf("close: %w", err)
+	}
+	f.system.nodes.changed(n)
+	f.node, f.ready, f.order = n, false, order{}
+	f.setLive(false)
+	return nil
+}
+
+// openStaged opens the staging file, if there is one. mu is held.
+func (f *file) openStaged() error {
+	staged, err := f.system.staging.Open(f.ino)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	f.staged, f.used, f.named = staged, staged.Blocks(), true
+	return nil
+}
+
+// ensureStaged makes the staging file if there is none. mu is held.
+func (f *file) ensureStaged() error {
+	if f.staged != nil {
+		return nil
+	}
+	staged, err := f.system.staging.Create(f.ino)
+	if err != nil {
+		return err
+	}
+	if f.size > 0 {
+		if err := errors.Join(staged.Truncate(f.size), staged.SetModified(f.mtime)); err != nil {
+			return errors.Join(err, staged.Close())
+		}
+	}
+	f.staged, f.used, f.named = staged, 0, false
+	return nil
+}
+
+// account tells what the staging file takes on the disk. mu is held.
+func (f *file) account() {
+	if f.staged == nil {
+		return
+	}
+	used := f.staged.Blocks()
+	f.system.staging.Account(f.ino, (used-f.used)*512)
+	f.used = used
+}
+
+// shut closes the staging file. mu is held.
+func (f *file) shut() {
+	if f.staged != nil {
+		f.staged.Close()
+		f.staged = nil
+	}
+	f.loaded = false
+}

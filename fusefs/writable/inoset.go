@@ -1,0 +1,59 @@
+package writable
+
+import (
+	"sync"
+
+	"clfsload/state"
+)
+
+// An inoSet is a set of inodes that may be used concurrently.
+type inoSet struct {
+	mu      sync.Mutex
+	members map[state.Ino]struct{}
+}
+
+func (s *inoSet) add(ino state.Ino) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.members == nil {
+		s.members = map[state.Ino]struct{}{}
+	}
+	s.members[ino] = struct{}{}
+}
+
+// remove takes a member out. It reports whether it was one.
+func (s *inoSet) remove(ino state.Ino) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, found := s.members[ino]
+	delete(s.members, ino)
+	return found
+}
+
+func (s *inoSet) has(ino state.Ino) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, found := s.members[ino]
+	return found
+}
+
+func (s *inoSet) list() []state.Ino {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := make([]state.Ino, 0, len(s.members))
+	for ino := range s.members {
+		list = append(list, ino)
+	}
+	return list
+}
+
+// take empties the set and returns what was in it.
+func (s *inoSet) take() []state.Ino {
+	list := s.list()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, ino := range list {
+		delete(s.members, ino)
+	}
+	return list
+}

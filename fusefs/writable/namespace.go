@@ -1,0 +1,184 @@
+package writable
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+
+	"clfsload/clfs"
+	"clfsload/state"
+)
+
+// now is the time in nanoseconds since 1970.
+func now() int64 { return time.Now().UnixNano() }
+
+// Lookup finds a name. That there is none may be remembered too.
+func (s *FS) Lookup(_ <-chan struct{}, in *fuse.InHeader, name string, out *fuse.EntryOut) fuse.Status {
+	if len(name) > maxName {
+		return fuse.Status(syscall.ENAMETOOLONG)
+	}
+	n, err := s.nodes.lookup(s.ctx, state.Ino(in.NodeId), []byte(name))
+	if errors.Is(err, state.ErrNoEntry) {
+		out.EntryValid = forever
+		return fuse.OK
+	}
+	if err != nil {
+		return s.fail("lookup", state.Ino(in.NodeId), err)
+	}
+	s.entry(n, out)
+	return fuse.OK
+}
+
+// add makes a new node and fills in what is answered. With open set it is a
+// file that is being written.
+func (s *FS) add(in *fuse.InHeader, name string, a state.Addition, out *fuse.EntryOut) (state.Node, fuse.Status) {
+	dir := state.Ino(in.NodeId)
+	a.Dir, a.Name = dir, []byte(name)
+	n, err := s.addNode(a, in.Owner)
+	if err != nil {
+		return n, s.fail("create", dir, fmt.Errorf("%q: %w", name, err))
+	}
+	s.entry(n, out)
+	return n, fuse.OK
+}
+
+func (s *FS) addNode(a state.Addition, owner fuse.Owner) (state.Node, error) {
+	if len(a.Name) > maxName || len(a.Target) > maxTarget {
+		return state.Node{}, errNameTooLong
+	}
+	parent, err := s.nodes.get(s.ctx, a.Dir)
+	if err != nil {
+		return state.Node{}, err
+	}
+	own(&a.Attr, parent.Attr, owner)
+	t := now()
+	a.Attr.Mtime, a.Attr.Ctime, a.Attr.Atime = t, t, t
+	n, err := s.journal.Add(s.ctx, a)
+	if err == nil {
+		s.changed(n, a.Dir)
+	}
+	return n, err
+}
+
+// own gives a new node its owner. In a directory with the setgid bit it has the
+// directory's group, and a directory has the bit too.
+func own(a *state.Attr, parent state.Attr, owner fuse.Owner) {
+	a.UID, a.GID = owner.Uid, owner.Gid
+	if parent.Mode&unix.S_ISGID != 0 {
+		a.GID = parent.GID
+		if a.Type == clfs.TypeDirectory {
+			a.Mode |= unix.S_ISGID
+		}
+	}
+}
+
+// changed tells of a change of the namespace: n is what it made of its node, and
+// others are not what they were.
+func (s *FS) changed(n state.Node, others ...state.Ino) {
+	s.nodes.changed(n, others...)
+}
+
+// Mkdir makes a directory.
+func (s *FS) Mkdir(_ <-chan struct{}, in *fuse.MkdirIn, name string, out *fuse.EntryOut) fuse.Status {
+	a := state.Attr{Type: clfs.TypeDirectory, Mode: unix.S_IFDIR | in.Mode&0o7777}
+	_, status := s.add(&in.InHeader, name, state.Addition{Attr: a}, out)
+	return status
+}
+
+// Mknod makes a file, a device, a FIFO or a socket.
+func (s *FS) Mknod(_ <-chan struct{}, in *fuse.MknodIn, name string, out *fuse.EntryOut) fuse.Status {
+	t, err := clfs.TypeOfMode(in.Mode)
+	if err != nil || t == clfs.TypeDirectory || t == clfs.TypeSymlink {
+		return fuse.EINVAL
+	}
+	a := state.Attr{Type: t, Mode: in.Mode}
+	if t == clfs.TypeBlock || t == clfs.TypeChar {
+		a.Rdev = uint64(in.Rdev)
+	}
+	_, status := s.add(&in.InHeader, name, state.Addition{Attr: a}, out)
+	return status
+}
+
+// Symlink makes a symbolic link.
+func (s *FS) Symlink(_ <-chan struct{}, in *fuse.InHeader, target, name string, out *fuse.EntryOut) fuse.Status {
+	a := state.Attr{Type: clfs.TypeSymlink, Mode: unix.S_IFLNK | 0o777, Size: int64(len(target))}
+	_, status := s.add(in, name, state.Addition{Attr: a, Target: []byte(target)}, out)
+	return status
+}
+
+// Readlink returns the target of a symbolic link.
+func (s *FS) Readlink(_ <-chan struct{}, in *fuse.InHeader) ([]byte, fuse.Status) {
+	n, err := s.nodes.get(s.ctx, state.Ino(in.NodeId))
+	if err != nil {
+		return nil, s.failNode("readlink", state.Ino(in.NodeId), err)
+	}
+	return n.Target, fuse.OK
+}
+
+// Link gives a node another name.
+func (s *FS) Link(_ <-chan struct{}, in *fuse.LinkIn, name string, out *fuse.EntryOut) fuse.Status {
+	dir, ino := state.Ino(in.NodeId), state.Ino(in.Oldnodeid)
+	if len(name) > maxName {
+		return fuse.Status(syscall.ENAMETOOLONG)
+	}
+	n, err := s.journal.Link(s.ctx, ino, dir, []byte(name), now())
+	if err != nil {
+		return s.fail("link", ino, fmt.Errorf("as %q: %w", name, err))
+	}
+	s.changed(n, dir)
+	s.entry(n, out)
+	return fuse.OK
+}
+
+// Unlink removes a name of what is no directory.
+func (s *FS) Unlink(_ <-chan struct{}, in *fuse.InHeader, name string) fuse.Status {
+	return s.remove("unlink", in, name, s.journal.Unlink)
+}
+
+// Rmdir removes an empty directory.
+func (s *FS) Rmdir(_ <-chan struct{}, in *fuse.InHeader, name string) fuse.Status {
+	return s.remove("rmdir", in, name, s.journal.Rmdir)
+}
+
+type removal func(ctx context.Context, dir state.Ino, name []byte, now int64, inUse func(state.Ino) bool) (state.Node, error)
+
+func (s *FS) remove(operation string, in *fuse.InHeader, name string, remove removal) fuse.Status {
+	dir := state.Ino(in.NodeId)
+	n, err := remove(s.ctx, dir, []byte(name), now(), s.inUse)
+	if err != nil {
+		return s.fail(operation, dir, fmt.Errorf("%q: %w", name, err))
+	}
+	s.changed(n, dir)
+	s.unnamed(n)
+	return fuse.OK
+}
+
+// Rename moves a name, over another one if there is one.
+func (s *FS) Rename(_ <-chan struct{}, in *fuse.RenameIn, name, newName string) fuse.Status {
+	if len(newName) > maxName {
+		return fuse.Status(syscall.ENAMETOOLONG)
+	}
+	if in.Flags&^(unix.RENAME_NOREPLACE|unix.RENAME_EXCHANGE) != 0 {
+		return fuse.EINVAL
+	}
+	from, to := state.Ino(in.NodeId), state.Ino(in.Newdir)
+	moved, replaced, err := s.journal.Rename(s.ctx, state.Rename{
+		From: from, Name: []byte(name), To: to, NewName: []byte(newName),
+		NoReplace: in.Flags&unix.RENAME_NOREPLACE != 0, Exchange: in.Flags&unix.RENAME_EXCHANGE != 0,
+		Now: now(), InUse: s.inUse,
+	})
+	if err != nil {
+		return s.fail("rename", from, fmt.Errorf("%q to %q: %w", name, newName, err))
+	}
+	s.changed(moved, from, to)
+	if replaced != nil {
+		s.changed(*replaced)
+		s.unnamed(*replaced)
+	}
+	return fuse.OK
+}

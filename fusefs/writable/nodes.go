@@ -1,0 +1,89 @@
+package writable
+
+import (
+	"context"
+	"sync"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"clfsload/state"
+)
+
+// nodesKept is how many nodes are remembered that were looked at last.
+const nodesKept = 8192
+
+// nodes remembers rows of the journal, for their attributes. Those that the
+// engine changes (state, generations) may be old.
+//
+// A row may be read before a change and come here after it. So whoever reads one
+// takes the number of changes before, and it is kept only if that is still the
+// same.
+type nodes struct {
+	journal *state.Journal
+
+	mu      sync.Mutex
+	changes uint64
+	kept    *lru.Cache[state.Ino, state.Node]
+}
+
+func newNodes(j *state.Journal) *nodes {
+	kept, err := lru.New[state.Ino, state.Node](nodesKept)
+	if err != nil {
+		panic(err) // the size is a constant above zero
+	}
+	return &nodes{journal: j, kept: kept}
+}
+
+// get returns a node.
+func (c *nodes) get(ctx context.Context, ino state.Ino) (state.Node, error) {
+	c.mu.Lock()
+	n, found := c.kept.Get(ino)
+	before := c.changes
+	c.mu.Unlock()
+	if found {
+		return n, nil
+	}
+	n, err := c.journal.Node(ctx, ino)
+	if err == nil {
+		c.add(before, n)
+	}
+	return n, err
+}
+
+// lookup returns the node of a name.
+func (c *nodes) lookup(ctx context.Context, dir state.Ino, name []byte) (state.Node, error) {
+	before := c.count()
+	n, err := c.journal.Lookup(ctx, dir, name)
+	if err == nil {
+		c.add(before, n)
+	}
+	return n, err
+}
+
+// count is the number of changes so far.
+func (c *nodes) count() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.changes
+}
+
+// add keeps a node that was read when there had been this many changes.
+func (c *nodes) add(before uint64, n state.Node) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.changes == before {
+		c.kept.Add(n.Ino, n)
+	}
+}
+
+// changed tells of a change: n is what it made of its node, and others are not
+// what they were any more.
+func (c *nodes) changed(n state.Node, others ...state.Ino) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.changes++
+	c.kept.Add(n.Ino, n)
+	for _, ino := range others {
+		c.kept.Remove(ino)
+	}
+}

@@ -1,0 +1,35 @@
+package writable
+
+import (
+	"context"
+	"log/slog"
+	"syscall"
+	"time"
+
+	"clfsload/state"
+)
+
+// A Container reads what is not in staging any more. It is used by many
+// goroutines.
+type Container interface {
+	// Head reads the first 16 KiB of a file, fewer if it is smaller.
+	Head(ctx context.Context, n state.Node) ([]byte, error)
+	// Block reads the data segment of block index (from 1) as it was uploaded as
+	// generation gen.
+	Block(ctx context.Context, n state.Node, index, gen uint64) ([]byte, error)
+}
+
+// Options say how the file system works.
+type Options struct {
+	Settle         time.Duration // how long a closed file must stay unchanged before it is uploaded
+	StagingLimit   int64         // bytes that staging files may take on the disk; 0: what the disk has
+	StagingReserve int64         // bytes of the disk that are left free, for the journal
+	AllowOther     bool          // other users may use the mount
+	Memory         int64         // bytes that blocks read from the container may take
+	Log            *slog.Logger
+	// Errno chooses what a system call fails with for an error of the
+	// container.
+	Errno     func(error) syscall.Errno
+	Source    string // what mount and df show as the device
+	StatePath string // the state directory, as user.clfsload.control tells it
+}

@@ -1,0 +1,156 @@
+package writable
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"clfsload/fusefs/internal/fetch"
+	"clfsload/state"
+)
+
+// read reads into p from off on, and returns how many bytes there are.
+func (f *file) read(ctx context.Context, p []byte, off int64, ahead *follower) (int, error) {
+	if err := f.share(); err != nil {
+		return 0, err
+	}
+	defer f.mu.RUnlock()
+	return f.readShared(ctx, p, off, ahead)
+}
+
+// share locks the contents for reading, once they are loaded.
+func (f *file) share() error {
+	f.mu.RLock()
+	for !f.loaded {
+		f.mu.RUnlock()
+		f.mu.Lock()
+		err := f.load()
+		f.mu.Unlock()
+		if err != nil {
+			return err
+		}
+		f.mu.RLock()
+	}
+	return nil
+}
+
+// readShared is read with mu held.
+func (f *file) readShared(ctx context.Context, p []byte, off int64, ahead *follower) (int, error) {
+	if off >= f.size {
+		return 0, nil
+	}
+	p = p[:min(int64(len(p)), f.size-off)]
+	done := 0
+	for done < len(p) {
+		n, err := f.readPiece(ctx, p[done:], off+int64(done), ahead)
+		if err != nil {
+			return done, err
+		}
+		done += n
+	}
+	return done, nil
+}
+
+// readPiece reads what is in one remote block, or what is local up to the next
+// one.
+func (f *file) readPiece(ctx context.Context, p []byte, off int64, ahead *follower) (int, error) {
+	index := blockAt(off)
+	next, found := f.remote.next(index)
+	if !found {
+		return f.readLocal(p, off)
+	}
+	at, length := state.BlockRange(next)
+	if next > index {
+		return f.readLocal(p[:min(int64(len(p)), at-off)], off)
+	}
+	data, err := f.remoteBlock(ctx, index)
+	if err != nil {
+		return 0, err
+	}
+	if ahead != nil {
+		ahead.follow(f, index)
+	}
+	p = p[:min(int64(len(p)), at+length-off)]
+	n := 0
+	if off-at < int64(len(data)) {
+		n = copy(p, data[off-at:])
+	}
+	clear(p[n:])
+	return len(p), nil
+}
+
+func (f *file) readLocal(p []byte, off int64) (int, error) {
+	if f.staged == nil {
+		return 0, errStagingLost
+	}
+	n, err := f.staged.ReadAt(p, off)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return n, err
+	}
+	if n < len(p) {
+		return n, errStagingLost
+	}
+	return n, nil
+}
+
+// blockKey names what a remote block held.
+type blockKey struct {
+	ino        state.Ino
+	index, gen uint64
+}
+
+// remoteBlock returns the bytes of a block that is not in staging. They end early
+// if the file did when it was uploaded.
+func (f *file) remoteBlock(ctx context.Context, index uint64) ([]byte, error) {
+	_, length := state.BlockRange(index)
+	key := blockKey{f.ino, index, f.generation(index)}
+	return f.system.blocks.Get(ctx, key, length, f.system.fetchBlock(key))
+}
+
+// fetchBlock fetches a block from the container.
+func (s *FS) fetchBlock(key blockKey) fetch.Func[[]byte] {
+	return func(ctx context.Context) ([]byte, int64, error) {
+		n, err := s.journal.Node(ctx, key.ino)
+		if err != nil {
+			return nil, 0, err
+		}
+		var data []byte
+		if key.index == 0 {
+			data, err = s.container.Head(ctx, n)
+		} else {
+			data, err = s.container.Block(ctx, n, key.index, key.gen)
+		}
+		return data, int64(len(data)), err
+	}
+}
+
+// fetch puts a remote block into the staging file. mu is held.
+func (f *file) fetch(ctx context.Context, index uint64) error {
+	data, err := f.remoteBlock(ctx, index)
+	if err != nil {
+		return err
+	}
+	at, length := state.BlockRange(index)
+	data = data[:min(int64(len(data)), min(length, f.size-at))]
+	if _, err := f.staged.WriteAt(data, at); err != nil {
+		return err
+	}
+	f.remote.set(index, false)
+	f.account()
+	return nil
+}
+
+// mostAhead is how many blocks of a file are fetched ahead, if memory allows.
+const mostAhead = 8
+
+// ahead begins to fetch the remote blocks behind one. mu is held for reading.
+func (f *file) ahead(index, window uint64) {
+	last := min(index+window, state.Blocks(f.size)-1)
+	for next, found := f.remote.next(index + 1); found && next <= last; next, found = f.remote.next(next + 1) {
+		_, length := state.BlockRange(next)
+		key := blockKey{f.ino, next, f.generation(next)}
+		if !f.system.blocks.Ahead(key, length, f.system.fetchBlock(key)) {
+			return
+		}
+	}
+}

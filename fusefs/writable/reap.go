@@ -1,0 +1,79 @@
+package writable
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"clfsload/clfs"
+	"clfsload/state"
+)
+
+// reapInterval is how long removals are gathered: making them durable costs one
+// sync of the journal for all.
+const reapInterval = 500 * time.Millisecond
+
+// unnamed is told what became of a node that has lost a name. If that was its
+// last one, its staging file goes, or the node goes on living while it is in use.
+func (s *FS) unnamed(n state.Node) {
+	switch {
+	case n.State != state.Removed:
+	case n.Flags&state.Orphan != 0:
+		s.orphans.add(n.Ino)
+		if !s.inUse(n.Ino) { // it was released meanwhile
+			s.unused(n.Ino)
+		}
+	case n.Attr.Type == clfs.TypeRegular:
+		s.dropped.add(n.Ino)
+	}
+}
+
+// unused is told that a node has no handles any more.
+func (s *FS) unused(ino state.Ino) {
+	if s.orphans.remove(ino) {
+		s.disowned.add(ino)
+	}
+}
+
+// reaping removes the staging files of removed nodes, until the file system is
+// closed.
+func (s *FS) reaping() {
+	tick := time.NewTicker(reapInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := s.reap(s.ctx); err != nil && s.ctx.Err() == nil {
+			s.log.Error("remove staging files of removed files; this is tried again", "error", err)
+		}
+	}
+}
+
+// reap removes the staging files that nobody needs any more: what a power cut
+// could bring back must have its bytes.
+func (s *FS) reap(ctx context.Context) error {
+	for _, ino := range s.disowned.take() {
+		if err := s.journal.Disown(ctx, ino); err != nil && !errors.Is(err, state.ErrNoEntry) {
+			s.disowned.add(ino)
+			return err
+		}
+		s.dropped.add(ino)
+	}
+	list := s.dropped.take()
+	if len(list) == 0 {
+		return nil
+	}
+	err := s.journal.Sync(ctx)
+	for _, ino := range list {
+		if err == nil {
+			err = s.staging.Remove(ino)
+		}
+		if err != nil {
+			s.dropped.add(ino)
+		}
+	}
+	return err
+}

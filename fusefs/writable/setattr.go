@@ -1,0 +1,126 @@
+package writable
+
+import (
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"clfsload/clfs"
+	"clfsload/state"
+)
+
+// SetAttr changes mode, owner, times or size.
+func (s *FS) SetAttr(cancel <-chan struct{}, in *fuse.SetAttrIn, out *fuse.AttrOut) fuse.Status {
+	ino := state.Ino(in.NodeId)
+	if size, ok := in.GetSize(); ok {
+		if err := s.setSize(cancel, &in.InHeader, size); err != nil {
+			return s.failNode("truncate", ino, err)
+		}
+	}
+	n, err := s.setAttributes(ino, in)
+	if err != nil {
+		return s.failNode("setattr", ino, err)
+	}
+	out.AttrValid = forever
+	s.attributes(n, &out.Attr)
+	return fuse.OK
+}
+
+// setAttributes changes what is not the size.
+func (s *FS) setAttributes(ino state.Ino, in *fuse.SetAttrIn) (state.Node, error) {
+	c := changeOf(in)
+	if c == (state.Change{}) {
+		return s.nodes.get(s.ctx, ino)
+	}
+	c.Ctime = now()
+	before, err := s.nodes.get(s.ctx, ino)
+	if err != nil {
+		return before, err
+	}
+	if c.Mode != nil {
+		*c.Mode |= before.Attr.Type.ModeBits()
+	}
+	n, err := s.journal.SetAttr(s.ctx, ino, c)
+	if err != nil {
+		return n, err
+	}
+	s.changed(n)
+	if c.Mtime != nil {
+		s.setLiveTime(ino, *c.Mtime)
+	}
+	return n, nil
+}
+
+// changeOf takes from a request what it changes beside the size.
+func changeOf(in *fuse.SetAttrIn) (c state.Change) {
+	if mode, ok := in.GetMode(); ok {
+		c.Mode = &mode
+	}
+	if uid, ok := in.GetUID(); ok {
+		c.UID = &uid
+	}
+	if gid, ok := in.GetGID(); ok {
+		c.GID = &gid
+	}
+	if in.Valid&fuse.FATTR_MTIME != 0 {
+		c.Mtime = timeOf(in.Mtime, in.Mtimensec, in.Valid&fuse.FATTR_MTIME_NOW != 0)
+	}
+	if in.Valid&fuse.FATTR_ATIME != 0 {
+		c.Atime = timeOf(in.Atime, in.Atimensec, in.Valid&fuse.FATTR_ATIME_NOW != 0)
+	}
+	return c
+}
+
+func timeOf(sec uint64, nsec uint32, isNow bool) *int64 {
+	t := now()
+	if !isNow {
+		t = state.Nanoseconds(int64(sec), int64(nsec))
+	}
+	return &t
+}
+
+// setLiveTime sets the modification time of a file that is being written.
+func (s *FS) setLiveTime(ino state.Ino, mtime int64) {
+	f := s.files.find(ino)
+	if f == nil {
+		return
+	}
+	f.meta.Lock()
+	f.mtime = mtime
+	live := f.live
+	f.meta.Unlock()
+	if !live {
+		return
+	}
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	if f.staged != nil {
+		if err := f.staged.SetModified(mtime); err != nil {
+			s.log.Warn("the time of a staging file was not set", "inode", uint64(ino), "error", err)
+		}
+	}
+}
+
+// setSize truncates a file, or lets it grow by a hole.
+func (s *FS) setSize(cancel <-chan struct{}, in *fuse.InHeader, size uint64) error {
+	ino := state.Ino(in.NodeId)
+	n, err := s.nodes.get(s.ctx, ino)
+	if err != nil {
+		return err
+	}
+	if n.Attr.Type != clfs.TypeRegular {
+		return errWrongKind
+	}
+	if size > maxSize {
+		return errTooBig
+	}
+	f := s.files.acquire(ino)
+	defer s.release(f)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.truncate(caller(cancel, in), int64(size)); err != nil {
+		return err
+	}
+	if f.writers.Load() == 0 {
+		return f.end()
+	}
+	return nil
+}

@@ -1,0 +1,148 @@
+package writable
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"clfsload/clfs"
+	"clfsload/state"
+)
+
+// settlePage is how many nodes are settled in one transaction.
+const settlePage = 1000
+
+// settling hands what has settled to the engine, until the file system is closed.
+func (s *FS) settling() {
+	tick := time.NewTicker(min(max(s.options.Settle/2, 50*time.Millisecond), time.Second))
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-tick.C:
+		}
+		s.endUnended()
+		if err := s.settle(s.ctx, s.options.Settle); err != nil && s.ctx.Err() == nil {
+			s.log.Error("settle; this is tried again", "error", err)
+		}
+	}
+}
+
+// settle hands all closed files to the engine that were not changed for a while.
+func (s *FS) settle(ctx context.Context, age time.Duration) error {
+	s.settleLock.Lock()
+	defer s.settleLock.Unlock()
+	var after state.Ino
+	for {
+		list, err := s.journal.Unsettled(ctx, after, settlePage)
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		after = list[len(list)-1].Ino
+		if err := s.settlePage(ctx, list, age); err != nil {
+			return fmt.Errorf("settle: %w", err)
+		}
+		if len(list) < settlePage {
+			return nil
+		}
+	}
+}
+
+func (s *FS) settlePage(ctx context.Context, list []state.Node, age time.Duration) error {
+	latest := now() - int64(age)
+	var settled []state.Settled
+	staged := false
+	for i := range list {
+		n := &list[i]
+		if n.Flags&(state.Opened|state.Incomplete) != 0 || s.files.writing(n.Ino) {
+			continue
+		}
+		// A time to come means that the clock was set back.
+		if n.Attr.Ctime > latest && n.Attr.Ctime <= now() && age > 0 {
+			continue
+		}
+		settled = append(settled, state.Settled{Ino: n.Ino, Seq: n.Seq})
+		if n.Attr.Type == clfs.TypeRegular && n.Attr.Size > 0 && n.Flags&(state.Content|state.Synced) != state.Synced {
+			staged = true
+		}
+	}
+	if len(settled) == 0 {
+		return nil
+	}
+	if staged {
+		if err := s.staging.SyncFS(); err != nil {
+			return err
+		}
+	}
+	return s.journal.Settle(ctx, settled)
+}
+
+// releaseWait is how long SettleNow waits for files that were closed and whose
+// release the kernel did not send yet.
+const releaseWait = time.Second
+
+// SettleNow hands everything that is closed to the engine, without waiting until it
+// stays unchanged for some time. Files that are open for writing are left alone.
+func (s *FS) SettleNow(ctx context.Context) error {
+	deadline := time.Now().Add(releaseWait)
+	for s.anyReleasing() && time.Now().Before(deadline) {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	s.endUnended()
+	return s.settle(ctx, 0)
+}
+
+// anyReleasing reports whether a file is flushed and has handles that may write:
+// mostly it was closed just now.
+func (s *FS) anyReleasing() bool {
+	s.files.mu.Lock()
+	defer s.files.mu.Unlock()
+	for _, f := range s.files.files {
+		if f.writers.Load() > 0 && !f.isLive() {
+			return true
+		}
+	}
+	return false
+}
+
+// endUnended tells the journal of files whose close it could not be told of.
+func (s *FS) endUnended() {
+	for _, ino := range s.unended.list() {
+		f := s.files.find(ino)
+		if f == nil {
+			s.unended.remove(ino)
+			continue
+		}
+		f.mu.Lock()
+		var err error
+		if f.writers.Load() == 0 {
+			err = f.end()
+		}
+		f.mu.Unlock()
+		if err == nil && s.unended.remove(ino) {
+			s.release(f) // the one that the handle left behind
+		}
+	}
+}
+
+// OpenForWriting returns files that are open for writing, at most limit of them,
+// and how many there are.
+func (s *FS) OpenForWriting(limit int) (inos []state.Ino, total int) {
+	s.files.mu.Lock()
+	defer s.files.mu.Unlock()
+	for ino, f := range s.files.files {
+		if !f.isWritten() {
+			continue
+		}
+		total++
+		if len(inos) < limit {
+			inos = append(inos, ino)
+		}
+	}
+	return inos, total
+}

@@ -1,0 +1,198 @@
+package writable
+
+import (
+	"context"
+	"slices"
+
+	"clfsload/clfs"
+	"clfsload/state"
+)
+
+// order notices that blocks are written from their first byte to their last one.
+type order struct{ start, next int64 }
+
+// wrote tells of a write. It returns the blocks first..last-1 that are full now,
+// and were written in order.
+func (o *order) wrote(off, end int64) (first, last uint64) {
+	if off != o.next {
+		o.start = off
+	}
+	from := max(o.start, o.next-clfs.SegmentBytes)
+	o.next = end
+	for index := max(blockAt(from), 1); ; index++ {
+		at, length := state.BlockRange(index)
+		if at+length > end {
+			return first, last
+		}
+		if at < o.start || at+length <= off {
+			continue
+		}
+		if last == 0 {
+			first = index
+		}
+		last = index + 1
+	}
+}
+
+// blockAt is the block that holds the byte at off.
+func blockAt(off int64) uint64 {
+	if off < clfs.FirstSegmentBytes {
+		return 0
+	}
+	return uint64(off-clfs.FirstSegmentBytes)/clfs.SegmentBytes + 1
+}
+
+// write writes to the file. It says how many bytes were written before an error.
+func (f *file) write(ctx context.Context, p []byte, off int64) (int, error) {
+	if off < 0 || off+int64(len(p)) > maxSize {
+		return 0, errTooBig
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(p) == 0 {
+		return 0, nil
+	}
+	end := off + int64(len(p))
+	if err := f.prepare(ctx, off, end); err != nil {
+		return 0, err
+	}
+	n, err := f.staged.WriteAt(p, off)
+	if n > 0 {
+		f.modified(max(f.size, off+int64(n)))
+		f.queue(off, off+int64(n))
+	}
+	f.account()
+	if n > 0 {
+		err = nil // the rest of it fails when the caller writes that
+	}
+	return n, err
+}
+
+// modified sets a new size, and that the contents were changed now.
+func (f *file) modified(size int64) {
+	f.synced = false
+	t := now()
+	f.setTimes(size, t, t)
+}
+
+// queue hands blocks that are full to the engine while the file is still open.
+func (f *file) queue(off, end int64) {
+	first, last := f.order.wrote(off, end)
+	for index := first; index < last; index++ {
+		if err := f.system.journal.QueueBlock(f.system.ctx, f.ino, index); err != nil {
+			f.system.log.Warn("a block is uploaded only when its file is closed", "inode", uint64(f.ino), "block", index, "error", err)
+			return
+		}
+		f.clean.set(index, true)
+	}
+}
+
+// prepare makes a range ready to be changed: the file is one that is being
+// written, its remote blocks are fetched, and the journal knows which blocks are
+// not as they were uploaded. mu is held.
+//
+// Remote blocks are fetched although they may be overwritten whole: when the disk
+// is full in the middle of that, the rest must be what it was.
+func (f *file) prepare(ctx context.Context, off, end int64) error {
+	if err := f.begin(); err != nil {
+		return err
+	}
+	if err := f.ensureStaged(); err != nil {
+		return err
+	}
+	var dirty []uint64
+	first := blockAt(off)
+	if index, partial := f.partialEnd(); partial && end > f.size && index < first {
+		dirty = append(dirty, index) // it gets longer
+	}
+	for index := first; index <= blockAt(end-1); index++ {
+		dirty = append(dirty, index)
+	}
+	dirty = slices.DeleteFunc(dirty, func(index uint64) bool { return !f.clean.has(index) })
+	for _, index := range dirty {
+		if !f.remote.has(index) {
+			continue
+		}
+		if err := f.fetch(ctx, index); err != nil {
+			return err
+		}
+	}
+	return f.dirty(dirty)
+}
+
+// partialEnd returns the last block, if the file ends in the middle of it.
+func (f *file) partialEnd() (index uint64, partial bool) {
+	index = state.Blocks(f.size) - 1
+	at, length := state.BlockRange(index)
+	return index, f.size < at+length
+}
+
+// dirty tells the journal of blocks that will be changed. They are in staging.
+func (f *file) dirty(blocks []uint64) error {
+	if len(blocks) == 0 {
+		return nil
+	}
+	if err := f.system.journal.DirtyBlocks(f.system.ctx, f.ino, blocks); err != nil {
+		return err
+	}
+	for _, index := range blocks {
+		f.clean.set(index, false)
+	}
+	return nil
+}
+
+// truncate sets the size. mu is held.
+func (f *file) truncate(ctx context.Context, size int64) error {
+	if err := f.begin(); err != nil {
+		return err
+	}
+	if err := f.prepareCut(ctx, size); err != nil {
+		return err
+	}
+	n, err := f.system.journal.Truncate(f.system.ctx, f.ino, size, now())
+	if err != nil {
+		return err
+	}
+	f.node = n
+	f.forgetCut(size)
+	if f.staged != nil || size > 0 {
+		if err := f.ensureStaged(); err != nil {
+			return err
+		}
+		if err := f.staged.Truncate(size); err != nil {
+			return err
+		}
+	}
+	f.modified(size)
+	f.order = order{}
+	f.account()
+	return nil
+}
+
+// prepareCut fetches the block that will have another length, if it is remote.
+func (f *file) prepareCut(ctx context.Context, size int64) error {
+	index := state.Blocks(min(size, f.size)) - 1
+	at, length := state.BlockRange(index)
+	if size == f.size || min(size, f.size) == at+length || !f.remote.has(index) {
+		return nil
+	}
+	if size == 0 {
+		f.remote.set(0, false)
+		return nil
+	}
+	if err := f.ensureStaged(); err != nil {
+		return err
+	}
+	return f.fetch(ctx, index)
+}
+
+// forgetCut does to the sets of blocks what a truncation does in the journal.
+func (f *file) forgetCut(size int64) {
+	blocks := state.Blocks(min(size, f.size))
+	f.clean.cut(blocks)
+	f.remote.cut(blocks)
+	at, length := state.BlockRange(blocks - 1)
+	if size != f.size && min(size, f.size) < at+length {
+		f.clean.set(blocks-1, false)
+	}
+}
