@@ -52,6 +52,19 @@ func PreparePoint(path string, log *slog.Logger) (string, error) {
 	return point, nil
 }
 
+// ClearDead takes a mount of ours away from a directory whose process is gone. It
+// reports false when there is none.
+func ClearDead(point string) (cleared bool, err error) {
+	m, mounted, err := mountAt(point)
+	if err != nil || !mounted || m.kind != "fuse."+attach.FileSystemName || !isDead(point) {
+		return false, err
+	}
+	if err := attach.Detach(point); err != nil {
+		return false, fmt.Errorf("clear the mount that was left on %s: %w", point, err)
+	}
+	return true, nil
+}
+
 // realPath resolves symbolic links. The last component may be a dead mount,
 // which answers no question.
 func realPath(path string) (string, error) {
