@@ -1,0 +1,212 @@
+// Package exerciser does random things to a directory and holds what the file
+// system answers against a model of it in memory, in the manner of fsx and
+// fsstress: after each call it looks at the attributes of all that the call
+// touched and reads around what it wrote.
+//
+// An Exerciser is a sequence of steps that its seed determines. Step makes one of
+// them; Check compares the whole directory with the model, at any time; Close
+// closes the files that are held open, which an unmount needs.
+//
+// A file system that dies between two calls, or in one, is told apart from one that
+// answers wrongly: Step then returns ErrInterrupted, and when the file system is
+// back, Resume finds out whether the call that was under way has happened, accepts
+// both, and accepts nothing else. What had returned must be there.
+//
+// It runs as root, because it changes owners and makes devices.
+package exerciser
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrInterrupted says that the file system is gone: nobody answers for it.
+var ErrInterrupted = errors.New("the file system is gone")
+
+// Options of an Exerciser. The zero value is good for most.
+type Options struct {
+	Seed    uint64 // of the sequence of steps
+	Entries int    // about how many names there are, 120 if 0
+	Large   int    // about the most bytes of the four largest files, 18 MiB if 0
+	Small   int    // about the most bytes of the others, 100,000 if 0
+}
+
+// defaults fills in what is 0.
+func (o Options) defaults() Options {
+	if o.Entries == 0 {
+		o.Entries = 120
+	}
+	if o.Large == 0 {
+		o.Large = 18 << 20
+	}
+	if o.Small == 0 {
+		o.Small = 100_000
+	}
+	return o
+}
+
+// An Exerciser owns a directory. It is not safe for concurrent use; several may
+// work in different directories at once.
+type Exerciser struct {
+	options Options
+	random  *rand.Rand
+	root    string
+	tree    *node
+	nodes   []*node // all that have a name, and the root first
+	handles []*handle
+	umask   uint32
+	steps   int
+	log     []string // the last of what was done
+	pending *change  // the call that is under way, or was when the file system went
+
+	// The tests of this package make failures with these.
+	intercept func(call func() error) error
+	gone      func() bool
+}
+
+// New takes over an empty directory that exists.
+func New(root string, o Options) (*Exerciser, error) {
+	o = o.defaults()
+	e := &Exerciser{
+		options:   o,
+		random:    rand.New(rand.NewPCG(o.Seed, o.Seed)),
+		root:      root,
+		tree:      &node{kind: unix.S_IFDIR, children: map[string]*node{}},
+		intercept: func(call func() error) error { return call() },
+	}
+	e.gone = func() bool {
+		var st unix.Statfs_t
+		err := unix.Statfs(root, &st)
+		return errors.Is(err, unix.ENOTCONN) || errors.Is(err, unix.ECONNABORTED)
+	}
+	e.nodes = []*node{e.tree}
+	var st unix.Stat_t
+	if err := unix.Lstat(root, &st); err != nil {
+		return nil, fmt.Errorf("exercise %s: %w", root, err)
+	}
+	e.tree.mode, e.tree.uid, e.tree.gid = st.Mode&0o7777, st.Uid, st.Gid
+	e.tree.number, e.tree.mtime, e.tree.ctime = st.Ino, st.Mtim.Nano(), st.Ctim.Nano()
+	var err error
+	e.umask, err = umask()
+	return e, err
+}
+
+// umask is the process's, which can be read without changing it.
+func umask() (mask uint32, err error) {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0, err
+	}
+	_, after, _ := strings.Cut(string(status), "Umask:")
+	_, err = fmt.Sscanf(after, "%o", &mask)
+	return mask, err
+}
+
+// Steps is how many steps were made.
+func (e *Exerciser) Steps() int { return e.steps }
+
+// Run makes that many steps, and compares everything at the end.
+func (e *Exerciser) Run(steps int) error {
+	for range steps {
+		if err := e.Step(); err != nil {
+			return err
+		}
+	}
+	return e.Check()
+}
+
+// RunFor is Run for as long as d.
+func (e *Exerciser) RunFor(d time.Duration) error {
+	for end := time.Now().Add(d); time.Now().Before(end); {
+		if err := e.Step(); err != nil {
+			return err
+		}
+	}
+	return e.Check()
+}
+
+// Step does one random thing. Its error is ErrInterrupted or tells what is wrong.
+func (e *Exerciser) Step() error {
+	e.steps++
+	return e.explain(e.pick()(e))
+}
+
+// explain adds to an error what repeats it.
+func (e *Exerciser) explain(err error) error {
+	if err == nil || errors.Is(err, ErrInterrupted) {
+		return err
+	}
+	return fmt.Errorf("seed %d, step %d in %s: %w\nafter\n  %s", e.options.Seed, e.steps, e.root, err, strings.Join(e.log, "\n  "))
+}
+
+// note remembers what is about to be done.
+func (e *Exerciser) note(format string, arguments ...any) {
+	const most = 40
+	line := fmt.Sprintf("%d: ", e.steps) + fmt.Sprintf(format, arguments...)
+	if e.log = append(e.log, line); len(e.log) > most {
+		e.log = e.log[1:]
+	}
+}
+
+// wrong is the error of a call that had to succeed while nothing was changed.
+func (e *Exerciser) wrong(what string, err error) error {
+	if e.gone() {
+		e.drop()
+		return ErrInterrupted
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+// deeds are what a step can be, with how often.
+var deeds = []struct {
+	weight int
+	do     func(*Exerciser) error
+}{
+	{10, (*Exerciser).create},
+	{6, (*Exerciser).mkdir},
+	{4, (*Exerciser).symlink},
+	{2, (*Exerciser).mknod},
+	{6, (*Exerciser).link},
+	{7, (*Exerciser).unlink},
+	{4, (*Exerciser).rmdir},
+	{14, (*Exerciser).rename},
+	{4, (*Exerciser).chmod},
+	{4, (*Exerciser).chown},
+	{4, (*Exerciser).utimes},
+	{22, (*Exerciser).write},
+	{8, (*Exerciser).appendTo},
+	{10, (*Exerciser).truncate},
+	{6, (*Exerciser).allocate},
+	{6, (*Exerciser).copyRange},
+	{8, (*Exerciser).mapWrite},
+	{6, (*Exerciser).open},
+	{5, (*Exerciser).close},
+	{3, (*Exerciser).sync},
+	{10, (*Exerciser).read},
+	{4, (*Exerciser).seek},
+	{4, (*Exerciser).list},
+}
+
+// pick chooses a deed. A tree that is too large loses more than it gains.
+func (e *Exerciser) pick() func(*Exerciser) error {
+	if len(e.nodes) > e.options.Entries && e.random.IntN(2) == 0 {
+		return []func(*Exerciser) error{(*Exerciser).unlink, (*Exerciser).unlink, (*Exerciser).rmdir}[e.random.IntN(3)]
+	}
+	total := 0
+	for _, d := range deeds {
+		total += d.weight
+	}
+	n := e.random.IntN(total)
+	for _, d := range deeds {
+		if n -= d.weight; n < 0 {
+			return d.do
+		}
+	}
+	return nil
+}
