@@ -101,11 +101,9 @@ func sameLayout(a, b state.Node) bool {
 func (f *file) adopt(n state.Node, rows []state.Block) {
 	f.node = n
 	f.remote, f.clean, f.gens = blockSet{}, blockSet{}, nil
-	blocks := state.Blocks(n.Attr.Size)
-	sealed := min(n.Sealed, blocks)
-	f.clean.addRange(0, sealed)
+	f.clean.addRange(0, n.Sealed)
 	if n.Flags&state.Evicted != 0 {
-		f.remote.addRange(0, sealed)
+		f.remote.addRange(0, n.Sealed)
 	}
 	for _, b := range rows {
 		f.place(b)

@@ -40,6 +40,7 @@ type FS struct {
 	orphans  inoSet // nodes without a name that have handles
 	disowned inoSet // those whose last handle was released
 	dropped  inoSet // removed nodes whose staging files have to go
+	used     inoSet // files that were opened
 	unended  inoSet // files whose close the journal could not be told of
 
 	settleLock sync.Mutex

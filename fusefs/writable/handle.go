@@ -79,6 +79,7 @@ func (s *FS) opened(f *file, flags uint32, out *fuse.OpenOut) {
 	} else {
 		out.OpenFlags |= fuse.FOPEN_NOFLUSH
 	}
+	s.used.add(f.ino)
 	out.Fh = s.handles.add(h)
 }
 

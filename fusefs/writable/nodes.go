@@ -87,3 +87,11 @@ func (c *nodes) changed(n state.Node, others ...state.Ino) {
 		c.kept.Remove(ino)
 	}
 }
+
+// forget drops a node, because not all of it is true any more.
+func (c *nodes) forget(ino state.Ino) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.changes++
+	c.kept.Remove(ino)
+}

@@ -55,7 +55,7 @@ func (s *FS) settlePage(ctx context.Context, list []state.Node, age time.Duratio
 	staged := false
 	for i := range list {
 		n := &list[i]
-		if n.Flags&(state.Opened|state.Incomplete) != 0 || s.files.writing(n.Ino) {
+		if !s.settles(n) {
 			continue
 		}
 		// A time to come means that the clock was set back.
@@ -76,6 +76,12 @@ func (s *FS) settlePage(ctx context.Context, list []state.Node, age time.Duratio
 		}
 	}
 	return s.journal.Settle(ctx, settled)
+}
+
+// settles reports whether a node goes to the engine without anybody closing or
+// writing it again.
+func (s *FS) settles(n *state.Node) bool {
+	return n.Flags&(state.Opened|state.Incomplete) == 0 && !s.files.writing(n.Ino)
 }
 
 // releaseWait is how long SettleNow waits for files that were closed and whose

@@ -34,8 +34,8 @@ func (t *table) acquire(ino state.Ino) *file {
 	return f
 }
 
-// acquireIdle is acquire for a file that nobody works on. It returns nil if
-// somebody does.
+// acquireIdle is acquire for a file that nobody works on, and locks its contents.
+// It returns nil if somebody does.
 func (t *table) acquireIdle(ino state.Ino) *file {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -43,6 +43,7 @@ func (t *table) acquireIdle(ino state.Ino) *file {
 		return nil
 	}
 	f := &file{system: t.system, ino: ino, users: 1}
+	f.mu.Lock()
 	t.files[ino] = f
 	return f
 }
@@ -58,6 +59,13 @@ func (t *table) leave(f *file) bool {
 	}
 	delete(t.files, f.ino)
 	return true
+}
+
+// count is how many files somebody works on.
+func (t *table) count() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.files)
 }
 
 // all returns the files that somebody works on, each acquired.
