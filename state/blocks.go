@@ -2,6 +2,7 @@ package state
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 
 	"clfsload/clfs"
@@ -16,6 +17,9 @@ const (
 	BlockUploaded                   // in the container, and in staging
 	BlockRemote                     // in the container alone
 )
+
+// noBlockState is none of them.
+const noBlockState BlockState = -1
 
 // Block is a block of a file of which the node alone does not say all. Block 0 is
 // the head, which is in the inode's blob; block n is data segment n-1.
@@ -37,23 +41,118 @@ func BlockRange(index uint64) (offset, length int64) {
 	return clfs.FirstSegmentBytes + int64(index-1)*clfs.SegmentBytes, clfs.SegmentBytes
 }
 
-// BlocksOf returns the blocks of a file that have a row, by index.
+// BlocksOf returns the blocks of a file that have a row, by index. There may be
+// dirty ones past its end, which mean nothing.
 func (j *Journal) BlocksOf(ctx context.Context, ino Ino) ([]Block, error) {
 	rows, err := j.reads.blocks.QueryContext(ctx, ino)
 	if err != nil {
 		return nil, fmt.Errorf("list blocks of node %d: %w", ino, classify(err))
 	}
+	list, err := scanBlocks(rows)
+	if err != nil {
+		return nil, fmt.Errorf("list blocks of node %d: %w", ino, classify(err))
+	}
+	return list, nil
+}
+
+func scanBlocks(rows *sql.Rows) ([]Block, error) {
 	defer rows.Close()
 	var list []Block
 	for rows.Next() {
 		var b Block
 		if err := rows.Scan(&b.Index, &b.Gen, &b.State); err != nil {
-			return nil, fmt.Errorf("list blocks of node %d: %w", ino, classify(err))
+			return nil, err
 		}
 		list = append(list, b)
 	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("list blocks of node %d: %w", ino, classify(err))
+	return list, rows.Err()
+}
+
+// isUp reports whether the block is in the container as its generation says.
+func (b *Block) isUp() bool { return b.State == BlockUploaded || b.State == BlockRemote }
+
+// block returns the row of a block, if it has one.
+func (t *tx) block(ino Ino, index uint64) (b Block, known bool, err error) {
+	err = t.mount.block.QueryRow(ino, index).Scan(&b.Index, &b.Gen, &b.State)
+	if noRows(err) {
+		return Block{Index: index}, false, nil
 	}
-	return list, nil
+	return b, err == nil, err
+}
+
+func (t *tx) blocksFrom(ino Ino, first uint64) ([]Block, error) {
+	rows, err := t.mount.blocksFrom.Query(ino, first)
+	if err != nil {
+		return nil, err
+	}
+	return scanBlocks(rows)
+}
+
+func (t *tx) setBlock(ino Ino, b Block) error {
+	_, err := t.mount.setBlock.Exec(ino, b.Index, b.Gen, b.State)
+	return err
+}
+
+// DirtyBlocks notes that blocks are about to be changed in staging, after
+// BeginWrite. Those that were in the container alone are in staging again by
+// then. Errors: ErrNoEntry.
+func (j *Journal) DirtyBlocks(ctx context.Context, ino Ino, blocks []uint64) error {
+	_, err := j.change(ctx, ino, "change blocks of", func(t *tx, n *Node) error {
+		changed := false
+		for _, index := range blocks {
+			dirtied, err := t.dirtyBlock(n, index)
+			if err != nil {
+				return err
+			}
+			changed = changed || dirtied
+		}
+		if changed {
+			t.touchContents(n)
+		}
+		return nil
+	})
+	return err
+}
+
+// dirtyBlock notes that a block differs from what is in the container. A row of
+// the state BlockDirty keeps the generation that the block had: that of Next says
+// that an upload as Next may be under way still.
+func (t *tx) dirtyBlock(n *Node, index uint64) (changed bool, err error) {
+	b, known, err := t.block(n.Ino, index)
+	switch {
+	case err != nil:
+		return false, err
+	case known && b.State == BlockDirty, !known && index >= n.Sealed:
+		return false, nil
+	case !known:
+		b = Block{Index: index, Gen: n.Gen, State: BlockUploaded}
+	}
+	if b.isUp() && b.Gen != n.Next {
+		if err := t.discardSegment(n, index, b.Gen, n.Next+1); err != nil {
+			return false, err
+		}
+	}
+	b.State = BlockDirty
+	return true, t.setBlock(n.Ino, b)
+}
+
+// QueueBlock puts a block of an open file into the queue of those that are
+// uploaded early: one that is whole and will hardly change any more. A block that
+// was in the queue already and changed again stays with its file, whose upload
+// takes it. Errors: ErrNoEntry.
+func (j *Journal) QueueBlock(ctx context.Context, ino Ino, block uint64) error {
+	_, err := j.change(ctx, ino, "queue a block of", func(t *tx, n *Node) error {
+		b, known, err := t.block(ino, block)
+		if err != nil || n.State == Removed {
+			return err
+		}
+		isNew := !known && block >= n.Sealed || known && b.State == BlockDirty && b.Gen != n.Next
+		if !isNew {
+			return nil
+		}
+		n.Peak = max(n.Peak, block+1)
+		t.queued = true
+		return t.setBlock(ino, Block{Index: block, Gen: n.Next, State: BlockQueued})
+	})
+	return err
 }

@@ -1,6 +1,10 @@
 package state
 
-import "context"
+import (
+	"context"
+
+	"clfsload/clfs"
+)
 
 // Change sets what is not nil. Times are nanoseconds since 1970.
 type Change struct {
@@ -42,7 +46,7 @@ func (j *Journal) BeginWrite(ctx context.Context, ino Ino) (Node, error) {
 
 func (t *tx) touchContents(n *Node) {
 	t.touch(n)
-	n.Cseq = n.Seq
+	n.Cseq, n.used = n.Seq, n.Seq
 	n.Flags |= Content
 	n.Flags &^= Synced
 }
@@ -79,4 +83,87 @@ func (n *Node) setWritten(w *Written) {
 	if w.Synced {
 		n.Flags |= Synced
 	}
+}
+
+// Truncate sets the size of a regular file, after BeginWrite. What lies behind the
+// new end is not needed any more; the block in which it lies, and the one in which
+// the old end lay, are dirty then. Errors: ErrNoEntry.
+func (j *Journal) Truncate(ctx context.Context, ino Ino, size, now int64) (Node, error) {
+	return j.change(ctx, ino, "truncate", func(t *tx, n *Node) error {
+		t.touchContents(n)
+		n.Attr.Mtime, n.Attr.Ctime = now, now
+		return t.resize(n, size)
+	})
+}
+
+func (t *tx) resize(n *Node, size int64) error {
+	if err := t.dropBlocks(n, Blocks(size)); err != nil {
+		return err
+	}
+	old := n.Attr.Size
+	n.Attr.Size = size
+	for _, end := range []int64{old, size} {
+		if last := Blocks(end) - 1; end <= size && isPartial(last, end) {
+			if _, err := t.dirtyBlock(n, last); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// isPartial reports whether a file of size bytes ends within its last block.
+func isPartial(last uint64, size int64) bool {
+	offset, length := BlockRange(last)
+	return size != offset+length
+}
+
+// dropBlocks forgets the blocks from the first one on. Of those that may be on
+// their way up as Next a dirty row stays, which keeps them out of the queue of
+// early uploads: a late answer must not be taken for one about what comes there
+// next.
+func (t *tx) dropBlocks(n *Node, first uint64) error {
+	rows, err := t.blocksFrom(n.Ino, first)
+	if err != nil {
+		return err
+	}
+	if _, err := t.mount.dropBlocks.Exec(n.Ino, first, noBlockState); err != nil {
+		return err
+	}
+	known := map[uint64]bool{}
+	for _, b := range rows {
+		known[b.Index] = true
+		if err := t.dropBlock(n, b); err != nil {
+			return err
+		}
+	}
+	for index := first; index < n.Sealed; index++ {
+		if known[index] {
+			continue
+		}
+		if err := t.discardSegment(n, index, n.Gen, n.Next+1); err != nil {
+			return err
+		}
+	}
+	n.Sealed = min(n.Sealed, first)
+	return nil
+}
+
+func (t *tx) dropBlock(n *Node, b Block) error {
+	switch {
+	case b.Gen == n.Next:
+		return t.setBlock(n.Ino, Block{Index: b.Index, Gen: n.Next, State: BlockDirty})
+	case b.isUp():
+		return t.discardSegment(n, b.Index, b.Gen, n.Next+1)
+	}
+	return nil
+}
+
+// discardSegment makes the blob of a block garbage; the head has none.
+func (t *tx) discardSegment(n *Node, index, gen, after uint64) error {
+	if index == 0 {
+		return nil
+	}
+	id := clfs.SegmentID(t.settings.Key, n.ID, gen, index-1)
+	return t.addGarbage(n.Ino, after, clfs.ObjectName(id, n.ID, clfs.TypeSegment, clfs.FirstVersion))
 }

@@ -2,6 +2,7 @@ package state
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 
 	"clfsload/clfs"
@@ -77,7 +78,17 @@ func (j *Journal) BackPointers(ctx context.Context, in Inode) ([]clfs.ID, error)
 		parent, err := j.handle(ctx, in.Parent)
 		return []clfs.ID{parent}, err
 	}
-	rows, err := j.read.QueryContext(ctx, `SELECT p.handle FROM dirent d JOIN inode p ON p.ino = d.parent
+	return backPointers(ctx, j.read, &in)
+}
+
+// querier is a *sql.DB or a *sql.Conn.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// backPointers lists the directories of an inode that has several links.
+func backPointers(ctx context.Context, q querier, in *Inode) ([]clfs.ID, error) {
+	rows, err := q.QueryContext(ctx, `SELECT p.handle FROM dirent d JOIN inode p ON p.ino = d.parent
 		WHERE d.shared = 1 AND d.ino = ?
 		ORDER BY d.parent = ?2 AND d.name = ?3 DESC LIMIT ?4`, in.Ino, in.Parent, in.Name, in.Links)
 	if err != nil {

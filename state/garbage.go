@@ -1,6 +1,10 @@
 package state
 
 import (
+	"context"
+	"database/sql"
+	"fmt"
+
 	"clfsload/clfs"
 )
 
@@ -23,29 +27,36 @@ func (t *tx) isBegun(n *Node) bool {
 	return n.Flags&Begun != 0
 }
 
-// reown makes the node one of another directory. The name of its next blob
-// changes by that; what may be there under the present one becomes garbage, and
-// its version is not used again.
+// reown makes the node one of another directory: the name of its next blob
+// changes by that.
 func (t *tx) reown(n *Node, parent Ino) error {
 	if n.Parent == parent {
 		return nil
 	}
-	if t.isBegun(n) {
-		owner, err := t.handle(n.Parent)
-		if err != nil {
-			return err
-		}
-		if err := t.addGarbage(n.Ino, atOnce, clfs.ObjectName(n.ID, owner, n.Attr.Type, n.Version)); err != nil {
-			return err
-		}
-		n.Version++
-		n.Flags &^= Begun
+	if err := t.abandon(n); err != nil {
+		return err
 	}
 	n.Parent = parent
 	return nil
 }
 
-// rename notes that the names of a node changed. A publication may put it from
+// abandon makes garbage of the next inode blob of a node, which may be in the
+// container already. Its version is not used again.
+func (t *tx) abandon(n *Node) error {
+	if !t.isBegun(n) {
+		return nil
+	}
+	owner, err := t.handle(n.Parent)
+	if err != nil {
+		return err
+	}
+	name := clfs.ObjectName(n.ID, owner, n.Attr.Type, n.Version)
+	n.Version++
+	n.Flags &^= Begun
+	return t.addGarbage(n.Ino, atOnce, name)
+}
+
+// noteMoved notes that the names of a node changed. A publication may put it from
 // now on when it is published.
 func (t *tx) noteMoved(n *Node) {
 	t.touch(n)
@@ -66,4 +77,80 @@ func (t *tx) handle(dir Ino) (clfs.ID, error) {
 	var id []byte
 	err := t.mount.handle.QueryRow(dir).Scan(&id)
 	return clfs.ID(id), err
+}
+
+// Garbage is a blob that nothing needs any more.
+type Garbage struct {
+	ID   int64
+	Name string
+}
+
+// FreeGarbage returns up to limit blobs that may be deleted. No put may be under
+// way while it is asked. While a publication is under way, or was cut off, there
+// are none.
+func (j *Journal) FreeGarbage(ctx context.Context, limit int) ([]Garbage, error) {
+	rows, err := j.read.QueryContext(ctx, `SELECT g.id, g.name FROM garbage g LEFT JOIN inode i ON i.ino = g.ino
+		WHERE (i.ino IS NULL OR i.put_gen >= g.after) AND (SELECT publishing_seq FROM ledger) = 0
+		ORDER BY g.id LIMIT ?`, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list garbage: %w", classify(err))
+	}
+	defer rows.Close()
+	var list []Garbage
+	for rows.Next() {
+		var g Garbage
+		if err := rows.Scan(&g.ID, &g.Name); err != nil {
+			return nil, fmt.Errorf("list garbage: %w", classify(err))
+		}
+		list = append(list, g)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("list garbage: %w", classify(err))
+	}
+	return list, nil
+}
+
+// DropGarbage forgets blobs that were deleted.
+func (j *Journal) DropGarbage(ctx context.Context, ids []int64) error {
+	err := j.mutate(ctx, func(t *tx) error {
+		for _, id := range ids {
+			if _, err := t.mount.dropGarbage.Exec(id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("forget %d deleted blobs: %w", len(ids), err)
+	}
+	return nil
+}
+
+// RemovedNodes returns up to limit nodes without a name that neither anybody uses
+// nor the published namespace reaches, in order of their numbers, all above after.
+// No put may be under way while it is asked.
+func (j *Journal) RemovedNodes(ctx context.Context, after Ino, limit int) ([]Node, error) {
+	return scanNodes(j.read.QueryContext(ctx, `SELECT `+nodeColumnsOf+` FROM inode i, ledger l
+		WHERE i.state = 7 AND i.ino > ?1 AND i.flags & ?2 = 0
+		AND (i.put_seq = 0 OR i.put_seq > max(l.published_seq, l.publishing_seq) OR i.seq <= l.published_seq)
+		AND (i.type <> ?3 OR l.publishing_seq = 0)
+		ORDER BY i.ino LIMIT ?4`, after, Orphan, clfs.TypeDirectory, limit))
+}
+
+// DropNode forgets a removed node whose blobs, as NamesOf lists them, are deleted.
+// Those that are garbage already stay so.
+func (j *Journal) DropNode(ctx context.Context, ino Ino) error {
+	err := j.mutate(ctx, func(t *tx) error {
+		s := t.mount
+		for _, stmt := range []*sql.Stmt{s.dropNode, s.dropNodeBlocks, s.dropImage, s.dropNodeMoves, s.clearProblem} {
+			if _, err := stmt.Exec(ino); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("forget node %d: %w", ino, err)
+	}
+	return nil
 }

@@ -26,7 +26,26 @@ type mountStatements struct {
 	addGarbage    *sql.Stmt
 	addMoved      *sql.Stmt
 	dropMovedBack *sql.Stmt
-	setUsed       *sql.Stmt
+	dropMoved     *sql.Stmt
+	dropGarbage   *sql.Stmt
+	claim         *sql.Stmt
+
+	dropNode       *sql.Stmt
+	dropNodeBlocks *sql.Stmt
+	dropNodeMoves  *sql.Stmt
+	setUsed        *sql.Stmt
+
+	block        *sql.Stmt
+	blocksFrom   *sql.Stmt
+	setBlock     *sql.Stmt
+	dropBlocks   *sql.Stmt
+	evictBlocks  *sql.Stmt
+	evictBlock   *sql.Stmt
+	acceptAll    *sql.Stmt
+	setImage     *sql.Stmt
+	dropImage    *sql.Stmt
+	setProblem   *sql.Stmt
+	clearProblem *sql.Stmt
 }
 
 func (s *mountStatements) queries() map[string]**sql.Stmt {
@@ -38,13 +57,13 @@ func (s *mountStatements) queries() map[string]**sql.Stmt {
 
 		`SELECT ` + nodeColumns + ` FROM inode WHERE ino = ?`:               &s.node,
 		`UPDATE inode SET ` + savedColumns + ` WHERE ino = ?1`:              &s.save,
-		`UPDATE inode SET ` + savedColumns + `, state = ?26 WHERE ino = ?1`: &s.saveState,
+		`UPDATE inode SET ` + savedColumns + `, state = ?27 WHERE ino = ?1`: &s.saveState,
 		`INSERT INTO inode (ino, parent, name, handle, state, type, mode, uid, gid, size, mtime, ctime, atime,
 			dev, fileid, rdev, links, expect, target, flags, seq, cseq, used)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, 0, ?, ?, ?, ?, ?)`: &s.insertNode,
-		`SELECT handle FROM inode WHERE ino = ?`:    &s.handle,
-		`SELECT parent FROM inode WHERE ino = ?`:    &s.parent,
-		`UPDATE inode SET used = ?2 WHERE ino = ?1`: &s.setUsed,
+		`SELECT handle FROM inode WHERE ino = ?`:                 &s.handle,
+		`SELECT parent FROM inode WHERE ino = ?`:                 &s.parent,
+		`UPDATE inode SET used = ?2 WHERE ino = ?1 AND used > 0`: &s.setUsed,
 
 		`SELECT ino, coalesce(shared, 0) FROM dirent WHERE parent = ? AND name = ?`:            &s.entry,
 		`INSERT INTO dirent (parent, name, ino, shared, cookie) VALUES (?, ?, ?, ?, ?)`:        &s.insertEntry,
@@ -54,15 +73,34 @@ func (s *mountStatements) queries() map[string]**sql.Stmt {
 		`SELECT 1 FROM dirent WHERE parent = ? LIMIT 1`:                                        &s.anyEntry,
 		`SELECT parent, name FROM dirent WHERE shared = 1 AND ino = ? ORDER BY cookie LIMIT 1`: &s.otherName,
 
-		`INSERT INTO garbage (ino, after, name) VALUES (?, ?, ?)`:                &s.addGarbage,
-		`INSERT OR REPLACE INTO moved (dir, name, ino, seq) VALUES (?, ?, ?, ?)`: &s.addMoved,
-		`DELETE FROM moved WHERE dir = ? AND ino = ?`:                            &s.dropMovedBack,
+		`SELECT idx, gen, state FROM block WHERE ino = ? AND idx = ?`:               &s.block,
+		`SELECT idx, gen, state FROM block WHERE ino = ? AND idx >= ? ORDER BY idx`: &s.blocksFrom,
+		`INSERT OR REPLACE INTO block (ino, idx, gen, state) VALUES (?, ?, ?, ?)`:   &s.setBlock,
+		`DELETE FROM block WHERE ino = ?1 AND idx >= ?2 AND state <> ?3`:            &s.dropBlocks,
+		`UPDATE block SET state = 3 WHERE ino = ? AND state = 2`:                    &s.evictBlocks,
+		`UPDATE block SET state = 3 WHERE ino = ? AND idx = ? AND state = 2`:        &s.evictBlock,
+		`UPDATE inode SET flags = flags & ~2 WHERE state = 5 AND flags & 2`:         &s.acceptAll,
+		`INSERT OR REPLACE INTO image (ino, data) VALUES (?, ?)`:                    &s.setImage,
+		`DELETE FROM image WHERE ino = ?`:                                           &s.dropImage,
+		`INSERT OR REPLACE INTO upload_failure (ino, reason, at) VALUES (?, ?, ?)`:  &s.setProblem,
+		`DELETE FROM upload_failure WHERE ino = ?`:                                  &s.clearProblem,
+
+		`INSERT INTO garbage (ino, after, name) VALUES (?, ?, ?)`:               &s.addGarbage,
+		`INSERT OR IGNORE INTO moved (dir, name, ino, seq) VALUES (?, ?, ?, ?)`: &s.addMoved,
+		`DELETE FROM moved WHERE dir = ? AND ino = ?`:                           &s.dropMovedBack,
+		`DELETE FROM moved WHERE dir = ? AND seq <= ?`:                          &s.dropMoved,
+		`DELETE FROM garbage WHERE id = ?`:                                      &s.dropGarbage,
+		`DELETE FROM garbage WHERE ino = ? AND name = ?`:                        &s.claim,
+
+		`DELETE FROM inode WHERE ino = ? AND state = 7`: &s.dropNode,
+		`DELETE FROM block WHERE ino = ?`:               &s.dropNodeBlocks,
+		`DELETE FROM moved WHERE ino = ?1 OR dir = ?1`:  &s.dropNodeMoves,
 	}
 }
 
 const savedColumns = `parent = ?2, name = ?3, mode = ?4, uid = ?5, gid = ?6, size = ?7, mtime = ?8, ctime = ?9, atime = ?10,
 	links = ?11, flags = ?12, seq = ?13, cseq = ?14, gen = ?15, next = ?16, sealed = ?17, peak = ?18, mapped = ?19,
-	version = ?20, put_version = ?21, put_owner = ?22, put_seq = ?23, put_gen = ?24, image_gen = ?25`
+	version = ?20, put_version = ?21, put_owner = ?22, put_seq = ?23, put_gen = ?24, image_gen = ?25, used = ?26`
 
 func prepareMountStatements(conn *sql.Conn) (*mountStatements, error) {
 	s := &mountStatements{}

@@ -116,12 +116,11 @@ func (t *tx) newNode(dir *Node, a *Addition) Node {
 func (t *tx) insertNode(n *Node) error {
 	t.ledger.count(n, 1)
 	a := &n.Attr
-	var used int64
 	if a.Type == clfs.TypeRegular {
-		used = a.Ctime
+		n.used = n.Seq
 	}
 	_, err := t.mount.insertNode.Exec(n.Ino, n.Parent, n.Name, []byte(n.ID), n.State, a.Type, a.Mode, a.UID, a.GID, a.Size,
-		a.Mtime, a.Ctime, a.Atime, int64(a.Rdev), n.Links, n.Target, n.Flags, n.Seq, n.Cseq, used)
+		a.Mtime, a.Ctime, a.Atime, int64(a.Rdev), n.Links, n.Target, n.Flags, n.Seq, n.Cseq, n.used)
 	return err
 }
 

@@ -44,15 +44,17 @@ type Node struct {
 	PutSeq     uint64 // number of the change that recorded it
 	PutGen     uint64 // 1 + generation of the seal in that blob; 0: none
 	ImageGen   uint64 // likewise, of the payload kept for the next publication; 0: none
+
+	used uint64 // number of the change when it was last used; 0: not in staging
 }
 
 const nodeColumns = inodeColumns + `, flags, seq, cseq, gen, next, sealed, peak, mapped,
-	version, put_version, put_owner, put_seq, put_gen, image_gen`
+	version, put_version, put_owner, put_seq, put_gen, image_gen, used`
 
 // nodeColumnsOf are the columns of the table that is called i in a query.
 const nodeColumnsOf = `i.ino, i.parent, i.name, i.handle, i.state, i.type, i.mode, i.uid, i.gid, i.size, i.mtime, i.ctime,
 	i.atime, i.dev, i.fileid, i.rdev, i.links, i.expect, coalesce(i.depth, 0), i.target, i.flags, i.seq, i.cseq, i.gen,
-	i.next, i.sealed, i.peak, i.mapped, i.version, i.put_version, i.put_owner, i.put_seq, i.put_gen, i.image_gen`
+	i.next, i.sealed, i.peak, i.mapped, i.version, i.put_version, i.put_owner, i.put_seq, i.put_gen, i.image_gen, i.used`
 
 // scanNode reads a row of nodeColumns, and before them what more is asked for.
 func scanNode(row scanner, more ...any) (Node, error) {
@@ -63,7 +65,7 @@ func scanNode(row scanner, more ...any) (Node, error) {
 	err := row.Scan(append(more, &n.Ino, &n.Parent, &n.Name, &id, &n.State, &a.Type, &a.Mode, &a.UID, &a.GID, &a.Size,
 		&a.Mtime, &a.Ctime, &a.Atime, &dev, &fileid, &rdev, &n.Links, &a.Nlink, &n.Depth, &n.Target,
 		&n.Flags, &n.Seq, &n.Cseq, &n.Gen, &n.Next, &n.Sealed, &n.Peak, &n.Mapped,
-		&n.Version, &n.PutVersion, &owner, &n.PutSeq, &n.PutGen, &n.ImageGen)...)
+		&n.Version, &n.PutVersion, &owner, &n.PutSeq, &n.PutGen, &n.ImageGen, &n.used)...)
 	if err != nil {
 		return Node{}, err
 	}
@@ -186,7 +188,7 @@ func (t *tx) save(before, n *Node) error {
 	a := &n.Attr
 	values := []any{n.Ino, n.Parent, n.Name, a.Mode, a.UID, a.GID, a.Size, a.Mtime, a.Ctime, a.Atime, n.Links, n.Flags,
 		n.Seq, n.Cseq, n.Gen, n.Next, n.Sealed, n.Peak, n.Mapped, n.Version, n.PutVersion, int64(n.PutOwner), n.PutSeq,
-		n.PutGen, n.ImageGen}
+		n.PutGen, n.ImageGen, n.used}
 	if n.State == before.State {
 		_, err := t.mount.save.Exec(values...)
 		return err

@@ -126,7 +126,7 @@ CREATE TABLE moved (
     name BLOB    NOT NULL,
     ino  INTEGER NOT NULL,
     seq  INTEGER NOT NULL,           -- of the move
-    PRIMARY KEY (dir, name, ino)
+    PRIMARY KEY (dir, name)
 ) WITHOUT ROWID;
 CREATE INDEX moved_ino ON moved (ino);
 

@@ -98,7 +98,9 @@ func (t *tx) dropName(n *Node, r *removal) error {
 	before := *n
 	n.Attr.Ctime = r.now
 	if n.IsDirectory() || n.Links == 1 {
-		t.remove(n, r.inUse)
+		if err := t.remove(n, r.inUse); err != nil {
+			return err
+		}
 		return t.save(&before, n)
 	}
 	n.setLinks(n.Links - 1)
@@ -112,13 +114,15 @@ func (t *tx) dropName(n *Node, r *removal) error {
 }
 
 // remove notes that a node has no name any more.
-func (t *tx) remove(n *Node, inUse func(Ino) bool) {
+func (t *tx) remove(n *Node, inUse func(Ino) bool) error {
 	n.setLinks(0)
 	n.Seq = t.nextSeq()
 	n.State = Removed
 	if inUse != nil && inUse(n.Ino) {
 		n.Flags |= Orphan
 	}
+	// Now, while the directory that owns it is known.
+	return t.abandon(n)
 }
 
 // renameFirst makes the oldest of the names that are left the first name.

@@ -1,0 +1,124 @@
+package state
+
+import (
+	"context"
+	"fmt"
+
+	"clfsload/clfs"
+)
+
+// Evictable returns up to limit regular files that are uploaded and in staging,
+// the ones that were not used for longest first.
+func (j *Journal) Evictable(ctx context.Context, limit int) ([]Node, error) {
+	return scanNodes(j.read.QueryContext(ctx, `SELECT `+nodeColumns+` FROM inode
+		WHERE used > 0 AND state = 3 AND size > 0 ORDER BY used, ino LIMIT ?`, limit))
+}
+
+// BlockOf is a block of a file.
+type BlockOf struct {
+	Ino   Ino
+	Index uint64
+}
+
+// EvictableBlocks returns up to limit blocks that were uploaded while their files
+// were not, and are in staging.
+func (j *Journal) EvictableBlocks(ctx context.Context, limit int) ([]BlockOf, error) {
+	rows, err := j.read.QueryContext(ctx,
+		`SELECT ino, idx FROM block WHERE state = 2 AND idx > 0 ORDER BY ino, idx LIMIT ?`, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list blocks in staging: %w", classify(err))
+	}
+	defer rows.Close()
+	var list []BlockOf
+	for rows.Next() {
+		var b BlockOf
+		if err := rows.Scan(&b.Ino, &b.Index); err != nil {
+			return nil, fmt.Errorf("list blocks in staging: %w", classify(err))
+		}
+		list = append(list, b)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("list blocks in staging: %w", classify(err))
+	}
+	return list, nil
+}
+
+// Evict notes, durably, that the staging files of uploaded files are about to be
+// removed, and returns which may be. Those that changed are left out.
+func (j *Journal) Evict(ctx context.Context, list []Settled) ([]Ino, error) {
+	var evicted []Ino
+	err := j.mutateDurably(ctx, func(t *tx) error {
+		evicted = nil
+		for _, s := range list {
+			ok, err := t.evict(s)
+			if err != nil {
+				return err
+			}
+			if ok {
+				evicted = append(evicted, s.Ino)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("evict %d files: %w", len(list), err)
+	}
+	return evicted, nil
+}
+
+func (t *tx) evict(s Settled) (bool, error) {
+	n, err := t.node(s.Ino)
+	if err == ErrNoEntry {
+		return false, nil
+	}
+	if err != nil || n.Seq != s.Seq || n.State != Done || n.Attr.Type != clfs.TypeRegular {
+		return false, err
+	}
+	before := *n
+	n.Flags |= Evicted
+	n.used = 0
+	if _, err := t.mount.evictBlocks.Exec(n.Ino); err != nil {
+		return false, err
+	}
+	return true, t.save(&before, n)
+}
+
+// EvictBlocks notes, durably, that blocks are about to be punched out of a staging
+// file, and returns which may be. Those that changed are left out.
+func (j *Journal) EvictBlocks(ctx context.Context, ino Ino, blocks []uint64) ([]uint64, error) {
+	var evicted []uint64
+	err := j.mutateDurably(ctx, func(t *tx) error {
+		evicted = nil
+		for _, index := range blocks {
+			ok, err := changed(t.mount.evictBlock.Exec(ino, index))
+			if err != nil {
+				return err
+			}
+			if ok {
+				evicted = append(evicted, index)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("evict blocks of node %d: %w", ino, err)
+	}
+	return evicted, nil
+}
+
+// Touch notes that files are used now.
+func (j *Journal) Touch(ctx context.Context, list []Ino) error {
+	err := j.mutate(ctx, func(t *tx) error {
+		now := t.nextSeq()
+		for _, ino := range list {
+			if _, err := t.mount.setUsed.Exec(ino, now); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("note use of %d files: %w", len(list), err)
+	}
+	return nil
+}

@@ -1,0 +1,197 @@
+package state
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Put is an inode that a publication has put.
+type Put struct {
+	Node   Node   // as it was put: of the snapshot, or of Reserve or AfterUnion
+	Owner  uint64 // hash64 of the owner in the blob's name
+	Blocks uint64 // of a directory: its segments and 1
+	// Final: a directory as the snapshot has it, not the union with what was
+	// moved out of it.
+	Final bool
+	// Complete: of a directory, no entry was left out.
+	Complete bool
+}
+
+// AfterUnion is a directory as its final put takes it, once the put of the union
+// was recorded.
+func (n Node) AfterUnion() Node {
+	n.Version++
+	n.Next++
+	n.Peak = 0
+	return n
+}
+
+// Reserve notes, durably, that segments of a directory are about to be put, so
+// many that with the first, which is in its inode, they are peak. It is to be
+// called once for each put of a directory that has segments, which takes the node
+// that it returns: where a put before this one was cut off, its segments may be
+// published already, and must not be overwritten.
+func (j *Journal) Reserve(ctx context.Context, dir Node, peak uint64) (Node, error) {
+	err := j.mutateDurably(ctx, func(t *tx) error {
+		n, err := t.node(dir.Ino)
+		if err != nil {
+			return err
+		}
+		before := *n
+		if n.Peak > 0 {
+			if err := t.discardAttempt(n); err != nil {
+				return err
+			}
+			n.Next++
+		}
+		n.Peak = peak
+		dir.Next, dir.Peak = n.Next, n.Peak
+		return t.save(&before, n)
+	})
+	if err != nil {
+		return Node{}, fmt.Errorf("reserve segments of directory %d: %w", dir.Ino, err)
+	}
+	return dir, nil
+}
+
+// discardAttempt makes garbage of all that may have been uploaded as Next, once
+// something newer is put.
+func (t *tx) discardAttempt(n *Node) error {
+	after := n.Next + 2
+	for index := uint64(1); index < n.Peak; index++ {
+		if err := t.discardSegment(n, index, n.Next, after); err != nil {
+			return err
+		}
+	}
+	return t.discardIndirect(n, n.Next, n.Peak, nothingKept, after)
+}
+
+// RecordPuts notes what a publication has put. What nothing reaches by that any
+// more becomes garbage, which is free once the publication has ended.
+func (j *Journal) RecordPuts(ctx context.Context, list []Put) error {
+	err := j.mutate(ctx, func(t *tx) error {
+		for i := range list {
+			if err := t.recordPut(&list[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("record %d published inodes: %w", len(list), err)
+	}
+	return nil
+}
+
+func (t *tx) recordPut(p *Put) error {
+	n, err := t.node(p.Node.Ino)
+	if err == ErrNoEntry {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	before := *n
+	if n.Version != p.Node.Version {
+		if err := t.claimName(n, p); err != nil {
+			return err
+		}
+	}
+	if err := t.recordVersion(n, p.Node.Version, p.Owner); err != nil {
+		return err
+	}
+	if n.IsDirectory() {
+		err = t.recordDirectory(n, p)
+	} else {
+		err = t.recordChanged(n, p)
+	}
+	if err != nil {
+		return err
+	}
+	return t.save(&before, n)
+}
+
+// claimName takes back that the blob of a put is garbage: the node got another
+// owner after the snapshot, but the published namespace has it by this name. For
+// the final put of a directory the next version under the same owner is taken as
+// well, and stays garbage unless it is put.
+func (t *tx) claimName(n *Node, p *Put) error {
+	if _, err := t.mount.claim.Exec(n.Ino, inodeName(n, p.Node.Version, p.Owner)); err != nil {
+		return err
+	}
+	if !n.IsDirectory() || p.Final {
+		return nil
+	}
+	n.Version = max(n.Version, p.Node.Version+2)
+	return t.addGarbage(n.Ino, atOnce, inodeName(n, p.Node.Version+1, p.Owner))
+}
+
+// recordChanged goes on with a node that is no directory. Its contents are those
+// of the image, or else what they were in the container.
+func (t *tx) recordChanged(n *Node, p *Put) error {
+	if p.Node.ImageGen != 0 {
+		n.PutGen = p.Node.ImageGen
+	}
+	if n.ImageGen != 0 && n.ImageGen == p.Node.ImageGen {
+		n.ImageGen = 0
+		if _, err := t.mount.dropImage.Exec(n.Ino); err != nil {
+			return err
+		}
+	}
+	if n.Seq != p.Node.Seq || n.State == Removed {
+		return nil
+	}
+	n.Flags &^= Moved
+	if n.State == Sealed || n.Flags&Opened == 0 && n.ContentsCurrent() {
+		n.State = Done
+		n.Flags &^= Begun
+	}
+	return nil
+}
+
+func (t *tx) recordDirectory(n *Node, p *Put) error {
+	for index := uint64(1); index < n.Mapped; index++ {
+		if err := t.discardSegment(n, index, n.sealGen(), atOnce); err != nil {
+			return err
+		}
+	}
+	if err := t.discardIndirect(n, n.sealGen(), n.Mapped, nothingKept, atOnce); err != nil {
+		return err
+	}
+	if err := t.discardExcess(n, p.Blocks); err != nil {
+		return err
+	}
+	n.Mapped = p.Blocks
+	n.Next++
+	n.PutGen, n.Peak = n.Next, 0
+	if !p.Final {
+		return nil
+	}
+	if _, err := t.mount.dropMoved.Exec(n.Ino, p.Node.Seq); err != nil {
+		return err
+	}
+	if n.Seq != p.Node.Seq || n.State == Removed {
+		return nil
+	}
+	n.Flags &^= Lost | Gained
+	if p.Complete {
+		n.State = Done
+	}
+	return nil
+}
+
+// EndPublish notes, durably, that the publication of a snapshot is complete.
+func (j *Journal) EndPublish(ctx context.Context, seq uint64) error {
+	now := time.Now().UnixNano()
+	err := j.mutateDurably(ctx, func(t *tx) error {
+		l := &t.ledger.mountLedger
+		l.published, l.publishing = seq, 0
+		l.Published, l.PublishedAt = l.Nodes(), now
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("end publication: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,115 @@
+package state
+
+import (
+	"context"
+	"fmt"
+
+	"clfsload/clfs"
+)
+
+// recoverPage is how many nodes are recovered in one transaction.
+const recoverPage = 1000
+
+// Recover is to be called at the start of a mount, before anything else. Files
+// that were open for writing when the last one ended become Incomplete, with the
+// size and mtime of their staging files, which staged tells. After a reboot also
+// those that were closed but not settled: their bytes may never have reached the
+// disk. Nodes without a name are not in use any more. It returns how many files
+// became incomplete.
+func (j *Journal) Recover(ctx context.Context, rebooted bool,
+	staged func(Ino) (size, mtime int64, ok bool)) (cutOff int, err error) {
+	r := &recovery{rebooted: rebooted, staged: staged}
+	if err := j.inPages(ctx, j.Unsettled, r.recover); err != nil {
+		return 0, fmt.Errorf("recover files: %w", err)
+	}
+	err = j.inPages(ctx, j.orphans, func(t *tx, n *Node) error {
+		n.Flags &^= Orphan | Opened
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("recover removed nodes: %w", err)
+	}
+	return r.cutOff, nil
+}
+
+func (j *Journal) orphans(ctx context.Context, after Ino, limit int) ([]Node, error) {
+	return scanNodes(j.read.QueryContext(ctx, `SELECT `+nodeColumns+` FROM inode
+		WHERE state = 7 AND flags & ? AND ino > ? ORDER BY ino LIMIT ?`, Orphan, after, limit))
+}
+
+// inPages alters all nodes of a listing, durably.
+func (j *Journal) inPages(ctx context.Context, list func(context.Context, Ino, int) ([]Node, error),
+	alter func(*tx, *Node) error) error {
+	for after := Ino(0); ; {
+		page, err := list(ctx, after, recoverPage)
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		err = j.mutateDurably(ctx, func(t *tx) error {
+			for i := range page {
+				n := page[i]
+				if err := alter(t, &n); err != nil {
+					return err
+				}
+				if err := t.save(&page[i], &n); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		after = page[len(page)-1].Ino
+	}
+}
+
+type recovery struct {
+	rebooted bool
+	staged   func(Ino) (size, mtime int64, ok bool)
+	cutOff   int
+}
+
+func (r *recovery) recover(t *tx, n *Node) error {
+	switch {
+	case n.Attr.Type != clfs.TypeRegular:
+		return nil
+	case n.Flags&Opened != 0:
+		n.Flags &^= Opened
+		if size, mtime, ok := r.staged(n.Ino); ok {
+			n.Attr.Mtime = mtime
+			t.touchContents(n)
+			if err := t.resize(n, size); err != nil {
+				return err
+			}
+		}
+	case !r.rebooted || n.Attr.Size == 0 || n.Flags&Content == 0 || n.Flags&(Synced|Incomplete) != 0:
+		return nil
+	}
+	if n.Flags&Incomplete == 0 {
+		r.cutOff++
+	}
+	n.Flags |= Incomplete
+	return nil
+}
+
+// Incompletes returns up to limit files whose writer was cut off, in order of
+// their numbers, all above after.
+func (j *Journal) Incompletes(ctx context.Context, after Ino, limit int) ([]Node, error) {
+	return scanNodes(j.read.QueryContext(ctx, `SELECT `+nodeColumns+` FROM inode
+		WHERE state = 5 AND flags & ? AND ino > ? ORDER BY ino LIMIT ?`, Incomplete, after, limit))
+}
+
+// AcceptIncomplete makes all incomplete files ordinary ones, as they are, and
+// returns how many there were.
+func (j *Journal) AcceptIncomplete(ctx context.Context) (n int, err error) {
+	err = j.mutateDurably(ctx, func(t *tx) error {
+		accepted, err := affected(t.mount.acceptAll.Exec())
+		n = int(accepted)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("accept incomplete files: %w", err)
+	}
+	return n, nil
+}

@@ -1,0 +1,113 @@
+package state
+
+import "clfsload/clfs"
+
+// seal notes that all blocks of a file that were dirty are in the container, as
+// generation Next: its contents as they are now can be put as an inode.
+func (t *tx) seal(n *Node) error {
+	blocks := Blocks(n.Attr.Size)
+	if n.Attr.Type == clfs.TypeRegular {
+		if err := t.sealBlocks(n, blocks); err != nil {
+			return err
+		}
+	}
+	if err := t.discardExcess(n, blocks); err != nil {
+		return err
+	}
+	if err := t.discardMap(n); err != nil {
+		return err
+	}
+	n.Sealed, n.Mapped = blocks, blocks
+	n.Next++
+	n.Peak = 0
+	n.Flags &^= Content
+	return nil
+}
+
+func (t *tx) sealBlocks(n *Node, blocks uint64) error {
+	if _, err := t.mount.dropBlocks.Exec(n.Ino, blocks, noBlockState); err != nil {
+		return err // those past the end
+	}
+	rows, err := t.blocksFrom(n.Ino, 0)
+	if err != nil {
+		return err
+	}
+	known := map[uint64]bool{}
+	uniform, replaced := true, uint64(0)
+	for i := range rows {
+		b := &rows[i]
+		known[b.Index] = true
+		if !b.isUp() {
+			b.Gen, b.State = n.Next, BlockUploaded
+			if err := t.setBlock(n.Ino, *b); err != nil {
+				return err
+			}
+		}
+		uniform = uniform && b.Gen == n.Next
+		if b.Index < n.Sealed {
+			replaced++
+		}
+	}
+	if uniform && replaced == n.Sealed {
+		return t.makeUniform(n)
+	}
+	if replaced == n.Sealed {
+		n.Flags &^= Evicted // nothing is without a row any more
+	}
+	for index := n.Sealed; index < blocks; index++ {
+		if known[index] {
+			continue
+		}
+		if err := t.setBlock(n.Ino, Block{Index: index, Gen: n.Next, State: BlockUploaded}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// makeUniform drops the rows of a file whose blocks are all of one generation, but
+// for those that are not in staging.
+func (t *tx) makeUniform(n *Node) error {
+	n.Gen = n.Next
+	n.Flags &^= Evicted
+	_, err := t.mount.dropBlocks.Exec(n.Ino, 0, BlockRemote)
+	return err
+}
+
+// discardExcess makes garbage of what may have been uploaded as Next past the end
+// that the object has now.
+func (t *tx) discardExcess(n *Node, blocks uint64) error {
+	for index := max(blocks, 1); index < n.Peak; index++ {
+		if err := t.discardSegment(n, index, n.Next, atOnce); err != nil {
+			return err
+		}
+	}
+	if n.Peak <= blocks {
+		return nil
+	}
+	kept := clfs.IndirectCount(blocks - 1)
+	return t.discardIndirect(n, n.Next, n.Peak, kept, atOnce)
+}
+
+// discardMap makes garbage of the indirect blocks of the last seal, once the next
+// one is put.
+func (t *tx) discardMap(n *Node) error {
+	if n.Mapped == 0 {
+		return nil
+	}
+	return t.discardIndirect(n, n.Next-1, n.Mapped, nothingKept, n.Next+1)
+}
+
+// nothingKept is the count of indirect blocks of an object that has none.
+var nothingKept [4][4]uint64
+
+// discardIndirect makes garbage of the indirect blocks of an object of so many
+// blocks, but for the first ones of each place.
+func (t *tx) discardIndirect(n *Node, gen, blocks uint64, kept [4][4]uint64, after uint64) error {
+	for name := range indirectNames(t.settings.Key, n.ID, gen, blocks, kept) {
+		if err := t.addGarbage(n.Ino, after, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,69 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"clfsload/clfs"
+)
+
+// SnapshotChild is an entry of a directory as a publication lists it.
+type SnapshotChild struct {
+	Name []byte
+	ID   clfs.ID
+	Type clfs.Type
+	Ino  Ino
+	Put  bool  // it may be listed: a directory, or its inode blob is in the container
+	Why  Flags // of Opened and Incomplete, what keeps it from being uploaded
+}
+
+// Children returns up to limit entries of a directory in byte order, all after the
+// name after (nil: from the first).
+func (s *Snapshot) Children(ctx context.Context, dir Ino, after []byte, limit int) ([]SnapshotChild, error) {
+	if after == nil {
+		after = []byte{}
+	}
+	list, err := scanChildren(s.conn.QueryContext(ctx, `SELECT d.name, i.handle, i.type, i.ino, i.put_version, i.flags
+		FROM dirent d JOIN inode i ON i.ino = d.ino
+		WHERE d.parent = ? AND d.name > ? ORDER BY d.name LIMIT ?`, dir, after, limit))
+	if err != nil {
+		return nil, fmt.Errorf("list directory %d: %w", dir, classify(err))
+	}
+	return list, nil
+}
+
+// MovedOut returns the entries of a directory that are published there and were
+// moved to another one, in byte order, as far as their names are free.
+func (s *Snapshot) MovedOut(ctx context.Context, dir Ino) ([]SnapshotChild, error) {
+	list, err := scanChildren(s.conn.QueryContext(ctx, `SELECT m.name, i.handle, i.type, i.ino, i.put_version, i.flags
+		FROM moved m JOIN inode i ON i.ino = m.ino
+		WHERE m.dir = ? AND i.state <> 7
+		AND NOT EXISTS (SELECT 1 FROM dirent d WHERE d.parent = m.dir AND d.name = m.name)
+		ORDER BY m.name`, dir))
+	if err != nil {
+		return nil, fmt.Errorf("list what was moved out of directory %d: %w", dir, classify(err))
+	}
+	return list, nil
+}
+
+func scanChildren(rows *sql.Rows, err error) ([]SnapshotChild, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []SnapshotChild
+	for rows.Next() {
+		var c SnapshotChild
+		var id []byte
+		var version uint32
+		if err := rows.Scan(&c.Name, &id, &c.Type, &c.Ino, &version, &c.Why); err != nil {
+			return nil, err
+		}
+		c.ID = clfs.ID(id)
+		c.Put = version != 0 || c.Type == clfs.TypeDirectory
+		c.Why &= Opened | Incomplete
+		list = append(list, c)
+	}
+	return list, rows.Err()
+}

@@ -1,0 +1,201 @@
+package state
+
+import (
+	"context"
+	"fmt"
+
+	"clfsload/clfs"
+)
+
+// QueuedNodes returns up to limit nodes that are ready to be uploaded, in order of
+// their numbers, all above after.
+func (j *Journal) QueuedNodes(ctx context.Context, after Ino, limit int) ([]Node, error) {
+	return scanNodes(j.read.QueryContext(ctx,
+		`SELECT `+nodeColumns+` FROM inode WHERE state = 1 AND ino > ? ORDER BY ino LIMIT ?`, after, limit))
+}
+
+// BlockWork is a block of an open file that is ready to be uploaded.
+type BlockWork struct {
+	Node  Node
+	Block uint64
+}
+
+// QueuedBlocks returns up to limit blocks that are ready to be uploaded although
+// their files are not, in order of inode and index, all behind the given place.
+func (j *Journal) QueuedBlocks(ctx context.Context, afterIno Ino, afterBlock uint64, limit int) ([]BlockWork, error) {
+	rows, err := j.read.QueryContext(ctx, `SELECT b.idx, `+nodeColumnsOf+` FROM block b JOIN inode i ON i.ino = b.ino
+		WHERE b.state = 1 AND (b.ino, b.idx) > (?, ?) AND i.state = 5 ORDER BY b.ino, b.idx LIMIT ?`, afterIno, afterBlock, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list queued blocks: %w", classify(err))
+	}
+	defer rows.Close()
+	var list []BlockWork
+	for rows.Next() {
+		var w BlockWork
+		if w.Node, err = scanNode(rows, &w.Block); err != nil {
+			return nil, fmt.Errorf("list queued blocks: %w", classify(err))
+		}
+		list = append(list, w)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("list queued blocks: %w", classify(err))
+	}
+	return list, nil
+}
+
+// BlockOutcome says that a block was uploaded.
+type BlockOutcome struct {
+	Ino   Ino
+	Index uint64
+	Gen   uint64 // the node's Next when it was taken
+	Cseq  uint64 // the node's, likewise
+	Early bool   // it was taken from QueuedBlocks
+}
+
+// RecordBlocks notes that blocks are in the container. Outcomes of blocks that
+// changed meanwhile count for nothing.
+func (j *Journal) RecordBlocks(ctx context.Context, list []BlockOutcome) error {
+	err := j.mutate(ctx, func(t *tx) error {
+		for _, o := range list {
+			if err := t.recordBlock(o); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("record %d blocks: %w", len(list), err)
+	}
+	return nil
+}
+
+func (t *tx) recordBlock(o BlockOutcome) error {
+	n, err := t.node(o.Ino)
+	if err == ErrNoEntry {
+		return nil
+	}
+	if err != nil || n.Next != o.Gen {
+		return err
+	}
+	b, known, err := t.block(o.Ino, o.Index)
+	if err != nil {
+		return err
+	}
+	counts := n.Cseq == o.Cseq && (known && !b.isUp() || !known && o.Index >= n.Sealed)
+	if o.Early {
+		counts = known && b.State == BlockQueued
+	}
+	if !counts {
+		return nil
+	}
+	return t.setBlock(o.Ino, Block{Index: o.Index, Gen: n.Next, State: BlockUploaded})
+}
+
+// Upload is what became of a node that was taken from the queue.
+type Upload struct {
+	Node   Node   // as it was taken
+	Put    bool   // its inode blob was put, as Node.Version and Owner
+	Owner  uint64 // hash64 of the owner in that blob's name
+	Sealed bool   // its contents are all in the container
+	// Image is the payload of its inode when a publication is to put that
+	// because its contents changed: whenever neither PutGen nor ImageGen is
+	// what Next is once its contents are sealed.
+	Image []byte
+}
+
+// RecordUploads notes what was uploaded. A node that did not change meanwhile is
+// Done when its inode blob was put, and Sealed when that is left to a publication.
+// Of one that changed only what is still true counts: an inode blob whose name or
+// contents are others now does not, and is put again under the same name or is
+// garbage already.
+func (j *Journal) RecordUploads(ctx context.Context, list []Upload) error {
+	err := j.mutate(ctx, func(t *tx) error {
+		for i := range list {
+			if err := t.recordUpload(&list[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("record %d uploads: %w", len(list), err)
+	}
+	return nil
+}
+
+func (t *tx) recordUpload(u *Upload) error {
+	n, err := t.node(u.Node.Ino)
+	if err == ErrNoEntry {
+		return nil
+	}
+	if err != nil || n.State == Removed {
+		return err
+	}
+	before := *n
+	if n.Flags&Content != 0 {
+		if !u.Sealed || n.Cseq != u.Node.Cseq || n.Next != u.Node.Next {
+			return nil
+		}
+		if err := t.seal(n); err != nil {
+			return err
+		}
+	}
+	if err := t.recordInode(n, u); err != nil {
+		return err
+	}
+	if _, err := t.mount.clearProblem.Exec(n.Ino); err != nil {
+		return err
+	}
+	return t.save(&before, n)
+}
+
+// recordInode notes where the inode of an upload went.
+func (t *tx) recordInode(n *Node, u *Upload) error {
+	next := Sealed
+	switch {
+	case u.Put && n.Version != u.Node.Version:
+		return nil
+	case u.Put:
+		if err := t.recordVersion(n, n.Version, u.Owner); err != nil {
+			return err
+		}
+		n.PutGen = n.Next
+		next = Done
+	case u.Image != nil:
+		if _, err := t.mount.setImage.Exec(n.Ino, u.Image); err != nil {
+			return err
+		}
+		n.ImageGen = n.Next
+		n.Flags |= Begun
+	}
+	if n.Seq != u.Node.Seq {
+		return nil
+	}
+	n.State = next
+	if next == Done {
+		n.Flags &^= Moved | Begun
+	} else {
+		n.Flags |= Begun // by the next publication
+	}
+	return nil
+}
+
+// recordVersion notes that an inode blob is in the container; the one before it
+// is garbage.
+func (t *tx) recordVersion(n *Node, version uint32, owner uint64) error {
+	if n.PutVersion != 0 {
+		if err := t.addGarbage(n.Ino, atOnce, inodeName(n, n.PutVersion, n.PutOwner)); err != nil {
+			return err
+		}
+	}
+	n.PutVersion, n.PutOwner, n.PutSeq = version, owner, t.nextSeq()
+	n.Version = max(n.Version, version+1)
+	return nil
+}
+
+// inodeName is the name of a node's inode blob of which the owner is known by its
+// hash.
+func inodeName(n *Node, version uint32, owner uint64) string {
+	return clfs.Name{ID: n.ID, Type: n.Attr.Type, OwnerHash: owner, Version: version,
+		Snapshot: clfs.LiveSnapshot, Form: 2}.String()
+}
