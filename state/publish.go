@@ -101,6 +101,7 @@ func (t *tx) recordPut(p *Put) error {
 	if err := t.recordVersion(n, p.Node.Version, p.Owner); err != nil {
 		return err
 	}
+	n.PutSeq = t.ledger.publishing // it is published from now on
 	if n.IsDirectory() {
 		err = t.recordDirectory(n, p)
 	} else {

@@ -172,7 +172,7 @@ func (s *Snapshot) Image(ctx context.Context, ino Ino) ([]byte, error) {
 
 // BackPointers is Journal.BackPointers as of the snapshot.
 func (s *Snapshot) BackPointers(ctx context.Context, n Node) ([]clfs.ID, error) {
-	if n.Links == 1 {
+	if n.Links == 1 || n.IsDirectory() {
 		var id []byte
 		err := s.conn.QueryRowContext(ctx, `SELECT handle FROM inode WHERE ino = ?`, n.Parent).Scan(&id)
 		if err != nil {
