@@ -27,9 +27,6 @@ type listing struct {
 	segment    uint64 // index of the current segment after the first
 	size       uint64 // of the directory, as VATTR says it
 	subdirs    uint32
-	// reserve, if it is set, is called before a segment is put, with how many
-	// segments there are then.
-	reserve func(ctx context.Context, segments uint64) error
 }
 
 func (e *Engine) newListing(ctx context.Context, id clfs.ID, generation uint64, attr state.Attr) *listing {
@@ -95,11 +92,6 @@ func (l *listing) flush(ctx context.Context) error {
 	if l.first == nil {
 		l.first, l.current, l.limit = l.current, nil, clfs.DirSegmentBytes
 		return nil
-	}
-	if l.reserve != nil {
-		if err := l.reserve(ctx, l.segment+1); err != nil {
-			return err
-		}
 	}
 	s := &l.engine.journal.Settings
 	id := clfs.SegmentID(s.Key, l.id, l.generation, l.segment)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"clfsload/clfs"
 	"clfsload/state"
@@ -55,9 +56,18 @@ type Engine struct {
 	budget    *budget
 	recorder  *recorder
 	flights   flights
+
+	// Of a mount alone.
+	gate     gate
+	claims   *claims
+	resting  *resting
+	recorded *bell               // rings after uploads were recorded
+	tidying  *semaphore.Weighted // held by who publishes or deletes
+	fetching *semaphore.Weighted
 }
 
-// New returns an Engine. Options out of range are an error.
+// New returns an Engine. Options out of range are an error. A mount needs no
+// Source: see RunMount.
 func New(j *state.Journal, c blob.Container, s Source, o Options, ev Events) (*Engine, error) {
 	if o.Concurrency < 1 {
 		return nil, fmt.Errorf("concurrency of %d: it must be 1 or more", o.Concurrency)
@@ -66,7 +76,8 @@ func New(j *state.Journal, c blob.Container, s Source, o Options, ev Events) (*E
 		return nil, fmt.Errorf("memory budget of %d bytes: it must be %d or more", o.Memory, MinMemory)
 	}
 	e := &Engine{journal: j, container: c, source: s, options: o, events: ev,
-		budget: newBudget(o.Memory)}
+		budget: newBudget(o.Memory), gate: newGate(), claims: newClaims(), resting: newResting(), recorded: newBell(),
+		tidying: semaphore.NewWeighted(1), fetching: semaphore.NewWeighted(fetches)}
 	e.recorder = newRecorder(e)
 	e.flights = make(flights, o.Concurrency)
 	return e, nil

@@ -20,10 +20,19 @@ const (
 // event is an outcome on its way to the journal, with what is held until it is
 // there.
 type event struct {
-	outcome  state.Outcome
+	outcome  state.Outcome // of an inode of a load
+	node     *nodeOutcome  // of a node of a mount, instead of outcome
 	grants   []*grant
 	finished bool            // the inode is not in flight any more
+	landed   func()          // called when it is committed, or never will be
 	flushed  chan<- struct{} // set on an event without an outcome: closed when all before it are committed
+}
+
+// nodeOutcome is what became of a node of a mount: one of the three.
+type nodeOutcome struct {
+	block  *state.BlockOutcome
+	upload *state.Upload
+	put    *state.Put // by a publication
 }
 
 // recorder commits outcomes in batches. Before that it makes the blobs durable
@@ -120,13 +129,57 @@ func (r *recorder) commit(ctx context.Context, batch []event) error {
 	if err := blob.Sync(ctx, r.engine.container); err != nil {
 		return err
 	}
-	outcomes := make([]state.Outcome, 0, len(batch))
+	var outcomes []state.Outcome
+	var nodes []*nodeOutcome
 	for _, e := range batch {
-		if e.flushed == nil {
+		switch {
+		case e.node != nil:
+			nodes = append(nodes, e.node)
+		case e.flushed == nil:
 			outcomes = append(outcomes, e.outcome)
 		}
 	}
+	if len(nodes) > 0 {
+		if err := r.commitNodes(ctx, nodes); err != nil {
+			return err
+		}
+	}
+	if len(outcomes) == 0 {
+		return nil
+	}
 	return r.engine.journal.Record(ctx, outcomes)
+}
+
+// commitNodes records blocks first: who uploads a node has added its blocks before.
+func (r *recorder) commitNodes(ctx context.Context, nodes []*nodeOutcome) error {
+	var blocks []state.BlockOutcome
+	var uploads []state.Upload
+	var puts []state.Put
+	for _, n := range nodes {
+		switch {
+		case n.block != nil:
+			blocks = append(blocks, *n.block)
+		case n.upload != nil:
+			uploads = append(uploads, *n.upload)
+		case n.put != nil:
+			puts = append(puts, *n.put)
+		}
+	}
+	j := r.engine.journal
+	if len(blocks) > 0 {
+		if err := j.RecordBlocks(ctx, blocks); err != nil {
+			return err
+		}
+	}
+	if len(uploads) > 0 {
+		if err := j.RecordUploads(ctx, uploads); err != nil {
+			return err
+		}
+	}
+	if len(puts) == 0 {
+		return nil
+	}
+	return j.RecordPuts(ctx, puts)
 }
 
 // settle gives back what the batch held and wakes the feeder.
@@ -141,6 +194,10 @@ func (r *recorder) settle(batch []event) {
 		if e.finished {
 			r.inFlight.remove(e.outcome.Inode.Ino)
 		}
+		if e.landed != nil {
+			e.landed()
+		}
 	}
 	r.inFlight.announce()
+	r.engine.recorded.ring()
 }

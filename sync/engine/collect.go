@@ -1,0 +1,145 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	"clfsload/state"
+	"clfsload/sync/blob"
+)
+
+// Collect deletes the blobs that nothing leads to any more: those that
+// publications and uploads have replaced, and those of nodes that were removed.
+func (e *Engine) Collect(ctx context.Context) error {
+	if err := e.tidying.Acquire(ctx, 1); err != nil {
+		return context.Cause(ctx)
+	}
+	defer e.tidying.Release(1)
+	return e.collect(ctx)
+}
+
+func (e *Engine) collect(ctx context.Context) error {
+	if err := e.collectRemoved(ctx); err != nil {
+		return fmt.Errorf("delete removed files: %w", err)
+	}
+	if err := e.collectGarbage(ctx); err != nil {
+		return fmt.Errorf("delete replaced blobs: %w", err)
+	}
+	return nil
+}
+
+// collectGarbage deletes the blobs that the journal has noted as replaced.
+func (e *Engine) collectGarbage(ctx context.Context) error {
+	for {
+		page, err := e.freeGarbage(ctx)
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		// What a crash could bring back must not be deleted.
+		if err := e.journal.Sync(ctx); err != nil {
+			return err
+		}
+		g, gctx := errgroup.WithContext(ctx)
+		g.SetLimit(e.options.Concurrency)
+		ids := make([]int64, len(page))
+		for i, garbage := range page {
+			ids[i] = garbage.ID
+			g.Go(func() error { return e.container.Delete(gctx, garbage.Name) })
+		}
+		if err := g.Wait(); err != nil {
+			return err
+		}
+		if err := blob.Sync(ctx, e.container); err != nil {
+			return err
+		}
+		if err := e.journal.DropGarbage(ctx, ids); err != nil || len(page) < feedPage {
+			return err
+		}
+	}
+}
+
+// freeGarbage takes a page of names that no put is under way for: there may have
+// been one when a name became garbage, but not while the gate is closed, and later
+// ones take other names.
+func (e *Engine) freeGarbage(ctx context.Context) (page []state.Garbage, err error) {
+	err = e.gate.closed(ctx, func() error {
+		page, err = e.journal.FreeGarbage(ctx, feedPage)
+		return err
+	})
+	return page, err
+}
+
+// collectRemoved deletes the blobs of nodes that have no name any more, then their
+// rows.
+func (e *Engine) collectRemoved(ctx context.Context) error {
+	var after state.Ino
+	for {
+		page, err := e.journal.RemovedNodes(ctx, after, feedPage)
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		after = page[len(page)-1].Ino
+		if err := e.collectPage(ctx, page); err != nil || len(page) < feedPage {
+			return err
+		}
+	}
+}
+
+func (e *Engine) collectPage(ctx context.Context, page []state.Node) error {
+	var claimed []state.Node
+	defer func() {
+		for _, n := range claimed {
+			e.resting.forget(n.Ino)
+			e.claims.release(n.Ino)
+		}
+	}()
+	for _, n := range page {
+		// One that is being uploaded comes the next time.
+		if !e.claims.removal(n.Ino) {
+			continue
+		}
+		claimed = append(claimed, n)
+	}
+	if err := e.journal.Sync(ctx); err != nil {
+		return err
+	}
+	if err := e.eachNode(ctx, claimed, e.removeNode); err != nil {
+		return err
+	}
+	if err := blob.Sync(ctx, e.container); err != nil {
+		return err
+	}
+	return e.eachNode(ctx, claimed, func(ctx context.Context, n state.Node) error {
+		return e.journal.DropNode(ctx, n.Ino)
+	})
+}
+
+func (e *Engine) eachNode(ctx context.Context, list []state.Node, fn func(context.Context, state.Node) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(e.options.Concurrency)
+	for _, n := range list {
+		g.Go(func() error { return fn(ctx, n) })
+	}
+	return g.Wait()
+}
+
+// removeNode deletes every blob that a removed node may have, but for those that
+// the journal has as garbage. The row may be older than the claim.
+func (e *Engine) removeNode(ctx context.Context, n state.Node) error {
+	n, err := e.journal.Node(ctx, n.Ino)
+	if err != nil {
+		return err
+	}
+	names, err := e.journal.NamesOf(ctx, n)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := e.container.Delete(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}

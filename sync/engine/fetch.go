@@ -1,0 +1,114 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5"
+	"errors"
+	"fmt"
+
+	"clfsload/clfs"
+	"clfsload/state"
+	"clfsload/sync/blob"
+)
+
+// errDamaged: a blob is not what was put.
+var errDamaged = errors.New("damaged in the container")
+
+const (
+	// maxInodePayload bounds the decompressed size of an inode, in bytes.
+	maxInodePayload = 1 << 20
+	// fetches is how many segments are read back at a time; each takes up to three
+	// times its size.
+	fetches = 8
+)
+
+// Head returns the first bytes, 16384 or less, of a file whose inode is in the
+// container. They are those of the contents that were uploaded last.
+func (e *Engine) Head(ctx context.Context, n state.Node) ([]byte, error) {
+	o, err := e.putInodeOf(ctx, n)
+	if errors.Is(err, blob.ErrNotFound) {
+		// It may have been replaced since the row was read.
+		now, rowErr := e.journal.Node(ctx, n.Ino)
+		if rowErr == nil && (now.PutVersion != n.PutVersion || now.PutOwner != n.PutOwner) {
+			o, err = e.putInodeOf(ctx, now)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return o.Data, nil
+}
+
+// putName is the name of the inode blob of a node that is in the container.
+func putName(n state.Node) string {
+	name := clfs.Name{ID: n.ID, Type: n.Attr.Type, OwnerHash: n.PutOwner, Version: n.PutVersion, Snapshot: clfs.LiveSnapshot, Form: 2}
+	return name.String()
+}
+
+// putInodeOf reads the inode of a node that is in the container.
+func (e *Engine) putInodeOf(ctx context.Context, n state.Node) (*clfs.Inode, error) {
+	if n.PutVersion == 0 {
+		return nil, fmt.Errorf("inode %d: %w: it is not in the container", n.Ino, errDamaged)
+	}
+	name := putName(n)
+	payload, err := e.fetch(ctx, name, maxInodePayload)
+	if err != nil {
+		return nil, err
+	}
+	o, err := clfs.DecodeInode(payload)
+	if err != nil {
+		return nil, clfs.WithObject(err, name)
+	}
+	if o.ID() != n.ID || o.Attr.Type != n.Attr.Type {
+		return nil, fmt.Errorf("%s: %w: it says that it is the %s %s", name, errDamaged, o.Attr.Type, o.ID())
+	}
+	return o, nil
+}
+
+// Block returns the contents of a block of a file, 1 or higher, that was uploaded
+// under a generation.
+func (e *Engine) Block(ctx context.Context, n state.Node, index, gen uint64) ([]byte, error) {
+	if err := e.fetching.Acquire(ctx, 1); err != nil {
+		return nil, context.Cause(ctx)
+	}
+	defer e.fetching.Release(1)
+	id := clfs.SegmentID(e.journal.Settings.Key, n.ID, gen, index-1)
+	name := clfs.ObjectName(id, n.ID, clfs.TypeSegment, clfs.FirstVersion)
+	payload, err := e.fetch(ctx, name, clfs.MaxSegmentPayload)
+	if err != nil {
+		return nil, err
+	}
+	s, err := clfs.DecodeSegment(payload)
+	if err != nil {
+		return nil, clfs.WithObject(err, name)
+	}
+	offset, length := state.BlockRange(index)
+	switch {
+	case s.Owner != n.ID || s.IsDirectory:
+		return nil, fmt.Errorf("%s: %w: it says that it belongs to %s", name, errDamaged, s.Owner)
+	case s.Offset != uint64(offset):
+		return nil, fmt.Errorf("%s: %w: it says that it starts at %d, not at %d", name, errDamaged, s.Offset, offset)
+	case int64(len(s.Data)) != length && offset+int64(len(s.Data)) != n.Attr.Size:
+		// The size that the row has of a file that is being written may be older
+		// than a block, but then the block is a full one.
+		return nil, fmt.Errorf("%s: %w: it has %d bytes", name, errDamaged, len(s.Data))
+	}
+	return s.Data, nil
+}
+
+// fetch reads a blob and compares it with the MD5 that is kept with it.
+func (e *Engine) fetch(ctx context.Context, name string, most int) ([]byte, error) {
+	got, err := e.container.Get(ctx, name, 0, int64(clfs.PackBound(most)))
+	if err != nil {
+		return nil, fmt.Errorf("get %s: %w", name, err)
+	}
+	if sum := md5.Sum(got.Data); len(got.MD5) > 0 && !bytes.Equal(sum[:], got.MD5) {
+		return nil, fmt.Errorf("%s: %w: its MD5 is %x, %x is kept with it", name, errDamaged, sum, got.MD5)
+	}
+	payload, _, err := clfs.Unpack(got.Data, most)
+	if err != nil {
+		return nil, clfs.WithObject(err, name)
+	}
+	return payload, nil
+}

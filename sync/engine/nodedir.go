@@ -1,0 +1,150 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"clfsload/clfs"
+	"clfsload/state"
+)
+
+// directory puts a directory as the snapshot has it. A union also lists what has
+// moved from it to other directories: it is to be put again.
+func (p *publication) directory(ctx context.Context, n state.Node, union bool) error {
+	path, err := p.snap.Path(ctx, n)
+	if err != nil {
+		return err
+	}
+	if err := p.putNodeDirectory(ctx, path, n, union); err != nil {
+		return fmt.Errorf("put directory %q: %w", path, err)
+	}
+	atomic.AddInt64(&p.report.Directories, 1)
+	return nil
+}
+
+func (p *publication) putNodeDirectory(ctx context.Context, path string, n state.Node, union bool) error {
+	parent, err := p.snap.BackPointers(ctx, n)
+	if err != nil {
+		return err
+	}
+	e, err := p.entries(ctx, n.Ino, union)
+	if err != nil {
+		return err
+	}
+	if n, err = p.reserve(ctx, n, parent[0], e); err != nil {
+		return err
+	}
+	l := p.newListing(ctx, n.ID, n.Next, n.Attr)
+	if err := l.addDots(ctx, parent[0]); err != nil {
+		return err
+	}
+	left := 0
+	err = e.each(ctx, func(page []state.SnapshotChild) error {
+		skipped, err := l.addChildren(ctx, page)
+		left += skipped
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	o, err := l.finish(ctx, p.attr(path, n.Inode, n.Attr), n.Name)
+	if err != nil {
+		return err
+	}
+	name := clfs.ObjectName(n.ID, parent[0], clfs.TypeDirectory, n.Version)
+	if err := p.put(ctx, name, clfs.Pack(nil, o.Append(nil), p.journal.Settings.Compression)); err != nil {
+		return err
+	}
+	p.add(&state.Put{Node: n, Owner: parent[0].Hash(), Blocks: l.segment + 1, Final: !union, Complete: left == 0})
+	if union {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.unions[n.Ino] = n.AfterUnion()
+	}
+	return nil
+}
+
+// nodeEntries are the entries of a directory in a snapshot, in pages. The first
+// page is kept: that of most directories is the only one.
+type nodeEntries struct {
+	snap  *state.Snapshot
+	dir   state.Ino
+	first []state.SnapshotChild
+	moved []state.SnapshotChild // what is listed beside them
+}
+
+func (p *publication) entries(ctx context.Context, dir state.Ino, union bool) (*nodeEntries, error) {
+	e := &nodeEntries{snap: p.snap, dir: dir}
+	var err error
+	if union {
+		if e.moved, err = p.snap.MovedOut(ctx, dir); err != nil {
+			return nil, err
+		}
+	}
+	e.first, err = p.snap.Children(ctx, dir, nil, childrenPage)
+	return e, err
+}
+
+func (e *nodeEntries) each(ctx context.Context, fn func([]state.SnapshotChild) error) error {
+	page := e.first
+	for {
+		if err := fn(page); err != nil {
+			return err
+		}
+		if len(page) < childrenPage {
+			break
+		}
+		var err error
+		if page, err = e.snap.Children(ctx, e.dir, page[len(page)-1].Name, childrenPage); err != nil {
+			return err
+		}
+	}
+	return fn(e.moved)
+}
+
+// reserve tells the journal how many segments are about to be put, if there are
+// any: none is put that it does not know of.
+func (p *publication) reserve(ctx context.Context, n state.Node, parent clfs.ID, e *nodeEntries) (state.Node, error) {
+	used := clfs.DirentSize(len("."), len(n.ID)) + clfs.DirentSize(len(".."), len(parent))
+	blocks := uint64(1)
+	err := e.each(ctx, func(page []state.SnapshotChild) error {
+		for _, c := range page {
+			if !listed(c) {
+				continue
+			}
+			size := clfs.DirentSize(len(c.Name), len(c.ID))
+			if !clfs.DirentFits(blocks == 1, used, size) {
+				blocks++
+				used = 0
+			}
+			used += size
+		}
+		return nil
+	})
+	if err != nil || blocks == 1 {
+		return n, err
+	}
+	return p.journal.Reserve(ctx, n, blocks)
+}
+
+// listed tells whether an entry is in the container. All directories are by the
+// time when something leads to the one that lists them.
+func listed(c state.SnapshotChild) bool { return c.Put || c.Type == clfs.TypeDirectory }
+
+// addChildren adds what is in the container and returns how many entries are not.
+func (l *listing) addChildren(ctx context.Context, page []state.SnapshotChild) (left int, err error) {
+	for _, c := range page {
+		if !listed(c) {
+			left++
+			continue
+		}
+		if c.Type == clfs.TypeDirectory {
+			l.subdirs++
+		}
+		if err := l.add(ctx, c.Name, c.ID); err != nil {
+			return left, err
+		}
+	}
+	return left, nil
+}

@@ -1,0 +1,166 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	"clfsload/clfs"
+	"clfsload/state"
+)
+
+// blockPlan says where the blocks of a regular file are, docs/design.md "The
+// mount": block 0 is in the inode, block n is data segment n-1.
+type blockPlan struct {
+	node  state.Node
+	count uint64 // blocks of the file
+	rows  map[uint64]state.Block
+}
+
+func newBlockPlan(n state.Node, rows []state.Block) blockPlan {
+	p := blockPlan{node: n, count: state.Blocks(n.Attr.Size), rows: make(map[uint64]state.Block, len(rows))}
+	for _, b := range rows {
+		p.rows[b.Index] = b
+	}
+	return p
+}
+
+// uploaded returns the generation under which a block is in the container; ok is
+// false when it is to be uploaded.
+func (p *blockPlan) uploaded(block uint64) (generation uint64, ok bool) {
+	if b, has := p.rows[block]; has {
+		return b.Gen, b.State == state.BlockUploaded || b.State == state.BlockRemote
+	}
+	return p.node.Gen, block < p.node.Sealed
+}
+
+// staged reports whether a block is in staging.
+func (p *blockPlan) staged(block uint64) bool {
+	if b, has := p.rows[block]; has {
+		return b.State != state.BlockRemote
+	}
+	return block >= p.node.Sealed || p.node.Flags&state.Evicted == 0
+}
+
+// dirty lists the data segments' blocks that are to be uploaded.
+func (p *blockPlan) dirty() []uint64 {
+	var list []uint64
+	for i := uint64(1); i < p.count; i++ {
+		if _, ok := p.uploaded(i); !ok {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+// file uploads what has changed of a regular file. Blocks that are in the container
+// stay as they are; others are put under the node's next generation.
+func (w *nodeWorker) file(ctx context.Context, path string, j job) error {
+	n := j.node
+	rows, err := w.journal.BlocksOf(ctx, n.Ino)
+	if err != nil {
+		return err
+	}
+	plan := newBlockPlan(n, rows)
+	head, grants, err := w.putContents(ctx, &plan)
+	if err != nil {
+		return err
+	}
+	o, err := w.putNodeMap(ctx, &plan)
+	if err != nil {
+		releaseAll(grants)
+		return err
+	}
+	o.Data = head
+	return w.seal(ctx, path, j, o, grants)
+}
+
+// putContents uploads the blocks that are dirty and returns the first bytes of the
+// file. A grant that comes back has room for the inode.
+func (w *nodeWorker) putContents(ctx context.Context, p *blockPlan) (head []byte, grants []*grant, err error) {
+	n, dirty := p.node, p.dirty()
+	head = w.head[:min(n.Attr.Size, clfs.FirstSegmentBytes)]
+	if len(head) == 0 {
+		return head, nil, nil
+	}
+	if len(dirty) == 0 && !p.staged(0) {
+		head, err = w.wholeHead(ctx, n)
+		return head, nil, err
+	}
+	f, err := w.nodes.OpenStaged(n.Ino)
+	if err != nil {
+		return nil, nil, entryProblem("open", err)
+	}
+	defer f.Close()
+	if p.staged(0) {
+		err = w.readFull(f, head, 0)
+	} else {
+		head, err = w.wholeHead(ctx, n)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	c := w.nodeContents(f, n)
+	if len(dirty) == 1 {
+		var e event
+		err := w.putOnlySegment(ctx, c, dirty[0]-1, &e)
+		return head, e.grants, err
+	}
+	return head, nil, w.putBlocks(ctx, c, n, dirty)
+}
+
+// wholeHead returns the first bytes of a file whose block 0 is not in staging.
+func (w *nodeWorker) wholeHead(ctx context.Context, n state.Node) ([]byte, error) {
+	head, err := w.Head(ctx, n)
+	if want := min(n.Attr.Size, clfs.FirstSegmentBytes); err == nil && int64(len(head)) != want {
+		err = fmt.Errorf("%s: %w: it has %d bytes of contents, not %d", putName(n), errDamaged, len(head), want)
+	}
+	return head, err
+}
+
+// putBlocks reads blocks in order and uploads them in parallel. Each is recorded by
+// itself, so that a run that comes after goes on with those that are missing.
+func (w *nodeWorker) putBlocks(ctx context.Context, c contents, n state.Node, dirty []uint64) error {
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		for _, block := range dirty {
+			s, err := w.readSegment(gctx, c, block-1, 0)
+			if err != nil {
+				return err
+			}
+			g.Go(func() error {
+				if err := s.put(gctx); err != nil {
+					s.grant.release()
+					return err
+				}
+				w.moved.add(&w.stats, s.size)
+				w.addBlock(n, block, false, s.grant, nil)
+				return nil
+			})
+		}
+		return nil
+	})
+	return g.Wait()
+}
+
+// putNodeMap uploads the indirect blocks of a file whose segments are uploaded.
+func (w *nodeWorker) putNodeMap(ctx context.Context, p *blockPlan) (clfs.Inode, error) {
+	n := p.node
+	own := n.Next
+	if n.Flags&state.Content == 0 && own > 0 {
+		own-- // they belong to the last seal
+	}
+	b := w.newMapBuilder(ctx, n.ID, own, ctimeSeconds(n.Attr))
+	for i := uint64(1); i < p.count; i++ {
+		generation, ok := p.uploaded(i)
+		if !ok {
+			generation = n.Next
+		}
+		if err := b.Add(clfs.SegmentID(w.journal.Settings.Key, n.ID, generation, i-1)); err != nil {
+			return clfs.Inode{}, err
+		}
+	}
+	direct, roots, err := b.Finish()
+	return clfs.Inode{Direct: direct, Roots: roots}, err
+}

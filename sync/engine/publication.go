@@ -1,0 +1,267 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"clfsload/clfs"
+	"clfsload/state"
+)
+
+// PublishReport says what a publication did.
+type PublishReport struct {
+	Seq         uint64 // the changes up to this one are published, but for those below
+	Directories int64  // inodes put
+	Nodes       int64  // likewise, of all other types
+	LeftOut     int64  // new entries that are not published yet
+	KeptOld     int64  // entries that are published as they were before they were changed
+	Behind      []Behind
+}
+
+// Behind is an entry that is not published as it is in the mount.
+type Behind struct {
+	Path    string // below the root of the tree
+	Reason  string
+	KeptOld bool // it is published as it was before; otherwise it is left out
+}
+
+// maxBehind bounds the entries that a report names.
+const maxBehind = 1000
+
+// PublishMount makes what is uploaded of a mount what the root leads to, as of one
+// moment, and deletes what that replaces. Files that are open, or not uploaded yet,
+// are published as they were last closed and uploaded; new ones are left out.
+//
+// At every instant the container has a whole namespace: what was published before
+// stays, each entry under its old or its new name, until what replaces it is there.
+// The order of the puts sees to that. When it fails, or the process dies, it is to
+// be repeated; a publication of another moment does as well.
+func (e *Engine) PublishMount(ctx context.Context) (PublishReport, error) {
+	if err := e.tidying.Acquire(ctx, 1); err != nil {
+		return PublishReport{}, context.Cause(ctx)
+	}
+	defer e.tidying.Release(1)
+	// A name that a publication before this one has left must not be put again
+	// while it is garbage.
+	if err := e.collect(ctx); err != nil {
+		return PublishReport{}, err
+	}
+	p := &publication{Engine: e, rec: newRecorder(e), unions: map[state.Ino]state.Node{}}
+	err := e.gate.closed(ctx, func() (err error) {
+		p.snap, err = e.journal.BeginPublish(ctx)
+		return err
+	})
+	if err != nil {
+		return PublishReport{}, fmt.Errorf("begin publication: %w", err)
+	}
+	err = errors.Join(p.run(ctx), p.snap.Close())
+	if err != nil {
+		return PublishReport{}, fmt.Errorf("publish: %w", err)
+	}
+	if err := e.journal.EndPublish(ctx, p.report.Seq); err != nil {
+		return PublishReport{}, fmt.Errorf("end publication: %w", err)
+	}
+	return p.report, e.collect(ctx)
+}
+
+// publication is a publication under way.
+type publication struct {
+	*Engine
+	snap   *state.Snapshot
+	rec    *recorder
+	mu     sync.Mutex
+	unions map[state.Ino]state.Node // directories as they are after their first put
+	report PublishReport
+}
+
+// run puts everything. After each step what it has put is recorded: the next step
+// may take away what only the one before has put elsewhere.
+func (p *publication) run(ctx context.Context) error {
+	p.report.Seq = p.snap.Seq()
+	if err := p.listBehind(ctx); err != nil {
+		return err
+	}
+	return p.rec.during(ctx, func(ctx context.Context) error {
+		for _, step := range []struct {
+			list func(context.Context, state.Ino, int) ([]state.Node, error)
+			put  func(context.Context, state.Node) error
+		}{
+			{p.snap.NewDirectories, p.newDirectory},
+			{p.snap.ChangedNodes, p.node},
+			{p.snap.ChangedDirectories, p.gainingDirectory},
+			{p.snap.ChangedDirectories, p.losingDirectory},
+		} {
+			if err := p.each(ctx, step.list, step.put); err != nil {
+				return err
+			}
+			if err := p.rec.drain(ctx); err != nil {
+				return err
+			}
+		}
+		// The first time nothing is reachable until the root is.
+		root, err := p.snap.Root(ctx)
+		if err != nil || root.PutSeq != 0 {
+			return err
+		}
+		return p.directory(ctx, root, false)
+	})
+}
+
+// each puts all nodes of a list, many at a time.
+func (p *publication) each(ctx context.Context, list func(context.Context, state.Ino, int) ([]state.Node, error),
+	put func(context.Context, state.Node) error) error {
+	var after state.Ino
+	for {
+		page, err := list(ctx, after, feedPage)
+		if err != nil {
+			return err
+		}
+		g, gctx := errgroup.WithContext(ctx)
+		g.SetLimit(p.options.Concurrency)
+		for _, n := range page {
+			g.Go(func() error { return put(gctx, n) })
+		}
+		if err := g.Wait(); err != nil || len(page) < feedPage {
+			return err
+		}
+		after = page[len(page)-1].Ino
+	}
+}
+
+// newDirectory puts a directory that nothing published leads to.
+func (p *publication) newDirectory(ctx context.Context, n state.Node) error {
+	return p.directory(ctx, n, false)
+}
+
+// gainingDirectory puts a directory with the entries that it has got, and leaves
+// those in it that have moved to another directory, which may not have them yet.
+func (p *publication) gainingDirectory(ctx context.Context, n state.Node) error {
+	switch {
+	case n.Flags&state.Lost == 0:
+		return p.directory(ctx, n, false)
+	case n.Flags&state.Gained != 0:
+		return p.directory(ctx, n, true)
+	}
+	return nil
+}
+
+// losingDirectory puts a directory without the entries that have moved elsewhere.
+func (p *publication) losingDirectory(ctx context.Context, n state.Node) error {
+	if n.Flags&state.Lost == 0 {
+		return nil
+	}
+	p.mu.Lock()
+	if again, ok := p.unions[n.Ino]; ok {
+		n = again
+		delete(p.unions, n.Ino)
+	}
+	p.mu.Unlock()
+	return p.directory(ctx, n, false)
+}
+
+// node puts a new version of an inode that has been put before.
+func (p *publication) node(ctx context.Context, n state.Node) error {
+	path, err := p.snap.Path(ctx, n)
+	if err != nil {
+		return err
+	}
+	o, err := p.base(ctx, n)
+	if problem, own := problemOf(err); own {
+		p.behind(path, problem.Op+": "+problem.Reason, true)
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read back %q: %w", path, err)
+	}
+	back, err := p.snap.BackPointers(ctx, n)
+	if err != nil {
+		return err
+	}
+	contents := o.Attr
+	p.stamp(o, path, n, back)
+	if !n.ContentsCurrent() {
+		// Those that are put are older than the row.
+		o.Attr.Size, o.Attr.Used, o.Attr.Mtime, o.Attr.Ctime = contents.Size, contents.Used, contents.Mtime, contents.Ctime
+	}
+	packed := clfs.Pack(nil, o.Append(nil), p.journal.Settings.Compression)
+	if err := p.put(ctx, clfs.ObjectName(n.ID, back[0], n.Attr.Type, n.Version), packed); err != nil {
+		return fmt.Errorf("put %q: %w", path, err)
+	}
+	p.add(&state.Put{Node: n, Owner: back[0].Hash(), Blocks: n.Mapped, Final: true, Complete: true})
+	atomic.AddInt64(&p.report.Nodes, 1)
+	return nil
+}
+
+// base returns the inode that the journal has kept for this publication, or the
+// one that is in the container.
+func (p *publication) base(ctx context.Context, n state.Node) (*clfs.Inode, error) {
+	image, err := p.snap.Image(ctx, n.Ino)
+	if err != nil {
+		return nil, err
+	}
+	if image == nil {
+		return p.putInodeOf(ctx, n)
+	}
+	o, err := clfs.DecodeInode(image)
+	if err != nil {
+		return nil, fmt.Errorf("inode %d: %w: %w", n.Ino, state.ErrDamaged, err)
+	}
+	return o, nil
+}
+
+func (p *publication) add(put *state.Put) {
+	p.stats.Inodes.Add(1)
+	p.rec.add(event{node: &nodeOutcome{put: put}})
+}
+
+// listBehind reports what is not uploaded in its present form.
+func (p *publication) listBehind(ctx context.Context) error {
+	var after state.Ino
+	for {
+		page, err := p.snap.Unpublished(ctx, after, feedPage)
+		if err != nil {
+			return err
+		}
+		for _, n := range page {
+			path := ""
+			if len(p.report.Behind) < maxBehind {
+				if path, err = p.snap.Path(ctx, n); err != nil {
+					return err
+				}
+			}
+			p.behind(path, whyBehind(n), n.PutSeq != 0)
+		}
+		if len(page) < feedPage {
+			return nil
+		}
+		after = page[len(page)-1].Ino
+	}
+}
+
+func whyBehind(n state.Node) string {
+	switch {
+	case n.Flags&state.Opened != 0:
+		return "it is open for writing"
+	case n.Flags&state.Incomplete != 0:
+		return "its writer was cut off"
+	}
+	return "it is not uploaded yet"
+}
+
+func (p *publication) behind(path, reason string, keptOld bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if keptOld {
+		p.report.KeptOld++
+	} else {
+		p.report.LeftOut++
+	}
+	if len(p.report.Behind) < maxBehind {
+		p.report.Behind = append(p.report.Behind, Behind{path, reason, keptOld})
+	}
+}
