@@ -1,16 +1,15 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"math"
 	"os"
-	"runtime/debug"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"clfsload/fusefs"
+	"clfsload/sync/engine"
 )
 
 // mountFlags are those of mount.
@@ -22,109 +21,175 @@ type mountFlags struct {
 	allowOther bool
 	daemon     bool
 	logFile    string
+
+	// Of a mount that takes writes.
+	state             string
+	createContainer   bool
+	compression       string
+	settle            time.Duration
+	publishInterval   time.Duration
+	stopTimeout       time.Duration
+	stagingLimit      byteSize // 0: a share of the free space
+	includeIncomplete bool
+	bandwidth         bandwidthFlags
+	retry             retryFlags
+	metrics           metricsFlags
 }
+
+// What a mount that takes writes uses without being told otherwise.
+const (
+	writeConcurrency = 128
+	writeMemory      = 96 << 20
+	mountRetryFor    = 10 * time.Minute
+)
 
 func newMountCommand() *cobra.Command {
 	f := mountFlags{readFlags: newReadFlags()}
 	cmd := &cobra.Command{
-		Use:   "mount --read-only --target TARGET MOUNTPOINT",
-		Short: "Show a container as a file system",
-		Long: `Mount the container TARGET on the directory MOUNTPOINT, so that ordinary tools
-can look at it and copy out of it. Nothing can be changed in it; only read-only
-mounts are supported.
+		Use:   "mount [--state STATE] [--target TARGET] [--read-only] MOUNTPOINT",
+		Short: "Mount a container as a file system",
+		Long: `Mount a file system on the directory MOUNTPOINT whose contents become the container
+TARGET. What is written goes to files in STATE first and is uploaded in the
+background; 'clfsload publish' makes it a file system that Azure HPC Cache or Avere
+vFXT can attach, and so does 'clfsload unmount'. Without --state, STATE is a
+directory under $XDG_STATE_HOME/clfsload or ~/.local/state/clfsload that is named after
+MOUNTPOINT. Without --target the container is the one that STATE was begun with, at
+first the directory 'container' in STATE. The container of a new STATE must be empty.
 
-The command serves until MOUNTPOINT is unmounted (umount, fusermount3 -u) or until
-it gets SIGINT or SIGTERM; then it unmounts and ends with exit code 0. With
---daemon it goes into the background, and the command returns when the mount
-serves. A mount that was left behind by a crash is cleared away.
+With --read-only any container can be looked at and copied out of, and nothing in it
+can be changed.
+
+The command serves until MOUNTPOINT is unmounted ('clfsload unmount', umount) or
+until it gets SIGINT or SIGTERM; then it uploads and publishes what is left, for at
+most --stop-timeout, and unmounts. What it does not come to, the next mount with this
+STATE goes on with. With --daemon it goes into the background, and the command
+returns when the mount serves. A mount that was left behind by a crash is cleared away.
 
 Root mounts directly; other users need the program fusermount3 (package fuse3).
 Owners and modes are enforced as on any file system. Without --allow-other only
 the user who mounts can use the mount, not even root.`,
-		Example: `  clfsload mount --read-only --target dir:/mnt/stage/projects /mnt/clfs
-  clfsload mount --read-only --daemon --allow-other --target https://myaccount.blob.core.windows.net/projects /mnt/clfs
-  rsync -aH /mnt/clfs/ /data/projects/ && umount /mnt/clfs`,
+		Example: `  clfsload mount /mnt/clfs
+  clfsload mount --daemon --allow-other --state /var/lib/clfs --target https://myaccount.blob.core.windows.net/projects /mnt/clfs
+  rsync -aH /data/projects/ /mnt/clfs/ && clfsload unmount /mnt/clfs
+
+  clfsload mount --read-only --target dir:/mnt/stage/projects /mnt/clfs`,
 		Args: argsBetween(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error { return runMount(cmd, args[0], f) },
 	}
+	f.registerAll(cmd)
+	return cmd
+}
+
+func (f *mountFlags) registerAll(cmd *cobra.Command) {
 	fl := cmd.Flags()
-	fl.BoolVar(&f.readOnly, "read-only", false, "required: nothing can be changed through the mount")
+	fl.BoolVar(&f.readOnly, "read-only", false, "nothing can be changed through the mount, and there is no STATE")
 	fl.StringVar(&f.target, "target", os.Getenv("CLFSLOAD_TARGET"), "the container, dir:PATH or a URL (from CLFSLOAD_TARGET)")
 	fl.Lookup("target").DefValue = ""
 	fl.BoolVar(&f.allowOther, "allow-other", false, "let other users use the mount; for users other than root,\n/etc/fuse.conf must have user_allow_other")
 	fl.BoolVar(&f.daemon, "daemon", false, "go into the background when the mount serves")
-	fl.StringVar(&f.logFile, "log-file", "", "where a mount in the background logs (default: a file named after MOUNTPOINT\nin $XDG_STATE_HOME/clfsload or ~/.local/state/clfsload)")
+	fl.StringVar(&f.logFile, "log-file", "", "where a mount in the background logs (default: clfsload.log in STATE; with --read-only\na file in $XDG_STATE_HOME/clfsload or ~/.local/state/clfsload)")
 	f.register(cmd)
-	fl.Lookup("memory").Usage = "bytes of file contents and inodes held at a time"
+	fl.Lookup("memory").Usage = "bytes of file contents and inodes held at a time (default 96MiB, with --read-only 192MiB)"
+	fl.Lookup("memory").DefValue = "0"
+	fl.Lookup("concurrency").Usage = "requests in flight (default 128, with --read-only 64)"
+	fl.Lookup("concurrency").DefValue = "0"
+	fl.Lookup("temp-dir").Usage = "with --read-only: directory for temporary databases (default: $TMPDIR or /tmp)"
+	f.registerWriting(cmd)
 	f.log.register(fl)
-	return cmd
 }
 
+func (f *mountFlags) registerWriting(cmd *cobra.Command) {
+	fl := cmd.Flags()
+	fl.StringVar(&f.state, "state", "", "directory, on a local disk, for the journal and the files that are not uploaded yet")
+	fl.BoolVar(&f.createContainer, "create-container", false, "make the Azure container if it does not exist")
+	fl.StringVar(&f.compression, "compression", "LZ4", "LZ4 or DISABLED")
+	fl.DurationVar(&f.settle, "settle", 2*time.Second, "upload a file when it was closed and left unchanged for so long")
+	fl.DurationVar(&f.publishInterval, "publish-interval", 0, "publish on its own after so long, again and again; 0: only when asked to")
+	fl.DurationVar(&f.stopTimeout, "stop-timeout", time.Minute, "at the end, upload and publish for at most so long")
+	fl.Var(&f.stagingLimit, "staging-limit", "bytes of file contents kept in STATE (default: half of what was free on its disk when STATE was new)")
+	fl.Lookup("staging-limit").DefValue = "0"
+	fl.BoolVar(&f.includeIncomplete, "include-incomplete", false, "take files as complete whose writer a crash of an earlier mount has cut off")
+	f.bandwidth.register(fl)
+	fl.DurationVar(&f.retry.retryFor, "retry-for", mountRetryFor, "let a read of what is in the container alone fail after so long; uploads are repeated without end")
+	fl.DurationVar(&f.retry.requestTimeout, "request-timeout", time.Minute, "repeat a request in which nothing was sent or received for so long")
+	f.metrics.register(fl)
+}
+
+// Flags that go with one kind of mount alone.
+var (
+	writingFlags = []string{"state", "create-container", "compression", "settle", "publish-interval", "stop-timeout",
+		"staging-limit", "include-incomplete", "bandwidth-limit", "retry-for", "request-timeout", "metrics-addr"}
+	readingFlags = []string{"temp-dir"}
+)
+
 func (f *mountFlags) check(cmd *cobra.Command) error {
-	switch {
-	case !f.readOnly:
-		return usageError(cmd, errors.New("only read-only mounts are supported: pass --read-only"))
-	case f.target == "":
-		return usageError(cmd, errors.New("no container: pass --target, or set CLFSLOAD_TARGET"))
-	case f.logFile != "" && !f.daemon:
-		return usageError(cmd, errors.New("--log-file goes with --daemon"))
+	given := func(flag string) bool { return cmd.Flags().Changed(flag) }
+	wrong, reason := writingFlags, "does not go with --read-only"
+	if !f.readOnly {
+		wrong, reason = readingFlags, "goes with --read-only"
 	}
-	return nil
+	for _, name := range wrong {
+		if given(name) {
+			return fmt.Errorf("--%s %s", name, reason)
+		}
+	}
+	if f.logFile != "" && !f.daemon {
+		return errors.New("--log-file goes with --daemon")
+	}
+	if f.readOnly {
+		if f.target == "" {
+			return errors.New("no container: pass --target, or set CLFSLOAD_TARGET")
+		}
+		return nil
+	}
+	if !given("memory") {
+		f.memory = writeMemory
+	}
+	if !given("concurrency") {
+		f.concurrency = writeConcurrency
+	}
+	return f.checkWriting()
+}
+
+func (f *mountFlags) checkWriting() error {
+	switch {
+	case f.concurrency < 1 || f.concurrency > maxConcurrency:
+		return outOfRange("--concurrency", f.concurrency, 1, maxConcurrency)
+	case f.memory < engine.MinMemory:
+		return tooLittleMemory(f.memory, engine.MinMemory)
+	case f.settle < 0:
+		return fmt.Errorf("--settle %s: it must not be negative", f.settle)
+	case f.publishInterval < 0 || f.publishInterval > 0 && f.publishInterval < time.Second:
+		return fmt.Errorf("--publish-interval %s: it must be 0, or 1s or more", f.publishInterval)
+	case f.stagingLimit != 0 && f.stagingLimit < leastRoom:
+		least := byteSize(leastRoom)
+		return fmt.Errorf("--staging-limit %s: it must be %s or more", &f.stagingLimit, &least)
+	case f.stopTimeout < 0:
+		return fmt.Errorf("--stop-timeout %s: it must not be negative", f.stopTimeout)
+	}
+	if err := f.retry.check(); err != nil {
+		return err
+	}
+	_, err := parseCompression(f.compression)
+	return err
 }
 
 func runMount(cmd *cobra.Command, point string, f mountFlags) error {
 	if err := f.check(cmd); err != nil {
-		return err
+		return usageError(cmd, err)
 	}
 	c, err := newConsole(cmd.OutOrStdout(), cmd.ErrOrStderr(), f.log)
 	if err != nil {
 		return usageError(cmd, err)
 	}
 	if f.daemon && !isDaemon() {
-		return startDaemon(cmd, point, f.logFile)
+		return startDaemon(cmd)
 	}
 	if point, err = fusefs.PreparePoint(point, c.log); err != nil {
 		return err
 	}
-	return serveMount(cmd, point, f, c)
-}
-
-func serveMount(cmd *cobra.Command, point string, f mountFlags, c *console) error {
-	ctx := cmd.Context()
-	m, err := openMounted(cmd, f, c.log)
-	if err != nil {
-		return err
+	if f.readOnly {
+		return serveReadOnly(cmd, point, f, c)
 	}
-	defer m.close()
-	// The inodes that the kernel remembers are not in --memory, and a limit
-	// that they reach would keep the collector busy.
-	debug.SetMemoryLimit(math.MaxInt64)
-	debug.SetGCPercent(50)
-	mount, err := fusefs.MountReadOnly(ctx, point, m, fusefs.Options{
-		Errno: errnoOf, Log: c.log, Source: m.source, AllowOther: f.allowOther, Memory: int64(f.memory) / 2,
-	})
-	if err != nil {
-		return stopCause(ctx, err)
-	}
-	c.log.Info("mounted", "mountpoint", point, "target", m.source)
-	if err := detachFromStarter(); err != nil {
-		return errors.Join(err, mount.Unmount())
-	}
-	return finishMount(ctx, mount, m, c)
-}
-
-// finishMount waits for the end of a mount. A signal is the usual end, and no
-// failure.
-func finishMount(ctx context.Context, mount *fusefs.Mount, m *mounted, c *console) error {
-	select {
-	case <-mount.Done():
-	case <-ctx.Done():
-		c.log.Info("unmounting", "cause", context.Cause(ctx).Error())
-		if err := mount.Unmount(); err != nil {
-			return withExit(exitFailure, fmt.Errorf("after %w: %w", context.Cause(ctx), err), "")
-		}
-	}
-	m.tellPassedOver(c.log)
-	c.log.Info("unmounted")
-	return nil
+	return serveWritable(cmd, point, f, c)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,37 +16,119 @@ import (
 	"clfsload/state"
 )
 
-func newStatusCommand() *cobra.Command {
-	asJSON := false
-	cmd := &cobra.Command{
-		Use:   "status STATE",
-		Short: "Tell how far a load has come",
-		Long: `Tell how far the load with this STATE has come, whether it runs or not.
+// statusFlags are those of status.
+type statusFlags struct {
+	json  bool
+	watch bool
+}
 
-A load that runs is asked through the socket control.sock in STATE and tells its
-rates, the time that is left and the entry that is in flight for the longest time.
-When none runs, the totals are read from the journal, which is left as it is.`,
+func newStatusCommand() *cobra.Command {
+	var f statusFlags
+	cmd := &cobra.Command{
+		Use:   "status STATE|MOUNTPOINT",
+		Short: "Tell how far a load or a mount has come",
+		Long: `Tell how far the load or mount with this STATE has come, whether it runs or not. A
+mount can be named by its MOUNTPOINT.
+
+What runs is asked through the socket control.sock in STATE and tells its rates, what
+it waits for, and the entry that is in flight for the longest time. When nothing runs,
+the totals are read from the journal, which is left as it is.`,
+		Example: `  clfsload status /var/tmp/state
+  clfsload status --watch /mnt/clfs`,
 		Args: argsBetween(1, 1),
-		RunE: func(cmd *cobra.Command, args []string) error { return runStatus(cmd, args[0], asJSON) },
+		RunE: func(cmd *cobra.Command, args []string) error { return runStatus(cmd, args[0], f) },
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object; sizes are in bytes")
+	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object; sizes are in bytes")
+	cmd.Flags().BoolVar(&f.watch, "watch", false, "tell again every second, until it is stopped")
 	return cmd
 }
 
-func runStatus(cmd *cobra.Command, stateDir string, asJSON bool) error {
-	var v loadStatus
-	err := askControl(cmd.Context(), stateDir, http.MethodGet, "/status", nil, &v)
-	if errors.Is(err, errNotRunning) {
-		v, err = statusOfJournal(cmd.Context(), stateDir)
-	}
+func runStatus(cmd *cobra.Command, arg string, f statusFlags) error {
+	stateDir, err := stateOf(arg, cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}
-	if asJSON {
-		return writeJSON(cmd.OutOrStdout(), v)
+	if f.watch {
+		return watchStatus(cmd, stateDir, f.json)
 	}
-	v.print(cmd.OutOrStdout())
+	v, err := findStatus(cmd.Context(), stateDir)
+	if err != nil {
+		return err
+	}
+	return printStatus(cmd.OutOrStdout(), v, f.json)
+}
+
+// watchEvery is the time between two looks of --watch.
+const watchEvery = time.Second
+
+// watchStatus tells the status every second: on a terminal in place, as JSON one
+// object a line.
+func watchStatus(cmd *cobra.Command, stateDir string, asJSON bool) error {
+	out, ctx := cmd.OutOrStdout(), cmd.Context()
+	ticker := time.NewTicker(watchEvery)
+	defer ticker.Stop()
+	for {
+		v, err := findStatus(ctx, stateDir)
+		if ctx.Err() != nil {
+			return nil // to be stopped is its usual end
+		}
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			err = json.NewEncoder(out).Encode(v)
+		} else {
+			var text bytes.Buffer
+			if isTerminal(out) {
+				text.WriteString("\x1b[H\x1b[2J") // to the upper left corner, and clear
+			}
+			fmt.Fprintln(&text, time.Now().Format(time.DateTime))
+			err = printStatus(&text, v, false)
+			_, e := out.Write(text.Bytes())
+			err = errors.Join(err, e)
+		}
+		if err != nil {
+			return err
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// printer is a status of either kind.
+type printer interface{ print(w io.Writer) }
+
+func printStatus(w io.Writer, v printer, asJSON bool) error {
+	if asJSON {
+		return writeJSON(w, v)
+	}
+	v.print(w)
 	return nil
+}
+
+// findStatus asks what runs on a STATE, or else the journal.
+func findStatus(ctx context.Context, stateDir string) (printer, error) {
+	var raw json.RawMessage
+	err := askControl(ctx, stateDir, http.MethodGet, "/status", nil, &raw)
+	if errors.Is(err, errNotRunning) {
+		return statusOfJournal(ctx, stateDir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var kind struct{ Kind string }
+	if err := json.Unmarshal(raw, &kind); err != nil {
+		return nil, err
+	}
+	if kind.Kind == kindMount {
+		v := new(mountStatus)
+		return v, json.Unmarshal(raw, v)
+	}
+	v := new(loadStatus)
+	return v, json.Unmarshal(raw, v)
 }
 
 func writeJSON(w io.Writer, v any) error {
@@ -55,23 +138,31 @@ func writeJSON(w io.Writer, v any) error {
 	return e.Encode(v)
 }
 
-// statusOfJournal describes a load that does not run.
-func statusOfJournal(ctx context.Context, stateDir string) (loadStatus, error) {
+// statusOfJournal describes what does not run.
+func statusOfJournal(ctx context.Context, stateDir string) (printer, error) {
 	j, err := state.OpenReadOnly(stateDir)
 	if errors.Is(err, state.ErrMissing) {
-		return loadStatus{}, withExit(exitState, err, stateWanted)
+		return nil, withExit(exitState, err, stateWanted)
 	}
 	if err != nil {
-		return loadStatus{}, err
+		return nil, err
 	}
 	defer j.Close()
+	if j.Settings.Kind == state.KindMount {
+		v, err := journalStatus(ctx, j)
+		return &v, err
+	}
+	return statusOfLoad(ctx, j)
+}
+
+func statusOfLoad(ctx context.Context, j *state.Journal) (*loadStatus, error) {
 	t := j.Totals()
 	listed, err := j.Listed(ctx)
 	if err != nil {
-		return loadStatus{}, err
+		return nil, err
 	}
 	phases := map[state.Phase]string{state.PhaseNew: phaseNew, state.PhaseTransfer: phaseTransfer, state.PhaseComplete: phaseComplete}
-	return loadStatus{Version: version, Phase: phases[j.Phase()], Source: j.Settings.Source, Target: j.Settings.Target,
+	return &loadStatus{Kind: kindLoad, Version: version, Phase: phases[j.Phase()], Source: j.Settings.Source, Target: j.Settings.Target,
 		ObjectsDone: int64(t.DoneInodes), ObjectsFound: int64(t.FoundInodes),
 		BytesDone: int64(t.DoneBytes), BytesFound: int64(t.FoundBytes),
 		Listed: listed, Failures: int64(t.Failures)}, nil

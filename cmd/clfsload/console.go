@@ -58,6 +58,9 @@ func newConsole(out, err io.Writer, f logFlags) (*console, error) {
 // as well.
 func (c *console) logTo(w io.Writer) { c.late.set(w) }
 
+// quiet ends the log on standard error.
+func (c *console) quiet() { c.err.divert(io.Discard) }
+
 // lateWriter writes to what it is given later, and until then nowhere.
 type lateWriter struct {
 	mu sync.Mutex

@@ -15,24 +15,18 @@ import (
 )
 
 // A daemon is the same command line run again in a session of its own. It
-// inherits a pipe and its log file, and writes to the pipe when it serves. Until
-// then it has the terminal, so that its errors are seen; then it turns to the log.
+// inherits a pipe, and writes to it when it serves. Until then it has the terminal,
+// so that its errors are seen; then it turns to a log.
 const (
 	daemonVariable = "CLFSLOAD_DAEMON" // set in the environment of the daemon
-	daemonPipe     = 3                 // file descriptors of the daemon
-	daemonLog      = 4
+	daemonPipe     = 3                 // file descriptor of the daemon
 )
 
 func isDaemon() bool { return os.Getenv(daemonVariable) != "" }
 
 // startDaemon runs the command line again in the background, and returns when
 // that has said that it serves, or has ended.
-func startDaemon(cmd *cobra.Command, point, logFile string) error {
-	log, err := openLog(point, logFile)
-	if err != nil {
-		return fmt.Errorf("open log: %w", err)
-	}
-	defer log.Close()
+func startDaemon(cmd *cobra.Command) error {
 	ready, pipe, err := os.Pipe()
 	if err != nil {
 		return err
@@ -45,7 +39,7 @@ func startDaemon(cmd *cobra.Command, point, logFile string) error {
 	daemon := exec.Command(self, os.Args[1:]...)
 	daemon.Env = append(os.Environ(), daemonVariable+"=1")
 	daemon.Stdout, daemon.Stderr = os.Stdout, os.Stderr
-	daemon.ExtraFiles = []*os.File{pipe, log}
+	daemon.ExtraFiles = []*os.File{pipe}
 	daemon.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	err = daemon.Start()
 	pipe.Close()
@@ -85,9 +79,12 @@ func daemonFailed(err error) error {
 	return fmt.Errorf("the mount did not begin: %w", errors.Join(err, errors.New("its process ended")))
 }
 
-// detachFromStarter tells whoever started the daemon that it serves, and lets go of
-// the terminal. In the foreground it does nothing.
-func detachFromStarter() error {
+// detachFromStarter tells whoever started the process that it serves. A daemon lets go
+// of the terminal, and has what is printed from now on in log.
+func detachFromStarter(log *os.File) error {
+	if err := notifyService("READY=1"); err != nil {
+		return err
+	}
 	if !isDaemon() {
 		return nil
 	}
@@ -96,13 +93,10 @@ func detachFromStarter() error {
 		return err
 	}
 	defer null.Close()
-	for _, d := range []struct{ from, to int }{{int(null.Fd()), 0}, {daemonLog, 1}, {daemonLog, 2}} {
+	for _, d := range []struct{ from, to int }{{int(null.Fd()), 0}, {int(log.Fd()), 1}, {int(log.Fd()), 2}} {
 		if err := unix.Dup3(d.from, d.to, 0); err != nil {
 			return fmt.Errorf("turn to the log file: %w", err)
 		}
-	}
-	if err := unix.Close(daemonLog); err != nil {
-		return err
 	}
 	if _, err := unix.Write(daemonPipe, []byte{1}); err != nil {
 		return fmt.Errorf("report that the mount serves: %w", err)
@@ -110,33 +104,23 @@ func detachFromStarter() error {
 	return unix.Close(daemonPipe)
 }
 
-// openLog opens the log of a mount in the background.
-func openLog(point, path string) (*os.File, error) {
-	if path == "" {
-		home, err := stateHome()
-		if err != nil {
-			return nil, err
-		}
-		abs, err := filepath.Abs(point)
-		if err != nil {
-			return nil, err
-		}
-		path = filepath.Join(home, "mount-"+strings.ReplaceAll(strings.Trim(abs, "/"), "/", "-")+".log")
-		if err := os.MkdirAll(home, 0o700); err != nil {
-			return nil, err
-		}
+// openLog opens the log of a daemon; nil in the foreground.
+func openLog(path string) (*os.File, error) {
+	if !isDaemon() {
+		return nil, nil
 	}
-	return os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
+	}
+	return f, nil
 }
 
-// stateHome is where what outlives a command is kept for this user.
-func stateHome() (string, error) {
-	if base := os.Getenv("XDG_STATE_HOME"); base != "" {
-		return filepath.Join(base, "clfsload"), nil
-	}
-	home, err := os.UserHomeDir()
+// readOnlyLog is the default log of a read-only mount in the background.
+func readOnlyLog(point string) (string, error) {
+	home, err := stateHome()
 	if err != nil {
 		return "", fmt.Errorf("%w; pass --log-file", err)
 	}
-	return filepath.Join(home, ".local", "state", "clfsload"), nil
+	return filepath.Join(home, "mount-"+strings.ReplaceAll(strings.Trim(point, "/"), "/", "-")+".log"), os.MkdirAll(home, 0o700)
 }

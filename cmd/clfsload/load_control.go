@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"clfsload/state"
+	"clfsload/sync/blob/limit"
 	"clfsload/sync/engine"
 )
 
@@ -24,6 +25,7 @@ const (
 // loadStatus is how far a load has come, for `clfsload status --json`. Sizes are
 // in bytes.
 type loadStatus struct {
+	Kind             string       `json:"kind"` // "load"
 	Running          bool         `json:"running"`
 	PID              int          `json:"pid,omitempty"`
 	Version          string       `json:"version"`
@@ -70,7 +72,7 @@ func (l *load) status(e *engine.Engine) loadStatus {
 	m.add(l.look(e))
 	s := m.last()
 	set := &l.journal.Settings
-	v := loadStatus{Running: true, PID: os.Getpid(), Version: version, Phase: l.phase(), Source: set.Source, Target: set.Target,
+	v := loadStatus{Kind: kindLoad, Running: true, PID: os.Getpid(), Version: version, Phase: l.phase(), Source: set.Source, Target: set.Target,
 		ObjectsDone: s.done, ObjectsFound: s.found, BytesDone: s.bytes, BytesFound: s.total,
 		Listed: s.listed, Failures: s.failures, BandwidthLimit: l.limiter.BytesPerSecond()}
 	v.ObjectsPerSecond, v.BytesPerSecond = m.rates()
@@ -108,17 +110,20 @@ func (l *load) controlHandler(ui *console, e *engine.Engine) http.Handler {
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
 		answerJSON(w, l.status(e))
 	})
-	mux.HandleFunc("PUT /limit", func(w http.ResponseWriter, r *http.Request) {
-		var v limitValue
-		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1000)).Decode(&v); err != nil || v.BytesPerSecond < 0 {
-			http.Error(w, "the body must be {\"bytes_per_second\": N}", http.StatusBadRequest)
-			return
-		}
-		l.limiter.Set(v.BytesPerSecond)
-		ui.log.Info("bandwidth limit changed", "bytes_per_second", v.BytesPerSecond)
-		answerJSON(w, v)
-	})
+	mux.HandleFunc("PUT /limit", func(w http.ResponseWriter, r *http.Request) { answerLimitChange(w, r, l.limiter, ui) })
 	return mux
+}
+
+// answerLimitChange changes the bandwidth limit of a load or mount.
+func answerLimitChange(w http.ResponseWriter, r *http.Request, l *limit.Limiter, ui *console) {
+	var v limitValue
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1000)).Decode(&v); err != nil || v.BytesPerSecond < 0 {
+		http.Error(w, "the body must be {\"bytes_per_second\": N}", http.StatusBadRequest)
+		return
+	}
+	l.Set(v.BytesPerSecond)
+	ui.log.Info("bandwidth limit changed", "bytes_per_second", v.BytesPerSecond)
+	answerJSON(w, v)
 }
 
 func answerJSON(w http.ResponseWriter, v any) {

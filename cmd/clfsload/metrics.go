@@ -119,3 +119,30 @@ func (l *load) loadMetrics(e *engine.Engine) []metric {
 		metric{"clfsload_load_published", "1 when the container can be attached, otherwise 0.", false, published},
 	)
 }
+
+// collectMetrics are the numbers of a mount.
+func (m *writableMount) collectMetrics() []metric {
+	t, u := m.journal.MountTotals(), m.fs.Usage()
+	_, open := m.fs.OpenForWriting(0)
+	last := 0.0
+	if t.PublishedAt != 0 {
+		last = float64(t.PublishedAt) / 1e9
+	}
+	return append(engineMetrics(m.engine.Stats(), m.limiter.BytesPerSecond(), m.uploads.why()),
+		metric{"clfsload_mount_entries", "Files, directories and other entries.", false, float64(t.Nodes())},
+		metric{"clfsload_mount_directories", "Directories.", false, float64(t.Directories)},
+		metric{"clfsload_mount_staged_entries", "Entries that are changed, and open or not settled.", false, float64(t.Dirty)},
+		metric{"clfsload_mount_staged_bytes", "Bytes in them.", false, float64(t.DirtyBytes)},
+		metric{"clfsload_mount_uploading_entries", "Entries that wait to be uploaded.", false, float64(t.Queued)},
+		metric{"clfsload_mount_uploading_bytes", "Bytes in them.", false, float64(t.QueuedBytes)},
+		metric{"clfsload_mount_uploaded_entries", "Entries that are uploaded and wait to be published.", false, float64(t.Sealed)},
+		metric{"clfsload_mount_uploaded_bytes", "Bytes in them.", false, float64(t.SealedBytes)},
+		metric{"clfsload_mount_unchanged_entries", "Entries other than directories that are in the container as they are.", false, float64(t.Uploaded)},
+		metric{"clfsload_mount_unchanged_bytes", "Bytes in them.", false, float64(t.UploadedBytes)},
+		metric{"clfsload_mount_unpublished_directories", "Directories that the next publication writes.", false, float64(t.Held)},
+		metric{"clfsload_mount_published_timestamp_seconds", "When the last publication ended, 0 for never.", false, last},
+		metric{"clfsload_mount_open_files", "Files that are open for writing.", false, float64(open)},
+		metric{"clfsload_mount_staging_bytes", "Bytes that staged contents take on the disk of STATE.", false, float64(u.Bytes)},
+		metric{"clfsload_mount_staging_limit_bytes", "Bytes that they may take.", false, float64(u.Limit)},
+	)
+}

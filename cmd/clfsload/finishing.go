@@ -1,0 +1,141 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
+	"github.com/spf13/cobra"
+)
+
+// finishFlags are those of flush, publish and unmount.
+type finishFlags struct {
+	json    bool
+	timeout time.Duration
+}
+
+func (f *finishFlags) register(cmd *cobra.Command) {
+	fl := cmd.Flags()
+	fl.BoolVar(&f.json, "json", false, "print one JSON object; sizes are in bytes")
+	fl.DurationVar(&f.timeout, "timeout", 0, "wait for at most so long; 0: as long as it takes")
+}
+
+func (f *finishFlags) check() error {
+	if f.timeout < 0 {
+		return fmt.Errorf("--timeout %s: it must not be negative", f.timeout)
+	}
+	return nil
+}
+
+// tooLateError ends a wait at --timeout.
+type tooLateError time.Duration
+
+func (e tooLateError) Error() string { return fmt.Sprintf("not done after %s", time.Duration(e)) }
+
+// finish asks the mount that runs on a STATE to flush, publish or unmount, and tells
+// on standard error what it waits for. timeout is where the asker gives up; 0: never.
+func finish(cmd *cobra.Command, stateDir, what string, v finishValue, timeout time.Duration) (r flushReport, err error) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return r, err
+	}
+	ctx := cmd.Context()
+	if timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, timeout, tooLateError(timeout))
+		defer cancel()
+	}
+	telling, stop := context.WithCancel(ctx)
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		tellWaiting(telling, cmd, stateDir)
+	}()
+	err = waitControl(ctx, stateDir, http.MethodPost, "/"+what, bytes.NewReader(body), &r)
+	stop()
+	<-told
+	var late tooLateError
+	if err != nil && errors.As(context.Cause(ctx), &late) {
+		return r, withExit(exitIncomplete, fmt.Errorf("%s: %w: %s", what, late, waitsFor(cmd.Context(), stateDir)), "the mount goes on with it")
+	}
+	return r, finishError(what, err)
+}
+
+// finishError says what to do where the mount did not do what it was asked for.
+func finishError(what string, err error) error {
+	var refused refusedError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, errNotRunning):
+		return withExit(exitState, err, "mount it, which goes on with what is staged")
+	case errors.As(err, &refused) && refused.status == http.StatusConflict:
+		return withExit(exitMountPoint, refused, "end the programs that use it ('fuser -m MOUNTPOINT' tells which), or send the mount SIGTERM")
+	case errors.As(err, &refused) && refused.status == http.StatusNotFound:
+		return withExit(exitState, fmt.Errorf("a load runs there, which knows no %s", what), "name the STATE of a mount")
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+// tellEvery is the time between two words on what is waited for.
+const tellEvery = 5 * time.Second
+
+func tellWaiting(ctx context.Context, cmd *cobra.Command, stateDir string) {
+	ticker := time.NewTicker(tellEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			if text := waitsFor(ctx, stateDir); ctx.Err() == nil {
+				fmt.Fprintf(cmd.ErrOrStderr(), "clfsload: waiting: %s\n", text)
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// waitsFor tells in one line what a mount has to do, and what keeps it from that.
+func waitsFor(ctx context.Context, stateDir string) string {
+	found, err := findStatus(ctx, stateDir)
+	v, ok := found.(*mountStatus)
+	if err != nil || !ok {
+		return "the mount does not tell how it stands"
+	}
+	text := fmt.Sprintf("%s to settle, %s to upload, %s/s", v.Staged, v.Uploading, ibytes(int64(v.BytesPerSecond)))
+	if t := v.Trouble; t != nil {
+		text += fmt.Sprintf("; for %s: %s", seconds(t.Seconds), t.Reason)
+	}
+	return text
+}
+
+// tell prints a report, and returns an error that says that something is left.
+func (r *flushReport) tell(cmd *cobra.Command, asJSON bool, done string) error {
+	out := cmd.OutOrStdout()
+	if asJSON {
+		if err := writeJSON(out, r); err != nil {
+			return err
+		}
+	} else {
+		for _, l := range r.Left {
+			fmt.Fprintf(out, "  %s: %s\n", quotePath(l.bytes()), l.Why)
+		}
+		if n := r.LeftTotal - len(r.Left); n > 0 {
+			fmt.Fprintf(out, "  and %s more\n", humanize.Comma(int64(n)))
+		}
+	}
+	if r.LeftTotal > 0 {
+		return withExit(exitIncomplete, fmt.Errorf("%s, but for %s %s", done, humanize.Comma(int64(r.LeftTotal)),
+			english.PluralWord(r.LeftTotal, "entry", "entries")), "")
+	}
+	if !asJSON {
+		fmt.Fprintf(out, "%s in %s\n", done, time.Duration(r.Seconds*float64(time.Second)).Round(time.Millisecond))
+	}
+	return nil
+}

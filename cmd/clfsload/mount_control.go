@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"syscall"
+	"time"
+)
+
+// finishValue is the body of POST /publish and /unmount.
+type finishValue struct {
+	IncludeIncomplete bool    `json:"include_incomplete,omitempty"` // of publish
+	NoPublish         bool    `json:"no_publish,omitempty"`         // of unmount
+	TimeoutSeconds    float64 `json:"timeout_seconds,omitempty"`    // of unmount; 0: none
+}
+
+// controlHandler answers what comes through the control socket.
+func (m *writableMount) controlHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
+		v, err := m.status(r.Context())
+		answer(w, v, err)
+	})
+	mux.HandleFunc("PUT /limit", func(w http.ResponseWriter, r *http.Request) { answerLimitChange(w, r, m.limiter, m.ui) })
+	mux.HandleFunc("POST /flush", func(w http.ResponseWriter, r *http.Request) {
+		m.work(w, r, func(ctx context.Context, _ finishValue) (flushReport, error) { return m.flush(ctx) })
+	})
+	mux.HandleFunc("POST /publish", func(w http.ResponseWriter, r *http.Request) {
+		m.work(w, r, func(ctx context.Context, v finishValue) (flushReport, error) {
+			if v.IncludeIncomplete {
+				if err := m.acceptIncomplete(ctx); err != nil {
+					return flushReport{}, err
+				}
+			}
+			return m.publish(ctx)
+		})
+	})
+	mux.HandleFunc("POST /unmount", func(w http.ResponseWriter, r *http.Request) { m.work(w, r, m.unmount) })
+	return mux
+}
+
+// work answers a request that may take long.
+func (m *writableMount) work(w http.ResponseWriter, r *http.Request, do func(context.Context, finishValue) (flushReport, error)) {
+	var v finishValue
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1000)).Decode(&v); err != nil {
+		http.Error(w, "the body must be a JSON object", http.StatusBadRequest)
+		return
+	}
+	if err := patient(w); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	report, err := do(r.Context(), v)
+	answer(w, report, err)
+}
+
+// answer sends a value, or the error that kept it from coming into being.
+func answer(w http.ResponseWriter, v any, err error) {
+	switch {
+	case err == nil:
+		answerJSON(w, v)
+	case errors.Is(err, syscall.EBUSY):
+		_, text := describe(err)
+		http.Error(w, text, http.StatusConflict)
+	default:
+		_, text := describe(err)
+		http.Error(w, text, http.StatusInternalServerError)
+	}
+}
+
+// unmount publishes, takes the file system away, and publishes what came in
+// meanwhile. When the file system is in use, it stays.
+func (m *writableMount) unmount(ctx context.Context, v finishValue) (r flushReport, err error) {
+	limit := ctx
+	if v.TimeoutSeconds > 0 {
+		var cancel context.CancelFunc
+		limit, cancel = context.WithTimeout(ctx, time.Duration(v.TimeoutSeconds*float64(time.Second)))
+		defer cancel()
+	}
+	late := func(err error) bool { return err != nil && limit.Err() != nil && ctx.Err() == nil }
+	finish := m.publish
+	if v.NoPublish {
+		finish = m.settle
+	}
+	if r, err = finish(limit); err != nil && !late(err) {
+		return r, err
+	}
+	m.commanded.Store(true)
+	if err := m.fs.Unmount(false); err != nil {
+		m.commanded.Store(false)
+		return r, err
+	}
+	// From here on the mount is gone, and the process ends whatever comes.
+	defer func() { m.asked <- struct{}{} }()
+	if r, err = finish(limit); err != nil {
+		r.Error, r.Published = err.Error(), false
+	}
+	return r, nil
+}
+
+// settle makes ready for the next mount what is written.
+func (m *writableMount) settle(ctx context.Context) (flushReport, error) {
+	return flushReport{Target: m.target.String(), Left: []leftValue{}}, m.fs.SettleNow(ctx)
+}
+
+func (m *writableMount) acceptIncomplete(ctx context.Context) error {
+	n, err := m.journal.AcceptIncomplete(ctx)
+	if err == nil {
+		m.ui.log.Info("incomplete files are taken as complete", "files", n)
+	}
+	return err
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"clfsload/state"
+	"clfsload/sync/engine"
+)
+
+// shownLeft bounds the lists of what is not uploaded or not published.
+const shownLeft = 1000
+
+// leftValue is an entry that is not uploaded, or not published as it is now.
+type leftValue struct {
+	pathValue
+	Why string `json:"why"`
+}
+
+// flushReport answers flush, publish and unmount. Uploaded says that everything is
+// uploaded that was acknowledged before the call, Published that all of that is
+// reachable from the root of the container.
+type flushReport struct {
+	Uploaded  bool        `json:"uploaded"`
+	Published bool        `json:"published"`
+	Target    string      `json:"target"`
+	Seconds   float64     `json:"seconds"`
+	Objects   int64       `json:"objects"`     // that the publication wrote
+	Dirs      int64       `json:"directories"` // likewise
+	LeftTotal int         `json:"left_total"`
+	Left      []leftValue `json:"left"` // the first of them
+	Error     string      `json:"error,omitempty"`
+}
+
+func (r *flushReport) add(path, why string) {
+	if len(r.Left) < shownLeft {
+		r.Left = append(r.Left, leftValue{newPathValue(path), why})
+	}
+	r.LeftTotal++
+}
+
+// flush returns when everything that was acknowledged before the call is uploaded, but
+// for what cannot be.
+func (m *writableMount) flush(ctx context.Context) (r flushReport, err error) {
+	began := time.Now()
+	r = flushReport{Target: m.target.String(), Left: []leftValue{}}
+	if err := m.fs.SettleNow(ctx); err != nil {
+		return r, fmt.Errorf("settle: %w", err)
+	}
+	seq := m.journal.Seq()
+	err = m.engine.WaitUploaded(ctx, seq)
+	if err != nil && !errors.Is(err, engine.ErrNotUploaded) {
+		return r, err
+	}
+	if err := m.listUnsettled(ctx, seq, &r); err != nil {
+		return r, err
+	}
+	failures, err := m.journal.UploadFailures(ctx, shownLeft)
+	if err != nil {
+		return r, err
+	}
+	for _, f := range failures {
+		r.add(f.Path, "cannot be uploaded: "+f.Reason)
+	}
+	r.Uploaded = r.LeftTotal == 0
+	r.Seconds = time.Since(began).Seconds()
+	return r, nil
+}
+
+// listUnsettled names what was changed up to seq and is not settled.
+func (m *writableMount) listUnsettled(ctx context.Context, seq uint64, r *flushReport) error {
+	const page = 500
+	for after := state.Ino(0); ; {
+		nodes, err := m.journal.Unsettled(ctx, after, page)
+		if err != nil || len(nodes) == 0 {
+			return err
+		}
+		for _, n := range nodes {
+			after = n.Ino
+			if n.Seq > seq {
+				continue
+			}
+			path, err := m.journal.Path(ctx, n.Inode)
+			if err != nil {
+				path = fmt.Sprintf("inode %d", n.Ino)
+			}
+			r.add(path, whyUnsettled(n))
+		}
+	}
+}
+
+func whyUnsettled(n state.Node) string {
+	switch {
+	case n.Flags&state.Opened != 0:
+		return "open for writing"
+	case n.Flags&state.Incomplete != 0:
+		return "incomplete: a crash of the mount cut off its writer"
+	}
+	return "changed just now"
+}
+
+// publish flushes, and makes what is uploaded reachable from the root.
+func (m *writableMount) publish(ctx context.Context) (r flushReport, err error) {
+	began := time.Now()
+	if r, err = m.flush(ctx); err != nil {
+		return r, err
+	}
+	if m.allPublished() {
+		r.Published = true
+		return r, nil
+	}
+	p, err := m.publishNow(ctx)
+	if err != nil {
+		return r, err
+	}
+	r.Left = []leftValue{}
+	for _, l := range p.Behind {
+		r.add(l.Path, l.Reason)
+	}
+	r.LeftTotal = int(p.LeftOut + p.KeptOld)
+	r.Published, r.Objects, r.Dirs = r.LeftTotal == 0, p.Nodes, p.Directories
+	r.Seconds = time.Since(began).Seconds()
+	return r, nil
+}
+
+// publishNow publishes what is uploaded, and logs it.
+func (m *writableMount) publishNow(ctx context.Context) (p engine.PublishReport, err error) {
+	err = m.uploads.within(ctx, func(ctx context.Context) error {
+		p, err = m.engine.PublishMount(ctx)
+		return err
+	})
+	if err != nil {
+		return p, fmt.Errorf("publish: %w", err)
+	}
+	m.ui.log.Info("published", "objects", p.Nodes, "directories", p.Directories, "left_out", p.LeftOut, "kept_old", p.KeptOld)
+	return p, nil
+}
+
+// allPublished reports whether nothing waits for the next mount.
+func (m *writableMount) allPublished() bool {
+	t := m.journal.MountTotals()
+	return t.PublishedAt != 0 && t.Dirty+t.Queued+t.Sealed+t.Held == 0
+}

@@ -1,0 +1,228 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
+	"github.com/spf13/cobra"
+
+	"clfsload/fusefs/writable"
+)
+
+// daemonErrors is where a mount in the background has what the language's runtime
+// prints, in STATE.
+const daemonErrors = "stderr.log"
+
+// serveWritable mounts, and serves until the mount is to end.
+func serveWritable(cmd *cobra.Command, point string, f mountFlags, ui *console) error {
+	ctx := cmd.Context()
+	debug.SetMemoryLimit(int64(f.memory) + mountOverhead)
+	debug.SetGCPercent(50)
+	m, err := openWritable(cmd, point, f, ui)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := m.close(ctx); err != nil {
+			ui.log.Warn("end the mount", "error", err)
+		}
+	}()
+	log := newLogFile(m.dir)
+	defer log.Close()
+	ui.logTo(log)
+	metrics, err := serveMetrics(f.metrics, m.collectMetrics)
+	if err != nil {
+		return err
+	}
+	defer metrics.close()
+	if err := m.mount(ctx); err != nil {
+		return stopCause(ctx, err)
+	}
+	if control, err := serveControl(m.dir, m.controlHandler()); err != nil {
+		ui.log.Warn("flush, publish, unmount and status cannot ask this mount", "error", err)
+	} else {
+		defer control.finish()
+	}
+	if err := m.leaveTerminal(); err != nil {
+		return errors.Join(err, m.fs.Unmount(true))
+	}
+	m.uploads.start(ctx)
+	return m.serve(ctx)
+}
+
+// mountOverhead is what a mount needs beside --memory: the cache of inodes, the
+// journal's pages, and what garbage the collector has not seen yet.
+const mountOverhead = 96 << 20
+
+func (m *writableMount) mount(ctx context.Context) (err error) {
+	limit, reserve, err := m.stagingRoom()
+	if err != nil {
+		return err
+	}
+	m.fs, err = writable.Mount(ctx, m.point, m.journal, m.staged, m.engine, writable.Options{
+		Settle: m.flags.settle, StagingLimit: limit, StagingReserve: reserve, AllowOther: m.flags.allowOther,
+		Memory: int64(m.flags.memory) / 4, Log: m.ui.log, Errno: errnoOf, Source: m.target.String(), StatePath: m.dir,
+	})
+	if err == nil {
+		m.ui.log.Info("mounted", "mountpoint", m.point, "target", m.target.String(), "state", m.dir)
+	}
+	return err
+}
+
+// stagingReserve of the disk stays free for the journal, but not more than a quarter of
+// what is free.
+const stagingReserve = 1 << 30
+
+// stagingRoom returns how many bytes may be staged, and how many of the disk stay free.
+// Half of what was free when STATE was new is remembered: later what is staged would
+// make it less and less.
+func (m *writableMount) stagingRoom() (limit, reserve int64, err error) {
+	_, free, err := m.staged.Disk()
+	if err != nil {
+		return 0, 0, err
+	}
+	reserve = min(stagingReserve, free/4)
+	if m.flags.stagingLimit > 0 {
+		return int64(m.flags.stagingLimit), reserve, nil
+	}
+	path := filepath.Join(m.dir, roomName)
+	if text, err := os.ReadFile(path); err == nil {
+		if limit, err = strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil && limit > 0 {
+			return limit, reserve, nil
+		}
+	}
+	limit = max(free/2, leastRoom)
+	return limit, reserve, replaceFile(path, func(w *bufio.Writer) error {
+		_, err := fmt.Fprintln(w, limit)
+		return err
+	})
+}
+
+// leaveTerminal lets the command return that started a daemon. Its log is in STATE
+// then, unless a file was named.
+func (m *writableMount) leaveTerminal() error {
+	path := m.flags.logFile
+	if path == "" {
+		path = filepath.Join(m.dir, daemonErrors)
+	}
+	log, err := openLog(path)
+	if err != nil {
+		return err
+	}
+	if isDaemon() && m.flags.logFile == "" {
+		m.ui.quiet()
+	}
+	return detachFromStarter(log)
+}
+
+// serve waits for the end of the mount, and brings it about.
+func (m *writableMount) serve(ctx context.Context) error {
+	select {
+	case <-m.asked: // by a command, which has done everything
+		m.ui.log.Info("unmounted")
+		return nil
+	case <-m.fs.Done():
+		if m.commanded.Load() {
+			<-m.asked
+			m.ui.log.Info("unmounted")
+			return nil
+		}
+		m.ui.log.Info("unmounted by somebody else")
+	case <-ctx.Done():
+		m.ui.log.Info("unmounting", "cause", context.Cause(ctx).Error())
+	}
+	_ = notifyService("STOPPING=1") // whoever waits will see the process end
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.flags.stopTimeout)
+	defer cancel()
+	report, err := m.endWithin(limit, ctx.Err() != nil)
+	return m.outcome(report, err)
+}
+
+// endWithin uploads and publishes what there is, unmounts if that is still to be
+// done, and publishes what came in meanwhile.
+func (m *writableMount) endWithin(limit context.Context, mounted bool) (r flushReport, err error) {
+	if mounted {
+		if _, err := m.publish(limit); err != nil {
+			m.ui.log.Warn("not everything is published", "error", err)
+		}
+		if err := m.fs.Unmount(true); err != nil {
+			return r, err
+		}
+	}
+	return m.publish(limit)
+}
+
+// outcome is the last word of a mount that a signal or umount has ended.
+func (m *writableMount) outcome(r flushReport, err error) error {
+	if err == nil && m.allPublished() {
+		m.ui.log.Info("unmounted; everything is published")
+		return nil
+	}
+	for _, l := range r.Left[:min(len(r.Left), shownFailures)] {
+		m.ui.log.Warn("not published", "path", l.bytes(), "why", l.Why)
+	}
+	text := m.unpublished()
+	if errors.Is(err, context.DeadlineExceeded) {
+		text += fmt.Sprintf(" after %s (--stop-timeout)", m.flags.stopTimeout)
+		if t := m.uploads.why(); t != nil {
+			text += ": " + t.text
+		}
+	} else if err != nil {
+		text += ": " + err.Error()
+	}
+	return withExit(exitIncomplete, errors.New(text), "it is kept in "+m.dir+", and the next mount with it goes on")
+}
+
+// unpublished tells what waits for the next mount.
+func (m *writableMount) unpublished() string {
+	t := m.journal.MountTotals()
+	n := t.Dirty + t.Queued + t.Sealed
+	if n == 0 {
+		return "unmounted; not everything is published"
+	}
+	return fmt.Sprintf("unmounted; %s %s (%s) not published", humanize.Comma(int64(n)), english.PluralWord(int(n), "entry", "entries"),
+		ibytes(int64(t.DirtyBytes+t.QueuedBytes+t.SealedBytes)))
+}
+
+// close ends everything that was begun, in the reverse order.
+func (m *writableMount) close(ctx context.Context) error {
+	var errs []error
+	if m.uploads != nil {
+		m.uploads.close()
+	}
+	if m.fs != nil {
+		errs = append(errs, m.fs.Close())
+	}
+	if m.staged != nil {
+		errs = append(errs, m.staged.Close())
+	}
+	if m.target != nil {
+		errs = append(errs, m.target.close(ctx))
+	}
+	if m.journal != nil {
+		errs = append(errs, m.journal.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// unmountLimit is how long the answer to a command is waited for at the end.
+const unmountLimit = 10 * time.Second
+
+// mountPointOf is where the last mount with a STATE was; "" if it is not known.
+func mountPointOf(stateDir string) string {
+	text, err := os.ReadFile(filepath.Join(stateDir, pointName))
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}

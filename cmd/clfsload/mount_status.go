@@ -1,0 +1,223 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"clfsload/state"
+)
+
+// Kinds of what a STATE belongs to.
+const (
+	kindLoad  = "load"
+	kindMount = "mount"
+)
+
+// mountStatus is how a mount stands, for `clfsload status --json`. Sizes are in bytes,
+// of contents of regular files.
+type mountStatus struct {
+	Kind       string `json:"kind"` // "mount"
+	Running    bool   `json:"running"`
+	PID        int    `json:"pid,omitempty"`
+	Version    string `json:"version"`
+	State      string `json:"state"`
+	MountPoint string `json:"mountpoint"` // of the last mount, if none runs
+	Target     string `json:"target"`
+
+	Entries     uint64     `json:"entries"`
+	Directories uint64     `json:"directories"`
+	Staged      countValue `json:"staged"`    // changed, and still open or not settled
+	Uploading   countValue `json:"uploading"` // settled: to be uploaded
+	Uploaded    countValue `json:"uploaded"`  // in the container, but the next publication makes it reachable
+	Unchanged   countValue `json:"unchanged"` // in the container
+	Unpublished uint64     `json:"unpublished_directories"`
+
+	PublishedAt      *time.Time     `json:"published_at"` // null: never
+	ObjectsPerSecond float64        `json:"objects_per_second"`
+	BytesPerSecond   float64        `json:"bytes_per_second"`
+	BandwidthLimit   int64          `json:"bandwidth_limit"` // bytes a second, 0: none
+	Oldest           *flightValue   `json:"oldest_in_flight"`
+	Trouble          *troubleValue  `json:"trouble"` // why nothing is uploaded; null: nothing is known
+	Failures         []failureValue `json:"failures"`
+	Incomplete       []leftValue    `json:"incomplete"`
+	Open             *openValue     `json:"open_for_writing"`
+	Staging          *stagingValue  `json:"staging"`
+}
+
+// countValue is a number of entries, and the bytes in them.
+type countValue struct {
+	Entries uint64 `json:"entries"`
+	Bytes   uint64 `json:"bytes"`
+}
+
+type troubleValue struct {
+	Reason  string  `json:"reason"`
+	Seconds float64 `json:"seconds"` // since it began
+}
+
+// failureValue is an entry that could not be uploaded, and is tried again.
+type failureValue struct {
+	pathValue
+	Reason  string  `json:"reason"`
+	Seconds float64 `json:"seconds"` // since it was tried last
+}
+
+type openValue struct {
+	Files int         `json:"files"`
+	First []pathValue `json:"first"`
+}
+
+type stagingValue struct {
+	Bytes int64 `json:"bytes"`
+	Limit int64 `json:"limit"`
+}
+
+// listedInStatus bounds the lists in a status.
+const listedInStatus = 100
+
+// journalStatus is what the journal tells.
+func journalStatus(ctx context.Context, j *state.Journal) (mountStatus, error) {
+	t := j.MountTotals()
+	v := mountStatus{Kind: kindMount, Version: version, State: j.Dir(), MountPoint: mountPointOf(j.Dir()), Target: j.Settings.Target,
+		Entries: t.Nodes(), Directories: t.Directories, Staged: countValue{t.Dirty, t.DirtyBytes}, Uploading: countValue{t.Queued, t.QueuedBytes},
+		Uploaded: countValue{t.Sealed, t.SealedBytes}, Unchanged: countValue{t.Uploaded, t.UploadedBytes}, Unpublished: t.Held,
+		Failures: []failureValue{}, Incomplete: []leftValue{}}
+	if t.PublishedAt != 0 {
+		at := time.Unix(0, t.PublishedAt)
+		v.PublishedAt = &at
+	}
+	failures, err := j.UploadFailures(ctx, listedInStatus)
+	if err != nil {
+		return v, err
+	}
+	for _, f := range failures {
+		v.Failures = append(v.Failures, failureValue{newPathValue(f.Path), f.Reason, time.Since(time.Unix(0, f.At)).Seconds()})
+	}
+	incomplete, err := j.Incompletes(ctx, 0, listedInStatus)
+	if err != nil {
+		return v, err
+	}
+	for _, n := range incomplete {
+		path, err := j.Path(ctx, n.Inode)
+		if err != nil {
+			return v, err
+		}
+		v.Incomplete = append(v.Incomplete, leftValue{newPathValue(path), whyUnsettled(n)})
+	}
+	return v, nil
+}
+
+// status describes a mount that runs.
+func (m *writableMount) status(ctx context.Context) (mountStatus, error) {
+	v, err := journalStatus(ctx, m.journal)
+	if err != nil {
+		return v, err
+	}
+	m.meter.add(m.look())
+	v.Running, v.PID, v.MountPoint, v.BandwidthLimit = true, os.Getpid(), m.point, m.limiter.BytesPerSecond()
+	v.ObjectsPerSecond, v.BytesPerSecond = m.meter.rates()
+	if f, ok := m.engine.OldestInFlight(); ok {
+		v.Oldest = &flightValue{newPathValue(f.Path), time.Since(f.Since).Seconds()}
+	}
+	if t := m.uploads.why(); t != nil {
+		v.Trouble = &troubleValue{t.text, time.Since(t.since).Seconds()}
+	}
+	u := m.fs.Usage()
+	v.Staging = &stagingValue{u.Bytes, u.Limit}
+	inos, total := m.fs.OpenForWriting(listedInStatus)
+	v.Open = &openValue{Files: total, First: []pathValue{}}
+	for _, ino := range inos {
+		if path, err := m.path(ctx, ino); err == nil {
+			v.Open.First = append(v.Open.First, newPathValue(path))
+		}
+	}
+	return v, nil
+}
+
+func (m *writableMount) path(ctx context.Context, ino state.Ino) (string, error) {
+	n, err := m.journal.Node(ctx, ino)
+	if err != nil {
+		return "", err
+	}
+	return m.journal.Path(ctx, n.Inode)
+}
+
+// look is how much was uploaded by now, for the rates.
+func (m *writableMount) look() sample {
+	s := m.engine.Stats()
+	return sample{at: time.Now(), done: s.Inodes.Load(), moved: s.Moved.Load()}
+}
+
+func (v *mountStatus) print(w io.Writer) {
+	line := func(title, format string, args ...any) {
+		fmt.Fprintf(w, "%-12s %s\n", title, fmt.Sprintf(format, args...))
+	}
+	running, rate := "not running", ""
+	if v.Running {
+		running = fmt.Sprintf("running as process %d", v.PID)
+		rate = fmt.Sprintf(", %s/s, %s/s", humanize.Comma(int64(v.ObjectsPerSecond)), ibytes(int64(v.BytesPerSecond)))
+	}
+	published := "never"
+	if v.PublishedAt != nil {
+		published = v.PublishedAt.Format(time.DateTime)
+	}
+	line("mount", "%s, %s", quotePath(v.MountPoint), running)
+	line("state", "%s", v.State)
+	line("target", "%s", v.Target)
+	line("entries", "%s, and %s directories", humanize.Comma(int64(v.Entries-v.Directories)), humanize.Comma(int64(v.Directories)))
+	line("staged", "%s, open or not settled", v.Staged)
+	line("uploading", "%s%s", v.Uploading, rate)
+	line("uploaded", "%s, to be published", v.Uploaded)
+	line("unchanged", "%s", v.Unchanged)
+	line("published", "%s; %s directories changed since", published, humanize.Comma(int64(v.Unpublished)))
+	v.printLive(line)
+	printList(w, line, "failures", len(v.Failures), func(i int) (pathValue, string) { return v.Failures[i].pathValue, v.Failures[i].Reason })
+	printList(w, line, "incomplete", len(v.Incomplete), func(i int) (pathValue, string) { return v.Incomplete[i].pathValue, v.Incomplete[i].Why })
+}
+
+// printLive prints what a mount tells that runs.
+func (v *mountStatus) printLive(line func(title, format string, args ...any)) {
+	if !v.Running {
+		return
+	}
+	limit := byteRate(v.BandwidthLimit)
+	line("limit", "%s", limit.String())
+	if s := v.Staging; s != nil {
+		line("staging", "%s of %s in use", ibytes(s.Bytes), ibytes(s.Limit))
+	}
+	if o := v.Open; o != nil {
+		line("open", "%s files for writing", humanize.Comma(int64(o.Files)))
+	}
+	if o := v.Oldest; o != nil {
+		line("oldest", "%s, for %s", quotePath(o.bytes()), seconds(o.Seconds))
+	}
+	if t := v.Trouble; t != nil {
+		line("trouble", "for %s: %s", seconds(t.Seconds), t.Reason)
+	}
+}
+
+// printList prints the first paths of a list with what there is to say of each.
+func printList(w io.Writer, line func(title, format string, args ...any), title string, n int, at func(int) (pathValue, string)) {
+	line(title, "%s", atLeast(n))
+	for i := range min(n, shownFailures) {
+		path, text := at(i)
+		fmt.Fprintf(w, "  %s: %s\n", quotePath(path.bytes()), text)
+	}
+}
+
+// atLeast counts a list that may have been cut.
+func atLeast(n int) string {
+	if n >= listedInStatus {
+		return fmt.Sprintf("%d or more", n)
+	}
+	return fmt.Sprint(n)
+}
+
+func (c countValue) String() string {
+	return fmt.Sprintf("%s (%s)", humanize.Comma(int64(c.Entries)), ibytes(int64(c.Bytes)))
+}

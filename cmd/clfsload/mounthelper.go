@@ -1,0 +1,131 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// mount(8) runs a program named after the type of a file system, for
+// "mount -t clfsload" and lines of /etc/fstab:
+//
+//	mount.clfsload TARGET MOUNTPOINT [-sfnv] [-N namespace] [-o options] [-t type]
+//
+// Under such a name clfsload takes these arguments and becomes
+// "clfsload mount --daemon". TARGET none is that of the journal, or the default.
+
+// isMountHelper reports whether the program was called by a name that mount(8) uses.
+func isMountHelper(program string) bool {
+	switch filepath.Base(program) {
+	case "mount.clfsload", "mount.fuse.clfsload":
+		return true
+	}
+	return false
+}
+
+// mountSwitches are the flags of mount without a value that may stand in -o.
+var mountSwitches = []string{"allow-other", "create-container", "include-incomplete"}
+
+// mountValues are those with a value.
+var mountValues = []string{"state", "settle", "publish-interval", "stop-timeout", "staging-limit", "compression",
+	"concurrency", "memory", "bandwidth-limit", "retry-for", "request-timeout", "credentials-file", "credentials-env-file",
+	"endpoint", "metrics-addr", "log-file", "log-level", "log-format", "temp-dir"}
+
+// passedOver are options of mount(8) that are not for the file system, or that name
+// what a mount here does in any case: it is always nosuid and nodev, changes no atime
+// by reading, and syncs when it is asked to.
+var passedOver = []string{"rw", "defaults", "auto", "noauto", "user", "nouser", "users", "owner", "group", "nofail", "_netdev",
+	"exec", "nosuid", "nodev", "noatime", "nodiratime", "relatime", "norelatime", "async", "silent", "loud"}
+
+// helperArgs turns the arguments of a mount helper into those of clfsload. nothing:
+// the caller wants no mount, only to know whether the arguments are right.
+func helperArgs(args []string) (out []string, nothing bool, err error) {
+	var names, options []string
+	sloppy := false
+	for len(args) > 0 {
+		arg := args[0]
+		args = args[1:]
+		switch {
+		case arg == "-o" || arg == "-t" || arg == "-N":
+			if len(args) == 0 {
+				return nil, false, fmt.Errorf("%s: its value is missing", arg)
+			}
+			if arg == "-o" {
+				options = append(options, args[0])
+			}
+			args = args[1:]
+		case strings.HasPrefix(arg, "-") && strings.Trim(arg[1:], "sfnv") == "" && len(arg) > 1:
+			sloppy = sloppy || strings.Contains(arg, "s")
+			nothing = nothing || strings.Contains(arg, "f")
+		case strings.HasPrefix(arg, "-"):
+			return nil, false, fmt.Errorf("unknown flag %s", arg)
+		default:
+			names = append(names, arg)
+		}
+	}
+	if len(names) != 2 {
+		return nil, false, errors.New("usage: mount.clfsload TARGET MOUNTPOINT [-sfnv] [-o options]")
+	}
+	flags, err := optionFlags(strings.Join(options, ","), sloppy)
+	if err != nil {
+		return nil, false, err
+	}
+	out = append([]string{"mount", "--daemon"}, flags...)
+	if names[0] != "none" {
+		out = append(out, "--target="+names[0])
+	}
+	return append(out, "--", names[1]), nothing, nil
+}
+
+// optionFlags turns what stands behind -o into flags.
+func optionFlags(options string, sloppy bool) (flags []string, err error) {
+	for _, option := range splitOptions(options) {
+		name, value, hasValue := strings.Cut(option, "=")
+		flag := strings.ReplaceAll(name, "_", "-")
+		switch {
+		case option == "ro":
+			flags = append(flags, "--read-only")
+		case slices.Contains(mountSwitches, flag) && !hasValue:
+			flags = append(flags, "--"+flag)
+		case slices.Contains(mountValues, flag) && hasValue:
+			flags = append(flags, "--"+flag+"="+value)
+		case slices.Contains(passedOver, name), strings.HasPrefix(name, "x-"), strings.HasPrefix(name, "X-"), name == "comment":
+		case sloppy:
+		default:
+			return nil, fmt.Errorf("unknown mount option %q", option)
+		}
+	}
+	return flags, nil
+}
+
+// splitOptions splits at commas, but not at those behind a backslash, nor in
+// quotation marks.
+func splitOptions(text string) (list []string) {
+	var b strings.Builder
+	quoted, escaped := false, false
+	flush := func() {
+		if b.Len() > 0 {
+			list = append(list, b.String())
+		}
+		b.Reset()
+	}
+	for _, c := range []byte(text) {
+		switch {
+		case escaped:
+			escaped = false
+			b.WriteByte(c)
+		case c == '\\':
+			escaped = true
+		case c == '"':
+			quoted = !quoted
+		case c == ',' && !quoted:
+			flush()
+		default:
+			b.WriteByte(c)
+		}
+	}
+	flush()
+	return list
+}

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"clfsload/state"
+)
+
+// controlAttribute of the root of a mount tells its STATE.
+const controlAttribute = "user.clfsload.control"
+
+// stateOf returns the STATE that the argument MOUNTPOINT|STATE of a command means. A
+// mount that serves tells it itself. Of a mount point where nothing is mounted, or
+// nothing that answers, it is the default one, which tell is told of.
+func stateOf(arg string, tell io.Writer) (string, error) {
+	path, err := filepath.Abs(arg)
+	if err != nil {
+		return "", err
+	}
+	buf := make([]byte, 4096)
+	n, err := unix.Getxattr(path, controlAttribute, buf)
+	if err == nil {
+		return string(buf[:n]), nil
+	}
+	dead := errors.Is(err, unix.ENOTCONN)
+	if !dead {
+		if found, _ := state.Exists(path); found {
+			return path, nil
+		}
+	}
+	dir, err := defaultState(evalExisting(path))
+	if err != nil {
+		return "", err
+	}
+	if found, _ := state.Exists(dir); !found {
+		return "", withExit(exitState, fmt.Errorf("%s is neither a mount that runs nor a STATE, and there is no STATE %s", arg, dir), "name the STATE")
+	}
+	what := "no mount of clfsload"
+	if dead {
+		what = "a mount whose process is gone"
+	}
+	fmt.Fprintf(tell, "clfsload: %s is %s; using STATE %s\n", arg, what, dir)
+	return dir, nil
+}

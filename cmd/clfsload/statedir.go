@@ -1,0 +1,62 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strings"
+)
+
+// stateHome is where what outlives a command is kept for this user. A process that
+// mount(8) or systemd has started may have no HOME; the user database knows it too.
+func stateHome() (string, error) {
+	if base := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(base) {
+		return filepath.Join(base, "clfsload"), nil
+	}
+	home := os.Getenv("HOME")
+	if home == "" {
+		u, err := user.Current()
+		if err != nil {
+			return "", fmt.Errorf("find the home directory: %w", err)
+		}
+		home = u.HomeDir
+	}
+	if !filepath.IsAbs(home) {
+		return "", fmt.Errorf("the home directory %q is no absolute path", home)
+	}
+	return filepath.Join(home, ".local", "state", "clfsload"), nil
+}
+
+// defaultState is the STATE of a mount on an absolute path for which none was named.
+func defaultState(point string) (string, error) {
+	home, err := stateHome()
+	if err != nil {
+		return "", withExit(exitState, err, "pass --state")
+	}
+	return filepath.Join(home, escapePoint(point)), nil
+}
+
+// maxEscaped bounds the name of a STATE. A file name has room for 255 bytes, and the
+// journal is made under a longer name first.
+const maxEscaped = 180
+
+// escapePoint makes a path one name, another one for each path: slashes become
+// dashes, dashes and percent signs are written in hex, and so is a dot in front. The
+// end of a path that is too long is replaced by a hash; "%+" begins no other name's end.
+func escapePoint(point string) string {
+	name := strings.NewReplacer("%", "%25", "-", "%2D", "/", "-").Replace(strings.Trim(point, "/"))
+	if strings.HasPrefix(name, ".") {
+		name = "%2E" + name[1:]
+	}
+	if name == "" {
+		return "%2F" // the root, on which nobody mounts
+	}
+	if len(name) > maxEscaped {
+		sum := sha256.Sum256([]byte(point))
+		name = name[:maxEscaped-40] + "%+" + hex.EncodeToString(sum[:16])
+	}
+	return name
+}

@@ -1,0 +1,297 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"clfsload/fusefs/staging"
+	"clfsload/state"
+	"clfsload/sync/blob"
+	"clfsload/sync/engine"
+)
+
+// uploader keeps the container of a mount claimed and the engine at work, for as long
+// as the mount lives. Whatever goes wrong is logged, told by status, and tried again.
+type uploader struct {
+	m   *writableMount
+	ids leaseIDs
+
+	stop context.CancelFunc // nil before start
+	done chan struct{}
+
+	mu      sync.Mutex
+	tenure  *tenure       // nil: the container is not ours
+	changed chan struct{} // closed when tenure changes
+	claimed bool          // the lease is ours, and nobody keeps it yet
+	held    bool          // it was ours before
+	trouble *trouble      // what failed last; nil: nothing
+	blobs   int64         // that were put when it failed
+}
+
+// tenure is a time for which the container is ours.
+type tenure struct {
+	ctx  context.Context // ends with it
+	work sync.WaitGroup  // what writes to the container
+}
+
+func newUploader(m *writableMount, ids leaseIDs) *uploader {
+	return &uploader{m: m, ids: ids, changed: make(chan struct{}), done: make(chan struct{})}
+}
+
+// connect makes sure that the container is the journal's, and claims it.
+func (u *uploader) connect(ctx context.Context) error {
+	if err := u.m.engine.Begin(ctx); err != nil {
+		return err
+	}
+	if err := u.m.target.claim(ctx, u.ids); err != nil {
+		return err
+	}
+	u.claimed = true
+	return nil
+}
+
+// start begins to upload in the background.
+func (u *uploader) start(ctx context.Context) {
+	ctx, u.stop = context.WithCancel(context.WithoutCancel(ctx))
+	go func() {
+		defer close(u.done)
+		u.run(ctx)
+	}()
+}
+
+// close ends uploads and waits for those that are under way.
+func (u *uploader) close() {
+	if u.stop != nil {
+		u.stop()
+		<-u.done
+	}
+}
+
+// Pauses after failures.
+const (
+	firstPause = time.Second
+	maxPause   = time.Minute
+)
+
+func newPauses() *backoff.ExponentialBackOff {
+	return &backoff.ExponentialBackOff{InitialInterval: firstPause, MaxInterval: maxPause, Multiplier: 2, RandomizationFactor: 0.2}
+}
+
+// rest waits after a failure. New credentials are looked for more often.
+func rest(ctx context.Context, pauses *backoff.ExponentialBackOff, err error) {
+	pause := pauses.NextBackOff()
+	if errors.Is(err, blob.ErrCredentials) {
+		pause = lookEvery
+	}
+	select {
+	case <-time.After(pause):
+	case <-ctx.Done():
+	}
+}
+
+func (u *uploader) run(ctx context.Context) {
+	pauses := newPauses()
+	for ctx.Err() == nil {
+		if !u.claimed {
+			u.m.target.refresh()
+			if err := u.connect(ctx); err != nil {
+				if ctx.Err() != nil {
+					return
+				}
+				u.failed("claim the container", err)
+				if u.held && errors.Is(err, blob.ErrLeased) {
+					u.giveUp(ctx)
+					return
+				}
+				rest(ctx, pauses, err)
+				continue
+			}
+		}
+		pauses.Reset()
+		u.hold(ctx)
+	}
+}
+
+// giveUp waits for the end of the mount. Whoever has taken the container may have
+// changed in it what the journal does not know, so that nothing must be written to it,
+// not even when it is free again.
+func (u *uploader) giveUp(ctx context.Context) {
+	u.m.ui.log.Error("another process has taken the container; this mount uploads nothing any more. Make sure that no other process uses the container, then unmount and mount again")
+	<-ctx.Done()
+}
+
+// hold uploads until the lease is lost or ctx ends.
+func (u *uploader) hold(ctx context.Context) {
+	ctx, lose := context.WithCancelCause(ctx)
+	defer lose(nil)
+	t := u.begin(ctx)
+	var all sync.WaitGroup
+	all.Go(func() {
+		if err := u.m.target.lease.Keep(ctx); err != nil {
+			lose(err)
+		}
+	})
+	all.Go(func() { u.upload(ctx) })
+	all.Go(func() { u.every(ctx, u.m.flags.publishInterval, "publish", u.publishChanges) })
+	all.Go(func() { u.every(ctx, collectEvery, "remove what is replaced", u.m.engine.Collect) })
+	<-ctx.Done()
+	u.end(t)
+	all.Wait()
+	if cause := context.Cause(ctx); cause != context.Canceled {
+		u.failed("keep the container", cause)
+	}
+}
+
+func (u *uploader) begin(ctx context.Context) *tenure {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.claimed, u.held = false, true
+	u.tenure = &tenure{ctx: ctx}
+	u.announce()
+	return u.tenure
+}
+
+func (u *uploader) end(t *tenure) {
+	u.mu.Lock()
+	u.tenure = nil
+	u.announce()
+	u.mu.Unlock()
+	t.work.Wait()
+}
+
+func (u *uploader) announce() {
+	close(u.changed)
+	u.changed = make(chan struct{})
+}
+
+// upload keeps the engine running.
+func (u *uploader) upload(ctx context.Context) {
+	pauses := newPauses()
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := u.m.engine.RunMount(ctx, stagedFiles{u.m.staged})
+		if ctx.Err() != nil {
+			return
+		}
+		u.failed("upload", err)
+		if time.Since(began) > maxPause {
+			pauses.Reset()
+		}
+		rest(ctx, pauses, err)
+	}
+}
+
+// collectEvery is the time between two looks for blobs that nothing needs any more.
+const collectEvery = 30 * time.Second
+
+// every does something again and again, but not when the interval is 0.
+func (u *uploader) every(ctx context.Context, interval time.Duration, what string, do func(context.Context) error) {
+	if interval == 0 {
+		return
+	}
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+		if err := do(ctx); err != nil && ctx.Err() == nil {
+			u.failed(what, err)
+		}
+	}
+}
+
+// publishChanges publishes if there is anything to publish.
+func (u *uploader) publishChanges(ctx context.Context) error {
+	t := u.m.journal.MountTotals()
+	if t.PublishedAt != 0 && t.Held == 0 && t.Sealed == 0 {
+		return nil
+	}
+	_, err := u.m.publishNow(ctx)
+	return err
+}
+
+// failed notes what went wrong, and logs it when it was not told before.
+func (u *uploader) failed(what string, err error) {
+	err = fmt.Errorf("%s: %w", what, err)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	known := u._trouble()
+	if known == nil || known.text != err.Error() {
+		code, text := describe(err)
+		u.m.ui.log.Error("what is written stays in STATE for now", "error", text, "code", code)
+		known = &trouble{err.Error(), time.Now()}
+	}
+	u.trouble, u.blobs = known, u.m.engine.Stats().Blobs.Load()
+}
+
+// _trouble is what keeps uploads from going on. What was before the last blob that
+// was put is over.
+func (u *uploader) _trouble() *trouble {
+	if u.trouble != nil && u.m.engine.Stats().Blobs.Load() == u.blobs {
+		return u.trouble
+	}
+	return nil
+}
+
+// why is what keeps uploads from going on; nil: nothing that is known.
+func (u *uploader) why() *trouble {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if t := u._trouble(); t != nil {
+		return t
+	}
+	return u.m.target.narrator.failing.Load()
+}
+
+// within runs do, which writes to the container, once that is ours. Its context ends
+// with the lease.
+func (u *uploader) within(ctx context.Context, do func(context.Context) error) error {
+	t, err := u.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer t.work.Done()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(t.ctx, func() { cancel(context.Cause(t.ctx)) })()
+	return do(ctx)
+}
+
+// enter waits until the container is ours, and counts one that writes to it.
+func (u *uploader) enter(ctx context.Context) (*tenure, error) {
+	for {
+		u.mu.Lock()
+		t, changed := u.tenure, u.changed
+		if t != nil {
+			t.work.Add(1)
+		}
+		u.mu.Unlock()
+		if t != nil {
+			return t, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// stagedFiles lets the engine read what is staged.
+type stagedFiles struct{ store *staging.Store }
+
+func (s stagedFiles) OpenStaged(ino state.Ino) (engine.StagedFile, error) {
+	f, err := s.store.Open(ino)
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
