@@ -74,7 +74,7 @@ func (j *Journal) Inode(ctx context.Context, ino Ino) (Inode, error) {
 // BackPointers returns the directories that link to an inode, one entry for each
 // link, its first directory first; docs/clfs-format.md section 3, BACK.
 func (j *Journal) BackPointers(ctx context.Context, in Inode) ([]clfs.ID, error) {
-	if in.Links == 1 {
+	if in.Links == 1 || in.Attr.Type == clfs.TypeDirectory {
 		parent, err := j.handle(ctx, in.Parent)
 		return []clfs.ID{parent}, err
 	}

@@ -56,8 +56,8 @@ func (t *tx) abandon(n *Node) error {
 	return t.addGarbage(n.Ino, atOnce, name)
 }
 
-// noteMoved notes that the names of a node changed. A publication may put it from
-// now on when it is published.
+// noteMoved notes that the names of a node changed, after reown. A publication may
+// put it from now on when it is published.
 func (t *tx) noteMoved(n *Node) {
 	t.touch(n)
 	if n.IsDirectory() {

@@ -183,6 +183,12 @@ func (t *tx) exchange(n *renaming) error {
 func (t *tx) rehome(r *renaming, n *Node, from *Node, name []byte, to *Node, newName []byte) error {
 	before := *n
 	n.Attr.Ctime = r.Now
+	if n.Parent == from.Ino && bytes.Equal(n.Name, name) {
+		n.Name = newName
+		if err := t.reown(n, to.Ino); err != nil {
+			return err
+		}
+	}
 	t.noteMoved(n)
 	if from != to {
 		if n.IsDirectory() {
@@ -190,12 +196,6 @@ func (t *tx) rehome(r *renaming, n *Node, from *Node, name []byte, to *Node, new
 			to.Links++
 		}
 		if err := t.noteLost(n, from, name, to); err != nil {
-			return err
-		}
-	}
-	if n.Parent == from.Ino && bytes.Equal(n.Name, name) {
-		n.Name = newName
-		if err := t.reown(n, to.Ino); err != nil {
 			return err
 		}
 	}

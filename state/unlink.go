@@ -104,12 +104,12 @@ func (t *tx) dropName(n *Node, r *removal) error {
 		return t.save(&before, n)
 	}
 	n.setLinks(n.Links - 1)
-	t.noteMoved(n)
 	if n.Parent == r.dir && string(n.Name) == string(r.name) {
 		if err := t.renameFirst(n); err != nil {
 			return err
 		}
 	}
+	t.noteMoved(n)
 	return t.save(&before, n)
 }
 

@@ -1,0 +1,383 @@
+package state
+
+import (
+	"maps"
+	"slices"
+
+	"clfsload/clfs"
+)
+
+// publication is one under way. Each step is a put, or its record.
+type publication struct {
+	s       *Snapshot
+	steps   []func()
+	pending *Put // was put and not recorded
+}
+
+// publish goes on with the publication that is under way, or begins one.
+func (w *mountWalk) publish() {
+	if w.pub == nil {
+		if w.isPutting() || w.r.IntN(3) > 0 {
+			return
+		}
+		w.beginPublication()
+	}
+	for range 1 + w.r.IntN(5) {
+		w.stepPublication()
+	}
+}
+
+func (w *mountWalk) finishPublication() {
+	for w.pub != nil {
+		w.stepPublication()
+	}
+}
+
+func (w *mountWalk) stepPublication() {
+	p := w.pub
+	switch {
+	case p == nil:
+	case p.pending != nil:
+		w.expect("record put", w.j.RecordPuts(w.t.Context(), []Put{*p.pending}), nil)
+		p.pending = nil
+	case len(p.steps) > 0:
+		next := p.steps[0]
+		p.steps = p.steps[1:]
+		next()
+	default:
+		w.expect("end publication", w.j.EndPublish(w.t.Context(), p.s.Seq()), nil)
+		w.expect("close snapshot", p.s.Close(), nil)
+		w.pub = nil
+	}
+}
+
+func (w *mountWalk) beginPublication() {
+	ctx := w.t.Context()
+	s, err := w.j.BeginPublish(ctx)
+	w.expect("begin publication", err, nil)
+	p := &publication{s: s}
+	w.pub = p
+	list := func(what string, page func() ([]Node, error)) []Node {
+		nodes, err := page()
+		w.expect(what, err, nil)
+		return nodes
+	}
+	for _, n := range list("new directories", func() ([]Node, error) { return s.NewDirectories(ctx, 0, 1000) }) {
+		p.steps = append(p.steps, func() { w.putDirectory(n, nil, true) })
+	}
+	for _, n := range list("changed nodes", func() ([]Node, error) { return s.ChangedNodes(ctx, 0, 1000) }) {
+		p.steps = append(p.steps, func() { w.putChanged(n) })
+	}
+	w.planDirectories(list("changed directories", func() ([]Node, error) { return s.ChangedDirectories(ctx, 0, 1000) }))
+	root, err := s.Root(ctx)
+	w.expect("root", err, nil)
+	if root.PutSeq == 0 {
+		p.steps = append(p.steps, func() { w.putDirectory(root, nil, true) })
+	}
+}
+
+// planDirectories: those that lost nothing, then the unions, then the rest.
+func (w *mountWalk) planDirectories(dirs []Node) {
+	p := w.pub
+	var last []func()
+	for _, n := range dirs {
+		final := func(n Node) func() { return func() { w.putDirectory(n, nil, true) } }
+		switch {
+		case n.Flags&Lost == 0:
+			p.steps = append(p.steps, final(n))
+		case n.Flags&Gained == 0:
+			last = append(last, final(n))
+		default:
+			out, err := p.s.MovedOut(w.t.Context(), n.Ino)
+			w.expect("moved out", err, nil)
+			last = append([]func(){func() { w.putDirectory(n, out, false) }}, append(last, final(n.AfterUnion()))...)
+		}
+	}
+	p.steps = append(p.steps, last...)
+}
+
+func (w *mountWalk) owner(n *Node) uint64 {
+	if n.Ino == RootIno {
+		return clfs.RootID.Hash()
+	}
+	back, err := w.pub.s.BackPointers(w.t.Context(), *n)
+	w.expect("back pointers", err, nil)
+	return back[0].Hash()
+}
+
+// dirSegments is how many entries a segment of the walk's directories holds.
+const dirSegments = 2
+
+func (w *mountWalk) putDirectory(n Node, out []SnapshotChild, final bool) {
+	ctx := w.t.Context()
+	children, err := w.pub.s.Children(ctx, n.Ino, nil, 1000)
+	w.expect("children", err, nil)
+	p := &payload{name: string(n.Name), segments: map[string]int{}, children: map[string]string{}}
+	complete := true
+	for _, c := range append(children, out...) {
+		if !c.Put {
+			complete = false
+			continue
+		}
+		if _, twice := p.children[string(c.Name)]; twice {
+			w.t.Fatalf("directory %d would have %q twice", n.Ino, c.Name)
+		}
+		p.children[string(c.Name)] = string(c.ID)
+	}
+	blocks := 1 + uint64(len(p.children)/dirSegments)
+	if blocks > 1 {
+		n, err = w.j.Reserve(ctx, n, blocks)
+		w.expect("reserve", err, nil)
+	}
+	for index := uint64(1); index < blocks; index++ {
+		name := w.segment(&n, n.Next, index)
+		p.segments[name] = w.newTag()
+		w.put(name, blob{tag: p.segments[name]})
+	}
+	owner := w.owner(&n)
+	w.put(inodeName(&n, n.Version, owner), blob{inode: p})
+	w.pub.pending = &Put{Node: n, Owner: owner, Blocks: blocks, Final: final, Complete: complete}
+}
+
+func (w *mountWalk) putChanged(n Node) {
+	owner := w.owner(&n)
+	base := w.blobs[inodeName(&n, n.PutVersion, n.PutOwner)].inode
+	if n.ImageGen != 0 {
+		data, err := w.pub.s.Image(w.t.Context(), n.Ino)
+		w.expect("image", err, nil)
+		base = w.images[string(data)]
+	}
+	p := *base
+	p.name = string(n.Name)
+	if n.ContentsCurrent() {
+		p.size = n.Attr.Size
+	}
+	w.put(inodeName(&n, n.Version, owner), blob{inode: &p})
+	w.pub.pending = &Put{Node: n, Owner: owner}
+}
+
+// newestInodes is the inode that a reader finds for each id: the highest version.
+func (w *mountWalk) newestInodes() (map[string]*payload, map[string]string) {
+	newest, names := map[string]*payload{}, map[string]string{}
+	versions := map[string]uint32{}
+	for name, b := range w.blobs {
+		if b.inode == nil {
+			continue
+		}
+		parsed, err := clfs.ParseName(name)
+		w.expect("parse name", err, nil)
+		id := string(parsed.ID)
+		if parsed.Version == versions[id] {
+			w.t.Fatalf("two blobs of one version: %s and %s", name, names[id])
+		}
+		if parsed.Version > versions[id] {
+			newest[id], names[id], versions[id] = b.inode, name, parsed.Version
+		}
+	}
+	return newest, names
+}
+
+// checkReader walks the container from its root, as a reader would, and returns
+// the names of all blobs that it needs.
+func (w *mountWalk) checkReader() map[string]bool {
+	w.t.Helper()
+	newest, names := w.newestInodes()
+	needed := map[string]bool{}
+	var visit func(id, path string)
+	visit = func(id, path string) {
+		p := newest[id]
+		if p == nil {
+			w.t.Fatalf("%s is listed and has no inode", path)
+		}
+		needed[names[id]] = true
+		for name, tag := range p.segments {
+			if got, ok := w.blobs[name]; !ok || got.tag != tag {
+				w.t.Fatalf("%s: segment %s holds %d (%v), want %d", path, name, got.tag, ok, tag)
+			}
+			needed[name] = true
+		}
+		for name, id := range p.children {
+			visit(id, path+"/"+name)
+		}
+	}
+	if newest[string(clfs.RootID)] != nil {
+		visit(string(clfs.RootID), "")
+	}
+	return needed
+}
+
+// checkNames holds every blob to be known, to the rows or to the garbage.
+func (w *mountWalk) checkNames() {
+	w.t.Helper()
+	known := map[string]bool{}
+	rows, err := w.j.read.Query(`SELECT name FROM garbage`)
+	w.expect("garbage", err, nil)
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		w.expect("garbage", rows.Scan(&name), nil)
+		if known[name] {
+			w.t.Fatalf("%s is garbage twice", name)
+		}
+		known[name] = true
+	}
+	nodes, err := scanNodes(w.j.read.Query(`SELECT ` + nodeColumns + ` FROM inode`))
+	w.expect("nodes", err, nil)
+	for _, n := range nodes {
+		names, err := w.j.NamesOf(w.t.Context(), n)
+		w.expect("names", err, nil)
+		if n.State != Removed && (n.IsDirectory() || n.Flags&Begun != 0) {
+			names = append(names, clfs.ObjectName(n.ID, w.id(n.Parent), n.Attr.Type, n.Version))
+		}
+		for _, name := range names {
+			known[name] = true
+		}
+	}
+	for name := range w.blobs {
+		if !known[name] {
+			w.t.Fatalf("nothing knows of %s", name)
+		}
+	}
+}
+
+// checkTotals holds the ledger to the rows.
+func (w *mountWalk) checkTotals() {
+	w.t.Helper()
+	var want MountTotals
+	nodes, err := scanNodes(w.j.read.Query(`SELECT ` + nodeColumns + ` FROM inode`))
+	w.expect("nodes", err, nil)
+	for i := range nodes {
+		want.count(&nodes[i], 1)
+	}
+	got := w.j.MountTotals()
+	want.Published, want.PublishedAt = got.Published, got.PublishedAt
+	if got != want {
+		w.t.Fatalf("totals\ngot  %+v\nwant %+v", got, want)
+	}
+}
+
+// finish closes, uploads and publishes everything, and holds the container to the
+// model: the same tree, and no blob more.
+func (w *mountWalk) finish() {
+	w.t.Helper()
+	for _, ino := range slices.Sorted(maps.Keys(w.files)) {
+		if n := w.files[ino]; n != nil && n.open {
+			w.closeNode(n)
+		}
+	}
+	w.accept()
+	w.finishPublication()
+	w.uploadAll()
+	w.beginPublication()
+	left, err := w.pub.s.Unpublished(w.t.Context(), 0, 10)
+	if w.expect("unpublished", err, nil); len(left) > 0 {
+		w.t.Fatalf("not published: %+v", left)
+	}
+	w.finishPublication()
+	w.collect()
+	w.collect()
+	w.collect() // what the removed nodes left
+	needed := w.checkReader()
+	for name := range w.blobs {
+		if !needed[name] {
+			w.t.Fatalf("%s is left over", name)
+		}
+	}
+	newest, _ := w.newestInodes()
+	w.checkPublished(newest, RootIno, "")
+	totals := w.j.MountTotals()
+	if totals.Dirty+totals.Queued+totals.Sealed+totals.Held != 0 {
+		w.t.Fatalf("not all is done: %+v", totals)
+	}
+}
+
+func (w *mountWalk) uploadAll() {
+	for {
+		list, err := w.j.Unsettled(w.t.Context(), 0, 1000)
+		w.expect("unsettled", err, nil)
+		var settled []Settled
+		for _, n := range list {
+			settled = append(settled, Settled{n.Ino, n.Seq})
+		}
+		w.expect("settle", w.j.Settle(w.t.Context(), settled), nil)
+		for len(w.early) > 0 {
+			w.earlyBlock()
+		}
+		for len(w.jobs) > 0 {
+			w.step()
+		}
+		queued, err := w.j.QueuedNodes(w.t.Context(), 0, 1000)
+		w.expect("queued nodes", err, nil)
+		if len(queued) == 0 {
+			return
+		}
+		for _, n := range queued {
+			w.jobs[n.Ino] = &job{node: n, next: 1}
+		}
+	}
+}
+
+func (w *mountWalk) checkPublished(newest map[string]*payload, ino Ino, path string) {
+	w.t.Helper()
+	m, p := w.files[ino], newest[string(w.id(ino))]
+	want := map[string]string{}
+	for name, below := range m.entries {
+		want[name] = string(w.id(below))
+	}
+	if m.isDir() && !maps.Equal(p.children, want) {
+		w.t.Fatalf("%s/ is published as %q, want %q", path, p.children, want)
+	}
+	if n := nodeOf(w.t, w.j, ino); p.name != string(n.Name) || m.isFile() && p.size != m.size {
+		w.t.Fatalf("%s is published as %q, %d bytes, want %q, %d", path, p.name, p.size, n.Name, m.size)
+	}
+	if m.isFile() {
+		w.checkContents(m, p, path)
+	}
+	for name, below := range m.entries {
+		w.checkPublished(newest, below, path+"/"+name)
+	}
+}
+
+func (w *mountWalk) checkContents(m *modelNode, p *payload, path string) {
+	got := []int{p.head}
+	for _, name := range p.order {
+		got = append(got, w.blobs[name].tag)
+	}
+	var want []int
+	for index := range Blocks(m.size) {
+		want = append(want, m.contents[index])
+	}
+	if !slices.Equal(got, want) {
+		w.t.Fatalf("%s is published as %d, want %d", path, got, want)
+	}
+}
+
+func (w *mountWalk) run(steps int) {
+	ops := []struct {
+		weight int
+		do     func()
+	}{{16, w.add}, {6, w.link}, {8, w.remove}, {24, w.rename}, {4, w.setAttr}, {20, w.write}, {8, w.truncate}, {16, w.close},
+		{12, w.settle}, {14, w.takeJob}, {40, w.step}, {14, w.earlyBlock}, {8, w.evict}, {16, w.publish}, {4, w.collect}, {1, w.crash}}
+	total := 0
+	for _, op := range ops {
+		total += op.weight
+	}
+	for n := range steps {
+		roll, i := w.r.IntN(total), 0
+		for ; roll >= ops[i].weight; i++ {
+			roll -= ops[i].weight
+		}
+		ops[i].do()
+		if n%5 == 0 {
+			w.checkReader()
+			w.checkNames()
+			w.checkTotals()
+		}
+		if n%20 == 0 {
+			w.checkTree()
+		}
+		if n%400 == 399 {
+			w.finish()
+		}
+	}
+}
