@@ -248,6 +248,7 @@ func TestWhereverAPutOrDeleteFailsTheMountEndsWhole(t *testing.T) {
 					continue
 				}
 				t.Run(fmt.Sprintf("%s %d of %d, done %v", method, k, n, after), func(t *testing.T) {
+					t.Parallel()
 					dies(t, method, faulty.Fault{Err: blob.ErrTransient, Skip: k, After: after})
 				})
 			}

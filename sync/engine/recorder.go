@@ -98,12 +98,14 @@ func (r *recorder) loop(ctx context.Context, stop context.CancelCauseFunc) error
 	return failed
 }
 
+// gather waits for more, unless somebody waits for what there is.
 func (r *recorder) gather(first event) []event {
 	batch := []event{first}
 	bytes := held(first)
 	timer := time.NewTimer(gatherFor)
 	defer timer.Stop()
-	for len(batch) < maxBatch && bytes < r.engine.budget.total/4 {
+	last := first
+	for len(batch) < maxBatch && bytes < r.engine.budget.total/4 && last.flushed == nil {
 		select {
 		case e, ok := <-r.events:
 			if !ok {
@@ -111,6 +113,7 @@ func (r *recorder) gather(first event) []event {
 			}
 			batch = append(batch, e)
 			bytes += held(e)
+			last = e
 		case <-timer.C:
 			return batch
 		}
