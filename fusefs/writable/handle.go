@@ -203,31 +203,44 @@ func (s *FS) Fsync(_ <-chan struct{}, in *fuse.FsyncIn) fuse.Status {
 	return s.fail("fsync", h.ino, s.journal.Sync(s.ctx))
 }
 
-// sync makes the staged bytes durable, and tells the journal of them.
+// sync makes the staged bytes durable, and tells the journal of them. What has
+// settled is durable already.
 func (f *file) sync() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := f.load(); err != nil {
 		return err
 	}
+	if !f.isLive() {
+		n, err := f.system.journal.Node(f.system.ctx, f.ino)
+		if err != nil || n.State != state.Dirty || n.Flags&(state.Content|state.Synced) != state.Content {
+			return err
+		}
+	}
 	if f.synced {
 		return nil
 	}
-	if f.staged != nil {
-		if err := f.staged.Sync(); err != nil {
-			return err
-		}
-		if !f.named {
-			if err := f.system.staging.SyncName(f.ino); err != nil {
-				return err
-			}
-			f.named = true
-		}
+	if err := f.syncStaged(); err != nil {
+		return err
 	}
 	w := state.Written{Size: f.size, Mtime: f.mtime, Ctime: f.ctime, Synced: true}
 	if err := f.system.journal.NoteWritten(f.system.ctx, f.ino, w); err != nil {
 		return err
 	}
 	f.synced = true
+	return nil
+}
+
+func (f *file) syncStaged() error {
+	if f.staged == nil {
+		return nil
+	}
+	if err := f.staged.Sync(); err != nil || f.named {
+		return err
+	}
+	if err := f.system.staging.SyncName(f.ino); err != nil {
+		return err
+	}
+	f.named = true
 	return nil
 }
