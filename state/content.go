@@ -2,6 +2,7 @@ package state
 
 import (
 	"context"
+	"fmt"
 
 	"clfsload/clfs"
 )
@@ -57,12 +58,12 @@ type Written struct {
 	Synced             bool // all its bytes were fsynced
 }
 
-// EndWrite notes that nobody writes a file any more. Errors: ErrNoEntry.
+// EndWrite notes that nobody writes a file any more. Its ctime never goes back.
+// Errors: ErrNoEntry.
 func (j *Journal) EndWrite(ctx context.Context, ino Ino, w Written) (Node, error) {
 	return j.change(ctx, ino, "end writing", func(t *tx, n *Node) error {
-		t.touchContents(n)
-		n.setWritten(&w)
 		n.Flags &^= Opened | Incomplete
+		t.setWritten(n, &w)
 		return nil
 	})
 }
@@ -70,19 +71,46 @@ func (j *Journal) EndWrite(ctx context.Context, ino Ino, w Written) (Node, error
 // NoteWritten keeps the size and times of a file that stays open, for fsync.
 func (j *Journal) NoteWritten(ctx context.Context, ino Ino, w Written) error {
 	_, err := j.change(ctx, ino, "note what was written to", func(t *tx, n *Node) error {
-		n.setWritten(&w)
-		t.touch(n)
+		t.setWritten(n, &w)
 		return nil
 	})
 	return err
 }
 
-func (n *Node) setWritten(w *Written) {
-	n.Attr.Size, n.Attr.Mtime, n.Attr.Ctime = w.Size, w.Mtime, w.Ctime
+// setWritten takes over size and times. That the contents change was noted when
+// the writing began, and nothing was uploaded since.
+func (t *tx) setWritten(n *Node, w *Written) {
+	a := &n.Attr
 	n.Flags &^= Synced
 	if w.Synced {
 		n.Flags |= Synced
 	}
+	switch {
+	case a.Size != w.Size && n.Flags&Content == 0:
+		synced := n.Flags & Synced
+		t.touchContents(n)
+		n.Flags |= synced
+	case a.Size != w.Size || a.Mtime != w.Mtime || a.Ctime < w.Ctime:
+		t.touch(n)
+	}
+	a.Size, a.Mtime, a.Ctime = w.Size, w.Mtime, max(a.Ctime, w.Ctime)
+}
+
+// StillOpen notes that files which were closed once are held open for writing by
+// somebody else: they are incomplete after a crash. Only those that are dirty.
+func (j *Journal) StillOpen(ctx context.Context, list []Ino) error {
+	err := j.mutate(ctx, func(t *tx) error {
+		for _, ino := range list {
+			if _, err := t.mount.reopen.Exec(ino, Opened); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("note %d files as open: %w", len(list), err)
+	}
+	return nil
 }
 
 // Truncate sets the size of a regular file, after BeginWrite. What lies behind the
@@ -91,7 +119,7 @@ func (n *Node) setWritten(w *Written) {
 func (j *Journal) Truncate(ctx context.Context, ino Ino, size, now int64) (Node, error) {
 	return j.change(ctx, ino, "truncate", func(t *tx, n *Node) error {
 		t.touchContents(n)
-		n.Attr.Mtime, n.Attr.Ctime = now, now
+		n.Attr.Mtime, n.Attr.Ctime = now, max(n.Attr.Ctime, now)
 		return t.resize(n, size)
 	})
 }

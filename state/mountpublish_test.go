@@ -14,6 +14,35 @@ type publication struct {
 	pending *Put // was put and not recorded
 }
 
+// published is what readers could see.
+type published struct {
+	seen   map[string]string // id to inode blob, at the last publication's end
+	always map[string]string // what could be seen all the time since then
+}
+
+// watch holds what a reader sees to two promises: between publications nothing
+// changes, and during one what stays is never out of reach.
+func (w *mountWalk) watch() {
+	w.t.Helper()
+	_, seen := w.checkReader()
+	if w.pub == nil && w.always == nil && !maps.Equal(w.seen, seen) {
+		w.t.Fatalf("what is published changed without a publication:\n%v\n%v", w.seen, seen)
+	}
+	maps.DeleteFunc(w.always, func(id, _ string) bool { return seen[id] == "" })
+}
+
+// watchEnd is watch at the end of a publication.
+func (w *mountWalk) watchEnd() {
+	w.t.Helper()
+	_, seen := w.checkReader()
+	for id, name := range w.seen {
+		if seen[id] != "" && w.always[id] == "" {
+			w.t.Fatalf("%s was out of reach for a moment", name)
+		}
+	}
+	w.seen, w.always = seen, nil
+}
+
 // publish goes on with the publication that is under way, or begins one.
 func (w *mountWalk) publish() {
 	if w.pub == nil {
@@ -35,6 +64,7 @@ func (w *mountWalk) finishPublication() {
 
 func (w *mountWalk) stepPublication() {
 	p := w.pub
+	defer w.watch()
 	switch {
 	case p == nil:
 	case p.pending != nil:
@@ -48,6 +78,7 @@ func (w *mountWalk) stepPublication() {
 		w.expect("end publication", w.j.EndPublish(w.t.Context(), p.s.Seq()), nil)
 		w.expect("close snapshot", p.s.Close(), nil)
 		w.pub = nil
+		w.watchEnd()
 	}
 }
 
@@ -57,6 +88,9 @@ func (w *mountWalk) beginPublication() {
 	w.expect("begin publication", err, nil)
 	p := &publication{s: s}
 	w.pub = p
+	if w.always == nil { // or else one was cut off
+		w.always = maps.Clone(w.seen)
+	}
 	list := func(what string, page func() ([]Node, error)) []Node {
 		nodes, err := page()
 		w.expect(what, err, nil)
@@ -178,18 +212,22 @@ func (w *mountWalk) newestInodes() (map[string]*payload, map[string]string) {
 }
 
 // checkReader walks the container from its root, as a reader would, and returns
-// the names of all blobs that it needs.
-func (w *mountWalk) checkReader() map[string]bool {
+// the names of all blobs that it needs, and the inode blob of each id.
+func (w *mountWalk) checkReader() (needed map[string]bool, seen map[string]string) {
 	w.t.Helper()
 	newest, names := w.newestInodes()
-	needed := map[string]bool{}
+	needed, seen = map[string]bool{}, map[string]string{}
 	var visit func(id, path string)
 	visit = func(id, path string) {
 		p := newest[id]
 		if p == nil {
 			w.t.Fatalf("%s is listed and has no inode", path)
 		}
+		if seen[id] != "" {
+			return // a link, or while directories change places one below the other
+		}
 		needed[names[id]] = true
+		seen[id] = names[id]
 		for name, tag := range p.segments {
 			if got, ok := w.blobs[name]; !ok || got.tag != tag {
 				w.t.Fatalf("%s: segment %s holds %d (%v), want %d", path, name, got.tag, ok, tag)
@@ -203,7 +241,7 @@ func (w *mountWalk) checkReader() map[string]bool {
 	if newest[string(clfs.RootID)] != nil {
 		visit(string(clfs.RootID), "")
 	}
-	return needed
+	return needed, seen
 }
 
 // checkNames holds every blob to be known, to the rows or to the garbage.
@@ -277,7 +315,7 @@ func (w *mountWalk) finish() {
 	w.collect()
 	w.collect()
 	w.collect() // what the removed nodes left
-	needed := w.checkReader()
+	needed, _ := w.checkReader()
 	for name := range w.blobs {
 		if !needed[name] {
 			w.t.Fatalf("%s is left over", name)
@@ -369,7 +407,7 @@ func (w *mountWalk) run(steps int) {
 		}
 		ops[i].do()
 		if n%5 == 0 {
-			w.checkReader()
+			w.watch()
 			w.checkNames()
 			w.checkTotals()
 		}

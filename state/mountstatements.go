@@ -34,6 +34,7 @@ type mountStatements struct {
 	dropNodeBlocks *sql.Stmt
 	dropNodeMoves  *sql.Stmt
 	setUsed        *sql.Stmt
+	reopen         *sql.Stmt
 
 	block        *sql.Stmt
 	blocksFrom   *sql.Stmt
@@ -61,9 +62,10 @@ func (s *mountStatements) queries() map[string]**sql.Stmt {
 		`INSERT INTO inode (ino, parent, name, handle, state, type, mode, uid, gid, size, mtime, ctime, atime,
 			dev, fileid, rdev, links, expect, target, flags, seq, cseq, used)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, 0, ?, ?, ?, ?, ?)`: &s.insertNode,
-		`SELECT handle FROM inode WHERE ino = ?`:                 &s.handle,
-		`SELECT parent FROM inode WHERE ino = ?`:                 &s.parent,
-		`UPDATE inode SET used = ?2 WHERE ino = ?1 AND used > 0`: &s.setUsed,
+		`SELECT handle FROM inode WHERE ino = ?`:                           &s.handle,
+		`SELECT parent FROM inode WHERE ino = ?`:                           &s.parent,
+		`UPDATE inode SET flags = flags | ?2 WHERE ino = ?1 AND state = 5`: &s.reopen,
+		`UPDATE inode SET used = ?2 WHERE ino = ?1 AND used > 0`:           &s.setUsed,
 
 		`SELECT ino, coalesce(shared, 0) FROM dirent WHERE parent = ? AND name = ?`:            &s.entry,
 		`INSERT INTO dirent (parent, name, ino, shared, cookie) VALUES (?, ?, ?, ?, ?)`:        &s.insertEntry,

@@ -21,6 +21,7 @@ type mountWalk struct {
 	files map[Ino]*modelNode // everything that has a name or is in use
 	tags  int
 	engine
+	published
 }
 
 // modelNode is a node as the walk believes it to be.

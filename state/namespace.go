@@ -107,7 +107,7 @@ func (t *tx) newNode(dir *Node, a *Addition) Node {
 		n.State, n.Links = Held, 2
 	}
 	if a.Open {
-		n.Flags |= Opened
+		n.Flags |= Opened | Content
 	}
 	n.Attr.Dev, n.Attr.Ino, n.Attr.Nlink = 0, uint64(n.Ino), uint64(n.Links)
 	return n
@@ -211,6 +211,9 @@ func (t *tx) link(ino, dirIno Ino, name []byte, now int64) (Node, error) {
 		return Node{}, err
 	}
 	if _, err := t.mount.shareEntry.Exec(n.Parent, n.Name); err != nil {
+		return Node{}, err
+	}
+	if err := t.noteGained(n, dir); err != nil {
 		return Node{}, err
 	}
 	t.touchDirectory(dir, now)

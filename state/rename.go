@@ -153,10 +153,7 @@ func (t *tx) move(n *renaming) error {
 		if _, err := t.mount.replaceEntry.Exec(n.To, n.NewName, n.moved.Ino, sharedValue(n.shared)); err != nil {
 			return err
 		}
-		if n.other.IsDirectory() {
-			n.to.Links--
-		}
-		if err := t.dropName(n.other, &removal{dir: n.To, name: n.NewName, now: n.Now, inUse: n.InUse}); err != nil {
+		if err := t.dropName(n.other, &removal{dir: n.To, name: n.NewName, now: n.Now, inUse: n.InUse}, n.to); err != nil {
 			return err
 		}
 	} else if err := t.insertEntry(n.To, n.NewName, n.moved.Ino, n.shared); err != nil {
@@ -195,24 +192,34 @@ func (t *tx) rehome(r *renaming, n *Node, from *Node, name []byte, to *Node, new
 			from.Links--
 			to.Links++
 		}
-		if err := t.noteLost(n, from, name, to); err != nil {
+		if err := t.noteLost(n, from, name); err != nil {
+			return err
+		}
+		if err := t.noteGained(n, to); err != nil {
 			return err
 		}
 	}
 	return t.save(&before, n)
 }
 
-// noteLost remembers that a published entry went from one directory to another:
-// the next publication must not take it away before it is in its new place.
-func (t *tx) noteLost(n, from *Node, name []byte, to *Node) error {
-	if n.PutSeq == 0 || from.PutSeq == 0 {
+// noteLost remembers that a directory lost a published entry whose node has other
+// names: the next publication must not take it away before it is in its new place.
+func (t *tx) noteLost(n, dir *Node, name []byte) error {
+	if n.PutSeq == 0 || dir.PutSeq == 0 {
 		return nil
 	}
-	if _, err := t.mount.dropMovedBack.Exec(to.Ino, n.Ino); err != nil {
-		return err
+	dir.Flags |= Lost
+	_, err := t.mount.addMoved.Exec(dir.Ino, name, n.Ino, t.ledger.seq)
+	return err
+}
+
+// noteGained remembers that a directory got an entry that may be published in
+// another one, and is to be written before that loses it.
+func (t *tx) noteGained(n, dir *Node) error {
+	if n.PutSeq == 0 {
+		return nil
 	}
-	from.Flags |= Lost
-	to.Flags |= Gained
-	_, err := t.mount.addMoved.Exec(from.Ino, name, n.Ino, t.ledger.seq)
+	dir.Flags |= Gained
+	_, err := t.mount.dropMovedBack.Exec(dir.Ino, n.Ino)
 	return err
 }

@@ -60,12 +60,9 @@ func (t *tx) unlink(r *removal) (Node, error) {
 	if _, err := t.mount.dropEntry.Exec(r.dir, r.name); err != nil {
 		return Node{}, err
 	}
-	if err := t.dropName(n, r); err != nil {
-		return Node{}, err
-	}
 	before := *dir
-	if n.IsDirectory() {
-		dir.Links--
+	if err := t.dropName(n, r, dir); err != nil {
+		return Node{}, err
 	}
 	t.touchDirectory(dir, r.now)
 	return *n, t.save(&before, dir)
@@ -93,10 +90,13 @@ func (t *tx) checkRemoval(n *Node, directory bool) error {
 	return ErrNotEmpty
 }
 
-// dropName notes that a node has lost a name, whose entry is gone already.
-func (t *tx) dropName(n *Node, r *removal) error {
+// dropName notes that a node has lost a name in dir, whose entry is gone already.
+func (t *tx) dropName(n *Node, r *removal, dir *Node) error {
 	before := *n
 	n.Attr.Ctime = r.now
+	if n.IsDirectory() {
+		dir.Links--
+	}
 	if n.IsDirectory() || n.Links == 1 {
 		if err := t.remove(n, r.inUse); err != nil {
 			return err
@@ -110,6 +110,9 @@ func (t *tx) dropName(n *Node, r *removal) error {
 		}
 	}
 	t.noteMoved(n)
+	if err := t.noteLost(n, dir, r.name); err != nil {
+		return err
+	}
 	return t.save(&before, n)
 }
 
