@@ -109,6 +109,9 @@ func waitsFor(ctx context.Context, stateDir string) string {
 		return "the mount does not tell how it stands"
 	}
 	text := fmt.Sprintf("%s to settle, %s to upload, %s/s", v.Staged, v.Uploading, ibytes(int64(v.BytesPerSecond)))
+	if v.Publishing {
+		text += fmt.Sprintf("; publishing, %s directories to go", humanize.Comma(int64(v.Unpublished)))
+	}
 	if t := v.Trouble; t != nil {
 		text += fmt.Sprintf("; for %s: %s", seconds(t.Seconds), t.Reason)
 	}

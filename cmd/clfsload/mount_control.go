@@ -94,9 +94,11 @@ func (m *writableMount) unmount(ctx context.Context, v finishValue) (r flushRepo
 	}
 	// From here on the mount is gone, and the process ends whatever comes.
 	defer func() { m.asked <- struct{}{} }()
+	before := r
 	if r, err = finish(limit); err != nil {
 		r.Error, r.Published = err.Error(), false
 	}
+	r.after(before)
 	return r, nil
 }
 

@@ -41,6 +41,13 @@ func (r *flushReport) add(path, why string) {
 	r.LeftTotal++
 }
 
+// after adds what was done before for the same request.
+func (r *flushReport) after(before flushReport) {
+	r.Seconds += before.Seconds
+	r.Objects += before.Objects
+	r.Dirs += before.Dirs
+}
+
 // flush returns when everything that was acknowledged before the call is uploaded, but
 // for what cannot be.
 func (m *writableMount) flush(ctx context.Context) (r flushReport, err error) {
@@ -127,6 +134,8 @@ func (m *writableMount) publish(ctx context.Context) (r flushReport, err error) 
 
 // publishNow publishes what is uploaded, and logs it.
 func (m *writableMount) publishNow(ctx context.Context) (p engine.PublishReport, err error) {
+	m.publishing.Add(1)
+	defer m.publishing.Add(-1)
 	err = m.uploads.within(ctx, func(ctx context.Context) error {
 		p, err = m.engine.PublishMount(ctx)
 		return err

@@ -40,8 +40,9 @@ type writableMount struct {
 	began time.Time
 	meter meter
 
-	commanded atomic.Bool   // a command unmounts
-	asked     chan struct{} // has an element when it has done so
+	publishing atomic.Int32  // publications under way or waiting for the container
+	commanded  atomic.Bool   // a command unmounts
+	asked      chan struct{} // has an element when it has done so
 }
 
 const (
@@ -183,9 +184,6 @@ func (m *writableMount) create(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := makeRoomForState(m.dir); err != nil {
-		return err
-	}
 	if err := m.openTarget(spec, openingFor); err != nil {
 		return err
 	}
@@ -207,6 +205,9 @@ func (m *writableMount) create(ctx context.Context) (err error) {
 	}
 	settings, root, err := m.newSettings()
 	if err != nil {
+		return err
+	}
+	if err := makeRoomForState(m.dir); err != nil {
 		return err
 	}
 	if m.journal, err = state.Create(m.dir, settings, root); err != nil {

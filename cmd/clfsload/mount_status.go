@@ -36,6 +36,7 @@ type mountStatus struct {
 	Uploaded    countValue `json:"uploaded"`  // in the container, but the next publication makes it reachable
 	Unchanged   countValue `json:"unchanged"` // in the container
 	Unpublished uint64     `json:"unpublished_directories"`
+	Publishing  bool       `json:"publishing"` // or removing what a publication has replaced
 
 	PublishedAt      *time.Time     `json:"published_at"` // null: never
 	ObjectsPerSecond float64        `json:"objects_per_second"`
@@ -121,6 +122,7 @@ func (m *writableMount) status(ctx context.Context) (mountStatus, error) {
 	m.meter.add(m.look())
 	v.Running, v.PID, v.MountPoint, v.BandwidthLimit = true, os.Getpid(), m.point, m.limiter.BytesPerSecond()
 	v.ObjectsPerSecond, v.BytesPerSecond = m.meter.rates()
+	v.Publishing = m.publishing.Load() > 0
 	if f, ok := m.engine.OldestInFlight(); ok {
 		v.Oldest = &flightValue{newPathValue(f.Path), time.Since(f.Since).Seconds()}
 	}
@@ -174,6 +176,9 @@ func (v *mountStatus) print(w io.Writer) {
 	line("uploading", "%s%s", v.Uploading, rate)
 	line("uploaded", "%s, to be published", v.Uploaded)
 	line("unchanged", "%s", v.Unchanged)
+	if v.Publishing {
+		published += ", and at it again"
+	}
 	line("published", "%s; %s directories changed since", published, humanize.Comma(int64(v.Unpublished)))
 	v.printLive(line)
 	printList(w, line, "failures", len(v.Failures), func(i int) (pathValue, string) { return v.Failures[i].pathValue, v.Failures[i].Reason })
