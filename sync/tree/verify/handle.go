@@ -41,11 +41,12 @@ func (c *checker) handleFields(n *tree.Node, at place, h clfs.Handle, bad func(s
 		bad("the filehandle is that of a %s, the attributes say %s", h.Type, n.Type())
 	case h.ContainerID != uint32(c.root.ContainerID&containerIDMask):
 		bad("the filehandle has containerid %#x, the root %#x", h.ContainerID, c.root.ContainerID)
-	case h.DirMgrSource != owner.DirMgr():
-		bad("directory manager %d, the directory has %d", h.DirMgrSource, owner.DirMgr())
 	case !n.IsDir() && h.DirMgrTarget != h.DirMgrSource:
 		bad("directory managers %d and %d in what is no directory", h.DirMgrSource, h.DirMgrTarget)
 	case h.Sequence < clfs.FirstSequence || h.Random == 0 || clfs.FNV1(n.ID) == 0:
 		bad("sequence number %d, random part %#x, hash %#x", h.Sequence, h.Random, clfs.FNV1(n.ID))
+	case h.DirMgrSource != owner.DirMgr():
+		// What moves to another directory keeps its handle.
+		c.remark(KindHandle, at.path, n.Blob, "directory manager %d, the directory has %d", h.DirMgrSource, owner.DirMgr())
 	}
 }
