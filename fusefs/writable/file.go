@@ -6,6 +6,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"clfsload/clfs"
 	"clfsload/fusefs/staging"
@@ -34,7 +35,8 @@ type file struct {
 	clean  blockSet // blocks that the journal must be told of before they are changed
 	ready  bool     // BeginWrite is committed, and clean is right
 	order  order
-	synced bool // nothing was changed since the last fsync
+	synced bool      // nothing was changed since the last fsync
+	ended  time.Time // when the journal was told that it was written whole
 
 	// meta guards what is newer than in the journal; who changes size and times
 	// has mu as well.
@@ -203,9 +205,28 @@ func (f *file) end() error {
 		return fmt.Errorf("close: %w", err)
 	}
 	f.system.nodes.changed(n)
-	f.node, f.ready, f.order = n, false, order{}
+	f.node, f.ready, f.order, f.ended = n, false, order{}, time.Now()
 	f.setLive(false)
 	return nil
+}
+
+// reopenAfter is how long a file stays flushed until it is clear that it was not
+// closed: the kernel sends the release right after the last flush.
+const reopenAfter = time.Second
+
+// lingers reports whether the file was flushed, and some process has it open for
+// writing still: another one has closed its copy of the descriptor. Then the file is
+// one that is being written again. mu is held.
+func (f *file) lingers() (bool, error) {
+	if f.isLive() || f.writers.Load() == 0 || f.ended.IsZero() || time.Since(f.ended) < reopenAfter {
+		return false, nil
+	}
+	if f.staged != nil {
+		if err := f.staged.SetModified(f.mtime); err != nil {
+			return false, err
+		}
+	}
+	return true, f.system.journal.StillOpen(f.system.ctx, []state.Ino{f.ino})
 }
 
 // openStaged opens the staging file, if there is one. mu is held.

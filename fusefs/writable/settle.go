@@ -23,6 +23,7 @@ func (s *FS) settling() {
 		case <-tick.C:
 		}
 		s.endUnended()
+		s.reopenLingering()
 		if err := s.settle(s.ctx, s.options.Settle); err != nil && s.ctx.Err() == nil {
 			s.log.Error("settle; this is tried again", "error", err)
 		}
@@ -133,6 +134,22 @@ func (s *FS) endUnended() {
 		if err == nil && s.unended.remove(ino) {
 			s.release(f) // the one that the handle left behind
 		}
+	}
+}
+
+// reopenLingering tells the journal of files that were flushed and not released.
+func (s *FS) reopenLingering() {
+	for _, f := range s.files.all() {
+		if f.writers.Load() > 0 && f.mu.TryLock() {
+			lingers, err := f.lingers()
+			if err != nil {
+				s.log.Warn("a file that is open still would count as closed after a crash", "inode", uint64(f.ino), "error", err)
+			} else if lingers {
+				f.setLive(true)
+			}
+			f.mu.Unlock()
+		}
+		s.release(f)
 	}
 }
 

@@ -1,0 +1,63 @@
+package writable
+
+import (
+	"testing"
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"clfsload/state"
+)
+
+// linger lets the time pass after which a file that was flushed and not released
+// counts as open.
+func (k *kernel) linger(node uint64) {
+	f := k.fs.files.find(state.Ino(node))
+	f.ended = f.ended.Add(-2 * time.Second)
+	k.fs.reopenLingering()
+}
+
+func TestAFileThatAForkedWriterKeepsIsIncompleteAfterACrash(t *testing.T) {
+	k := newKernel(t)
+	f := k.create(rootNode, "f")
+	k.ok("write", f.write([]byte("one"), 0))
+	k.ok("flush", f.flush()) // a child has closed its copy
+	if n := k.node(f.node); n.Flags&state.Opened != 0 {
+		t.Fatal("a close was not taken for one")
+	}
+	if err := k.fs.settle(t.Context(), 0); err != nil || k.node(f.node).State != state.Dirty {
+		t.Fatalf("settled while it is open (%v)", err)
+	}
+	k.linger(f.node)
+	if n := k.node(f.node); n.Flags&state.Opened == 0 {
+		t.Fatal("the journal does not know that it is open still")
+	}
+	k.crash()
+	if got := Progress(k.node(f.node), 0); got != "incomplete" {
+		t.Error(got)
+	}
+}
+
+func TestTheLastWriterEndsWhatWasTakenForOpen(t *testing.T) {
+	k := newKernel(t)
+	f := k.create(rootNode, "f")
+	k.ok("write", f.write([]byte("two"), 0))
+	k.ok("flush", f.flush())
+	k.linger(f.node)
+	f.close()
+	if n := k.node(f.node); n.Flags&state.Opened != 0 || n.Attr.Size != 3 {
+		t.Errorf("after the release: flags %b, %d bytes", n.Flags, n.Attr.Size)
+	}
+}
+
+func TestTimesNeverGoBackAtAClose(t *testing.T) {
+	k := newKernel(t)
+	f := k.create(rootNode, "f")
+	k.ok("write", f.write([]byte("one"), 0))
+	k.ok("rename", k.fs.Rename(nil, &fuse.RenameIn{InHeader: header(rootNode), Newdir: rootNode}, "f", "g"))
+	before := k.attr(f.node)
+	f.close()
+	if after := k.attr(f.node); after != before {
+		t.Errorf("before %+v, after %+v", before, after)
+	}
+}
