@@ -21,8 +21,7 @@ func (t *tx) addGarbage(ino Ino, after uint64, name string) error {
 // already.
 func (t *tx) isBegun(n *Node) bool {
 	if n.IsDirectory() {
-		// Directories are put by publications alone.
-		return n.PutSeq != 0 || t.ledger.publishing != 0
+		return t.mayBePublished(n) // nothing else puts them
 	}
 	return n.Flags&Begun != 0
 }

@@ -11,7 +11,7 @@ import (
 func TestMountStaysConsistentWhateverHappens(t *testing.T) {
 	for seed := range uint64(6) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
-			newMountWalk(t, seed).run(1200)
+			newMountWalk(t, seed).run(800)
 		})
 	}
 }

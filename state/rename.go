@@ -205,7 +205,7 @@ func (t *tx) rehome(r *renaming, n *Node, from *Node, name []byte, to *Node, new
 // noteLost remembers that a directory lost a published entry whose node has other
 // names: the next publication must not take it away before it is in its new place.
 func (t *tx) noteLost(n, dir *Node, name []byte) error {
-	if n.PutSeq == 0 || dir.PutSeq == 0 {
+	if !t.mayBePublished(n) || !t.mayBePublished(dir) {
 		return nil
 	}
 	dir.Flags |= Lost
@@ -216,10 +216,15 @@ func (t *tx) noteLost(n, dir *Node, name []byte) error {
 // noteGained remembers that a directory got an entry that may be published in
 // another one, and is to be written before that loses it.
 func (t *tx) noteGained(n, dir *Node) error {
-	if n.PutSeq == 0 {
+	if !t.mayBePublished(n) {
 		return nil
 	}
 	dir.Flags |= Gained
 	_, err := t.mount.dropMovedBack.Exec(dir.Ino, n.Ino)
 	return err
+}
+
+// mayBePublished reports whether a publication has put the node, or is about to.
+func (t *tx) mayBePublished(n *Node) bool {
+	return n.PutSeq != 0 || n.IsDirectory() && t.ledger.publishing != 0
 }
