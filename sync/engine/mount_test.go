@@ -418,8 +418,7 @@ func (m *mount) sound() {
 	tr := tree.New(m.c, tree.Options{TempDir: m.t.TempDir()})
 	defer tr.Close()
 	_, err := verify.Run(m.t.Context(), tr, verify.Options{Found: func(f verify.Finding) {
-		// What has moved keeps the handle that its first directory gave it.
-		if f.Severity == verify.Damage && f.Kind != verify.KindHandle {
+		if f.Severity == verify.Damage {
 			m.t.Errorf("verify: %s", f)
 		}
 	}})
