@@ -30,6 +30,7 @@ type FS struct {
 	ctx       context.Context // of everything that the file system does
 
 	nodes       *nodes
+	names       *names
 	files       *table
 	handles     *handles[*handle]
 	listings    *handles[*listing]
@@ -71,6 +72,7 @@ func newFS(ctx context.Context, j *state.Journal, store *staging.Store, c Contai
 		RawFileSystem: fuse.NewDefaultRawFileSystem(),
 		journal:       j, staging: store, container: c, options: o, log: o.Log, ctx: ctx, stop: stop,
 		nodes:    newNodes(j),
+		names:    newNames(),
 		handles:  newHandles[*handle](),
 		listings: newHandles[*listing](), directories: &directories{open: map[state.Ino]int{}},
 		blocks: fetch.New[blockKey, []byte](ctx, o.Memory/2),

@@ -22,6 +22,10 @@ func (s *FS) Lookup(_ <-chan struct{}, in *fuse.InHeader, name string, out *fuse
 	if len(name) > maxName {
 		return fuse.Status(syscall.ENAMETOOLONG)
 	}
+	if s.names.missing(state.Ino(in.NodeId), []byte(name)) {
+		out.EntryValid = forever
+		return fuse.OK
+	}
 	n, err := s.nodes.lookup(s.ctx, state.Ino(in.NodeId), []byte(name))
 	if errors.Is(err, state.ErrNoEntry) {
 		out.EntryValid = forever
@@ -58,11 +62,16 @@ func (s *FS) addNode(a state.Addition, owner fuse.Owner) (state.Node, error) {
 	own(&a.Attr, parent.Attr, owner)
 	t := now()
 	a.Attr.Mtime, a.Attr.Ctime, a.Attr.Atime = t, t, t
+	s.names.add(a.Dir, a.Name)
 	n, err := s.journal.Add(s.ctx, a)
-	if err == nil {
-		s.changed(n, a.Dir)
+	if err != nil {
+		return n, err
 	}
-	return n, err
+	s.changed(n, t, a.Dir)
+	if n.IsDirectory() {
+		s.names.follow(n.Ino)
+	}
+	return n, nil
 }
 
 // own gives a new node its owner. In a directory with the setgid bit it has the
@@ -78,9 +87,16 @@ func own(a *state.Attr, parent state.Attr, owner fuse.Owner) {
 }
 
 // changed tells of a change of the namespace: n is what it made of its node, and
-// others are not what they were.
-func (s *FS) changed(n state.Node, others ...state.Ino) {
-	s.nodes.changed(n, others...)
+// dirs are the directories whose entries changed.
+func (s *FS) changed(n state.Node, at int64, dirs ...state.Ino) {
+	s.nodes.changed(n)
+	for _, dir := range dirs {
+		if n.IsDirectory() {
+			s.nodes.forget(dir) // its links changed
+		} else {
+			s.nodes.entered(dir, at)
+		}
+	}
 }
 
 // Mkdir makes a directory.
@@ -126,11 +142,13 @@ func (s *FS) Link(_ <-chan struct{}, in *fuse.LinkIn, name string, out *fuse.Ent
 	if len(name) > maxName {
 		return fuse.Status(syscall.ENAMETOOLONG)
 	}
-	n, err := s.journal.Link(s.ctx, ino, dir, []byte(name), now())
+	s.names.add(dir, []byte(name))
+	t := now()
+	n, err := s.journal.Link(s.ctx, ino, dir, []byte(name), t)
 	if err != nil {
 		return s.fail("link", ino, fmt.Errorf("as %q: %w", name, err))
 	}
-	s.changed(n, dir)
+	s.changed(n, t, dir)
 	s.entry(n, out)
 	return fuse.OK
 }
@@ -149,11 +167,12 @@ type removal func(ctx context.Context, dir state.Ino, name []byte, now int64, in
 
 func (s *FS) remove(operation string, in *fuse.InHeader, name string, remove removal) fuse.Status {
 	dir := state.Ino(in.NodeId)
-	n, err := remove(s.ctx, dir, []byte(name), now(), s.inUse)
+	t := now()
+	n, err := remove(s.ctx, dir, []byte(name), t, s.inUse)
 	if err != nil {
 		return s.fail(operation, dir, fmt.Errorf("%q: %w", name, err))
 	}
-	s.changed(n, dir)
+	s.changed(n, t, dir)
 	s.unnamed(n)
 	return fuse.OK
 }
@@ -167,17 +186,19 @@ func (s *FS) Rename(_ <-chan struct{}, in *fuse.RenameIn, name, newName string) 
 		return fuse.EINVAL
 	}
 	from, to := state.Ino(in.NodeId), state.Ino(in.Newdir)
+	s.names.add(to, []byte(newName))
+	t := now()
 	moved, replaced, err := s.journal.Rename(s.ctx, state.Rename{
 		From: from, Name: []byte(name), To: to, NewName: []byte(newName),
 		NoReplace: in.Flags&unix.RENAME_NOREPLACE != 0, Exchange: in.Flags&unix.RENAME_EXCHANGE != 0,
-		Now: now(), InUse: s.inUse,
+		Now: t, InUse: s.inUse,
 	})
 	if err != nil {
 		return s.fail("rename", from, fmt.Errorf("%q to %q: %w", name, newName, err))
 	}
-	s.changed(moved, from, to)
+	s.changed(moved, t, from, to)
 	if replaced != nil {
-		s.changed(*replaced)
+		s.changed(*replaced, t, from, to)
 		s.unnamed(*replaced)
 	}
 	return fuse.OK

@@ -76,15 +76,22 @@ func (c *nodes) add(before uint64, n state.Node) {
 	}
 }
 
-// changed tells of a change: n is what it made of its node, and others are not
-// what they were any more.
-func (c *nodes) changed(n state.Node, others ...state.Ino) {
+// changed tells what became of a node by a change.
+func (c *nodes) changed(n state.Node) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.changes++
 	c.kept.Add(n.Ino, n)
-	for _, ino := range others {
-		c.kept.Remove(ino)
+}
+
+// entered tells that an entry of a directory came, went or moved.
+func (c *nodes) entered(dir state.Ino, at int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.changes++
+	if n, found := c.kept.Get(dir); found {
+		n.Attr.Mtime, n.Attr.Ctime = at, at
+		c.kept.Add(dir, n)
 	}
 }
 

@@ -42,7 +42,7 @@ func (s *FS) setAttributes(ino state.Ino, in *fuse.SetAttrIn) (state.Node, error
 	if err != nil {
 		return n, err
 	}
-	s.changed(n)
+	s.nodes.changed(n)
 	if c.Mtime != nil {
 		s.setLiveTime(ino, *c.Mtime)
 	}
