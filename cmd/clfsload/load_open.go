@@ -260,6 +260,9 @@ func (l *load) resume(cmd *cobra.Command, stateDir, source string) error {
 // compareSettings refuses a command line that does not fit the journal. Flags
 // that are not given take the journal's value.
 func compareSettings(cmd *cobra.Command, s state.Settings, f loadFlags, source, target string) error {
+	if s.Kind == state.KindMount {
+		return withExit(exitState, errors.New("this STATE is that of a mount"), "choose another STATE for the load")
+	}
 	given := func(flag string) bool { return cmd.Flags().Changed(flag) }
 	compression, err := parseCompression(f.compression)
 	if err != nil {

@@ -104,7 +104,7 @@ func (m *writableMount) unmount(ctx context.Context, v finishValue) (r flushRepo
 
 // settle makes ready for the next mount what is written.
 func (m *writableMount) settle(ctx context.Context) (flushReport, error) {
-	return flushReport{Target: m.target.String(), Left: []leftValue{}}, m.fs.SettleNow(ctx)
+	return flushReport{Target: m.target.String(), Left: []leftValue{}}, m.settleAll(ctx)
 }
 
 func (m *writableMount) acceptIncomplete(ctx context.Context) error {

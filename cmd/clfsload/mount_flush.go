@@ -53,13 +53,13 @@ func (r *flushReport) after(before flushReport) {
 func (m *writableMount) flush(ctx context.Context) (r flushReport, err error) {
 	began := time.Now()
 	r = flushReport{Target: m.target.String(), Left: []leftValue{}}
-	if err := m.fs.SettleNow(ctx); err != nil {
-		return r, fmt.Errorf("settle: %w", err)
+	if err := m.settleAll(ctx); err != nil {
+		return r, err
 	}
 	seq := m.journal.Seq()
 	err = m.engine.WaitUploaded(ctx, seq)
 	if err != nil && !errors.Is(err, engine.ErrNotUploaded) {
-		return r, err
+		return r, m.late(ctx, err)
 	}
 	if err := m.listUnsettled(ctx, seq, &r); err != nil {
 		return r, err
@@ -75,6 +75,20 @@ func (m *writableMount) flush(ctx context.Context) (r flushReport, err error) {
 	r.Seconds = time.Since(began).Seconds()
 	return r, nil
 }
+
+// settleAll makes everything that is closed ready for its upload. That is short work
+// on the local disk, and is done even when there is no time for the upload.
+func (m *writableMount) settleAll(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleLimit)
+	defer cancel()
+	if err := m.fs.SettleNow(ctx); err != nil {
+		return fmt.Errorf("settle: %w", err)
+	}
+	return nil
+}
+
+// settleLimit is for a disk that does not answer.
+const settleLimit = time.Minute
 
 // listUnsettled names what was changed up to seq and is not settled.
 func (m *writableMount) listUnsettled(ctx context.Context, seq uint64, r *flushReport) error {
@@ -141,11 +155,25 @@ func (m *writableMount) publishNow(ctx context.Context) (p engine.PublishReport,
 		return err
 	})
 	if err != nil {
-		return p, fmt.Errorf("publish: %w", err)
+		return p, fmt.Errorf("publish: %w", m.late(ctx, err))
 	}
 	m.ui.log.Info("published", "objects", p.Nodes, "directories", p.Directories, "left_out", p.LeftOut, "kept_old", p.KeptOld)
 	return p, nil
 }
+
+// late says why something was not done in the time that there was.
+func (m *writableMount) late(ctx context.Context, err error) error {
+	if !errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
+		return err
+	}
+	err = errOutOfTime
+	if t := m.uploads.why(); t != nil {
+		err = fmt.Errorf("%w: %s", err, t.text)
+	}
+	return err
+}
+
+var errOutOfTime = errors.New("there was not enough time")
 
 // allPublished reports whether nothing waits for the next mount.
 func (m *writableMount) allPublished() bool {

@@ -295,6 +295,9 @@ func (m *writableMount) resume(cmd *cobra.Command) (err error) {
 	if m.journal, err = state.Open(m.dir); err != nil {
 		return stateError(err)
 	}
+	if err := m.compareSettings(cmd); err != nil {
+		return err
+	}
 	spec, err := m.spec(m.journal.Settings.Target)
 	if err != nil {
 		return err
@@ -306,8 +309,8 @@ func (m *writableMount) resume(cmd *cobra.Command) (err error) {
 	if err := m.openTarget(spec, opening); err != nil {
 		return err
 	}
-	if err := m.compareSettings(cmd); err != nil {
-		return err
+	if target, was := m.target.String(), m.journal.Settings.Target; m.flags.target != "" && target != was {
+		return withExit(exitState, fmt.Errorf("this STATE was begun with TARGET %s, not %s", was, target), otherState)
 	}
 	ctx := cmd.Context()
 	if m.journal.Phase() == state.PhaseNew {
@@ -349,6 +352,9 @@ func (m *writableMount) reach(ctx context.Context, spec targetSpec) error {
 	return nil
 }
 
+// otherState is what to do about a flag that does not fit the journal.
+const otherState = "leave it out, or mount with another STATE and an empty container"
+
 // compareSettings refuses a command line that does not fit the journal.
 func (m *writableMount) compareSettings(cmd *cobra.Command) error {
 	s := m.journal.Settings
@@ -359,13 +365,9 @@ func (m *writableMount) compareSettings(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	const hint = "leave it out, or mount with another STATE and an empty container"
-	if target := m.target.String(); m.flags.target != "" && target != s.Target {
-		return withExit(exitState, fmt.Errorf("this STATE was begun with TARGET %s, not %s", s.Target, target), hint)
-	}
 	if cmd.Flags().Changed("compression") && compression != s.Compression {
 		return withExit(exitState, fmt.Errorf("this STATE was begun with --compression %s, not %s",
-			compressionName(s.Compression), m.flags.compression), hint)
+			compressionName(s.Compression), m.flags.compression), otherState)
 	}
 	return nil
 }

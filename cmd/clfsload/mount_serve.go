@@ -10,7 +10,6 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/dustin/go-humanize"
 	"github.com/dustin/go-humanize/english"
@@ -172,12 +171,10 @@ func (m *writableMount) outcome(r flushReport, err error) error {
 		m.ui.log.Warn("not published", "path", l.bytes(), "why", l.Why)
 	}
 	text := m.unpublished()
-	if errors.Is(err, context.DeadlineExceeded) {
+	if errors.Is(err, errOutOfTime) {
 		text += fmt.Sprintf(" after %s (--stop-timeout)", m.flags.stopTimeout)
-		if t := m.uploads.why(); t != nil {
-			text += ": " + t.text
-		}
-	} else if err != nil {
+	}
+	if err != nil {
 		text += ": " + err.Error()
 	}
 	return withExit(exitIncomplete, errors.New(text), "it is kept in "+m.dir+", and the next mount with it goes on")
@@ -214,9 +211,6 @@ func (m *writableMount) close(ctx context.Context) error {
 	}
 	return errors.Join(errs...)
 }
-
-// unmountLimit is how long the answer to a command is waited for at the end.
-const unmountLimit = 10 * time.Second
 
 // mountPointOf is where the last mount with a STATE was; "" if it is not known.
 func mountPointOf(stateDir string) string {

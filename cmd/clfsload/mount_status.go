@@ -149,6 +149,19 @@ func (m *writableMount) path(ctx context.Context, ino state.Ino) (string, error)
 	return m.journal.Path(ctx, n.Inode)
 }
 
+// sampleRates looks every second, so that a rate is that of the last moments.
+func (m *writableMount) sampleRates(ctx context.Context) {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for ctx.Err() == nil {
+		m.meter.add(m.look())
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+		}
+	}
+}
+
 // look is how much was uploaded by now, for the rates.
 func (m *writableMount) look() sample {
 	s := m.engine.Stats()

@@ -60,7 +60,10 @@ func (u *uploader) start(ctx context.Context) {
 	ctx, u.stop = context.WithCancel(context.WithoutCancel(ctx))
 	go func() {
 		defer close(u.done)
-		u.run(ctx)
+		var all sync.WaitGroup
+		all.Go(func() { u.run(ctx) })
+		all.Go(func() { u.m.sampleRates(ctx) })
+		all.Wait()
 	}()
 }
 
