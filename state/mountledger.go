@@ -5,7 +5,6 @@ import "clfsload/clfs"
 // mountLedger is the part of the ledger that only a mount uses.
 type mountLedger struct {
 	seq        uint64 // number of the last change
-	syncs      uint64 // grows so that a durable commit has something to write
 	published  uint64 // what the last publication knew of: changes up to this one
 	publishing uint64 // likewise, of one that is under way or was cut off; 0: none
 	MountTotals
@@ -31,18 +30,18 @@ func (m MountTotals) Nodes() uint64 {
 	return m.Directories + m.Dirty + m.Queued + m.Sealed + m.Uploaded
 }
 
-const mountLedgerColumns = `seq, syncs, published_seq, publishing_seq, published_nodes, published_at, directories, held,
+const mountLedgerColumns = `seq, published_seq, publishing_seq, published_nodes, published_at, directories, held,
 	dirty_nodes, dirty_bytes, queued_nodes, queued_bytes, sealed_nodes, sealed_bytes, uploaded_nodes, uploaded_bytes`
 
 func (m *mountLedger) fields() []any {
-	return []any{&m.seq, &m.syncs, &m.published, &m.publishing, &m.Published, &m.PublishedAt, &m.Directories, &m.Held,
+	return []any{&m.seq, &m.published, &m.publishing, &m.Published, &m.PublishedAt, &m.Directories, &m.Held,
 		&m.Dirty, &m.DirtyBytes, &m.Queued, &m.QueuedBytes, &m.Sealed, &m.SealedBytes, &m.Uploaded, &m.UploadedBytes}
 }
 
 func (t *tx) writeMountLedger() error {
 	l := &t.ledger
 	m := &l.mountLedger
-	_, err := t.mount.writeLedger.Exec(l.nextIno, l.lastDirMgr, l.phase, m.seq, m.syncs, m.published, m.publishing,
+	_, err := t.mount.writeLedger.Exec(l.nextIno, l.lastDirMgr, l.phase, m.seq, m.published, m.publishing,
 		m.Published, m.PublishedAt, m.Directories, m.Held, m.Dirty, m.DirtyBytes, m.Queued, m.QueuedBytes,
 		m.Sealed, m.SealedBytes, m.Uploaded, m.UploadedBytes)
 	return err

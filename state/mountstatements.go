@@ -51,7 +51,7 @@ type mountStatements struct {
 
 func (s *mountStatements) queries() map[string]**sql.Stmt {
 	return map[string]**sql.Stmt{
-		`UPDATE ledger SET next_ino = ?, last_dirmgr = ?, phase = ?, seq = ?, syncs = ?, published_seq = ?, publishing_seq = ?,
+		`UPDATE ledger SET next_ino = ?, last_dirmgr = ?, phase = ?, seq = ?, published_seq = ?, publishing_seq = ?,
 			published_nodes = ?, published_at = ?, directories = ?, held = ?, dirty_nodes = ?, dirty_bytes = ?,
 			queued_nodes = ?, queued_bytes = ?, sealed_nodes = ?, sealed_bytes = ?, uploaded_nodes = ?, uploaded_bytes = ?
 			WHERE id = 1`: &s.writeLedger,
@@ -67,13 +67,13 @@ func (s *mountStatements) queries() map[string]**sql.Stmt {
 		`UPDATE inode SET flags = flags | ?2 WHERE ino = ?1 AND state = 5`: &s.reopen,
 		`UPDATE inode SET used = ?2 WHERE ino = ?1 AND used > 0`:           &s.setUsed,
 
-		`SELECT ino, coalesce(shared, 0) FROM dirent WHERE parent = ? AND name = ?`:            &s.entry,
-		`INSERT INTO dirent (parent, name, ino, shared, cookie) VALUES (?, ?, ?, ?, ?)`:        &s.insertEntry,
-		`UPDATE dirent SET ino = ?3, shared = ?4 WHERE parent = ?1 AND name = ?2`:              &s.replaceEntry,
-		`DELETE FROM dirent WHERE parent = ? AND name = ?`:                                     &s.dropEntry,
-		`UPDATE dirent SET shared = 1 WHERE parent = ? AND name = ?`:                           &s.shareEntry,
-		`SELECT 1 FROM dirent WHERE parent = ? LIMIT 1`:                                        &s.anyEntry,
-		`SELECT parent, name FROM dirent WHERE shared = 1 AND ino = ? ORDER BY cookie LIMIT 1`: &s.otherName,
+		`SELECT ino, coalesce(shared, 0) FROM dirent WHERE parent = ? AND name = ?`:                            &s.entry,
+		`INSERT INTO dirent (parent, name, ino, shared, cookie) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`: &s.insertEntry,
+		`UPDATE dirent SET ino = ?3, shared = ?4 WHERE parent = ?1 AND name = ?2`:                              &s.replaceEntry,
+		`DELETE FROM dirent WHERE parent = ? AND name = ?`:                                                     &s.dropEntry,
+		`UPDATE dirent SET shared = 1 WHERE parent = ? AND name = ?`:                                           &s.shareEntry,
+		`SELECT 1 FROM dirent WHERE parent = ? LIMIT 1`:                                                        &s.anyEntry,
+		`SELECT parent, name FROM dirent WHERE shared = 1 AND ino = ? ORDER BY cookie LIMIT 1`:                 &s.otherName,
 
 		`SELECT idx, gen, state FROM block WHERE ino = ? AND idx = ?`:               &s.block,
 		`SELECT idx, gen, state FROM block WHERE ino = ? AND idx >= ? ORDER BY idx`: &s.blocksFrom,

@@ -76,13 +76,10 @@ func (t *tx) add(a *Addition) (Node, error) {
 	if err != nil {
 		return Node{}, err
 	}
-	if err := t.checkFree(a.Dir, a.Name); err != nil {
+	if err := t.insertEntry(a.Dir, a.Name, t.ledger.nextIno, false); err != nil {
 		return Node{}, err
 	}
 	n := t.newNode(dir, a)
-	if err := t.insertEntry(a.Dir, a.Name, n.Ino, false); err != nil {
-		return Node{}, err
-	}
 	if err := t.insertNode(&n); err != nil {
 		return Node{}, err
 	}
@@ -147,20 +144,13 @@ func (t *tx) findEntry(dir Ino, name []byte) (entry, error) {
 	return e, err
 }
 
-func (t *tx) checkFree(dir Ino, name []byte) error {
-	switch _, err := t.findEntry(dir, name); err {
-	case ErrNoEntry:
-		return nil
-	case nil:
-		return ErrNameTaken
-	default:
-		return err
-	}
-}
-
-// insertEntry adds a name. Its cookie is the number of the last change.
+// insertEntry adds a name. Its cookie is the number of the change that is next.
+// Errors: ErrNameTaken, and nothing is changed then.
 func (t *tx) insertEntry(dir Ino, name []byte, ino Ino, shared bool) error {
-	_, err := t.mount.insertEntry.Exec(dir, name, ino, sharedValue(shared), t.ledger.seq)
+	isNew, err := changed(t.mount.insertEntry.Exec(dir, name, ino, sharedValue(shared), t.ledger.seq+1))
+	if err == nil && !isNew {
+		return ErrNameTaken
+	}
 	return err
 }
 
@@ -200,16 +190,13 @@ func (t *tx) link(ino, dirIno Ino, name []byte, now int64) (Node, error) {
 	if err := checkLink(n); err != nil {
 		return Node{}, err
 	}
-	if err := t.checkFree(dirIno, name); err != nil {
+	if err := t.insertEntry(dirIno, name, ino, true); err != nil {
 		return Node{}, err
 	}
 	nodeBefore, dirBefore := *n, *dir
 	n.Attr.Ctime = now
 	n.setLinks(n.Links + 1)
 	t.noteMoved(n)
-	if err := t.insertEntry(dirIno, name, ino, true); err != nil {
-		return Node{}, err
-	}
 	if _, err := t.mount.shareEntry.Exec(n.Parent, n.Name); err != nil {
 		return Node{}, err
 	}

@@ -148,7 +148,6 @@ func (t *tx) move(n *renaming) error {
 	if _, err := t.mount.dropEntry.Exec(n.From, n.Name); err != nil {
 		return err
 	}
-	t.nextSeq() // the cookie of a new entry
 	if n.other != nil {
 		if _, err := t.mount.replaceEntry.Exec(n.To, n.NewName, n.moved.Ino, sharedValue(n.shared)); err != nil {
 			return err

@@ -29,7 +29,6 @@ CREATE TABLE ledger (
     failures      INTEGER NOT NULL,
     -- Of a mount alone; see mountLedger.
     seq             INTEGER NOT NULL DEFAULT 3, -- number of the last change
-    syncs           INTEGER NOT NULL DEFAULT 0,
     published_seq   INTEGER NOT NULL DEFAULT 0,
     publishing_seq  INTEGER NOT NULL DEFAULT 0, -- 0: no publication is under way
     published_nodes INTEGER NOT NULL DEFAULT 0,

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"sync/atomic"
 )
 
 // maxGroup bounds the updates of one transaction, so that its memory is bounded.
@@ -14,25 +13,26 @@ const maxGroup = 256
 // update is a change that waits to be committed. run must be repeatable: it is
 // run again when another update of its group fails.
 type update struct {
-	run     func(*tx) error
-	durable bool // it must survive a power cut
-	done    chan error
+	run  func(*tx) error
+	done chan error
 }
 
-// writer owns the one connection that writes. All updates that wait when it
-// comes round are committed together.
+// writer owns the one connection that writes. Whoever has an update and finds the
+// connection idle commits it, together with all others that wait by then: a change
+// that comes alone costs no switch between goroutines.
 type writer struct {
-	journal *Journal
-	db      *sql.DB
-	conn    *sql.Conn
-	stmts   *statements
-	mount   *mountStatements // nil in the journal of a load
-	full    bool             // synchronous is FULL
-	// unsynced is set while a power cut could take commits back.
-	unsynced atomic.Bool
-	queue    chan *update
-	closing  chan struct{} // closed to end the loop
-	stopped  chan struct{} // closed when it has ended
+	journal                   *Journal
+	db                        *sql.DB
+	conn                      *sql.Conn
+	stmts                     *statements
+	mount                     *mountStatements // nil in the journal of a load
+	begin, commitTx, rollback *sql.Stmt
+
+	disk    disk
+	queue   chan *update
+	turn    chan struct{} // holds one element while the connection is idle
+	closing chan struct{} // closed when no update is taken any more
+	stopped chan struct{} // closed when all that were taken are committed
 }
 
 func newWriter(j *Journal, path string) (*writer, error) {
@@ -41,12 +41,12 @@ func newWriter(j *Journal, path string) (*writer, error) {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
-	w := &writer{journal: j, db: db, full: true, queue: make(chan *update, maxGroup),
+	w := &writer{journal: j, db: db, queue: make(chan *update, maxGroup), turn: make(chan struct{}, 1),
 		closing: make(chan struct{}), stopped: make(chan struct{})}
 	if err := w.prepare(); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	go w.loop()
+	w.turn <- struct{}{}
 	return w, nil
 }
 
@@ -61,8 +61,11 @@ func (w *writer) prepare() error {
 	if w.stmts, err = prepareStatements(w.conn); err != nil {
 		return err
 	}
+	if err := w.prepareTransaction(); err != nil {
+		return err
+	}
 	if w.journal.Settings.Kind == KindMount {
-		if w.mount, err = prepareMountStatements(w.conn); err != nil {
+		if err := w.prepareMount(); err != nil {
 			return err
 		}
 	}
@@ -74,11 +77,41 @@ func (w *writer) prepare() error {
 	return nil
 }
 
+func (w *writer) prepareTransaction() error {
+	for query, stmt := range map[string]**sql.Stmt{
+		`BEGIN IMMEDIATE`: &w.begin, `COMMIT`: &w.commitTx, `ROLLBACK`: &w.rollback,
+	} {
+		var err error
+		if *stmt, err = w.conn.PrepareContext(context.Background(), query); err != nil {
+			return fmt.Errorf("prepare %q: %w", query, err)
+		}
+	}
+	return nil
+}
+
+// prepareMount lets commits not wait for the disk: Sync does.
+func (w *writer) prepareMount() error {
+	if err := w.exec(`PRAGMA synchronous = NORMAL`); err != nil {
+		return err
+	}
+	if err := w.disk.open(w.journal.dir); err != nil {
+		return err
+	}
+	var err error
+	w.mount, err = prepareMountStatements(w.conn)
+	return err
+}
+
 func (w *writer) close() error {
 	close(w.closing)
-	<-w.stopped
+	<-w.turn
+	for len(w.queue) > 0 {
+		w.commitWaiting()
+	}
+	close(w.stopped)
 	// A connection with statements left is not closed by sqlite, and its log stays.
-	return errors.Join(w.stmts.close(), w.mount.close(), w.conn.Close(), w.db.Close())
+	return errors.Join(w.begin.Close(), w.commitTx.Close(), w.rollback.Close(), w.stmts.close(), w.mount.close(),
+		w.disk.close(), w.conn.Close(), w.db.Close())
 }
 
 func (w *writer) exec(query string) error {
@@ -89,50 +122,64 @@ func (w *writer) exec(query string) error {
 // update runs a change in a transaction and returns when it is durable. After
 // Close it returns ErrClosed.
 func (j *Journal) update(ctx context.Context, run func(*tx) error) error {
-	return j.enqueue(ctx, &update{run: run, durable: true, done: make(chan error, 1)})
+	if err := j.commit(ctx, run); err != nil {
+		return err
+	}
+	return j.Sync(ctx)
 }
 
-// enqueue gives an update to the writer and waits until it is committed.
-func (j *Journal) enqueue(ctx context.Context, u *update) error {
-	if j.write == nil {
+// commit is update for a change that needs to survive the death of the process
+// alone, as far as the journal lets that be: that of a load is always durable.
+func (j *Journal) commit(ctx context.Context, run func(*tx) error) error {
+	w := j.write
+	if w == nil {
 		return ErrReadOnly
 	}
+	u := &update{run: run, done: make(chan error, 1)}
 	select {
-	case j.write.queue <- u:
+	case <-w.closing:
+		return ErrClosed
+	default:
+	}
+	select {
+	case w.queue <- u:
+	case <-w.stopped:
+		return ErrClosed
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 	// Once it is queued its outcome must be known: what is durable and what
 	// the caller believes may not differ.
-	select {
-	case err := <-u.done:
-		return err
-	case <-j.write.stopped:
-	}
-	select {
-	case err := <-u.done: // it was among the last
-		return err
-	default:
-		return ErrClosed
+	return w.await(u)
+}
+
+// await commits what waits, or lets another do it, until that was the update's
+// turn.
+func (w *writer) await(u *update) error {
+	for {
+		select {
+		case err := <-u.done:
+			return err
+		case <-w.turn:
+			w.commitWaiting()
+			w.turn <- struct{}{}
+		case <-w.stopped:
+			select {
+			case err := <-u.done: // it was among the last
+				return err
+			default:
+				return ErrClosed
+			}
+		}
 	}
 }
 
-// loop commits until the journal is closed, and then what waits already.
-func (w *writer) loop() {
-	defer close(w.stopped)
-	for {
-		select {
-		case u := <-w.queue:
-			w.commitGroup(w.gather(u))
-			continue
-		case <-w.closing:
-		}
-		select {
-		case u := <-w.queue:
-			w.commitGroup(w.gather(u))
-		default:
-			return
-		}
+// commitWaiting commits a group of what waits, if anything does.
+func (w *writer) commitWaiting() {
+	select {
+	case u := <-w.queue:
+		w.commitGroup(w.gather(u))
+	default:
 	}
 }
 
@@ -169,26 +216,19 @@ func (w *writer) commitEach(group []*update) {
 }
 
 func (w *writer) commit(group []*update) error {
-	durable := isDurable(group)
-	if err := w.setFull(durable); err != nil {
-		return fmt.Errorf("set durability of journal: %w", classify(err))
-	}
-	if err := w.exec(`BEGIN IMMEDIATE`); err != nil {
+	if _, err := w.begin.Exec(); err != nil {
 		return fmt.Errorf("begin journal transaction: %w", classify(err))
 	}
 	t, err := w.runGroup(group)
 	if err == nil {
-		err = w.finish(t, durable)
-	}
-	if err == nil {
-		err = w.exec(`COMMIT`)
+		_, err = w.commitTx.Exec()
 	}
 	if err != nil {
 		// After some errors (disk full) sqlite has rolled back by itself.
-		_ = w.exec(`ROLLBACK`)
+		_, _ = w.rollback.Exec()
 		return fmt.Errorf("write journal: %w", classify(err))
 	}
-	w.unsynced.Store(!durable)
+	w.disk.written.Add(1)
 	w.journal.ledger.Store(&t.ledger)
 	if t.queued {
 		w.journal.wake.broadcast()
@@ -196,51 +236,16 @@ func (w *writer) commit(group []*update) error {
 	return nil
 }
 
-func isDurable(group []*update) bool {
-	for _, u := range group {
-		if u.durable {
-			return true
-		}
-	}
-	return false
-}
-
-// setFull chooses whether the next commit waits for the disk. sqlite forbids to
-// change that within a transaction.
-func (w *writer) setFull(full bool) error {
-	if w.full == full {
-		return nil
-	}
-	level := "NORMAL"
-	if full {
-		level = "FULL"
-	}
-	if err := w.exec(`PRAGMA synchronous = ` + level); err != nil {
-		return err
-	}
-	w.full = full
-	return nil
-}
-
 func (w *writer) runGroup(group []*update) (*tx, error) {
-	t := &tx{stmts: w.stmts, mount: w.mount, settings: &w.journal.Settings, ledger: *w.journal.ledger.Load()}
+	before := *w.journal.ledger.Load()
+	t := &tx{stmts: w.stmts, mount: w.mount, settings: &w.journal.Settings, ledger: before}
 	for _, u := range group {
 		if err := u.run(t); err != nil {
 			return nil, err
 		}
 	}
-	return t, nil
-}
-
-// finish writes the ledger, if it changed.
-func (w *writer) finish(t *tx, durable bool) error {
-	if durable && w.unsynced.Load() {
-		// A commit that changes nothing would not reach for the disk, and
-		// what was committed before it would not become durable.
-		t.ledger.syncs++
+	if t.ledger == before {
+		return t, nil
 	}
-	if t.ledger == *w.journal.ledger.Load() {
-		return nil
-	}
-	return t.writeLedger()
+	return t, t.writeLedger()
 }
