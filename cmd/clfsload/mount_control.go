@@ -79,12 +79,13 @@ func (m *writableMount) unmount(ctx context.Context, v finishValue) (r flushRepo
 		limit, cancel = context.WithTimeout(ctx, time.Duration(v.TimeoutSeconds*float64(time.Second)))
 		defer cancel()
 	}
-	late := func(err error) bool { return err != nil && limit.Err() != nil && ctx.Err() == nil }
+	// Nothing keeps the mount then: there is nothing to wait for.
+	vain := func(err error) bool { return errors.Is(err, errOutOfTime) && ctx.Err() == nil || errors.Is(err, errTaken) }
 	finish := m.publish
 	if v.NoPublish {
 		finish = m.settle
 	}
-	if r, err = finish(limit); err != nil && !late(err) {
+	if r, err = finish(limit); err != nil && !vain(err) {
 		return r, err
 	}
 	m.commanded.Store(true)

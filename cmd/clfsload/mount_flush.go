@@ -57,7 +57,11 @@ func (m *writableMount) flush(ctx context.Context) (r flushReport, err error) {
 		return r, err
 	}
 	seq := m.journal.Seq()
-	err = m.engine.WaitUploaded(ctx, seq)
+	waiting, stop := m.uploads.useful(ctx)
+	if err = m.engine.WaitUploaded(waiting, seq); waiting.Err() != nil {
+		err = context.Cause(waiting)
+	}
+	stop()
 	if err != nil && !errors.Is(err, engine.ErrNotUploaded) {
 		return r, m.late(ctx, err)
 	}

@@ -21,8 +21,9 @@ type uploader struct {
 	m   *writableMount
 	ids leaseIDs
 
-	stop context.CancelFunc // nil before start
-	done chan struct{}
+	stop  context.CancelFunc // nil before start
+	done  chan struct{}
+	taken chan struct{} // closed when nothing will be uploaded any more: see giveUp
 
 	mu      sync.Mutex
 	tenure  *tenure       // nil: the container is not ours
@@ -40,7 +41,7 @@ type tenure struct {
 }
 
 func newUploader(m *writableMount, ids leaseIDs) *uploader {
-	return &uploader{m: m, ids: ids, changed: make(chan struct{}), done: make(chan struct{})}
+	return &uploader{m: m, ids: ids, changed: make(chan struct{}), done: make(chan struct{}), taken: make(chan struct{})}
 }
 
 // connect makes sure that the container is the journal's, and claims it.
@@ -106,7 +107,7 @@ func (u *uploader) run(ctx context.Context) {
 				if ctx.Err() != nil {
 					return
 				}
-				u.failed("claim the container", err)
+				u.failed("go on", err)
 				if u.held && errors.Is(err, blob.ErrLeased) {
 					u.giveUp(ctx)
 					return
@@ -120,12 +121,29 @@ func (u *uploader) run(ctx context.Context) {
 	}
 }
 
+// errTaken: the container was ours, and another process has claimed it.
+var errTaken = errors.New("another process has taken the container, and this mount uploads nothing any more; make sure that no other process uses the container, then unmount and mount again")
+
 // giveUp waits for the end of the mount. Whoever has taken the container may have
 // changed in it what the journal does not know, so that nothing must be written to it,
 // not even when it is free again.
 func (u *uploader) giveUp(ctx context.Context) {
-	u.m.ui.log.Error("another process has taken the container; this mount uploads nothing any more. Make sure that no other process uses the container, then unmount and mount again")
+	u.failed("upload", errTaken)
+	close(u.taken)
 	<-ctx.Done()
+}
+
+// useful returns a context that ends with errTaken when there is nothing to wait for.
+func (u *uploader) useful(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, stop := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-u.taken:
+			stop(errTaken)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { stop(nil) }
 }
 
 // hold uploads until the lease is lost or ctx ends.
@@ -282,6 +300,8 @@ func (u *uploader) enter(ctx context.Context) (*tenure, error) {
 		}
 		select {
 		case <-changed:
+		case <-u.taken:
+			return nil, errTaken
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
