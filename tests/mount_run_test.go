@@ -103,12 +103,17 @@ func mountContainer(t *testing.T, target string, flags ...string) *mount {
 
 func mountAt(t *testing.T, point, target string, flags ...string) *mount {
 	t.Helper()
+	return mountWith(t, point, append([]string{"--read-only", "--target", target}, flags...))
+}
+
+// mountWith mounts at a point and returns when the mount serves.
+func mountWith(t *testing.T, point string, flags []string, options ...option) *mount {
+	t.Helper()
 	read, write, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	arguments := append([]string{"mount", "--read-only", "--target", target}, flags...)
-	m := &mount{run: command(t, append(arguments, point)), point: point}
+	m := &mount{run: command(t, append(append([]string{"mount"}, flags...), point), options...), point: point}
 	m.command.Stderr = write
 	m.start()
 	write.Close()

@@ -12,6 +12,10 @@ import (
 type Blobs struct {
 	Names []string
 	Get   func(name string) ([]byte, error)
+	// Lived: what is in the container was moved and changed after it was put. A
+	// block may tell an earlier ctime than its inode then, and a handle the number
+	// of the directory that it was made in.
+	Lived bool
 }
 
 // Contents is what OfContainer found.

@@ -48,8 +48,15 @@ func (r *reader) segment(path string, block, id clfs.ID, in *clfs.Inode) (clfs.S
 		return clfs.Segment{}, false
 	}
 	expect(r, path, "owner of a segment", segment.Owner, id)
-	expect(r, path, "ctime of a segment", segment.Ctime, in.Attr.Ctime.Sec)
+	r.checkBlockTime(path, "ctime of a segment", segment.Ctime, in)
 	return segment, true
+}
+
+// checkBlockTime wants the ctime that the inode had when the block was put.
+func (r *reader) checkBlockTime(path, what string, ctime uint32, in *clfs.Inode) {
+	if !r.blobs.Lived || ctime > in.Attr.Ctime.Sec {
+		expect(r, path, what, ctime, in.Attr.Ctime.Sec)
+	}
 }
 
 // checkBlockID wants a version 4 UUID.
@@ -107,7 +114,7 @@ func (w treeWalk) leaves(block clfs.ID, depth int) []clfs.ID {
 		return nil
 	}
 	expect(w.reader, w.path, "owner of an indirect block", indirect.Owner, w.owner)
-	expect(w.reader, w.path, "ctime of an indirect block", indirect.Ctime, w.inode.Attr.Ctime.Sec)
+	w.checkBlockTime(w.path, "ctime of an indirect block", indirect.Ctime, w.inode)
 	expect(w.reader, w.path, "tree of an indirect block", indirect.Tree, w.tree)
 	expect(w.reader, w.path, "depth of an indirect block", indirect.Depth, depth)
 	if n := len(indirect.Blocks); n == 0 || n > clfs.IndirectFanout {

@@ -104,7 +104,9 @@ func (r *reader) checkHandle(path string, id, parent clfs.ID, t clfs.Type) {
 		return
 	}
 	expect(r, path, "handle's type byte", id[6], handleTypes[t])
-	expect(r, path, "dmid_src", handle.DirMgrSource, parent.DirMgr())
+	if !r.blobs.Lived {
+		expect(r, path, "dmid_src", handle.DirMgrSource, parent.DirMgr())
+	}
 	if t != clfs.TypeDirectory {
 		expect(r, path, "dmid_tgt", handle.DirMgrTarget, handle.DirMgrSource)
 	}
