@@ -151,6 +151,10 @@ func (j *Journal) QueueBlock(ctx context.Context, ino Ino, block uint64) error {
 			return nil
 		}
 		n.Peak = max(n.Peak, block+1)
+		// The size in the row may be old while the file is open; but the block
+		// in which it ends must not be one that is whole and uploaded.
+		offset, length := BlockRange(block)
+		n.Attr.Size = max(n.Attr.Size, offset+length)
 		t.queued = true
 		return t.setBlock(ino, Block{Index: block, Gen: n.Next, State: BlockQueued})
 	})

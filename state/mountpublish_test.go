@@ -19,6 +19,8 @@ type published struct {
 	seen   map[string]string // id to inode blob, at the last publication's end
 	always map[string]string // what could be seen all the time since then
 	tree   map[string]map[string]string
+	// between: a publication was begun since, and not ended.
+	between bool
 }
 
 // watch holds what a reader sees to two promises: between publications nothing
@@ -26,7 +28,7 @@ type published struct {
 func (w *mountWalk) watch() {
 	w.t.Helper()
 	_, seen := w.checkReader()
-	if w.pub == nil && w.always == nil && !maps.Equal(w.seen, seen) {
+	if !w.between && !maps.Equal(w.seen, seen) {
 		w.t.Fatalf("what is published changed without a publication:\n%v\n%v", w.seen, seen)
 	}
 	maps.DeleteFunc(w.always, func(id, _ string) bool { return seen[id] == "" })
@@ -47,7 +49,7 @@ func (w *mountWalk) watchEnd() {
 			w.t.Fatalf("%s was out of reach for a moment", name)
 		}
 	}
-	w.seen, w.always, w.tree = seen, nil, tree
+	w.seen, w.always, w.tree, w.between = seen, nil, tree, false
 }
 
 // keepers lists what can be reached in a tree by names under which the other one
@@ -116,8 +118,8 @@ func (w *mountWalk) beginPublication() {
 	w.expect("begin publication", err, nil)
 	p := &publication{s: s}
 	w.pub = p
-	if w.always == nil { // or else one was cut off
-		w.always = maps.Clone(w.seen)
+	if !w.between { // or else one was cut off
+		w.between, w.always = true, maps.Clone(w.seen)
 	}
 	list := func(what string, page func() ([]Node, error)) []Node {
 		nodes, err := page()

@@ -144,6 +144,9 @@ func (t *tx) recordChanged(n *Node, p *Put) error {
 		return nil
 	}
 	n.Flags &^= Moved
+	if n.ImageGen != 0 {
+		return nil // its upload came to its end while this publication ran: the next one has it
+	}
 	if n.State == Sealed || n.Flags&Opened == 0 && n.ContentsCurrent() {
 		n.State = Done
 		n.Flags &^= Begun
