@@ -37,6 +37,7 @@ type file struct {
 	order  order
 	synced bool      // nothing was changed since the last fsync
 	ended  time.Time // when the journal was told that it was written whole
+	idle   int       // handles that may write, were flushed and have not written since
 
 	// meta guards what is newer than in the journal; who changes size and times
 	// has mu as well.

@@ -15,6 +15,7 @@ import (
 type handle struct {
 	*file
 	mayWrite bool
+	flushed  bool // a descriptor was closed, and nothing was written since. file.mu guards it
 	ahead    follower
 }
 
@@ -141,6 +142,7 @@ func (s *FS) Write(cancel <-chan struct{}, in *fuse.WriteIn, data []byte) (uint3
 	if err := s.room.wait(ctx, int64(len(data))); err != nil {
 		return 0, s.fail("write", h.ino, err)
 	}
+	h.setFlushed(false)
 	n, err := h.write(ctx, data, int64(in.Offset))
 	if err != nil {
 		return 0, s.failNode("write", h.ino, err)
@@ -148,8 +150,29 @@ func (s *FS) Write(cancel <-chan struct{}, in *fuse.WriteIn, data []byte) (uint3
 	return uint32(n), fuse.OK
 }
 
+// setFlushed notes whether the handle was flushed after its last write.
+func (h *handle) setFlushed(flushed bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.markFlushed(flushed)
+}
+
+// markFlushed is setFlushed for those who hold mu.
+func (h *handle) markFlushed(flushed bool) {
+	if h.flushed == flushed {
+		return
+	}
+	h.flushed = flushed
+	if flushed {
+		h.idle++
+	} else {
+		h.idle--
+	}
+}
+
 // Flush is called when a descriptor is closed. When nobody else may write to the
-// file, the journal is told what was written before the close returns.
+// file, the journal is told what was written before the close returns. A handle that
+// was flushed does not count: its release may still be on its way.
 func (s *FS) Flush(_ <-chan struct{}, in *fuse.FlushIn) fuse.Status {
 	h, err := s.handles.get(in.Fh)
 	if err != nil {
@@ -160,7 +183,8 @@ func (s *FS) Flush(_ <-chan struct{}, in *fuse.FlushIn) fuse.Status {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.writers.Load() > 1 {
+	h.markFlushed(true)
+	if int(h.writers.Load()) > h.idle {
 		return fuse.OK
 	}
 	return s.failNode("close", h.ino, h.end())
@@ -178,6 +202,7 @@ func (s *FS) Release(_ <-chan struct{}, in *fuse.ReleaseIn) {
 func (s *FS) closed(h *handle) {
 	if h.mayWrite {
 		h.mu.Lock()
+		h.markFlushed(false)
 		if h.writers.Add(-1) == 0 {
 			if err := h.end(); err != nil && !s.orphans.has(h.ino) {
 				s.log.Error("the journal does not know yet that a file was closed; this is tried again", "path", s.pathOf(h.ino), "error", err)
