@@ -10,6 +10,7 @@ import (
 	"clfsload/fusefs"
 	"clfsload/state"
 	"clfsload/sync/blob"
+	"clfsload/sync/blob/azure"
 	"clfsload/sync/engine"
 	"clfsload/sync/tree"
 	"clfsload/sync/tree/verify"
@@ -26,7 +27,7 @@ const (
 	exitState       = 5   // STATE does not fit the command: exists, missing, misplaced or of other settings
 	exitNoContainer = 6   // the target container does not exist
 	exitNotEmpty    = 7   // the target container holds something else
-	exitCredentials = 8   // the service refused the credentials
+	exitCredentials = 8   // the service refused the credentials, or there are none
 	exitPermission  = 9   // the credentials may not do what is needed
 	exitNoSpace     = 10  // a local disk is full
 	exitBusy        = 11  // another process works on the state or the container
@@ -96,6 +97,7 @@ var outcomes = []outcome{
 	{tree.ErrDamaged, exitDamaged, "'clfsload verify' tells all that is wrong, 'clfsload export --keep-going' brings out the rest"},
 	{blob.ErrLeased, exitBusy, "another process writes to the container: wait for it to end, or stop it; the lease of one that was killed elsewhere ends within a minute"},
 	{blob.ErrLeaseLost, exitBusy, "another process has claimed the container, or somebody broke the lease; make sure that one process writes to it, then run the same command again without --new"},
+	{azure.ErrPlainHTTP, exitUsage, "begin TARGET with http://"},
 	{blob.ErrContainerMissing, exitNoContainer, "check its name"},
 	{blob.ErrCredentials, exitCredentials, "check the SAS or key, its expiry and this machine's clock, then run the same command again"},
 	{blob.ErrPermission, exitPermission, "the account, key or SAS needs the permissions read, write, delete and list on the container"},

@@ -80,7 +80,9 @@ func (m *writableMount) unmount(ctx context.Context, v finishValue) (r flushRepo
 		defer cancel()
 	}
 	// Nothing keeps the mount then: there is nothing to wait for.
-	vain := func(err error) bool { return errors.Is(err, errOutOfTime) && ctx.Err() == nil || errors.Is(err, errTaken) }
+	vain := func(err error) bool {
+		return errors.Is(err, errOutOfTime) && ctx.Err() == nil || errors.Is(err, errTaken)
+	}
 	finish := m.publish
 	if v.NoPublish {
 		finish = m.settle

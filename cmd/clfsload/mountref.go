@@ -27,6 +27,9 @@ func stateOf(arg string, tell io.Writer) (string, error) {
 	if err == nil {
 		return string(buf[:n]), nil
 	}
+	if errors.Is(err, unix.EACCES) {
+		return "", withExit(exitState, fmt.Errorf("%s: %w", arg, err), "ask as the user who has mounted it")
+	}
 	dead := errors.Is(err, unix.ENOTCONN)
 	if !dead {
 		if found, _ := state.Exists(path); found {
@@ -38,7 +41,7 @@ func stateOf(arg string, tell io.Writer) (string, error) {
 		return "", err
 	}
 	if found, _ := state.Exists(dir); !found {
-		return "", withExit(exitState, fmt.Errorf("%s is neither a mount that runs nor a STATE, and there is no STATE %s", arg, dir), "name the STATE")
+		return "", withExit(exitState, fmt.Errorf("%s is neither a mount that runs nor a STATE, and there is no STATE %s", arg, dir), "name the STATE; a read-only mount has none, and ends with umount")
 	}
 	what := "no mount of clfsload"
 	if dead {

@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"clfsload/sync/blob"
 	"clfsload/sync/tree"
 )
 
@@ -27,6 +29,26 @@ func (f *readFlags) register(cmd *cobra.Command) {
 	fl.Var(&f.memory, "memory", "bytes of file contents held at a time")
 	fl.StringVar(&f.tempDir, "temp-dir", "", "directory for temporary databases (default: $TMPDIR or /tmp)")
 	f.target.register(fl)
+	cmd.Annotations = map[string]string{readerMark: ""}
+}
+
+// readerMark is the annotation of commands that read containers.
+const readerMark = "reads"
+
+// readerError fits an error to a command that reads a container: what was not found
+// is named with what looked for it, and no permission to write is asked for.
+func readerError(cmd *cobra.Command, err error) error {
+	writable := cmd.Flags().Lookup("read-only")
+	if _, reads := cmd.Annotations[readerMark]; !reads || writable != nil && writable.Value.String() == "false" || errors.As(err, new(*exitError)) {
+		return err
+	}
+	switch {
+	case errors.Is(err, tree.ErrNotFound), errors.Is(err, tree.ErrNotDirectory):
+		return fmt.Errorf("%s %w", cmd.Name(), err)
+	case errors.Is(err, blob.ErrPermission):
+		return withExit(exitPermission, err, "the account, key or SAS needs the permissions read and list on the container")
+	}
+	return err
 }
 
 // smallestMemory lets at least one segment through.

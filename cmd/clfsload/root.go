@@ -25,10 +25,11 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
 	}
+	err = readerError(cmd, err)
 	var stopped interruptedError
 	if cause := context.Cause(ctx); errors.As(cause, &stopped) && !errors.As(err, new(*exitError)) {
 		err = cause

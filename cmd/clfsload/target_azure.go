@@ -19,7 +19,7 @@ func openAzureTarget(spec targetSpec, f targetFlags, a access) (*target, error) 
 	sources := credentialSources{spec, f}
 	secrets, err := sources.read()
 	if err != nil {
-		return nil, withExit(exitCredentials, err, "")
+		return nil, withExit(exitCredentials, err, "check --credentials-env-file")
 	}
 	u, err := azureURL(spec, f, secrets.Environment)
 	if err != nil {
@@ -27,7 +27,7 @@ func openAzureTarget(spec targetSpec, f targetFlags, a access) (*target, error) 
 	}
 	credentials, err := secrets.Credentials(u)
 	if err != nil {
-		return nil, fmt.Errorf("open container %s: %w", u, err)
+		return nil, noCredentials(u, f, err)
 	}
 	c, err := azure.Open(azure.Config{URL: u, Credentials: credentials, Connections: a.requests,
 		Retry: azure.Retry{Tries: 1, Stall: a.flags.requestTimeout}})
@@ -74,3 +74,14 @@ func (p azurePlace) create(ctx context.Context) error {
 
 // discard leaves the container: it is empty, and the next try finds it as asked for.
 func (p azurePlace) discard(context.Context) error { return nil }
+
+// noCredentials is the error of credentials that nobody has refused: they cannot be
+// read, or there are none.
+func noCredentials(u azure.URL, f targetFlags, err error) error {
+	text := strings.TrimPrefix(err.Error(), blob.ErrCredentials.Error()+": ")
+	hint := "pass --credentials-file, or set the environment's AZURE_STORAGE_ variables"
+	if f.credentialsFile != "" {
+		hint = "check the file of --credentials-file, and the environment's AZURE_STORAGE_ variables"
+	}
+	return withExit(exitCredentials, fmt.Errorf("open container %s: no credentials: %s", u, text), hint)
+}

@@ -2,6 +2,7 @@ package azure
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -89,8 +90,16 @@ func (a *access) wrap(ctx context.Context, err error) error {
 		}
 		return fmt.Errorf("%w: %s", kind, describe(response))
 	}
+	var record tls.RecordHeaderError
+	if errors.Is(err, http.ErrSchemeMismatch) || errors.As(err, &record) {
+		return fmt.Errorf("%w: %w", blob.ErrUnexpected, ErrPlainHTTP)
+	}
 	return fmt.Errorf("%w: %s", failureKind(err), oneLine(redact(err.Error())))
 }
+
+// ErrPlainHTTP: the container's URL begins with https, and whoever answers there does
+// not speak TLS.
+var ErrPlainHTTP = errors.New("the service does not speak https at this address")
 
 func responseKind(r *azcore.ResponseError) error {
 	if kind, ok := kinds[bloberror.Code(r.ErrorCode)]; ok {
