@@ -12,6 +12,8 @@ import (
 const (
 	// evictInterval is how often it is looked whether room should be made.
 	evictInterval = time.Second
+	// uploadPause is how long an upload is waited for before it is looked again.
+	uploadPause = 50 * time.Millisecond
 	// evictFiles and evictBlocks are how many are evicted at a time.
 	evictFiles  = 64
 	evictBlocks = 64
@@ -55,14 +57,15 @@ func (s *FS) evictRound(ctx context.Context) (hope bool, err error) {
 		return true, err
 	}
 	limit, free := s.room.size()
-	if !low(limit, free) {
+	begin, enough := s.room.goals(limit)
+	if free >= begin {
 		return true, nil
 	}
 	if err := s.reap(ctx); err != nil {
 		return true, err
 	}
 	made := false
-	for limit, free = s.room.size(); free < limit/4; limit, free = s.room.size() {
+	for ; free < enough; _, free = s.room.size() {
 		n, err := s.evictFiles(ctx)
 		if err == nil && n == 0 {
 			n, err = s.evictBlocks(ctx)
@@ -78,7 +81,11 @@ func (s *FS) evictRound(ctx context.Context) (hope bool, err error) {
 	if made {
 		return true, nil
 	}
-	return s.onTheWay(ctx)
+	hope, err = s.onTheWay(ctx)
+	if hope && err == nil {
+		s.pause(uploadPause)
+	}
+	return hope, err
 }
 
 // onTheWay reports whether something is being uploaded, or soon will be, that can be

@@ -270,7 +270,9 @@ func (e *fakeEngine) early(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		e.mu.Lock()
 		e.blocks[blockKey{n.Ino, w.Block, n.Next}] = data
+		e.mu.Unlock()
 		out := state.BlockOutcome{Ino: n.Ino, Index: w.Block, Gen: n.Next, Cseq: n.Cseq, Early: true}
 		if err := e.journal.RecordBlocks(ctx, []state.BlockOutcome{out}); err != nil {
 			return err

@@ -23,6 +23,7 @@ type room struct {
 	mu    sync.Mutex
 	round chan struct{} // closed when the evictor has made a round
 	hope  bool          // the last round made room, or more may be made soon
+	most  int64         // bytes that a writer waits for, since the last round
 }
 
 func newRoom(s *FS) *room {
@@ -45,12 +46,25 @@ func (r *room) size() (limit, free int64) {
 	return max(limit, 0), max(min(limit-used, left), 0)
 }
 
-// want wakes the evictor.
-func (r *room) want() {
+// want tells the evictor that n bytes are wanted, and returns what its next round
+// closes.
+func (r *room) want(n int64) (round <-chan struct{}, hope bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.most = max(r.most, n)
 	select {
 	case r.wake <- struct{}{}:
 	default:
 	}
+	return r.round, r.hope
+}
+
+// goals are how many bytes the evictor has to make free, and below how many it has
+// to begin.
+func (r *room) goals(limit int64) (begin, enough int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return max(limit/8, r.most), max(limit/4, r.most)
 }
 
 // low reports whether the room is so small that some should be made: an eighth of
@@ -64,17 +78,17 @@ func (r *room) wait(ctx context.Context, n int64) error {
 	if !low(limit, free-n) {
 		return nil
 	}
+	if n > limit {
+		return errStagingFull
+	}
 	deadline := time.Now().Add(mostWait)
-	for {
-		r.mu.Lock()
-		round, hope := r.round, r.hope
-		r.mu.Unlock()
-		r.want()
+	for first := true; ; first = false {
+		round, hope := r.want(n)
 		if free >= n {
 			r.slow(ctx, round, limit, free)
 			return nil
 		}
-		if !hope || time.Now().After(deadline) {
+		if !first && !hope || time.Now().After(deadline) {
 			return errStagingFull
 		}
 		if err := fetch.Outlive(ctx, round); err != nil {
@@ -110,7 +124,7 @@ func (r *room) slow(ctx context.Context, round <-chan struct{}, limit, free int6
 func (r *room) rounded(hope bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.hope = hope
+	r.hope, r.most = hope, 0
 	close(r.round)
 	r.round = make(chan struct{})
 }

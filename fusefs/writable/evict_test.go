@@ -1,0 +1,140 @@
+package writable
+
+import (
+	"bytes"
+	"fmt"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"clfsload/state"
+)
+
+const mega = 1 << 20
+
+// limited is a kernel whose staging takes 16 MiB, with the evictor at work.
+func limited(t *testing.T) *kernel {
+	k := newKernel(t)
+	k.fs.options.StagingLimit = 16 * mega
+	k.fs.work(k.fs.evicting)
+	return k
+}
+
+// upload settles and uploads what is closed.
+func (k *kernel) upload() {
+	k.t.Helper()
+	if err := k.fs.settle(k.t.Context(), 0); err != nil {
+		k.t.Fatal(err)
+	}
+	if err := k.engine.upload(k.t.Context()); err != nil {
+		k.t.Fatal(err)
+	}
+}
+
+func TestUploadedFilesMakeRoomAndAreReadBack(t *testing.T) {
+	k := limited(t)
+	var nodes []uint64
+	contents := func(i int) []byte { return bytes.Repeat([]byte{byte(i), 1, 2, 3}, mega/4) }
+	for i := range 40 {
+		f := k.create(rootNode, fmt.Sprint(i))
+		k.ok("write", f.write(contents(i), 0))
+		f.close()
+		k.upload()
+		nodes = append(nodes, f.node)
+	}
+	if used, _ := k.fs.staging.Usage(); used > 16*mega {
+		t.Errorf("staging takes %d bytes", used)
+	}
+	for i, node := range nodes {
+		got, status := k.open(node, syscall.O_RDONLY).read(0, mega)
+		if k.ok("read", status); !bytes.Equal(got, contents(i)) {
+			t.Errorf("file %d differs", i)
+		}
+	}
+	if k.staged(nodes[0]) {
+		t.Error("the oldest file was not evicted")
+	}
+	// Changing a part of an evicted file keeps the rest.
+	f := k.open(nodes[0], syscall.O_RDWR)
+	k.ok("write", f.write([]byte("changed"), 1000))
+	want := contents(0)
+	copy(want[1000:], "changed")
+	got, status := f.read(0, mega)
+	if k.ok("read", status); !bytes.Equal(got, want) {
+		t.Error("the file that was changed differs")
+	}
+	f.close()
+}
+
+func TestWithNothingToEvictTheDiskIsFull(t *testing.T) {
+	k := limited(t)
+	f := k.create(rootNode, "f")
+	var status fuse.Status
+	const last = 63
+	written := 0
+	for ; status == fuse.OK && written < last; written++ {
+		status = f.write(make([]byte, mega), int64(last-written)*mega) // not in order: it does not go up
+	}
+	if status != fuse.Status(syscall.ENOSPC) || written < 10 {
+		t.Errorf("%v after %d MiB", status, written)
+	}
+	k.ok("truncate", k.truncate(f.node, 0))
+	k.ok("write", f.write(make([]byte, mega), 0))
+	f.close()
+}
+
+func TestAFileLargerThanStagingIsWrittenWhileItsBlocksGoUp(t *testing.T) {
+	k := limited(t)
+	done := make(chan struct{})
+	k.fs.loops.Go(func() { // the engine
+		for {
+			select {
+			case <-done:
+				return
+			case <-time.After(5 * time.Millisecond):
+				if err := k.engine.early(k.fs.ctx); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	})
+	f := k.create(rootNode, "f")
+	const size = 50
+	for i := range size {
+		k.ok("write", f.write(bytes.Repeat([]byte{byte(i), 9}, mega/2), int64(i)*mega))
+	}
+	for i := range size {
+		got, status := f.read(int64(i)*mega, mega)
+		if k.ok("read", status); !bytes.Equal(got, bytes.Repeat([]byte{byte(i), 9}, mega/2)) {
+			t.Errorf("MiB %d differs", i)
+		}
+	}
+	close(done)
+	f.close()
+}
+
+func TestABlockIsNotEvictedWhoseFileWasChanged(t *testing.T) {
+	k := newKernel(t)
+	f := k.create(rootNode, "f")
+	for i := range 9 {
+		k.ok("write", f.write(make([]byte, mega), int64(i)*mega))
+	}
+	if err := k.engine.early(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	k.ok("write", f.write([]byte("new"), mega))
+	if n, err := k.fs.evictBlocks(t.Context()); n != 0 || err != nil {
+		t.Errorf("%d blocks evicted, %v", n, err)
+	}
+	rows, err := k.fs.journal.BlocksOf(t.Context(), state.Ino(f.node))
+	if err != nil || len(rows) == 0 {
+		t.Fatalf("%v, %v", rows, err)
+	}
+	got, status := f.read(mega, 3)
+	if k.ok("read", status); string(got) != "new" {
+		t.Errorf("%q", got)
+	}
+	f.close()
+}
