@@ -16,6 +16,16 @@
 //   - What was uploaded and is not yet recorded, is never more than the memory
 //     budget: that bounds both the buffers and what a crash makes us upload again.
 //
+// A mount's files go the same way, but there is no end: RunMount sleeps until rows
+// appear, and PublishMount makes what is uploaded what the root leads to, again and
+// again. What the published namespace reaches is never changed before that: a node
+// that is published waits for the publication with its new inode, and all that is
+// put takes a name that was not used before, of a new version or generation. A
+// publication puts new directories first, then inodes, then directories that have
+// got entries, and at last those that have lost some, so that what moves is never
+// out of reach. Collect deletes what nothing reaches any more. Who may work on what
+// at the same time is in claims.go and gate.go.
+//
 // The engine does not know who made the rows, nor where contents come from: it
 // opens them through a Source.
 package engine

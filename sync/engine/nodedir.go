@@ -23,6 +23,10 @@ func (p *publication) directory(ctx context.Context, n state.Node, union bool) e
 	return nil
 }
 
+// largeDirectory is about what a directory with further segments takes while it is
+// put: a segment, as it is, encoded and compressed, and a page of entries.
+const largeDirectory = 2 << 20
+
 func (p *publication) putNodeDirectory(ctx context.Context, path string, n state.Node, union bool) error {
 	parent, err := p.snap.BackPointers(ctx, n)
 	if err != nil {
@@ -32,8 +36,21 @@ func (p *publication) putNodeDirectory(ctx context.Context, path string, n state
 	if err != nil {
 		return err
 	}
-	if n, err = p.reserve(ctx, n, parent[0], e); err != nil {
+	blocks, err := e.blocks(ctx, n.ID, parent[0])
+	if err != nil {
 		return err
+	}
+	if blocks > 1 {
+		// Many large directories at a time take memory that counts.
+		g, err := p.budget.acquire(ctx, largeDirectory)
+		if err != nil {
+			return err
+		}
+		defer g.release()
+		// No segment is put that the journal does not know of.
+		if n, err = p.journal.Reserve(ctx, n, blocks); err != nil {
+			return err
+		}
 	}
 	l := p.newListing(ctx, n.ID, n.Next, n.Attr)
 	if err := l.addDots(ctx, parent[0]); err != nil {
@@ -103,10 +120,9 @@ func (e *nodeEntries) each(ctx context.Context, fn func([]state.SnapshotChild) e
 	return fn(e.moved)
 }
 
-// reserve tells the journal how many segments are about to be put, if there are
-// any: none is put that it does not know of.
-func (p *publication) reserve(ctx context.Context, n state.Node, parent clfs.ID, e *nodeEntries) (state.Node, error) {
-	used := clfs.DirentSize(len("."), len(n.ID)) + clfs.DirentSize(len(".."), len(parent))
+// blocks counts the segments that the directory has, with the first.
+func (e *nodeEntries) blocks(ctx context.Context, id, parent clfs.ID) (uint64, error) {
+	used := clfs.DirentSize(len("."), len(id)) + clfs.DirentSize(len(".."), len(parent))
 	blocks := uint64(1)
 	err := e.each(ctx, func(page []state.SnapshotChild) error {
 		for _, c := range page {
@@ -122,10 +138,7 @@ func (p *publication) reserve(ctx context.Context, n state.Node, parent clfs.ID,
 		}
 		return nil
 	})
-	if err != nil || blocks == 1 {
-		return n, err
-	}
-	return p.journal.Reserve(ctx, n, blocks)
+	return blocks, err
 }
 
 // listed tells whether an entry is in the container. All directories are by the

@@ -261,7 +261,7 @@ func TestWhereverAPutOrDeleteFailsTheMountEndsWhole(t *testing.T) {
 
 // stride is how many calls lie between two that fail: each takes a second of waiting
 // for the journal. Which ones they are differs from run to run.
-const stride = 9
+const stride = 15
 
 var everyFault = rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1))
 
