@@ -15,21 +15,25 @@ import (
 
 func newLimitCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "limit STATE RATE|off",
-		Short: "Change the bandwidth limit of a running load",
-		Long: `Change how many bytes a second the load that runs with this STATE may upload, as
---bandwidth-limit of load sets it at the beginning: 200M, 80MiB, or off for no
-limit. It holds until the load ends.`,
+		Use:   "limit STATE|MOUNTPOINT RATE|off",
+		Short: "Change the bandwidth limit of a running load or mount",
+		Long: `Change how many bytes a second the load or mount that runs with this STATE may
+upload, as its flag --bandwidth-limit sets it at the beginning: 200M, 80MiB, or off for
+no limit. It holds until the load or mount ends.`,
 		Example: "  clfsload limit /var/tmp/state 200M",
 		Args:    argsBetween(2, 2),
 		RunE:    func(cmd *cobra.Command, args []string) error { return runLimit(cmd, args[0], args[1]) },
 	}
 }
 
-func runLimit(cmd *cobra.Command, stateDir, text string) error {
+func runLimit(cmd *cobra.Command, arg, text string) error {
 	var r byteRate
 	if err := r.Set(text); err != nil {
 		return usageError(cmd, err)
+	}
+	stateDir, err := stateOf(arg, cmd.ErrOrStderr())
+	if err != nil {
+		return err
 	}
 	body, err := json.Marshal(limitValue{int64(r)})
 	if err != nil {
