@@ -9,26 +9,26 @@ import (
 
 // mountStatements are prepared once on the writer's connection of a mount.
 type mountStatements struct {
-	writeLedger   *sql.Stmt
-	node          *sql.Stmt
-	save          *sql.Stmt
-	saveState     *sql.Stmt
-	insertNode    *sql.Stmt
-	entry         *sql.Stmt
-	insertEntry   *sql.Stmt
-	replaceEntry  *sql.Stmt
-	dropEntry     *sql.Stmt
-	shareEntry    *sql.Stmt
-	anyEntry      *sql.Stmt
-	otherName     *sql.Stmt
-	handle        *sql.Stmt
-	parent        *sql.Stmt
-	addGarbage    *sql.Stmt
-	addMoved      *sql.Stmt
-	dropMovedBack *sql.Stmt
-	dropMoved     *sql.Stmt
-	dropGarbage   *sql.Stmt
-	claim         *sql.Stmt
+	writeLedger  *sql.Stmt
+	node         *sql.Stmt
+	save         *sql.Stmt
+	saveState    *sql.Stmt
+	insertNode   *sql.Stmt
+	entry        *sql.Stmt
+	insertEntry  *sql.Stmt
+	replaceEntry *sql.Stmt
+	dropEntry    *sql.Stmt
+	shareEntry   *sql.Stmt
+	anyEntry     *sql.Stmt
+	otherName    *sql.Stmt
+	handle       *sql.Stmt
+	parent       *sql.Stmt
+	addGarbage   *sql.Stmt
+	addMoved     *sql.Stmt
+	dropMoved    *sql.Stmt
+	renewMoved   *sql.Stmt
+	dropGarbage  *sql.Stmt
+	claim        *sql.Stmt
 
 	dropNode       *sql.Stmt
 	dropNodeBlocks *sql.Stmt
@@ -87,12 +87,13 @@ func (s *mountStatements) queries() map[string]**sql.Stmt {
 		`INSERT OR REPLACE INTO upload_failure (ino, reason, at) VALUES (?, ?, ?)`:  &s.setProblem,
 		`DELETE FROM upload_failure WHERE ino = ?`:                                  &s.clearProblem,
 
-		`INSERT INTO garbage (ino, after, name) VALUES (?, ?, ?)`:               &s.addGarbage,
-		`INSERT OR IGNORE INTO moved (dir, name, ino, seq) VALUES (?, ?, ?, ?)`: &s.addMoved,
-		`DELETE FROM moved WHERE dir = ? AND ino = ?`:                           &s.dropMovedBack,
-		`DELETE FROM moved WHERE dir = ? AND seq <= ?`:                          &s.dropMoved,
-		`DELETE FROM garbage WHERE id = ?`:                                      &s.dropGarbage,
-		`DELETE FROM garbage WHERE ino = ? AND name = ?`:                        &s.claim,
+		`INSERT INTO garbage (ino, after, name) VALUES (?, ?, ?)`: &s.addGarbage,
+		`INSERT INTO moved (dir, name, ino, seq, last) VALUES (?1, ?2, ?3, ?4, ?4)
+			ON CONFLICT DO UPDATE SET last = excluded.last`: &s.addMoved,
+		`DELETE FROM moved WHERE dir = ? AND last <= ?`:          &s.dropMoved,
+		`UPDATE moved SET seq = last WHERE dir = ? AND seq <= ?`: &s.renewMoved,
+		`DELETE FROM garbage WHERE id = ?`:                       &s.dropGarbage,
+		`DELETE FROM garbage WHERE ino = ? AND name = ?`:         &s.claim,
 
 		`DELETE FROM inode WHERE ino = ? AND state = 7`: &s.dropNode,
 		`DELETE FROM block WHERE ino = ?`:               &s.dropNodeBlocks,

@@ -200,11 +200,12 @@ func (t *tx) link(ino, dirIno Ino, name []byte, now int64) (Node, error) {
 	if _, err := t.mount.shareEntry.Exec(n.Parent, n.Name); err != nil {
 		return Node{}, err
 	}
-	if err := t.noteGained(n, dir); err != nil {
-		return Node{}, err
-	}
+	t.noteGained(n, dir)
 	t.touchDirectory(dir, now)
 	if err := t.save(&dirBefore, dir); err != nil {
+		return Node{}, err
+	}
+	if err := t.gainAbove(dir); err != nil {
 		return Node{}, err
 	}
 	return *n, t.save(&nodeBefore, n)

@@ -2,6 +2,7 @@ package state
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"time"
 )
@@ -172,8 +173,10 @@ func (t *tx) recordDirectory(n *Node, p *Put) error {
 	if !p.Final {
 		return nil
 	}
-	if _, err := t.mount.dropMoved.Exec(n.Ino, p.Node.Seq); err != nil {
-		return err
+	for _, stmt := range []*sql.Stmt{t.mount.dropMoved, t.mount.renewMoved} {
+		if _, err := stmt.Exec(n.Ino, p.Node.Seq); err != nil {
+			return err
+		}
 	}
 	if n.Seq != p.Node.Seq || n.State == Removed {
 		return nil

@@ -72,6 +72,9 @@ func (t *tx) rename(r *Rename) (moved Node, replaced *Node, err error) {
 		if err := t.save(&toBefore, n.to); err != nil {
 			return Node{}, nil, err
 		}
+		if err := t.gainBoth(n); err != nil {
+			return Node{}, nil, err
+		}
 	}
 	return *n.moved, n.other, nil
 }
@@ -194,9 +197,7 @@ func (t *tx) rehome(r *renaming, n *Node, from *Node, name []byte, to *Node, new
 		if err := t.noteLost(n, from, name); err != nil {
 			return err
 		}
-		if err := t.noteGained(n, to); err != nil {
-			return err
-		}
+		t.noteGained(n, to)
 	}
 	return t.save(&before, n)
 }
@@ -213,14 +214,39 @@ func (t *tx) noteLost(n, dir *Node, name []byte) error {
 }
 
 // noteGained remembers that a directory got an entry that may be published in
-// another one, and is to be written before that loses it.
-func (t *tx) noteGained(n, dir *Node) error {
-	if !t.mayBePublished(n) {
-		return nil
+// another one, or has such entries below it, and is to be written before that
+// loses it. gainAbove is to be called once the directory is saved.
+func (t *tx) noteGained(n, dir *Node) {
+	if t.mayBePublished(n) || n.IsDirectory() && n.Flags&Gained != 0 {
+		dir.Flags |= Gained
 	}
-	dir.Flags |= Gained
-	_, err := t.mount.dropMovedBack.Exec(dir.Ino, n.Ino)
-	return err
+}
+
+func (t *tx) gainBoth(n *renaming) error {
+	if err := t.gainAbove(n.to); err != nil || !n.Exchange {
+		return err
+	}
+	return t.gainAbove(n.from)
+}
+
+// gainAbove passes on what a directory got to those above it, up to the first one
+// that may be published: nothing below that is in reach before it is written.
+func (t *tx) gainAbove(dir *Node) error {
+	for dir.Flags&Gained != 0 && !t.mayBePublished(dir) && dir.Ino != RootIno {
+		above, err := t.node(dir.Parent)
+		if err != nil {
+			return err
+		}
+		if above.Flags&Gained == 0 {
+			before := *above
+			above.Flags |= Gained
+			if err := t.save(&before, above); err != nil {
+				return err
+			}
+		}
+		dir = above
+	}
+	return nil
 }
 
 // mayBePublished reports whether a publication has put the node, or is about to.

@@ -124,8 +124,9 @@ CREATE TABLE moved (
     dir  INTEGER NOT NULL,
     name BLOB    NOT NULL,
     ino  INTEGER NOT NULL,
-    seq  INTEGER NOT NULL,           -- of the move
-    PRIMARY KEY (dir, name)
+    seq  INTEGER NOT NULL,           -- of the first such move
+    last INTEGER NOT NULL,           -- of the last one
+    PRIMARY KEY (dir, name, ino)
 ) WITHOUT ROWID;
 CREATE INDEX moved_ino ON moved (ino);
 

@@ -34,13 +34,14 @@ func (s *Snapshot) Children(ctx context.Context, dir Ino, after []byte, limit in
 }
 
 // MovedOut returns the entries of a directory that are published there and were
-// moved to another one, in byte order, as far as their names are free.
+// moved to another one, in byte order, each once, as far as their names are free.
 func (s *Snapshot) MovedOut(ctx context.Context, dir Ino) ([]SnapshotChild, error) {
-	list, err := scanChildren(s.conn.QueryContext(ctx, `SELECT m.name, i.handle, i.type, i.ino, i.put_version, i.flags
+	list, err := scanChildren(s.conn.QueryContext(ctx, `SELECT min(m.name) AS name, i.handle, i.type, i.ino, i.put_version, i.flags
 		FROM moved m JOIN inode i ON i.ino = m.ino
-		WHERE m.dir = ? AND i.state <> 7
+		WHERE m.dir = ?1 AND i.state <> 7 AND NOT (i.parent = ?1 AND (i.links = 1 OR i.type = ?2))
 		AND NOT EXISTS (SELECT 1 FROM dirent d WHERE d.parent = m.dir AND d.name = m.name)
-		ORDER BY m.name`, dir))
+		AND NOT EXISTS (SELECT 1 FROM moved e WHERE e.dir = m.dir AND e.name = m.name AND e.seq < m.seq)
+		GROUP BY i.ino ORDER BY 1`, dir, clfs.TypeDirectory))
 	if err != nil {
 		return nil, fmt.Errorf("list what was moved out of directory %d: %w", dir, classify(err))
 	}
