@@ -52,6 +52,8 @@ func serveWritable(cmd *cobra.Command, point string, f mountFlags, ui *console) 
 	} else {
 		defer control.finish()
 	}
+	// Whoever reads this may go on with any command.
+	ui.log.Info("mounted", "mountpoint", m.point, "target", m.target.String(), "state", m.dir)
 	if err := m.leaveTerminal(); err != nil {
 		return errors.Join(err, m.fs.Unmount(true))
 	}
@@ -72,9 +74,6 @@ func (m *writableMount) mount(ctx context.Context) (err error) {
 		Settle: m.flags.settle, StagingLimit: limit, StagingReserve: reserve, AllowOther: m.flags.allowOther,
 		Memory: int64(m.flags.memory) / 4, Log: m.ui.log, Errno: errnoOf, Source: m.target.String(), StatePath: m.dir,
 	})
-	if err == nil {
-		m.ui.log.Info("mounted", "mountpoint", m.point, "target", m.target.String(), "state", m.dir)
-	}
 	return err
 }
 
