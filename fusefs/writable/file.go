@@ -22,6 +22,7 @@ type file struct {
 	ino     state.Ino
 	users   int          // guarded by the table's lock
 	writers atomic.Int32 // handles that may write
+	holding atomic.Int32 // those of them that were not flushed
 
 	// mu guards the contents: readers share it.
 	mu     sync.RWMutex
@@ -142,6 +143,13 @@ func (f *file) isLive() bool {
 	return f.live
 }
 
+// written is what the journal is told of the file.
+func (f *file) written(synced bool) state.Written {
+	f.meta.Lock()
+	defer f.meta.Unlock()
+	return state.Written{Size: f.size, Mtime: f.mtime, Ctime: f.ctime, Synced: synced}
+}
+
 func (f *file) setTimes(size, mtime, ctime int64) {
 	f.meta.Lock()
 	defer f.meta.Unlock()
@@ -158,7 +166,7 @@ func (f *file) begin() error {
 	}
 	if f.staged != nil && !f.isLive() {
 		// After a crash the time of the staging file counts.
-		if err := f.staged.SetModified(f.mtime); err != nil {
+		if err := f.staged.SetModified(f.written(false).Mtime); err != nil {
 			return err
 		}
 	}
@@ -195,13 +203,10 @@ func (f *file) setLive(live bool) {
 
 // end tells the journal what was written. mu is held.
 func (f *file) end() error {
-	f.meta.Lock()
-	live, w := f.live, state.Written{Size: f.size, Mtime: f.mtime, Ctime: f.ctime, Synced: f.synced}
-	f.meta.Unlock()
-	if !live {
+	if !f.isLive() {
 		return nil
 	}
-	n, err := f.system.journal.EndWrite(f.system.ctx, f.ino, w)
+	n, err := f.system.journal.EndWrite(f.system.ctx, f.ino, f.written(f.synced))
 	if err != nil {
 		return fmt.Errorf("close: %w", err)
 	}
@@ -223,7 +228,7 @@ func (f *file) lingers() (bool, error) {
 		return false, nil
 	}
 	if f.staged != nil {
-		if err := f.staged.SetModified(f.mtime); err != nil {
+		if err := f.staged.SetModified(f.written(false).Mtime); err != nil {
 			return false, err
 		}
 	}
@@ -253,7 +258,7 @@ func (f *file) ensureStaged() error {
 		return err
 	}
 	if f.size > 0 {
-		if err := errors.Join(staged.Truncate(f.size), staged.SetModified(f.mtime)); err != nil {
+		if err := errors.Join(staged.Truncate(f.size), staged.SetModified(f.written(false).Mtime)); err != nil {
 			return errors.Join(err, staged.Close())
 		}
 	}

@@ -3,6 +3,7 @@ package writable
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -77,6 +78,7 @@ func (s *FS) opened(f *file, flags uint32, out *fuse.OpenOut) {
 	out.OpenFlags = fuse.FOPEN_KEEP_CACHE
 	if h.mayWrite {
 		f.writers.Add(1)
+		f.holding.Add(1)
 	} else {
 		out.OpenFlags |= fuse.FOPEN_NOFLUSH
 	}
@@ -143,6 +145,7 @@ func (s *FS) Write(cancel <-chan struct{}, in *fuse.WriteIn, data []byte) (uint3
 		return 0, s.fail("write", h.ino, err)
 	}
 	h.setFlushed(false)
+	h.unflush()
 	n, err := h.write(ctx, data, int64(in.Offset))
 	if err != nil {
 		return 0, s.failNode("write", h.ino, err)
@@ -248,8 +251,7 @@ func (f *file) sync() error {
 	if err := f.syncStaged(); err != nil {
 		return err
 	}
-	w := state.Written{Size: f.size, Mtime: f.mtime, Ctime: f.ctime, Synced: true}
-	if err := f.system.journal.NoteWritten(f.system.ctx, f.ino, w); err != nil {
+	if err := f.system.journal.NoteWritten(f.system.ctx, f.ino, f.written(true)); err != nil {
 		return err
 	}
 	f.synced = true

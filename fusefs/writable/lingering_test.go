@@ -1,6 +1,7 @@
 package writable
 
 import (
+	"syscall"
 	"testing"
 	"time"
 
@@ -60,4 +61,22 @@ func TestTimesNeverGoBackAtAClose(t *testing.T) {
 	if after := k.attr(f.node); after != before {
 		t.Errorf("before %+v, after %+v", before, after)
 	}
+}
+
+func TestTheLastOfTwoClosesEndsTheWritingAlthoughNoneIsReleased(t *testing.T) {
+	k := newKernel(t)
+	a := k.create(rootNode, "f")
+	b := k.open(a.node, syscall.O_WRONLY)
+	k.ok("write", a.write([]byte("aa"), 0))
+	k.ok("write", b.write([]byte("bb"), 2))
+	k.ok("flush", a.flush())
+	if k.node(a.node).Flags&state.Opened == 0 {
+		t.Error("ended while another handle may write")
+	}
+	k.ok("flush", b.flush())
+	if n := k.node(a.node); n.Flags&state.Opened != 0 || n.Attr.Size != 4 {
+		t.Errorf("flags %b, %d bytes", n.Flags, n.Attr.Size)
+	}
+	a.release()
+	b.release()
 }
