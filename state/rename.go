@@ -230,9 +230,9 @@ func (t *tx) gainBoth(n *renaming) error {
 }
 
 // gainAbove passes on what a directory got to those above it, up to the first one
-// that may be published: nothing below that is in reach before it is written.
+// that is published for sure: nothing below that is in reach before it is written.
 func (t *tx) gainAbove(dir *Node) error {
-	for dir.Flags&Gained != 0 && !t.mayBePublished(dir) && dir.Ino != RootIno {
+	for dir.Flags&Gained != 0 && dir.Ino != RootIno && (dir.PutSeq == 0 || dir.PutSeq > t.ledger.published) {
 		above, err := t.node(dir.Parent)
 		if err != nil {
 			return err
