@@ -22,7 +22,6 @@ type file struct {
 	ino     state.Ino
 	users   int          // guarded by the table's lock
 	writers atomic.Int32 // handles that may write
-	holding atomic.Int32 // those of them that were not flushed
 
 	// mu guards the contents: readers share it.
 	mu     sync.RWMutex

@@ -3,7 +3,6 @@ package writable
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 	"syscall"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -78,7 +77,6 @@ func (s *FS) opened(f *file, flags uint32, out *fuse.OpenOut) {
 	out.OpenFlags = fuse.FOPEN_KEEP_CACHE
 	if h.mayWrite {
 		f.writers.Add(1)
-		f.holding.Add(1)
 	} else {
 		out.OpenFlags |= fuse.FOPEN_NOFLUSH
 	}
@@ -145,7 +143,6 @@ func (s *FS) Write(cancel <-chan struct{}, in *fuse.WriteIn, data []byte) (uint3
 		return 0, s.fail("write", h.ino, err)
 	}
 	h.setFlushed(false)
-	h.unflush()
 	n, err := h.write(ctx, data, int64(in.Offset))
 	if err != nil {
 		return 0, s.failNode("write", h.ino, err)
