@@ -2,6 +2,8 @@ package main
 
 import (
 	"net/http"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -33,5 +35,25 @@ func TestAnAddressThatIsTakenIsRefused(t *testing.T) {
 	r.Body.Close()
 	if r.StatusCode != http.StatusOK {
 		t.Error(r.Status)
+	}
+}
+
+func TestTheGuideNamesEveryMetric(t *testing.T) {
+	source, err := os.ReadFile("metrics.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	guide, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := regexp.MustCompile(`"(clfsload_\w+)"`).FindAllSubmatch(source, -1)
+	if len(names) < 20 {
+		t.Fatalf("%d metrics only", len(names))
+	}
+	for _, name := range names {
+		if !strings.Contains(string(guide), "`"+string(name[1])+"`") {
+			t.Errorf("docs/operations.md does not name %s", name[1])
+		}
 	}
 }

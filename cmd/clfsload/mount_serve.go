@@ -36,9 +36,6 @@ func serveWritable(cmd *cobra.Command, point string, f mountFlags, ui *console) 
 			ui.log.Warn("end the mount", "error", err)
 		}
 	}()
-	log := newLogFile(m.dir)
-	defer log.Close()
-	ui.logTo(log)
 	metrics, err := serveMetrics(f.metrics, m.collectMetrics)
 	if err != nil {
 		return err
@@ -162,7 +159,7 @@ func (m *writableMount) endWithin(limit context.Context, mounted bool) (r flushR
 
 // outcome is the last word of a mount that a signal or umount has ended.
 func (m *writableMount) outcome(r flushReport, err error) error {
-	if err == nil && m.allPublished() {
+	if m.allPublished() {
 		m.ui.log.Info("unmounted; everything is published")
 		return nil
 	}
@@ -176,6 +173,7 @@ func (m *writableMount) outcome(r flushReport, err error) error {
 	if err != nil {
 		text += ": " + err.Error()
 	}
+	m.ui.file.Warn(text)
 	return withExit(exitIncomplete, errors.New(text), "it is kept in "+m.dir+", and the next mount with it goes on")
 }
 
@@ -207,6 +205,10 @@ func (m *writableMount) close(ctx context.Context) error {
 	}
 	if m.journal != nil {
 		errs = append(errs, m.journal.Close())
+	}
+	if m.log != nil {
+		m.ui.logTo(nil)
+		errs = append(errs, m.log.Close())
 	}
 	return errors.Join(errs...)
 }

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"clfsload/fusefs/staging"
+	"clfsload/state"
+	"clfsload/sync/blob"
+	"clfsload/sync/engine"
+)
+
+// reachFor is how long the start of a mount waits for a container that it had before.
+const reachFor = 5 * time.Second
+
+// resume opens a journal that was made before. A service that cannot be reached does
+// not keep the mount from serving.
+func (m *writableMount) resume(cmd *cobra.Command) (err error) {
+	if m.journal, err = state.Open(m.dir); err != nil {
+		return stateError(err)
+	}
+	m.openLog()
+	if err := m.compareSettings(cmd); err != nil {
+		return err
+	}
+	spec, err := m.spec(m.journal.Settings.Target)
+	if err != nil {
+		return err
+	}
+	opening := m.flags.retry.retryFor
+	if m.journal.Phase() == state.PhaseNew {
+		opening = openingFor
+	}
+	if err := m.openTarget(spec, opening); err != nil {
+		return err
+	}
+	if target, was := m.target.String(), m.journal.Settings.Target; m.flags.target != "" && target != was {
+		return withExit(exitState, fmt.Errorf("this STATE was begun with TARGET %s, not %s", was, target), otherState)
+	}
+	ctx := cmd.Context()
+	if m.journal.Phase() == state.PhaseNew {
+		if _, err := m.target.ensure(ctx, m.flags.createContainer || m.isDefault(spec)); err != nil {
+			return err
+		}
+		return m.beginNew(ctx, spec)
+	}
+	return m.reach(ctx, spec)
+}
+
+// reach claims the container, or leaves that to the background when the service does
+// not answer.
+func (m *writableMount) reach(ctx context.Context, spec targetSpec) error {
+	soon, cancel := context.WithTimeout(ctx, reachFor)
+	defer cancel()
+	err := m.target.check(soon)
+	if err != nil && spec.dir != "" {
+		return err
+	}
+	if err := errors.Join(m.newEngine(), m.newUploader()); err != nil {
+		return err
+	}
+	if err == nil {
+		err = m.uploads.connect(soon)
+	}
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case spec.dir != "", errors.Is(err, blob.ErrLeased), errors.Is(err, engine.ErrForeign), errors.Is(err, blob.ErrContainerMissing):
+		return err
+	}
+	if t := m.target.narrator.failing.Load(); t != nil {
+		err = errors.New(t.text)
+	}
+	m.uploads.failed("reach the container", err)
+	return nil
+}
+
+// otherState is what to do about a flag that does not fit the journal.
+const otherState = "leave it out, or mount with another STATE and an empty container"
+
+// compareSettings refuses a command line that does not fit the journal.
+func (m *writableMount) compareSettings(cmd *cobra.Command) error {
+	s := m.journal.Settings
+	if s.Kind != state.KindMount {
+		return withExit(exitState, fmt.Errorf("state directory %s is that of a load", m.dir), "choose another STATE for the mount")
+	}
+	compression, err := parseCompression(m.flags.compression)
+	if err != nil {
+		return err
+	}
+	if cmd.Flags().Changed("compression") && compression != s.Compression {
+		return withExit(exitState, fmt.Errorf("this STATE was begun with --compression %s, not %s",
+			compressionName(s.Compression), m.flags.compression), otherState)
+	}
+	return nil
+}
+
+// recover puts the journal in order after a crash.
+func (m *writableMount) recover(ctx context.Context) (err error) {
+	if m.staged, err = staging.Open(filepath.Join(m.dir, stagingName)); err != nil {
+		return stateError(err)
+	}
+	boot, rebooted := bootID(m.dir)
+	cutOff, err := m.journal.Recover(ctx, rebooted, m.staged.Stat)
+	if err != nil {
+		return err
+	}
+	if cutOff > 0 {
+		m.ui.log.Warn("files were being written when the last mount ended; they are kept and not published until they are written again, or --include-incomplete is passed", "files", cutOff)
+	}
+	if m.flags.includeIncomplete {
+		if err := m.acceptIncomplete(ctx); err != nil {
+			return err
+		}
+	}
+	return replaceFile(filepath.Join(m.dir, bootName), func(w *bufio.Writer) error {
+		_, err := w.WriteString(boot)
+		return err
+	})
+}
+
+// bootID identifies this start of the machine. rebooted: the last mount was in
+// another one, or nobody knows.
+func bootID(stateDir string) (boot string, rebooted bool) {
+	now, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return "", true
+	}
+	before, err := os.ReadFile(filepath.Join(stateDir, bootName))
+	boot = strings.TrimSpace(string(now))
+	return boot, err != nil || strings.TrimSpace(string(before)) != boot
+}
