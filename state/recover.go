@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"clfsload/clfs"
 )
@@ -77,6 +78,9 @@ func (r *recovery) recover(t *tx, n *Node) error {
 	case n.Flags&Opened != 0:
 		n.Flags &^= Opened
 		if size, mtime, ok := r.staged(n.Ino); ok {
+			if mtime != n.Attr.Mtime { // it was written then, and what changes the mtime changes the ctime
+				n.Attr.Ctime = max(n.Attr.Ctime, min(mtime, time.Now().UnixNano()))
+			}
 			n.Attr.Mtime = mtime
 			t.touchContents(n)
 			if err := t.resize(n, size); err != nil {
