@@ -44,7 +44,7 @@ func BlockRange(index uint64) (offset, length int64) {
 // BlocksOf returns the blocks of a file that have a row, by index. There may be
 // dirty ones past its end, which mean nothing.
 func (j *Journal) BlocksOf(ctx context.Context, ino Ino) ([]Block, error) {
-	rows, err := j.reads.blocks.QueryContext(ctx, ino)
+	rows, err := j.reads.blocks.QueryContext(context.WithoutCancel(ctx), ino)
 	if err != nil {
 		return nil, fmt.Errorf("list blocks of node %d: %w", ino, classify(err))
 	}

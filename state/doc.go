@@ -20,13 +20,50 @@
 //	                                   its names were seen, or the scan is over
 //	any -> failed                      the reason is in the failure table
 //
-// Writing goes through one connection and one goroutine that commits all updates
-// which wait at the same time as one transaction (group commit). synchronous is
-// FULL: when a method that writes has returned, its change survives a power cut.
+// A mount's journal (KindMount) holds a namespace that lives on: its inodes are
+// nodes, which change, move and go.
+//
+//	dirty -> queued -> done            anything but a directory: changed; settled, to
+//	                                   be uploaded; its blobs are in the container
+//	dirty -> queued -> sealed -> done  what is published already: its contents are
+//	                                   uploaded, its inode waits for a publication
+//	held -> done                       a directory: the next publication writes it
+//	any -> removed                     without a name: forgotten once nothing needs
+//	                                   its blobs
+//
+// Every change brings a node back to dirty or held, and has a number (Seq). What
+// is done about a node counts only if that number is what it was.
+//
+// The rules that keep a reader of the container safe are kept here:
+//
+//   - No blob is put under a name that may ever have been deleted. An inode's
+//     blob is named by its owner and a version: the version grows with each put
+//     that is recorded, and when the owner changes although a put may have begun.
+//     A segment is named by its generation: each seal (all that was dirty is
+//     uploaded) begins the next one.
+//   - What may be in the container and is not needed any more is in the table of
+//     garbage, or follows from a node's row (NamesOf). It is free once the inode
+//     that did without it has been put.
+//   - Readers take the highest version of an inode. So a node that is published
+//     (PutSeq up to Floor) is put by publications alone, and until one is complete
+//     nothing that it replaces is free.
+//   - A publication works on a Snapshot, while the namespace goes on changing.
+//     Where the two part (an owner changed after the snapshot) the name that the
+//     snapshot has is taken back from the garbage when it was put.
+//   - A directory that lost a published entry to another one is written after
+//     that, and where both lost and gained, first as the union of both.
+//
+// Writing goes through one connection, and whoever finds it idle commits all
+// updates that wait at the same time as one transaction (group commit). That of a
+// load is durable: when a method that writes has returned, its change survives a
+// power cut. A mount's changes survive the death of the process; Sync makes all
+// before it durable, with an fsync of sqlite's log beside the commits that go on.
 // Reading goes through a pool of other connections, which never block the writer.
-// Long listings are read in pages, so that no reader holds back a checkpoint.
+// Long listings are read in pages, so that no reader holds back a checkpoint; only
+// a Snapshot does, for as long as a publication takes.
 //
 // Hazards: the directory of a journal must be on a local file system (sqlite's
 // write-ahead log needs shared memory and locks). Nothing here may ever hold a
-// credential.
+// credential. Callbacks that methods take (inUse) run within a transaction: they
+// must not use the journal.
 package state

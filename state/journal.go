@@ -30,7 +30,10 @@ const (
 	// checkpointPages is how long the write-ahead log grows (in 4 KiB pages)
 	// before it is copied into the database.
 	checkpointPages = 8192
-	pathCacheSize   = 8192
+	// mountCheckpointPages is that of a mount, whose many small commits change
+	// the same pages again and again: the longer the log, the fewer are copied.
+	mountCheckpointPages = 32768
+	pathCacheSize        = 8192
 )
 
 // Journal is an open journal. Its methods may be called concurrently.

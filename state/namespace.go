@@ -10,7 +10,7 @@ import (
 // Lookup returns the node that a name in a directory stands for. Errors:
 // ErrNoEntry.
 func (j *Journal) Lookup(ctx context.Context, dir Ino, name []byte) (Node, error) {
-	n, err := scanNode(j.reads.lookup.QueryRowContext(ctx, dir, name))
+	n, err := scanNode(j.reads.lookup.QueryRowContext(context.WithoutCancel(ctx), dir, name))
 	if err != nil {
 		return Node{}, fmt.Errorf("look up in directory %d: %w", dir, missing(err))
 	}
@@ -29,7 +29,7 @@ type Listed struct {
 // List returns up to limit entries of a directory in the order of their cookies,
 // all above after.
 func (j *Journal) List(ctx context.Context, dir Ino, after uint64, limit int) ([]Listed, error) {
-	rows, err := j.reads.list.QueryContext(ctx, dir, after, limit)
+	rows, err := j.reads.list.QueryContext(context.WithoutCancel(ctx), dir, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list directory %d: %w", dir, classify(err))
 	}

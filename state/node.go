@@ -123,7 +123,7 @@ func prepareReads(db *sql.DB) (*reads, error) {
 
 // Node returns a node, removed ones too. Errors: ErrNoEntry.
 func (j *Journal) Node(ctx context.Context, ino Ino) (Node, error) {
-	n, err := scanNode(j.reads.node.QueryRowContext(ctx, ino))
+	n, err := scanNode(j.reads.node.QueryRowContext(context.WithoutCancel(ctx), ino))
 	if err != nil {
 		return Node{}, fmt.Errorf("read node %d: %w", ino, missing(err))
 	}

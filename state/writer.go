@@ -55,7 +55,11 @@ func (w *writer) prepare() error {
 	if w.conn, err = w.db.Conn(context.Background()); err != nil {
 		return err
 	}
-	if err := w.exec(fmt.Sprintf(`PRAGMA wal_autocheckpoint = %d`, checkpointPages)); err != nil {
+	pages := checkpointPages
+	if w.journal.Settings.Kind == KindMount {
+		pages = mountCheckpointPages
+	}
+	if err := w.exec(fmt.Sprintf(`PRAGMA wal_autocheckpoint = %d`, pages)); err != nil {
 		return err
 	}
 	if w.stmts, err = prepareStatements(w.conn); err != nil {
