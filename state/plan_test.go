@@ -1,0 +1,48 @@
+package state
+
+import (
+	"strings"
+	"testing"
+)
+
+// What is asked all the time must not cost more the more nodes there are.
+func TestQueuesAreReadFromTheirIndexes(t *testing.T) {
+	j := newMount(t)
+	for _, c := range []struct{ query, index string }{
+		{`SELECT ` + nodeColumns + ` FROM inode WHERE state = 5 AND ino > 1 ORDER BY ino LIMIT 9`, "inode_dirty"},
+		{`SELECT ` + nodeColumns + ` FROM inode WHERE state = 1 AND ino > 1 ORDER BY ino LIMIT 9`, "inode_queued"},
+		{`SELECT ` + nodeColumns + ` FROM inode WHERE state = 6 AND ino > 1 ORDER BY ino LIMIT 9`, "inode_sealed"},
+		{`SELECT ` + nodeColumns + ` FROM inode WHERE state = 7 AND flags & 1 AND ino > 1 ORDER BY ino LIMIT 9`, "inode_removed"},
+		{`SELECT ` + nodeColumns + ` FROM inode WHERE state = 2 AND depth IS NULL AND ino > 1 AND put_seq = 0 ORDER BY ino LIMIT 9`, "inode_held"},
+		{`SELECT ` + nodeColumns + ` FROM inode WHERE used > 0 AND state = 3 AND size > 0 ORDER BY used, ino LIMIT 9`, "inode_evictable"},
+		{`SELECT d.cookie, d.name, ` + nodeColumnsOf + ` FROM dirent d JOIN inode i ON i.ino = d.ino
+			WHERE d.parent = 1 AND d.cookie > 3 ORDER BY d.cookie LIMIT 9`, "dirent_order"},
+		{`SELECT parent, name FROM dirent WHERE shared = 1 AND ino = 9 ORDER BY cookie LIMIT 1`, "dirent_shared"},
+		{`SELECT b.idx, ` + nodeColumnsOf + ` FROM block b JOIN inode i ON i.ino = b.ino WHERE b.state = 1
+			AND (b.ino, b.idx) > (1, 1) AND i.state = 5 ORDER BY b.ino, b.idx LIMIT 9`, "block_queued"},
+		{`SELECT ino, idx FROM block WHERE state = 2 AND idx > 0 ORDER BY ino, idx LIMIT 9`, "block_uploaded"},
+	} {
+		if plan := planOf(t, j, c.query); !strings.Contains(plan, c.index) || strings.Contains(plan, "TEMP B-TREE") && c.index != "dirent_shared" {
+			t.Errorf("%.60s…: %s, want %s", c.query, plan, c.index)
+		}
+	}
+}
+
+func planOf(t *testing.T, j *Journal, query string) string {
+	t.Helper()
+	rows, err := j.read.Query(`EXPLAIN QUERY PLAN ` + query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var plan []string
+	for rows.Next() {
+		var id, parent, unused int
+		var detail string
+		if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+			t.Fatal(err)
+		}
+		plan = append(plan, detail)
+	}
+	return strings.Join(plan, "; ")
+}
