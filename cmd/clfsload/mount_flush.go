@@ -132,7 +132,11 @@ func (m *writableMount) publish(ctx context.Context) (r flushReport, err error) 
 	if r, err = m.flush(ctx); err != nil {
 		return r, err
 	}
-	if m.allPublished() {
+	tidy, err := m.journal.Tidy(ctx)
+	if err != nil {
+		return r, err
+	}
+	if tidy && m.allPublished() {
 		r.Published = true
 		return r, nil
 	}

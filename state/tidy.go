@@ -1,0 +1,18 @@
+package state
+
+import (
+	"context"
+	"fmt"
+)
+
+// Tidy reports whether a publication has nothing to end or to clean up: none was cut
+// off, and there is neither garbage nor a removed node whose blobs may be there.
+func (j *Journal) Tidy(ctx context.Context) (tidy bool, err error) {
+	err = j.read.QueryRowContext(ctx, `SELECT (SELECT publishing_seq FROM ledger) = 0
+		AND NOT EXISTS (SELECT 1 FROM garbage)
+		AND NOT EXISTS (SELECT 1 FROM inode WHERE state = 7 AND flags & ? = 0)`, Orphan).Scan(&tidy)
+	if err != nil {
+		return false, fmt.Errorf("look for what a publication has left: %w", classify(err))
+	}
+	return tidy, nil
+}
