@@ -129,11 +129,12 @@ func (j *Journal) DropGarbage(ctx context.Context, ids []int64) error {
 // nor the published namespace reaches, in order of their numbers, all above after.
 // No put may be under way while it is asked.
 func (j *Journal) RemovedNodes(ctx context.Context, after Ino, limit int) ([]Node, error) {
-	return scanNodes(j.read.QueryContext(ctx, `SELECT `+nodeColumnsOf+` FROM inode i, ledger l
-		WHERE i.state = 7 AND i.ino > ?1 AND i.flags & ?2 = 0
-		AND (i.put_seq = 0 OR i.put_seq > max(l.published_seq, l.publishing_seq) OR i.seq <= l.published_seq)
-		AND (i.type <> ?3 OR l.publishing_seq = 0)
-		ORDER BY i.ino LIMIT ?4`, after, Orphan, clfs.TypeDirectory, limit))
+	const published, publishing = `(SELECT published_seq FROM ledger)`, `(SELECT publishing_seq FROM ledger)`
+	return scanNodes(j.read.QueryContext(ctx, `SELECT `+nodeColumns+` FROM inode
+		WHERE state = 7 AND ino > ?1 AND flags & ?2 = 0
+		AND (put_seq = 0 OR put_seq > max(`+published+`, `+publishing+`) OR seq <= `+published+`)
+		AND (type <> ?3 OR `+publishing+` = 0)
+		ORDER BY ino LIMIT ?4`, after, Orphan, clfs.TypeDirectory, limit))
 }
 
 // DropNode forgets a removed node whose blobs, as NamesOf lists them, are deleted.

@@ -1,7 +1,6 @@
 package state
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"maps"
@@ -384,68 +383,6 @@ func (w *mountWalk) accept() {
 	w.expect("accept", err, nil)
 	for _, n := range w.files {
 		n.wasCut = false
-	}
-}
-
-// checkTree holds the journal's namespace to the model.
-func (w *mountWalk) checkTree() {
-	w.t.Helper()
-	for _, ino := range slices.Sorted(maps.Keys(w.files)) {
-		m := w.files[ino]
-		n := nodeOf(w.t, w.j, ino)
-		links := m.names
-		if m.isDir() && m.names > 0 {
-			links = 2
-			for _, below := range m.entries {
-				if w.files[below].isDir() {
-					links++
-				}
-			}
-		}
-		if int(n.Links) != links || (n.State == Removed) != m.orphan {
-			w.t.Fatalf("node %d has %d links in state %d, want %d", ino, n.Links, n.State, links)
-		}
-		if m.isDir() {
-			w.checkList(m)
-		} else if !m.orphan {
-			w.checkBack(&n)
-		}
-	}
-}
-
-func (w *mountWalk) checkList(m *modelNode) {
-	list, err := w.j.List(w.t.Context(), m.ino, 2, 1000)
-	w.expect("list", err, nil)
-	seen, last := map[string]Ino{}, uint64(2)
-	for _, l := range list {
-		if l.Cookie <= last {
-			w.t.Fatalf("cookie %d after %d", l.Cookie, last)
-		}
-		seen[string(l.Name)], last = l.Node.Ino, l.Cookie
-	}
-	if !maps.Equal(seen, m.entries) || len(list) != len(seen) {
-		w.t.Fatalf("directory %d lists %v, want %v", m.ino, seen, m.entries)
-	}
-}
-
-// checkBack: one entry for each link, that of the first name first.
-func (w *mountWalk) checkBack(n *Node) {
-	back, err := w.j.BackPointers(w.t.Context(), n.Inode)
-	w.expect("back pointers", err, nil)
-	var want []clfs.ID
-	for _, d := range w.files {
-		for _, ino := range d.entries {
-			if ino == n.Ino {
-				want = append(want, w.id(d.ino))
-			}
-		}
-	}
-	if first := w.files[n.Parent].entries[string(n.Name)]; first != n.Ino || back[0] != w.id(n.Parent) {
-		w.t.Fatalf("first name of node %d is of %d", n.Ino, first)
-	}
-	if compare := func(a, b clfs.ID) int { return bytes.Compare([]byte(a), []byte(b)) }; !slices.Equal(
-		slices.SortedFunc(slices.Values(back), compare), slices.SortedFunc(slices.Values(want), compare)) {
-		w.t.Fatalf("node %d has back pointers %v, want %v", n.Ino, back, want)
 	}
 }
 

@@ -13,6 +13,9 @@ func TestQueuesAreReadFromTheirIndexes(t *testing.T) {
 		{`SELECT ` + nodeColumns + ` FROM inode WHERE state = 1 AND ino > 1 ORDER BY ino LIMIT 9`, "inode_queued"},
 		{`SELECT ` + nodeColumns + ` FROM inode WHERE state = 6 AND ino > 1 ORDER BY ino LIMIT 9`, "inode_sealed"},
 		{`SELECT ` + nodeColumns + ` FROM inode WHERE state = 7 AND flags & 1 AND ino > 1 ORDER BY ino LIMIT 9`, "inode_removed"},
+		{`SELECT ` + nodeColumns + ` FROM inode WHERE state = 7 AND ino > 1 AND flags & 1 = 0
+			AND (put_seq = 0 OR put_seq > max((SELECT published_seq FROM ledger), (SELECT publishing_seq FROM ledger)))
+			ORDER BY ino LIMIT 9`, "inode_removed"},
 		{`SELECT ` + nodeColumns + ` FROM inode WHERE state = 2 AND depth IS NULL AND ino > 1 AND put_seq = 0 ORDER BY ino LIMIT 9`, "inode_held"},
 		{`SELECT ` + nodeColumns + ` FROM inode WHERE used > 0 AND state = 3 AND size > 0 ORDER BY used, ino LIMIT 9`, "inode_evictable"},
 		{`SELECT d.cookie, d.name, ` + nodeColumnsOf + ` FROM dirent d JOIN inode i ON i.ino = d.ino
