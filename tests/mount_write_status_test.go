@@ -12,14 +12,16 @@ const deadline = 2 * time.Minute
 
 // intakeStatus is what `clfsload status --json` tells of a writable mount.
 type intakeStatus struct {
-	Running   bool    `json:"running"`
-	PID       int     `json:"pid"`
-	Entries   int     `json:"entries"`
-	Staged    counted `json:"staged"`
-	Uploading counted `json:"uploading"`
-	Uploaded  counted `json:"uploaded"`
-	Unchanged counted `json:"unchanged"`
-	Trouble   *struct {
+	Kind        string          `json:"kind"`
+	PublishedAt string          `json:"published_at"`
+	Running     bool            `json:"running"`
+	PID         int             `json:"pid"`
+	Entries     int             `json:"entries"`
+	Staged      entriesAndBytes `json:"staged"`
+	Uploading   entriesAndBytes `json:"uploading"`
+	Uploaded    entriesAndBytes `json:"uploaded"`
+	Unchanged   entriesAndBytes `json:"unchanged"`
+	Trouble     *struct {
 		Reason  string  `json:"reason"`
 		Seconds float64 `json:"seconds"`
 	} `json:"trouble"`
@@ -35,7 +37,7 @@ type intakeStatus struct {
 	} `json:"staging"`
 }
 
-type counted struct {
+type entriesAndBytes struct {
 	Entries int   `json:"entries"`
 	Bytes   int64 `json:"bytes"`
 }

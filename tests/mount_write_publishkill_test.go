@@ -1,0 +1,291 @@
+package tests
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"clfsload/tests/inventory"
+)
+
+// versioned is a tree in which each file tells who it is and in which version, and is
+// made of nothing else: a mixture of two versions is none of them.
+type versioned struct {
+	t      *testing.T
+	root   string
+	random *rand.Rand
+	files  map[int]string // path below root, by the file's number
+	text   map[int]int    // version, likewise
+	next   int
+	below  []string // the directories in the directories
+}
+
+// body is the whole of a version of a file. One file has several segments.
+func body(number, version int) string {
+	lines := 1 + number*number*version%7000
+	if number == 1 {
+		lines = 330_000
+	}
+	return strings.Repeat(fmt.Sprintf("this is file %d in version %d\n", number, version), lines)
+}
+
+func newVersioned(t *testing.T, root string, files int, random *rand.Rand) *versioned {
+	t.Helper()
+	v := &versioned{t: t, root: root, random: random, files: map[int]string{}, text: map[int]int{}}
+	for d := range 6 {
+		mustMkdir(t, filepath.Join(root, fmt.Sprint("d", d)))
+		v.below = append(v.below, fmt.Sprintf("d%d/below", d))
+		mustMkdir(t, filepath.Join(root, v.below[d]))
+	}
+	for range files {
+		v.add()
+	}
+	return v
+}
+
+func (v *versioned) somewhere(number, version int) string {
+	directory := fmt.Sprint("d", v.random.IntN(6))
+	if v.random.IntN(2) == 0 {
+		directory = v.below[v.random.IntN(6)]
+	}
+	return fmt.Sprintf("%s/file-%d-%d", directory, number, version)
+}
+
+func (v *versioned) add() {
+	number := v.next
+	v.next++
+	v.files[number], v.text[number] = v.somewhere(number, 1), 1
+	v.write(number)
+}
+
+func (v *versioned) write(number int) {
+	v.t.Helper()
+	writeFile(v.t, filepath.Join(v.root, v.files[number]), body(number, v.text[number]))
+}
+
+// change writes a third of the files again, moves another and a directory, removes some
+// and makes new ones.
+func (v *versioned) change(round int) {
+	v.t.Helper()
+	for number := range v.next {
+		path, found := v.files[number]
+		if !found {
+			continue
+		}
+		switch v.random.IntN(8) {
+		case 0, 1, 2:
+			v.text[number]++
+			v.write(number)
+		case 3, 4:
+			to := v.somewhere(number, round+2)
+			must(v.t, os.Rename(filepath.Join(v.root, path), filepath.Join(v.root, to)))
+			v.files[number] = to
+		case 5:
+			must(v.t, os.Remove(filepath.Join(v.root, path)))
+			delete(v.files, number)
+		}
+	}
+	for range 5 {
+		v.add()
+	}
+	v.exchange(round)
+}
+
+// exchange moves two directories to each other's place, with all that is in them.
+func (v *versioned) exchange(round int) {
+	v.t.Helper()
+	one, other := v.random.IntN(3), 3+v.random.IntN(3)
+	from, to := v.below[one], v.below[other]
+	v.below[one], v.below[other] = fmt.Sprintf("d%d/below-%d", one, round+1), fmt.Sprintf("d%d/below-%d", other, round+1)
+	v.move(from, v.below[other])
+	v.move(to, v.below[one])
+}
+
+// move renames a directory.
+func (v *versioned) move(from, to string) {
+	v.t.Helper()
+	must(v.t, os.Rename(filepath.Join(v.root, from), filepath.Join(v.root, to)))
+	for number, path := range v.files {
+		if rest, found := strings.CutPrefix(path, from+"/"); found {
+			v.files[number] = to + "/" + rest
+		}
+	}
+}
+
+// snapshot is which file of which version is where.
+type snapshot struct {
+	files map[int]string
+	text  map[int]int
+}
+
+func (v *versioned) snapshot() snapshot {
+	s := snapshot{map[int]string{}, map[int]int{}}
+	for number, path := range v.files {
+		s.files[number], s.text[number] = path, v.text[number]
+	}
+	return s
+}
+
+// either wants each file that is in both snapshots to be there, whole, in the old or the
+// new version, and nothing to be there that is in none.
+func either(t *testing.T, found map[string]string, old, now snapshot) {
+	t.Helper()
+	seen := map[int]bool{}
+	for path, text := range found {
+		var number, version int
+		if _, err := fmt.Sscanf(text, "this is file %d in version %d", &number, &version); err != nil {
+			t.Errorf("%s is no file of ours: %q, %v", path, clip(text), err)
+			continue
+		}
+		seen[number] = true
+		if text != body(number, version) || version != old.text[number] && version != now.text[number] {
+			t.Errorf("%s: %d bytes of version %d, neither %d nor %d", path, len(text), version, old.text[number], now.text[number])
+		}
+		name := filepath.Base(path)
+		if name != filepath.Base(old.files[number]) && name != filepath.Base(now.files[number]) {
+			t.Errorf("file %d is at %s, neither %s nor %s", number, path, old.files[number], now.files[number])
+		}
+	}
+	for number, path := range old.files {
+		if _, kept := now.files[number]; kept && !seen[number] {
+			t.Errorf("file %d, which was %s and is %s, is out of reach", number, path, now.files[number])
+		}
+	}
+}
+
+// lethalContainer counts the changes that are made to a container, and can act before
+// or after one of them.
+type lethalContainer struct {
+	*meteredContainer
+	mu    sync.Mutex
+	left  int
+	after bool
+	act   func()
+}
+
+// at has act called with the nth change from now, before or after it has happened.
+func (c *lethalContainer) at(n int, after bool, act func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.left, c.after, c.act = n, after, act
+}
+
+// due counts a change, and returns what is to be done with it.
+func (c *lethalContainer) due(r *http.Request) (act func(), after bool) {
+	isBlob := strings.HasPrefix(r.URL.Path, "/account/container/")
+	if !isBlob || r.Method != http.MethodPut && r.Method != http.MethodDelete || r.URL.Query().Get("comp") != "" {
+		return nil, false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.left--; c.left == 0 {
+		return c.act, c.after
+	}
+	return nil, false
+}
+
+// ServeHTTP implements http.Handler.
+func (c *lethalContainer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	act, after := c.due(r)
+	if act != nil && !after {
+		act()
+		return
+	}
+	c.meteredContainer.ServeHTTP(w, r)
+	if act != nil {
+		act()
+	}
+}
+
+func newLethalContainer(t *testing.T) *lethalContainer {
+	t.Helper()
+	c := &lethalContainer{meteredContainer: newMeteredContainer(t)}
+	h := httptest.NewServer(c)
+	c.url = h.URL + "/account/container?sig=any"
+	t.Cleanup(h.Close)
+	return c
+}
+
+// exported are the contents of all regular files that the container's root reaches.
+func exported(t *testing.T, blobs inventory.Blobs) map[string]string {
+	t.Helper()
+	readable(t, blobs)
+	directory := t.TempDir()
+	for _, name := range blobs.Names {
+		data, err := blobs.Get(name)
+		must(t, err)
+		must(t, os.WriteFile(filepath.Join(directory, name), data, 0o600))
+	}
+	to := t.TempDir()
+	res := clfsload(t, "export", "--keep-going", "dir:"+directory, to)
+	for line := range strings.Lines(res.stderr) {
+		// A directory that is being moved is in two places for a while.
+		if strings.Contains(line, "clfsload: export") && !strings.Contains(line, "is reached on another way too") {
+			t.Error(line)
+		}
+	}
+	files := map[string]string{}
+	must(t, filepath.WalkDir(to, func(path string, entry os.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		files[strings.TrimPrefix(path, to+"/")] = string(data)
+		return err
+	}))
+	return files
+}
+
+// A publication that a kill cuts off leaves every file readable, old or new, and the
+// next one goes on to a container without a trace of that.
+func TestAPublicationThatIsKilledAtAnyRequestGoesOn(t *testing.T) {
+	const rounds, cuts = 5, 3
+	random := seededRandom(t)
+	c := newLethalContainer(t)
+	i := newIntakeInto(t, c.url, "--settle", "0s")
+	v := newVersioned(t, i.point, 60, random)
+	i.publish()
+	steps := 60
+	var moments []int
+	for round := range rounds {
+		old := v.snapshot()
+		v.change(round)
+		i.flush()
+		now := v.snapshot()
+		for range cuts {
+			n := 1 + random.IntN(steps)
+			c.at(n, random.IntN(2) == 0, i.kill)
+			res := command(t, []string{"publish", i.point}).start().wait()
+			if res.code == exitOK {
+				c.at(0, false, nil)
+				break // it was over before
+			}
+			moments = append(moments, n)
+			i.await().mustExit(-1)
+			either(t, exported(t, c.inventory()), old, now)
+			i.again("--settle", "0s")
+		}
+		i.publish()
+		either(t, exported(t, c.inventory()), now, now)
+		if t.Failed() {
+			t.FailNow()
+		}
+	}
+	slices.Sort(moments)
+	t.Logf("publications were killed at their requests %d", moments)
+	if len(moments) < rounds {
+		t.Errorf("only %d kills hit a publication", len(moments))
+	}
+	tree := listTree(t, i.point)
+	clfsload(t, "unmount", i.point).mustExit(exitOK)
+	i.await().mustExit(exitOK)
+	mustHold(t, tree, lived(c.inventory()), asMounted)
+	clfsload(t, "verify", i.target).mustExit(exitOK)
+}
