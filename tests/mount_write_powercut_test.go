@@ -1,0 +1,206 @@
+package tests
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// syncing is a program that writes files and asks for each that it be kept. It knows
+// what was acknowledged.
+type syncing struct {
+	root   string
+	prefix string
+	random *rand.Rand
+	kept   map[string]string // path -> contents; "" means that it must not be there
+	dirs   int
+	acked  func()
+}
+
+// work goes on until the file system is gone.
+func (p *syncing) work() {
+	for n := 0; ; n++ {
+		if p.step(n) != nil {
+			return
+		}
+		p.acked()
+	}
+}
+
+// step does one thing, and notes it when fsync has returned.
+func (p *syncing) step(n int) error {
+	directory := filepath.Join(p.root, fmt.Sprint(p.prefix, p.dirs))
+	if n%12 == 0 {
+		p.dirs++
+		directory = filepath.Join(p.root, fmt.Sprint(p.prefix, p.dirs))
+		if err := os.Mkdir(directory, 0o755); err != nil {
+			return err
+		}
+		if err := fsync(p.root); err != nil {
+			return err
+		}
+	}
+	path := filepath.Join(directory, fmt.Sprint("file-", n))
+	text := p.text(path)
+	if err := writeSynced(path, text); err != nil {
+		return err
+	}
+	switch p.random.IntN(5) {
+	case 0: // as an editor saves: under another name first
+		to := path + "-renamed"
+		if err := os.Rename(path, to); err != nil {
+			return err
+		}
+		if err := fsync(directory); err != nil {
+			return err
+		}
+		p.kept[path], path = "", to
+	case 1:
+		if err := os.Remove(path); err != nil {
+			return err
+		}
+		if err := fsync(directory); err != nil {
+			return err
+		}
+		text = ""
+	default:
+		if err := fsync(directory); err != nil {
+			return err
+		}
+	}
+	p.kept[path] = text
+	return nil
+}
+
+// text tells whose it is from the first byte to the last.
+func (p *syncing) text(path string) string {
+	return strings.Repeat(filepath.Base(path)+"\n", 1+p.random.IntN(4000))
+}
+
+// writeSynced returns when the contents are on the disk.
+func writeSynced(path, text string) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := f.WriteString(text); err != nil {
+		return err
+	}
+	return f.Sync()
+}
+
+func fsync(directory string) error {
+	d, err := os.Open(directory)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+// mustBeKept wants what was acknowledged.
+func (p *syncing) mustBeKept(t *testing.T) {
+	t.Helper()
+	for path, text := range p.kept {
+		got, err := os.ReadFile(path)
+		if text == "" {
+			if !os.IsNotExist(err) {
+				t.Errorf("%s was removed, and is there again: %v", path, err)
+			}
+			continue
+		}
+		if err != nil || string(got) != text {
+			t.Errorf("%s has %d bytes, not %d: %v", path, len(got), len(text), err)
+		}
+	}
+}
+
+// mustBeWhole wants each file that is published to be as its program has written it.
+func mustBeWhole(t *testing.T, files map[string]string) {
+	t.Helper()
+	for path, text := range files {
+		line := strings.TrimSuffix(filepath.Base(path), "-renamed") + "\n"
+		if text == "" || strings.ReplaceAll(text, line, "") != "" {
+			t.Errorf("%s is published with %d bytes: %q", path, len(text), clip(text))
+		}
+	}
+}
+
+// restart tells a mount that the machine was started since the last one.
+func (i *intake) restart() {
+	i.t.Helper()
+	must(i.t, os.WriteFile(filepath.Join(i.state, "boot"), []byte("another"), 0o600))
+}
+
+// cutPower takes the disk away as it is now, and ends the mount.
+func (i *intake) cutPower(d *disk) {
+	i.t.Helper()
+	must(i.t, i.freeze())
+	snapshot := d.snapshot()
+	i.killed()
+	d.restore(snapshot)
+	i.restart()
+}
+
+// The disk of STATE and container loses its power at one moment after another while
+// programs write. What fsync has acknowledged is there after each, and what is
+// published is whole.
+func TestWhatFsyncAcknowledgedSurvivesAPowerCut(t *testing.T) {
+	const cuts = 8
+	random := seededRandom(t)
+	d := newDisk(t, 192<<20)
+	i := &intake{t: t, state: filepath.Join(d.mount, "state"), target: "dir:" + filepath.Join(d.mount, "container")}
+	i.mount = mountWith(t, mountPoint(t), i.flags(busyFlags))
+	var programs []*syncing
+	for n := range 3 {
+		programs = append(programs, &syncing{root: i.point, prefix: fmt.Sprint("program-", n, "-"), random: rand.New(rand.NewPCG(random.Uint64(), 1)),
+			kept: map[string]string{}})
+	}
+	for cut := range cuts {
+		publication := command(t, []string{"publish", i.point}).start()
+		if cut%2 == 1 {
+			publication.wait() // something is published, whatever the moment
+		}
+		i.writeUntil(programs, 1+random.IntN(60), func() { i.cutPower(d) })
+		if cut%2 == 0 {
+			publication.wait()
+		}
+		mustBeWhole(t, exported(t, i.blobs()))
+		i.again(busyFlags...)
+		for _, p := range programs {
+			p.mustBeKept(t)
+		}
+		if t.Failed() {
+			t.FailNow()
+		}
+	}
+	clfsload(t, "publish", "--include-incomplete", i.point).mustExit(exitOK)
+	i.endsPublished()
+}
+
+// writeUntil lets programs write until so many things are acknowledged, then act ends
+// the file system under them.
+func (i *intake) writeUntil(programs []*syncing, acked int, act func()) {
+	i.t.Helper()
+	var mu sync.Mutex
+	due := make(chan bool)
+	var running sync.WaitGroup
+	for _, p := range programs {
+		p.acked = func() {
+			mu.Lock()
+			defer mu.Unlock()
+			if acked--; acked == 0 {
+				close(due)
+			}
+		}
+		running.Go(p.work)
+	}
+	<-due
+	act()
+	running.Wait()
+}
