@@ -134,6 +134,7 @@ func (j *Journal) RemovedNodes(ctx context.Context, after Ino, limit int) ([]Nod
 		WHERE state = 7 AND ino > ?1 AND flags & ?2 = 0
 		AND (put_seq = 0 OR put_seq > max(`+published+`, `+publishing+`) OR seq <= `+published+`)
 		AND (type <> ?3 OR `+publishing+` = 0)
+		AND NOT EXISTS (SELECT 1 FROM replaced r WHERE r.ino = inode.ino)
 		ORDER BY ino LIMIT ?4`, after, Orphan, clfs.TypeDirectory, limit))
 }
 
@@ -142,7 +143,7 @@ func (j *Journal) RemovedNodes(ctx context.Context, after Ino, limit int) ([]Nod
 func (j *Journal) DropNode(ctx context.Context, ino Ino) error {
 	err := j.mutate(ctx, func(t *tx) error {
 		s := t.mount
-		for _, stmt := range []*sql.Stmt{s.dropNode, s.dropNodeBlocks, s.dropImage, s.dropNodeMoves, s.clearProblem} {
+		for _, stmt := range []*sql.Stmt{s.dropNode, s.dropNodeBlocks, s.dropImage, s.dropNodeMoves, s.dropNodeReplaced, s.clearProblem} {
 			if _, err := stmt.Exec(ino); err != nil {
 				return err
 			}

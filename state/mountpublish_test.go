@@ -124,6 +124,7 @@ func (w *mountWalk) putDirectory(n Node, out []SnapshotChild, final bool) {
 			complete = false
 			continue
 		}
+		complete = complete && !c.Former
 		if _, twice := p.children[string(c.Name)]; twice {
 			w.t.Fatalf("directory %d would have %q twice", n.Ino, c.Name)
 		}

@@ -33,8 +33,12 @@ type mountStatements struct {
 	dropNode       *sql.Stmt
 	dropNodeBlocks *sql.Stmt
 	dropNodeMoves  *sql.Stmt
-	setUsed        *sql.Stmt
-	reopen         *sql.Stmt
+
+	addReplaced      *sql.Stmt
+	dropReplaced     *sql.Stmt
+	dropNodeReplaced *sql.Stmt
+	setUsed          *sql.Stmt
+	reopen           *sql.Stmt
 
 	block        *sql.Stmt
 	blocksFrom   *sql.Stmt
@@ -90,10 +94,13 @@ func (s *mountStatements) queries() map[string]**sql.Stmt {
 		`INSERT INTO garbage (ino, after, name) VALUES (?, ?, ?)`: &s.addGarbage,
 		`INSERT INTO moved (dir, name, ino, seq, last) VALUES (?1, ?2, ?3, ?4, ?4)
 			ON CONFLICT DO UPDATE SET last = excluded.last`: &s.addMoved,
-		`DELETE FROM moved WHERE dir = ? AND last <= ?`:          &s.dropMoved,
-		`UPDATE moved SET seq = last WHERE dir = ? AND seq <= ?`: &s.renewMoved,
-		`DELETE FROM garbage WHERE id = ?`:                       &s.dropGarbage,
-		`DELETE FROM garbage WHERE ino = ? AND name = ?`:         &s.claim,
+		`DELETE FROM moved WHERE dir = ? AND last <= ?`:                             &s.dropMoved,
+		`UPDATE moved SET seq = last WHERE dir = ? AND seq <= ?`:                    &s.renewMoved,
+		`INSERT OR REPLACE INTO replaced (dir, name, ino, seq) VALUES (?, ?, ?, ?)`: &s.addReplaced,
+		`DELETE FROM replaced WHERE dir = ? AND seq <= ?`:                           &s.dropReplaced,
+		`DELETE FROM replaced WHERE dir = ?`:                                        &s.dropNodeReplaced,
+		`DELETE FROM garbage WHERE id = ?`:                                          &s.dropGarbage,
+		`DELETE FROM garbage WHERE ino = ? AND name = ?`:                            &s.claim,
 
 		`DELETE FROM inode WHERE ino = ? AND state = 7`: &s.dropNode,
 		`DELETE FROM block WHERE ino = ?`:               &s.dropNodeBlocks,

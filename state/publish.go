@@ -178,6 +178,11 @@ func (t *tx) recordDirectory(n *Node, p *Put) error {
 			return err
 		}
 	}
+	if p.Complete {
+		if _, err := t.mount.dropReplaced.Exec(n.Ino, p.Node.Seq); err != nil {
+			return err
+		}
+	}
 	if n.Seq != p.Node.Seq || n.State == Removed {
 		return nil
 	}

@@ -152,6 +152,9 @@ func (t *tx) move(n *renaming) error {
 		return err
 	}
 	if n.other != nil {
+		if err := t.noteReplaced(n); err != nil {
+			return err
+		}
 		if _, err := t.mount.replaceEntry.Exec(n.To, n.NewName, n.moved.Ino, sharedValue(n.shared)); err != nil {
 			return err
 		}
@@ -252,4 +255,21 @@ func (t *tx) gainAbove(dir *Node) error {
 // mayBePublished reports whether a publication has put the node, or is about to.
 func (t *tx) mayBePublished(n *Node) bool {
 	return n.PutSeq != 0 || n.IsDirectory() && t.ledger.publishing != 0
+}
+
+// noteReplaced remembers a published entry whose place is taken by a node that is
+// not uploaded yet. A publication before that lists what was there: to those who
+// read the container a rename over an entry never takes its name away.
+func (t *tx) noteReplaced(n *renaming) error {
+	if n.moved.PutVersion != 0 || n.other.IsDirectory() || !t.isPublished(n.other) {
+		return nil
+	}
+	_, err := t.mount.addReplaced.Exec(n.To, n.NewName, n.other.Ino, t.ledger.seq)
+	return err
+}
+
+// isPublished reports whether the published namespace may reach the inode blob of
+// a node, or will once the publication under way has come to its end.
+func (t *tx) isPublished(n *Node) bool {
+	return n.PutSeq != 0 && n.PutSeq <= max(t.ledger.published, t.ledger.publishing)
 }

@@ -130,6 +130,17 @@ CREATE TABLE moved (
 ) WITHOUT ROWID;
 CREATE INDEX moved_ino ON moved (ino);
 
+-- Published entries whose place was taken by a node that is not uploaded yet:
+-- until it is, publications go on listing them.
+CREATE TABLE replaced (
+    dir  INTEGER NOT NULL,
+    name BLOB    NOT NULL,
+    ino  INTEGER NOT NULL,
+    seq  INTEGER NOT NULL,
+    PRIMARY KEY (dir, name)
+) WITHOUT ROWID;
+CREATE INDEX replaced_ino ON replaced (ino);
+
 -- Blobs that nothing needs once the inode has been put with put_gen >= after.
 CREATE TABLE garbage (
     id    INTEGER PRIMARY KEY,

@@ -16,6 +16,9 @@ type SnapshotChild struct {
 	Ino  Ino
 	Put  bool  // it may be listed: a directory, or its inode blob is in the container
 	Why  Flags // of Opened and Incomplete, what keeps it from being uploaded
+	// Former: what is uploaded is not the node that has the name now, but the one
+	// that was published under it before.
+	Former bool
 }
 
 // Children returns up to limit entries of a directory in byte order, all after the
@@ -24,8 +27,10 @@ func (s *Snapshot) Children(ctx context.Context, dir Ino, after []byte, limit in
 	if after == nil {
 		after = []byte{}
 	}
-	list, err := scanChildren(s.conn.QueryContext(ctx, `SELECT d.name, i.handle, i.type, i.ino, i.put_version, i.flags
-		FROM dirent d JOIN inode i ON i.ino = d.ino
+	list, err := scanChildren(s.conn.QueryContext(ctx, `SELECT d.name, i.handle, i.type, i.ino, i.put_version, i.flags, i.ino <> d.ino
+		FROM dirent d JOIN inode n ON n.ino = d.ino
+		LEFT JOIN replaced r ON n.put_version = 0 AND r.dir = d.parent AND r.name = d.name
+		JOIN inode i ON i.ino = coalesce(r.ino, n.ino)
 		WHERE d.parent = ? AND d.name > ? ORDER BY d.name LIMIT ?`, dir, after, limit))
 	if err != nil {
 		return nil, fmt.Errorf("list directory %d: %w", dir, classify(err))
@@ -36,7 +41,7 @@ func (s *Snapshot) Children(ctx context.Context, dir Ino, after []byte, limit in
 // MovedOut returns the entries of a directory that are published there and were
 // moved to another one, in byte order, each once, as far as their names are free.
 func (s *Snapshot) MovedOut(ctx context.Context, dir Ino) ([]SnapshotChild, error) {
-	list, err := scanChildren(s.conn.QueryContext(ctx, `SELECT min(m.name) AS name, i.handle, i.type, i.ino, i.put_version, i.flags
+	list, err := scanChildren(s.conn.QueryContext(ctx, `SELECT min(m.name) AS name, i.handle, i.type, i.ino, i.put_version, i.flags, 0
 		FROM moved m JOIN inode i ON i.ino = m.ino
 		WHERE m.dir = ?1 AND i.state <> 7 AND NOT (i.parent = ?1 AND (i.links = 1 OR i.type = ?2))
 		AND NOT EXISTS (SELECT 1 FROM dirent d WHERE d.parent = m.dir AND d.name = m.name)
@@ -58,7 +63,7 @@ func scanChildren(rows *sql.Rows, err error) ([]SnapshotChild, error) {
 		var c SnapshotChild
 		var id []byte
 		var version uint32
-		if err := rows.Scan(&c.Name, &id, &c.Type, &c.Ino, &version, &c.Why); err != nil {
+		if err := rows.Scan(&c.Name, &id, &c.Type, &c.Ino, &version, &c.Why, &c.Former); err != nil {
 			return nil, err
 		}
 		c.ID = clfs.ID(id)

@@ -152,6 +152,9 @@ func (l *listing) addChildren(ctx context.Context, page []state.SnapshotChild) (
 			left++
 			continue
 		}
+		if c.Former {
+			left++ // what has the name now is not
+		}
 		if c.Type == clfs.TypeDirectory {
 			l.subdirs++
 		}

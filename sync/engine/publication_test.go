@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"clfsload/clfs"
+	"clfsload/state"
 	"clfsload/sync/blob"
 	"clfsload/sync/blob/faulty"
 	"clfsload/sync/blob/mem"
@@ -179,6 +180,40 @@ func TestAnOpenFileIsMovedWithItsOldContents(t *testing.T) {
 		t.Errorf("/b/f has %d bytes, want %d; %d entries", len(got["/b/f"].data), len(want), len(got))
 	}
 	m.closeFile(n.Ino)
+	m.mustPublish()
+	m.sound()
+}
+
+func TestANameWhoseNewFileIsNotUploadedYetKeepsItsFormerOne(t *testing.T) {
+	m := newMount(t, mem.New())
+	m.mkdir("d")
+	m.write("d/x", one, 1)
+	m.write("d/y", one, 2)
+	m.mustPublish()
+	want := m.tree()
+	var late []state.Ino
+	for _, target := range []string{"d/x", "d/x", "d/y"} {
+		n := m.add(target+".tmp", clfs.TypeRegular, "")
+		m.pwrite(n.Ino, []byte("open"), 0)
+		m.rename(target+".tmp", target)
+		late = append(late, n.Ino)
+	}
+	for range 2 {
+		m.mustPublish()
+		m.check(m.engine.Collect(t.Context()))
+		got := published(t, m.c)
+		for _, p := range []string{"/d/x", "/d/y"} {
+			if len(got) != 3 || got[p].data != want[p].data {
+				t.Fatalf("%s has %d bytes, want %d; %d entries", p, len(got[p].data), len(want[p].data), len(got))
+			}
+		}
+	}
+	m.closeFile(late[1])
+	m.mustPublish()
+	if got := published(t, m.c); got["/d/x"].data != "open" || got["/d/y"].data != want["/d/y"].data {
+		t.Errorf("/d/x is %q, /d/y has %d bytes", got["/d/x"].data, len(got["/d/y"].data))
+	}
+	m.closeFile(late[2])
 	m.mustPublish()
 	m.sound()
 }
