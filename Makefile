@@ -35,7 +35,7 @@ test: test-deps ## all tests
 
 .PHONY: test-large
 test-large: test-deps ## the black-box tests of trees too large for every day
-	$(GO) test -tags large -count=1 -timeout 60m -run 'UsrShare|GoToolchain' ./tests
+	$(GO) test -tags large -count=1 -timeout 60m -run 'UsrShare|GoToolchain|300000' ./tests
 
 # Under the race detector everything takes five times as long. What is left out
 # runs the same code as its neighbours on more data, or one command at a time.
