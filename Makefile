@@ -39,7 +39,7 @@ test-large: test-deps ## the black-box tests of trees too large for every day
 
 # Under the race detector everything takes five times as long. What is left out
 # runs the same code as its neighbours on more data, or one command at a time.
-RACE_SKIP := GoToolchain|TakesTheSpelling|NamesTheObjectThatIsDamaged|FiftyThousand
+RACE_SKIP := GoToolchain|TakesTheSpelling|NamesTheObjectThatIsDamaged|FiftyThousand|RsyncCopiesTheGoldenTree|LargeDirectory|ClonedRepository|FioVerifies
 
 .PHONY: race
 race: test-deps ## the tests under the race detector, the tested binary too
