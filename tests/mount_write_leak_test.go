@@ -1,0 +1,154 @@
+package tests
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// churn makes, fills, reads, renames, links and removes files and directories, that
+// many times in each of several directories, and leaves nothing.
+func churn(t *testing.T, root string, cycles int) {
+	t.Helper()
+	const programs = 4
+	var running sync.WaitGroup
+	failed := make([]error, programs)
+	for p := range programs {
+		running.Go(func() {
+			directory := filepath.Join(root, fmt.Sprint("churn-", p))
+			if failed[p] = os.Mkdir(directory, 0o755); failed[p] != nil {
+				return
+			}
+			for n := 0; n < cycles && failed[p] == nil; n++ {
+				failed[p] = cycle(directory, n)
+			}
+			if failed[p] == nil {
+				failed[p] = os.Remove(directory)
+			}
+		})
+	}
+	running.Wait()
+	for _, err := range failed {
+		must(t, err)
+	}
+}
+
+// cycle leaves the directory as it was.
+func cycle(directory string, n int) error {
+	file, moved, linked := filepath.Join(directory, "file"), filepath.Join(directory, "moved"), filepath.Join(directory, "linked")
+	text := bytes.Repeat([]byte(fmt.Sprintln("cycle", n)), 1+n*37%3000)
+	for _, step := range []func() error{
+		func() error { return os.WriteFile(file, text, 0o644) },
+		func() error { return os.Rename(file, moved) },
+		func() error { return os.Link(moved, linked) },
+		func() error { return os.Truncate(linked, int64(len(text)/2)) },
+		func() error { return os.Remove(moved) },
+		func() error {
+			got, err := os.ReadFile(linked)
+			if err == nil && !bytes.Equal(got, text[:len(text)/2]) {
+				err = fmt.Errorf("%s has %d bytes", linked, len(got))
+			}
+			return err
+		},
+		func() error { return os.Mkdir(moved, 0o755) },
+		func() error { return os.Rename(linked, filepath.Join(moved, "below")) },
+		func() error { return os.RemoveAll(moved) },
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// held is what a process and its state have in use.
+type held struct {
+	files  map[string]int // what is open, how often
+	staged int
+}
+
+// pooled is how many more pipes, sockets and connections to the journal a process may
+// keep for the next time, as it once needed them all at once.
+const pooled = 8
+
+// more lists what is held beside before.
+func (h held) more(before held) (list []string) {
+	for name, n := range h.files {
+		if most := before.files[name] + pooled; n > most || strings.Contains(name, "/staging/") {
+			list = append(list, fmt.Sprintf("%s, %d times and not %d", name, n, before.files[name]))
+		}
+	}
+	if h.staged > before.staged {
+		list = append(list, fmt.Sprintf("%d staging files, not %d", h.staged, before.staged))
+	}
+	return list
+}
+
+func (i *intake) held() held {
+	i.t.Helper()
+	h := held{map[string]int{}, len(stagedFiles(i.t, i.state))}
+	directory := fmt.Sprintf("/proc/%d/fd", i.command.Process.Pid)
+	open, err := os.ReadDir(directory)
+	must(i.t, err)
+	for _, fd := range open {
+		name, _ := os.Readlink(filepath.Join(directory, fd.Name()))
+		kind, _, _ := strings.Cut(name, ":[") // the rest is the number of a socket
+		h.files[kind]++
+	}
+	return h
+}
+
+// goroutines ends the process with the signal that makes it list them.
+func (i *intake) goroutines() (count int, list string) {
+	i.t.Helper()
+	list = i.end(unix.SIGQUIT).stderr
+	return strings.Count("\n"+list, "\ngoroutine "), list
+}
+
+// After much has come and gone a mount holds no more than before: no open files, no
+// staging files, no goroutines, no blobs.
+func TestNothingIsLeftOfWhatComesAndGoes(t *testing.T) {
+	flags := []string{"--settle", "10ms"}
+	i := newIntake(t, flags...)
+	writeFile(t, i.path("stays"), "stays")
+	churn(t, i.point, 20) // what is kept for later is there now
+	i.publish()
+	base, _ := i.goroutines()
+	i.again(flags...)
+	churn(t, i.point, 20)
+	i.publish()
+	before := i.held()
+	blobs := len(i.blobs().Names)
+	churn(t, i.point, 500)
+	i.publish()
+	churn(t, i.point, 100)
+	i.publish()
+	end := time.Now().Add(deadline)
+	for tick := time.NewTicker(100 * time.Millisecond); ; <-tick.C {
+		more := i.held().more(before)
+		if len(more) == 0 {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("more is held after:\n%s", strings.Join(more, "\n"))
+		}
+	}
+	i.publish()
+	if now := len(i.blobs().Names); now > blobs {
+		t.Errorf("%d blobs before, %d after", blobs, now)
+	}
+	now, list := i.goroutines()
+	if now > base+8 {
+		t.Errorf("%d goroutines before, %d after:\n%s", base, now, clip(list))
+	}
+	t.Logf("%d goroutines before, %d after", base, now)
+	i.again(flags...)
+	i.endsPublished()
+}
