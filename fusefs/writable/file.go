@@ -219,11 +219,11 @@ func (f *file) end() error {
 // closed: the kernel sends the release right after the last flush.
 const reopenAfter = time.Second
 
-// lingers reports whether the file was flushed, and some process has it open for
+// lingers reports whether the file was flushed so long ago, and some process has it open for
 // writing still: another one has closed its copy of the descriptor. Then the file is
 // one that is being written again. mu is held.
-func (f *file) lingers() (bool, error) {
-	if f.isLive() || f.writers.Load() == 0 || f.ended.IsZero() || time.Since(f.ended) < reopenAfter {
+func (f *file) lingers(after time.Duration) (bool, error) {
+	if f.isLive() || f.writers.Load() == 0 || f.ended.IsZero() || time.Since(f.ended) < after {
 		return false, nil
 	}
 	if f.staged != nil {

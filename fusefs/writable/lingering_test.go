@@ -15,7 +15,7 @@ import (
 func (k *kernel) linger(node uint64) {
 	f := k.fs.files.find(state.Ino(node))
 	f.ended = f.ended.Add(-2 * time.Second)
-	k.fs.reopenLingering()
+	k.fs.reopenLingering(reopenAfter)
 }
 
 func TestAFileThatAForkedWriterKeepsIsIncompleteAfterACrash(t *testing.T) {

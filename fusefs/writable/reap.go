@@ -55,12 +55,14 @@ func (s *FS) reaping() {
 // reap removes the staging files that nobody needs any more: what a power cut
 // could bring back must have its bytes.
 func (s *FS) reap(ctx context.Context) error {
-	for _, ino := range s.disowned.take() {
-		if err := s.journal.Disown(ctx, ino); err != nil && !errors.Is(err, state.ErrNoEntry) {
-			s.disowned.add(ino)
+	for disowned := s.disowned.take(); len(disowned) > 0; disowned = disowned[1:] {
+		if err := s.journal.Disown(ctx, disowned[0]); err != nil && !errors.Is(err, state.ErrNoEntry) {
+			for _, ino := range disowned {
+				s.disowned.add(ino)
+			}
 			return err
 		}
-		s.dropped.add(ino)
+		s.dropped.add(disowned[0])
 	}
 	list := s.dropped.take()
 	if len(list) == 0 {

@@ -23,7 +23,7 @@ func (s *FS) settling() {
 		case <-tick.C:
 		}
 		s.endUnended()
-		s.reopenLingering()
+		s.reopenLingering(reopenAfter)
 		if err := s.settle(s.ctx, s.options.Settle); err != nil && s.ctx.Err() == nil {
 			s.log.Error("settle; this is tried again", "error", err)
 		}
@@ -90,7 +90,8 @@ func (s *FS) settles(n *state.Node) bool {
 const releaseWait = time.Second
 
 // SettleNow hands everything that is closed to the engine, without waiting until it
-// stays unchanged for some time. Files that are open for writing are left alone.
+// stays unchanged for some time, and lets go of what was removed. Files that are
+// open for writing are left alone.
 func (s *FS) SettleNow(ctx context.Context) error {
 	deadline := time.Now().Add(releaseWait)
 	for s.anyReleasing() && time.Now().Before(deadline) {
@@ -100,8 +101,12 @@ func (s *FS) SettleNow(ctx context.Context) error {
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
+	s.reopenLingering(0) // what has no release by now is in use
 	s.endUnended()
-	return s.settle(ctx, 0)
+	if err := s.settle(ctx, 0); err != nil {
+		return err
+	}
+	return s.reap(ctx)
 }
 
 // anyReleasing reports whether a file is flushed and has handles that may write:
@@ -138,10 +143,10 @@ func (s *FS) endUnended() {
 }
 
 // reopenLingering tells the journal of files that were flushed and not released.
-func (s *FS) reopenLingering() {
+func (s *FS) reopenLingering(after time.Duration) {
 	for _, f := range s.files.all() {
 		if f.writers.Load() > 0 && f.mu.TryLock() {
-			lingers, err := f.lingers()
+			lingers, err := f.lingers(after)
 			if err != nil {
 				s.log.Warn("a file that is open still would count as closed after a crash", "inode", uint64(f.ino), "error", err)
 			} else if lingers {

@@ -98,7 +98,10 @@ func (m *Mount) Unmount(force bool) error {
 	default:
 	}
 	if !force {
-		return fmt.Errorf("unmount %s: %w: %w", m.point, unix.EBUSY, err)
+		if !errors.Is(err, unix.EBUSY) { // that of fusermount3
+			err = fmt.Errorf("%w: %w", unix.EBUSY, err)
+		}
+		return fmt.Errorf("unmount %s: %w", m.point, err)
 	}
 	m.log.Warn("the mount point is in use; it is detached, open files can be used for a while", "mountpoint", m.point, "seconds", Patience.Seconds())
 	if err := Detach(m.point); err != nil {
