@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"clfsload/clfs"
 	"clfsload/state"
 	"clfsload/sync/engine"
@@ -91,9 +93,9 @@ func (m *writableMount) newUploader() error {
 }
 
 // makeRoomForState makes the directories above a new STATE, and takes one away that
-// is empty: a journal comes into being under another name.
+// is empty: a journal comes into being under another name. A file is left alone.
 func makeRoomForState(dir string) error {
-	if err := os.Remove(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := unix.Rmdir(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return withExit(exitState, fmt.Errorf("state directory %s is there and holds no journal: %w", dir, err),
 			"choose another STATE")
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -28,5 +30,36 @@ func TestStateHomeIsFoundWithoutAHomeInTheEnvironment(t *testing.T) {
 	t.Setenv("HOME", "")
 	if home, err := stateHome(); err != nil || !strings.HasSuffix(home, "/.local/state/clfsload") {
 		t.Errorf("%q, %v", home, err)
+	}
+}
+
+func TestAFileWhereANewStateIsToBeIsLeftAlone(t *testing.T) {
+	for _, kind := range []string{"file", "link"} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, kind)
+		err := os.WriteFile(path, []byte("kept"), 0o600)
+		if kind == "link" {
+			err = os.Rename(path, path+"ed")
+			if err == nil {
+				err = os.Symlink(path+"ed", path)
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = makeRoomForState(path)
+		if code, _ := describe(err); code != exitState {
+			t.Errorf("%s: code %d, %v", kind, code, err)
+		}
+		if got, err := os.ReadFile(path); string(got) != "kept" {
+			t.Errorf("%s: %q, %v", kind, got, err)
+		}
+	}
+	empty := filepath.Join(t.TempDir(), "empty")
+	if err := os.Mkdir(empty, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := makeRoomForState(empty); err != nil {
+		t.Error(err)
 	}
 }
