@@ -82,10 +82,14 @@ func (c *Container) Close() error {
 func (c *Container) String() string { return "dir:" + c.path }
 
 // Sync implements blob.Syncer with syncfs(2), which writes out all that is dirty
-// on the directory's file system.
+// on the directory's file system. The error wraps blob.ErrContainerMissing if the
+// directory is not found under its path any more, where others will look for it.
 func (c *Container) Sync(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("sync: %w", err)
+	}
+	if c.moved() {
+		return fmt.Errorf("sync: %w: %s was moved or replaced", blob.ErrContainerMissing, c.path)
 	}
 	if err := unix.Syncfs(c.fd); err != nil {
 		return fmt.Errorf("sync: %w", c.wrap(err))

@@ -225,3 +225,34 @@ func BenchmarkPut8K(b *testing.B) {
 		}
 	}
 }
+
+func TestSyncNoticesThatTheDirectoryIsNotAtItsPathAnyMore(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "container")
+	if err := os.Mkdir(path, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	c := open(t, path)
+	move := func(from, to string) {
+		t.Helper()
+		if err := os.Rename(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	move(path, path+".away")
+	if err := c.Sync(t.Context()); !errors.Is(err, blob.ErrContainerMissing) {
+		t.Errorf("moved away: Sync: %v", err)
+	}
+	if err := os.Mkdir(path, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Sync(t.Context()); !errors.Is(err, blob.ErrContainerMissing) {
+		t.Errorf("replaced: Sync: %v", err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	move(path+".away", path)
+	if err := c.Sync(t.Context()); err != nil {
+		t.Errorf("back again: Sync: %v", err)
+	}
+}

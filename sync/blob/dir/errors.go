@@ -60,3 +60,14 @@ func (c *Container) gone() bool {
 	var st unix.Stat_t
 	return unix.Fstat(c.fd, &st) == nil && st.Nlink == 0
 }
+
+// moved reports whether the path leads to another directory than when it was
+// opened, or to none.
+func (c *Container) moved() bool {
+	var opened, named unix.Stat_t
+	if unix.Fstat(c.fd, &opened) != nil {
+		return false
+	}
+	err := unix.Stat(c.path, &named)
+	return err == unix.ENOENT || err == unix.ENOTDIR || err == nil && (named.Dev != opened.Dev || named.Ino != opened.Ino)
+}
