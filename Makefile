@@ -35,11 +35,11 @@ test: test-deps ## all tests
 
 .PHONY: test-large
 test-large: test-deps ## the black-box tests of trees too large for every day
-	$(GO) test -tags large -count=1 -timeout 60m -run 'UsrShare|GoToolchain|300000' ./tests
+	$(GO) test -tags large -count=1 -timeout 60m -run 'UsrShare|GoToolchain|300000|AMillionFiles|WhileTheContainerIsAway' ./tests
 
 # Under the race detector everything takes five times as long. What is left out
 # runs the same code as its neighbours on more data, or one command at a time.
-RACE_SKIP := GoToolchain|TakesTheSpelling|NamesTheObjectThatIsDamaged|FiftyThousand|RsyncCopiesTheGoldenTree|LargeDirectory|ClonedRepository|FioVerifies
+RACE_SKIP := GoToolchain|TakesTheSpelling|NamesTheObjectThatIsDamaged|FiftyThousand|RsyncCopiesTheGoldenTree|LargeDirectory|ClonedRepository|FioVerifies|KilledUnderRsync|SurvivesAPowerCut|NothingIsLeftOf
 
 .PHONY: race
 race: test-deps ## the tests under the race detector, the tested binary too

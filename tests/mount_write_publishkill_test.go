@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"clfsload/tests/inventory"
@@ -289,5 +290,39 @@ func TestAPublicationThatIsKilledAtAnyRequestGoesOn(t *testing.T) {
 	clfsload(t, "unmount", i.point).mustExit(exitOK)
 	i.await().mustExit(exitOK)
 	mustHold(t, tree, lived(c.inventory()), asMounted)
+	clfsload(t, "verify", i.target).mustExit(exitOK)
+}
+
+// Uploads and publications that meet changes all the time, and are killed at any of
+// their requests, keep what was acknowledged and what was published, too.
+func TestAMountThatIsKilledAtAnyRequestInAStormLosesNothing(t *testing.T) {
+	const most = 600 // steps, if there are fewer requests
+	random := seededRandom(t)
+	c := newLethalContainer(t)
+	i := newIntakeInto(t, c.url, busyFlags...)
+	s := newStorm(t, i, 3, random)
+	var met atomic.Int64
+	published := 0
+	for range kills {
+		c.at(1+random.IntN(150), random.IntN(2) == 0, func() { met.Add(1); i.kill() })
+		publication := command(t, []string{"publish", i.point}).start()
+		s.blow(t, most, i.kill)
+		c.at(0, false, nil)
+		publication.wait()
+		i.await().mustExit(-1).mustNotPanic()
+		if now := readable(t, c.inventory()); len(now) < min(1, published) {
+			t.Error("what was published is out of reach")
+		} else {
+			published = len(now)
+		}
+		i.again(busyFlags...)
+		s.resume(t)
+	}
+	for _, e := range s.programs {
+		must(t, e.Close())
+	}
+	t.Logf("%d steps; %d kills met a request; %d entries were published at the last", s.steps.Load(), met.Load(), published)
+	clfsload(t, "publish", "--include-incomplete", i.point).mustExit(exitOK)
+	i.endsPublishedTo(c.meteredContainer)
 	clfsload(t, "verify", i.target).mustExit(exitOK)
 }
