@@ -43,9 +43,10 @@ func (i *intake) endsPublished() {
 
 // passing are the problems of a container that an upload or a publication has not
 // ended in, which keep nobody from reading it. In the middle of a publication what was
-// moved may be in two directories, or in the old one while its inode tells of the new.
+// moved may be in two directories, or in the old one while its inode tells of the new,
+// and directories that have changed places one above the other may be in a circle.
 var passing = []string{"nothing reaches this blob", "is reached twice", "its back pointers are", "in its first directory",
-	"name in the inode is", "blob name is", `entry ".." of`, "have one sequence number"}
+	"name in the inode is", "blob name is", `entry ".." of`, "have one sequence number", "leads back to a directory above it"}
 
 // readable reads what the root of a container reaches while nobody works on it, also in
 // the middle of a publication. Of an object with several versions the newest counts.

@@ -58,6 +58,7 @@ type reader struct {
 	blobs       Blobs
 	byID        map[clfs.ID][]clfs.Name
 	unreached   map[string]bool
+	above       map[clfs.ID]bool // directories that are being read
 	objects     map[clfs.ID]*object
 	sequences   map[uint64]clfs.ID
 	root        *clfs.Inode
@@ -70,7 +71,7 @@ type reader struct {
 
 func newReader(blobs Blobs) *reader {
 	r := &reader{
-		blobs: blobs, byID: map[clfs.ID][]clfs.Name{}, unreached: map[string]bool{},
+		blobs: blobs, byID: map[clfs.ID][]clfs.Name{}, unreached: map[string]bool{}, above: map[clfs.ID]bool{},
 		objects: map[clfs.ID]*object{}, sequences: map[uint64]clfs.ID{}, tree: Tree{},
 	}
 	for _, text := range blobs.Names {

@@ -8,6 +8,12 @@ import (
 
 // directory reads the directory id, which was found at p, and all below it.
 func (r *reader) directory(p place, id clfs.ID) {
+	if r.above[id] {
+		r.problem(p.path, "leads back to a directory above it")
+		return
+	}
+	r.above[id] = true
+	defer delete(r.above, id)
 	payload, name := r.fetch(p.path, id)
 	if payload == nil {
 		return
