@@ -19,7 +19,8 @@
 // A mount's files go the same way, but there is no end: RunMount sleeps until rows
 // appear, and PublishMount makes what is uploaded what the root leads to, again and
 // again. What the published namespace reaches is never changed before that: a node
-// that is published waits for the publication with its new inode, and all that is
+// that is published waits for the publication with its new inode, as one with new
+// contents does that has an inode in the container, and all that is
 // put takes a name that was not used before, of a new version or generation. A
 // publication puts new directories first, then inodes, then directories that have
 // got entries, and at last those that have lost some, so that what moves is never

@@ -99,7 +99,9 @@ func TestOverwritingAPartUploadsThatSegmentAlone(t *testing.T) {
 			m.rewrite("file", []byte("new bytes"), clfs.FirstSegmentBytes+clfs.SegmentBytes+77)
 			m.mustUpload()
 			got := c.take(t)
-			if got[clfs.TypeSegment] != 1 || !inPublished && got[clfs.TypeRegular] != 1 || inPublished && got[clfs.TypeRegular] != 0 {
+			// The inode of what has a blob waits for the publication, or readers may
+			// see it with the segments of later contents.
+			if got[clfs.TypeSegment] != 1 || got[clfs.TypeRegular] != 0 {
 				t.Errorf("put %v", got)
 			}
 			m.mustPublish()

@@ -162,10 +162,11 @@ func (w *nodeWorker) upload(ctx context.Context, path string, j job) error {
 }
 
 // rewrite puts an inode again of which only the attributes or the names have
-// changed. The next publication does that for one that is published.
+// changed. The next publication does that for one that is published, or that waits
+// for it with new contents.
 func (w *nodeWorker) rewrite(ctx context.Context, path string, j job) error {
 	n := j.node
-	if w.published(n) {
+	if w.published(n) || n.ImageGen != 0 {
 		w.finish(j, &state.Upload{Node: n}, nil, nil)
 		return nil
 	}
@@ -222,12 +223,17 @@ func (w *nodeWorker) complete(ctx context.Context, path string, j job, o clfs.In
 }
 
 // putUnlessPublished decides and puts, inside the gate.
+//
+// New contents of a node that has a blob are put by a publication alone, even if none
+// has led to the node yet. A put that is not recorded, because the process dies or the
+// file changes meanwhile, leaves a blob that readers prefer to the recorded one. Should
+// a publication lead there, its segments would be put again with other bytes.
 func (w *nodeWorker) putUnlessPublished(ctx context.Context, n state.Node, owner clfs.ID, sealed bool) (*state.Upload, error) {
 	if _, err := w.unchanged(ctx, n); err != nil {
 		return nil, err
 	}
 	up := &state.Upload{Node: n, Sealed: sealed}
-	if w.published(n) {
+	if w.published(n) || sealed && n.PutSeq != 0 {
 		if sealed {
 			up.Image = append([]byte(nil), w.payload...)
 		}
