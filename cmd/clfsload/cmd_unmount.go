@@ -39,6 +39,8 @@ func runUnmount(cmd *cobra.Command, arg string, f finishFlags, noPublish bool) e
 		return err
 	}
 	v := finishValue{NoPublish: noPublish, TimeoutSeconds: f.timeout.Seconds()}
+	server := processOf(dir)
+	defer server.close()
 	r, err := finish(cmd, dir, "unmount", v, 0)
 	if errors.Is(err, errNotRunning) {
 		return clearDead(cmd, dir, err)
@@ -46,6 +48,7 @@ func runUnmount(cmd *cobra.Command, arg string, f finishFlags, noPublish bool) e
 	if err != nil {
 		return err
 	}
+	server.await(cmd.Context()) // so that the next mount finds STATE free
 	if r.Error != "" {
 		return withExit(exitIncomplete, fmt.Errorf("unmounted; not everything is published: %s", r.Error),
 			"it is kept in "+dir+", and the next mount with it goes on")
