@@ -124,12 +124,12 @@ func (m *writableMount) leaveTerminal() error {
 func (m *writableMount) serve(ctx context.Context) error {
 	select {
 	case <-m.asked: // by a command, which has done everything
-		m.ui.log.Info("unmounted")
+		m.logUnmounted()
 		return nil
 	case <-m.fs.Done():
 		if m.commanded.Load() {
 			<-m.asked
-			m.ui.log.Info("unmounted")
+			m.logUnmounted()
 			return nil
 		}
 		m.ui.log.Info("unmounted by somebody else")
@@ -141,6 +141,16 @@ func (m *writableMount) serve(ctx context.Context) error {
 	defer cancel()
 	report, err := m.endWithin(limit, ctx.Err() != nil)
 	return m.outcome(report, err)
+}
+
+// logUnmounted is the last word of a mount that a command has ended, which knows what
+// is left.
+func (m *writableMount) logUnmounted() {
+	text := "unmounted"
+	if !m.allPublished() {
+		text = m.unpublished()
+	}
+	m.ui.log.Info(text)
 }
 
 // endWithin uploads and publishes what there is, unmounts if that is still to be
