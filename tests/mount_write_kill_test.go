@@ -146,8 +146,11 @@ func (s *storm) blow(t *testing.T, steps int64, act func()) {
 }
 
 // resume wants all to be there that the programs were told has happened.
-func (s *storm) resume(t *testing.T) {
+func (s *storm) resume(t *testing.T, before result) {
 	t.Helper()
+	if t.Failed() {
+		t.Log(clip(before.stderr))
+	}
 	for _, e := range s.programs {
 		if err := e.Resume(); err != nil {
 			t.Error(err)
@@ -173,14 +176,14 @@ func TestAMountThatIsKilledInAStormOfChangesLosesNothing(t *testing.T) {
 		}
 		s.blow(t, 1+random.Int64N(250), i.kill)
 		publication.wait()
-		i.await().mustExit(-1).mustNotPanic()
+		ended := i.await().mustExit(-1).mustNotPanic()
 		if now := readable(t, i.blobs()); len(now) < min(1, published) {
 			t.Error("what was published is out of reach")
 		} else {
 			published = len(now)
 		}
 		i.again(busyFlags...)
-		s.resume(t)
+		s.resume(t, ended)
 	}
 	for _, e := range s.programs {
 		must(t, e.Close())

@@ -309,14 +309,14 @@ func TestAMountThatIsKilledAtAnyRequestInAStormLosesNothing(t *testing.T) {
 		s.blow(t, most, i.kill)
 		c.at(0, false, nil)
 		publication.wait()
-		i.await().mustExit(-1).mustNotPanic()
+		ended := i.await().mustExit(-1).mustNotPanic()
 		if now := readable(t, c.inventory()); len(now) < min(1, published) {
 			t.Error("what was published is out of reach")
 		} else {
 			published = len(now)
 		}
 		i.again(busyFlags...)
-		s.resume(t)
+		s.resume(t, ended)
 	}
 	for _, e := range s.programs {
 		must(t, e.Close())
