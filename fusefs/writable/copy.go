@@ -41,7 +41,7 @@ func (s *FS) CopyFileRange(cancel <-chan struct{}, in *fuse.CopyFileRangeIn) (ui
 // copyRange copies up to length bytes, and says how many.
 func copyRange(ctx context.Context, to *file, off int64, from *file, fromOff, length int64) (int, error) {
 	if to != from {
-		n, err := to.copyStaged(ctx, off, from, fromOff, length)
+		n, err := copyStaged(ctx, to, off, from, fromOff, length)
 		if n > 0 || err != nil {
 			return n, err
 		}
@@ -63,8 +63,8 @@ func copyRange(ctx context.Context, to *file, off int64, from *file, fromOff, le
 }
 
 // copyStaged lets the disk copy what is local. It returns 0 where it cannot.
-func (to *file) copyStaged(ctx context.Context, off int64, from *file, fromOff, length int64) (int, error) {
-	if err := from.lockBoth(to); err != nil {
+func copyStaged(ctx context.Context, to *file, off int64, from *file, fromOff, length int64) (int, error) {
+	if err := lockBoth(from, to); err != nil {
 		return 0, err
 	}
 	defer to.mu.Unlock()
@@ -90,7 +90,7 @@ func (to *file) copyStaged(ctx context.Context, off int64, from *file, fromOff, 
 
 // lockBoth locks one file for reading and another one for writing, always in the
 // order of their numbers, so that two copies do not wait for each other.
-func (from *file) lockBoth(to *file) error {
+func lockBoth(from, to *file) error {
 	if from.ino < to.ino {
 		if err := from.share(); err != nil {
 			return err
