@@ -53,9 +53,9 @@ func TestCommandsThatDoNotFitSayWhatToDo(t *testing.T) {
 	}{
 		"misspelled command":   {[]string{"laod"}, exitUsage, "did you mean load?"},
 		"unknown command":      {[]string{"frobnicate"}, exitUsage, `no command "frobnicate"`},
-		"status of no STATE":   {[]string{"status", missing}, exitState, "STATE must be"},
-		"status of a file":     {[]string{"status", "refusals_test.go"}, exitState, "STATE must be"},
-		"limit of no STATE":    {[]string{"limit", missing, "200M"}, exitState, "STATE must be"},
+		"status of no STATE":   {[]string{"status", missing}, exitState, "neither a mount that runs nor a STATE"},
+		"status of a file":     {[]string{"status", "refusals_test.go"}, exitState, "neither a mount that runs nor a STATE"},
+		"limit of no STATE":    {[]string{"limit", missing, "200M"}, exitState, "neither a mount that runs nor a STATE"},
 		"ls of no container":   {[]string{"ls", "dir:" + missing}, exitNoContainer, "check its name"},
 		"errors below zero":    {[]string{"load", missing, ".", "dir:" + missing, "--max-errors", "-1"}, exitUsage, "must not be negative"},
 		"too little of memory": {[]string{"load", missing, ".", "dir:" + missing, "--memory", "3"}, exitUsage, "64MiB or more"},
