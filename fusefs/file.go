@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 	"syscall"
 
 	"github.com/hanwen/go-fuse/v2/fs"
@@ -73,9 +72,7 @@ type handle struct {
 	node Node
 	cut  cut
 
-	mu     sync.Mutex
-	last   uint64 // the chunk that was read last
-	window uint64 // how many chunks to fetch ahead of it
+	sequence fetch.Sequence // of chunks
 }
 
 var _ fs.FileReader = (*handle)(nil)
@@ -116,28 +113,15 @@ func (h *handle) chunk(ctx context.Context, number uint64) ([]byte, error) {
 	return r.chunks.Get(ctx, blockKey{h.file.id, number}, int64(to-from), fetchChunk(h.node, h.cut, number))
 }
 
-// mostAhead is how many segments of a file are fetched ahead, if memory allows.
-const mostAhead = 8
-
-// follow fetches ahead while the file is read in order, the further the longer
-// that lasts.
+// follow fetches ahead while the file is read in order, if memory allows.
 func (h *handle) follow(number uint64) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	switch {
-	case number == h.last || number+1 == h.last: // requests may overtake each other
-		return
-	case number != h.last+1:
-		h.window = 0
-	default:
-		h.window = min(max(1, 2*h.window), mostAhead)
-	}
-	h.last = number
-	for n := number + 1; n <= number+h.window; n++ {
-		if from, to := h.cut.bounds(n); from >= to || !h.file.sys.chunkAhead(h.file.id, h.node, h.cut, n) {
-			return
+	h.sequence.Follow(number, func(window uint64) {
+		for n := number + 1; n <= number+window; n++ {
+			if from, to := h.cut.bounds(n); from >= to || !h.file.sys.chunkAhead(h.file.id, h.node, h.cut, n) {
+				return
+			}
 		}
-	}
+	})
 }
 
 // chunkAhead fetches a chunk that will be wanted soon, if there is room.

@@ -8,6 +8,7 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 
 	"clfsload/clfs"
+	"clfsload/fusefs/internal/fetch"
 	"clfsload/state"
 )
 
@@ -16,7 +17,7 @@ type handle struct {
 	*file
 	mayWrite bool
 	flushed  bool // a descriptor was closed, and nothing was written since. file.mu guards it
-	ahead    follower
+	ahead    fetch.Sequence
 }
 
 // handles are those that the kernel has, by the number that it knows them by.

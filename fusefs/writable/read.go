@@ -10,7 +10,7 @@ import (
 )
 
 // read reads into p from off on, and returns how many bytes there are.
-func (f *file) read(ctx context.Context, p []byte, off int64, ahead *follower) (int, error) {
+func (f *file) read(ctx context.Context, p []byte, off int64, ahead *fetch.Sequence) (int, error) {
 	if err := f.share(); err != nil {
 		return 0, err
 	}
@@ -35,7 +35,7 @@ func (f *file) share() error {
 }
 
 // readShared is read with mu held.
-func (f *file) readShared(ctx context.Context, p []byte, off int64, ahead *follower) (int, error) {
+func (f *file) readShared(ctx context.Context, p []byte, off int64, ahead *fetch.Sequence) (int, error) {
 	if off >= f.size {
 		return 0, nil
 	}
@@ -53,7 +53,7 @@ func (f *file) readShared(ctx context.Context, p []byte, off int64, ahead *follo
 
 // readPiece reads what is in one remote block, or what is local up to the next
 // one.
-func (f *file) readPiece(ctx context.Context, p []byte, off int64, ahead *follower) (int, error) {
+func (f *file) readPiece(ctx context.Context, p []byte, off int64, ahead *fetch.Sequence) (int, error) {
 	index := blockAt(off)
 	next, found := f.remote.next(index)
 	if !found {
@@ -68,7 +68,7 @@ func (f *file) readPiece(ctx context.Context, p []byte, off int64, ahead *follow
 		return 0, err
 	}
 	if ahead != nil {
-		ahead.follow(f, index)
+		ahead.Follow(index, func(window uint64) { f.ahead(index, window) })
 	}
 	p = p[:min(int64(len(p)), at+length-off)]
 	n := 0
@@ -140,10 +140,7 @@ func (f *file) fetch(ctx context.Context, index uint64) error {
 	return nil
 }
 
-// mostAhead is how many blocks of a file are fetched ahead, if memory allows.
-const mostAhead = 8
-
-// ahead begins to fetch the remote blocks behind one. mu is held for reading.
+// ahead begins to fetch the remote blocks behind one, if memory allows. mu is held for reading.
 func (f *file) ahead(index, window uint64) {
 	last := min(index+window, state.Blocks(f.size)-1)
 	for next, found := f.remote.next(index + 1); found && next <= last; next, found = f.remote.next(next + 1) {
