@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"golang.org/x/sync/errgroup"
-
 	"clfsload/clfs"
 	"clfsload/state"
 )
@@ -119,29 +117,19 @@ func (w *nodeWorker) wholeHead(ctx context.Context, n state.Node) ([]byte, error
 	return head, err
 }
 
-// putBlocks reads blocks in order and uploads them in parallel. Each is recorded by
-// itself, so that a run that comes after goes on with those that are missing.
+// putBlocks uploads blocks. Each is recorded by itself, so that a run that comes
+// after goes on with those that are missing.
 func (w *nodeWorker) putBlocks(ctx context.Context, c contents, n state.Node, dirty []uint64) error {
-	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
+	segments := func(yield func(uint64) bool) {
 		for _, block := range dirty {
-			s, err := w.readSegment(gctx, c, block-1, 0)
-			if err != nil {
-				return err
+			if !yield(block - 1) {
+				return
 			}
-			g.Go(func() error {
-				if err := s.put(gctx); err != nil {
-					s.grant.release()
-					return err
-				}
-				w.moved.add(&w.stats, s.size)
-				w.addBlock(n, block, false, s.grant, nil)
-				return nil
-			})
 		}
-		return nil
+	}
+	return w.putInParallel(ctx, c, segments, func(index uint64, g *grant) {
+		w.addBlock(n, index+1, false, g, nil)
 	})
-	return g.Wait()
 }
 
 // putNodeMap uploads the indirect blocks of a file whose segments are uploaded.

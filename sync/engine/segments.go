@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"iter"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -74,7 +75,7 @@ func (w *worker) putOnlySegment(ctx context.Context, c contents, index uint64, e
 	return nil
 }
 
-// putManySegments reads segments in order and uploads them in parallel.
+// putManySegments uploads the segments that are not in the container yet.
 func (w *worker) putManySegments(ctx context.Context, f File, in state.Inode, attr state.Attr, count uint64) error {
 	first, err := w.resumeAt(ctx, in, attr)
 	if err != nil {
@@ -85,10 +86,24 @@ func (w *worker) putManySegments(ctx context.Context, f File, in state.Inode, at
 	if first > 0 {
 		w.moved.keep(&w.stats, min(attr.Size, int64(clfs.SegmentOffset(first, false))))
 	}
+	return w.putInParallel(ctx, contentsOf(f, in, attr), upTo(first, count), done.reached)
+}
+
+// upTo counts from first to the number before end.
+func upTo(first, end uint64) iter.Seq[uint64] {
+	return func(yield func(uint64) bool) {
+		for i := first; i < end && yield(i); i++ {
+		}
+	}
+}
+
+// putInParallel reads segments in order and uploads them in parallel. It calls
+// reached, from several goroutines, for each that is in the container.
+func (w *worker) putInParallel(ctx context.Context, c contents, indexes iter.Seq[uint64], reached func(index uint64, g *grant)) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
-		for i := first; i < count; i++ {
-			s, err := w.readSegment(gctx, contentsOf(f, in, attr), i, 0)
+		for i := range indexes {
+			s, err := w.readSegment(gctx, c, i, 0)
 			if err != nil {
 				return err
 			}
@@ -98,7 +113,7 @@ func (w *worker) putManySegments(ctx context.Context, f File, in state.Inode, at
 					return err
 				}
 				w.moved.add(&w.stats, s.size)
-				done.reached(i, s.grant)
+				reached(i, s.grant)
 				return nil
 			})
 		}
