@@ -123,17 +123,12 @@ func (w *nodeWorker) early(ctx context.Context, j job) error {
 	offset, length := state.BlockRange(j.block)
 	c := w.nodeContents(f, j.node)
 	c.size = offset + length // the file may be longer than its row says
-	s, err := w.readSegment(ctx, c, j.block-1, 0)
+	g, err := w.putSegment(ctx, c, j.block-1, 0)
 	if err != nil {
 		return err
 	}
-	if err := s.put(ctx); err != nil {
-		s.grant.release()
-		return err
-	}
-	w.moved.add(&w.stats, s.size)
 	w.moved.now.Store(0)
-	w.addBlock(j.node, j.block, true, s.grant, func() { w.releaseJob(j) })
+	w.addBlock(j.node, j.block, true, g, func() { w.releaseJob(j) })
 	return nil
 }
 

@@ -62,17 +62,27 @@ const inodeRoom = 64 << 10
 // budget is held until the file is recorded. The inode's share is part of it: who
 // waited for more while he holds some could wait for others who do the same.
 func (w *worker) putOnlySegment(ctx context.Context, c contents, index uint64, e *event) error {
-	s, err := w.readSegment(ctx, c, index, inodeRoom)
+	g, err := w.putSegment(ctx, c, index, inodeRoom)
 	if err != nil {
 		return err
 	}
+	e.grants = append(e.grants, g)
+	return nil
+}
+
+// putSegment reads and uploads one segment. The grant is what counts as uploaded and
+// not recorded, with extra bytes for something else.
+func (w *worker) putSegment(ctx context.Context, c contents, index uint64, extra int64) (*grant, error) {
+	s, err := w.readSegment(ctx, c, index, extra)
+	if err != nil {
+		return nil, err
+	}
 	if err := s.put(ctx); err != nil {
 		s.grant.release()
-		return err
+		return nil, err
 	}
 	w.moved.add(&w.stats, s.size)
-	e.grants = append(e.grants, s.grant)
-	return nil
+	return s.grant, nil
 }
 
 // putManySegments uploads the segments that are not in the container yet.
