@@ -3,50 +3,29 @@ package state
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"sync"
 	"testing"
-
-	"golang.org/x/sync/errgroup"
 )
 
 func TestARefusedChangeTakesNoOtherWithIt(t *testing.T) {
 	j := newMount(t)
 	addNode(t, j, RootIno, "taken", regular)
-	release, holding := make(chan struct{}), make(chan struct{})
-	var g errgroup.Group
-	g.Go(func() error {
-		return j.mutate(t.Context(), func(*tx) error { close(holding); <-release; return nil })
-	})
-	<-holding // the others now gather behind it
 	var mu sync.Mutex
 	transactions := map[*tx]int{}
 	const n = 20
-	errs := make([]error, n)
-	var others sync.WaitGroup
-	for i := range n {
-		others.Go(func() {
-			errs[i] = j.mutate(t.Context(), func(tx *tx) error {
-				mu.Lock()
-				transactions[tx]++
-				mu.Unlock()
-				name := fmt.Sprint(i)
-				if i%3 == 0 {
-					name = "taken"
-				}
-				_, err := tx.add(&Addition{Dir: RootIno, Name: []byte(name), Attr: regular})
-				return err
-			})
+	errs := gathered(t, j, n, func(i int) error {
+		return j.mutate(t.Context(), func(tx *tx) error {
+			mu.Lock()
+			transactions[tx]++
+			mu.Unlock()
+			name := fmt.Sprint(i)
+			if i%3 == 0 {
+				name = "taken"
+			}
+			_, err := tx.add(&Addition{Dir: RootIno, Name: []byte(name), Attr: regular})
+			return err
 		})
-	}
-	for len(j.write.queue) < n {
-		runtime.Gosched()
-	}
-	close(release)
-	others.Wait()
-	if err := g.Wait(); err != nil {
-		t.Fatal(err)
-	}
+	})
 	for i, err := range errs {
 		if refused := i%3 == 0; refused != errors.Is(err, ErrNameTaken) || !refused && err != nil {
 			t.Errorf("change %d: %v", i, err)

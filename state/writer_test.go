@@ -13,31 +13,20 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-func TestAFailingUpdateTakesNoOtherWithIt(t *testing.T) {
-	j, root := newJournal(t)
+// gathered makes n changes that all wait when the writer has its turn, and returns
+// what became of each.
+func gathered(t *testing.T, j *Journal, n int, change func(i int) error) []error {
+	t.Helper()
 	release, holding := make(chan struct{}), make(chan struct{})
 	var g errgroup.Group
 	g.Go(func() error {
 		return j.update(t.Context(), func(*tx) error { close(holding); <-release; return nil })
 	})
 	<-holding // the others now gather behind it
-	broken := errors.New("broken")
-	const n = 20
 	errs := make([]error, n)
 	var others sync.WaitGroup
 	for i := range n {
-		others.Go(func() {
-			errs[i] = j.update(t.Context(), func(tx *tx) error {
-				e := file(fmt.Sprint(i), 1)
-				if err := tx.addEntry(&root, &e); err != nil {
-					return err
-				}
-				if i%7 == 3 {
-					return broken
-				}
-				return nil
-			})
-		})
+		others.Go(func() { errs[i] = change(i) })
 	}
 	for len(j.write.queue) < n {
 		runtime.Gosched()
@@ -47,6 +36,24 @@ func TestAFailingUpdateTakesNoOtherWithIt(t *testing.T) {
 	if err := g.Wait(); err != nil {
 		t.Fatal(err)
 	}
+	return errs
+}
+
+func TestAFailingUpdateTakesNoOtherWithIt(t *testing.T) {
+	j, root := newJournal(t)
+	broken := errors.New("broken")
+	errs := gathered(t, j, 20, func(i int) error {
+		return j.update(t.Context(), func(tx *tx) error {
+			e := file(fmt.Sprint(i), 1)
+			if err := tx.addEntry(&root, &e); err != nil {
+				return err
+			}
+			if i%7 == 3 {
+				return broken
+			}
+			return nil
+		})
+	})
 	good := uint64(0)
 	for i, err := range errs {
 		if failing := i%7 == 3; failing != errors.Is(err, broken) || !failing && err != nil {
