@@ -98,10 +98,11 @@ func newestOf(blobs inventory.Blobs) inventory.Blobs {
 
 // storm is several programs at work in a mount, each in a directory of its own.
 type storm struct {
-	programs []*exerciser.Exerciser
-	steps    atomic.Int64
-	due      atomic.Int64 // the number of steps at which act is called
-	act      func()
+	programs  []*exerciser.Exerciser
+	steps     atomic.Int64
+	due       atomic.Int64 // the number of steps at which act is called
+	act       func()
+	published int // entries that were within reach after the last kill
 }
 
 func newStorm(t *testing.T, i *intake, programs int, random *rand.Rand) *storm {
@@ -161,13 +162,26 @@ func (s *storm) resume(t *testing.T, before result) {
 	}
 }
 
+// goOn mounts again after a kill. What was published must be within reach in the
+// container that the kill has left, blobs, and what was acknowledged in the mount.
+func (s *storm) goOn(t *testing.T, i *intake, blobs func() inventory.Blobs) {
+	t.Helper()
+	ended := i.await().mustExit(-1).mustNotPanic()
+	if now := readable(t, blobs()); len(now) < min(1, s.published) {
+		t.Error("what was published is out of reach")
+	} else {
+		s.published = len(now)
+	}
+	i.again(busyFlags...)
+	s.resume(t, ended)
+}
+
 // What a system call has acknowledged is there after a kill of the mount at any moment,
 // and what was published can be read. In the end the container is the tree.
 func TestAMountThatIsKilledInAStormOfChangesLosesNothing(t *testing.T) {
 	random := seededRandom(t)
 	i := newIntake(t, busyFlags...)
 	s := newStorm(t, i, 3, random)
-	published := 0
 	for round := range kills {
 		publication := command(t, []string{"publish", i.point}).start()
 		if round%5 == 4 {
@@ -176,21 +190,14 @@ func TestAMountThatIsKilledInAStormOfChangesLosesNothing(t *testing.T) {
 		}
 		s.blow(t, 1+random.Int64N(250), i.kill)
 		publication.wait()
-		ended := i.await().mustExit(-1).mustNotPanic()
-		if now := readable(t, i.blobs()); len(now) < min(1, published) {
-			t.Error("what was published is out of reach")
-		} else {
-			published = len(now)
-		}
-		i.again(busyFlags...)
-		s.resume(t, ended)
+		s.goOn(t, i, i.blobs)
 	}
 	for _, e := range s.programs {
 		must(t, e.Close())
 	}
 	clfsload(t, "publish", "--include-incomplete", i.point).mustExit(exitOK)
 	i.endsPublished()
-	t.Logf("%d steps; %d entries were published at the last kill", s.steps.Load(), published)
+	t.Logf("%d steps; %d entries were published at the last kill", s.steps.Load(), s.published)
 }
 
 // syncedTree is a small tree with what rsync -aH has to keep: links of both kinds, and
