@@ -91,6 +91,12 @@ func again(path string, make func() error) error {
 	return errors.Join(os.Remove(path), make())
 }
 
+// own changes the owner of a file and nothing else: chown alone also takes the
+// set-id bits away.
+func own(path string, n *node, uid, gid int) error {
+	return errors.Join(os.Chown(path, uid, gid), unix.Chmod(path, n.mode))
+}
+
 var damages = []struct {
 	says string // an expression
 	fits func(*node) bool
@@ -102,9 +108,9 @@ var damages = []struct {
 		return os.WriteFile(path, data, 0)
 	}},
 	{"size is", isFilled, func(path string, n *node) error { return os.Truncate(path, n.size()-1) }},
-	{"mode is", isFilled, func(path string, _ *node) error { return os.Chmod(path, 0o421) }},
-	{"uid is", isFilled, func(path string, n *node) error { return os.Chown(path, 123456, int(n.gid)) }},
-	{"gid is", isFilled, func(path string, n *node) error { return os.Chown(path, int(n.uid), 123456) }},
+	{"mode is", isFilled, func(path string, n *node) error { return unix.Chmod(path, n.mode^1) }},
+	{"uid is", isFilled, func(path string, n *node) error { return own(path, n, 123456, int(n.gid)) }},
+	{"gid is", isFilled, func(path string, n *node) error { return own(path, n, int(n.uid), 123456) }},
 	{"no such file|has the entries|link count is", isFilled, func(path string, _ *node) error { return os.Remove(path) }},
 	{"has the entries", (*node).isDir, func(path string, _ *node) error { return unix.Mknod(path+"/more", unix.S_IFREG, 0) }},
 	{"link count is", (*node).isDir, func(path string, _ *node) error { return os.Mkdir(path+"/more", 0) }},
@@ -119,14 +125,28 @@ var damages = []struct {
 	}},
 }
 
+// runUntil runs a while, and on until there is a node that fits.
+func runUntil(t *testing.T, e *Exerciser, fits func(*node) bool) *node {
+	t.Helper()
+	if err := e.Run(1000); err != nil {
+		t.Fatal(err)
+	}
+	for e.some(fits) == nil {
+		if err := e.Run(10); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return e.some(fits)
+}
+
 func TestWhatIsWrongIsNoticed(t *testing.T) {
 	for _, d := range damages {
 		t.Run(d.says, func(t *testing.T) {
 			e := exercise(t, t.TempDir())
-			if err := errors.Join(e.Run(1000), e.Close()); err != nil {
-				t.Fatal(err)
-			}
-			n := e.some(d.fits)
+			n := runUntil(t, e, d.fits)
 			if err := d.do(e.path(n), n); err != nil {
 				t.Fatal(err)
 			}
