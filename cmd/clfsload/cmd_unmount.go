@@ -48,10 +48,8 @@ func runUnmount(cmd *cobra.Command, arg string, f finishFlags, noPublish bool) e
 	if err != nil {
 		return err
 	}
-	server.await(cmd.Context()) // so that the next mount finds STATE free
-	if r.Error != "" {
-		return withExit(exitIncomplete, fmt.Errorf("unmounted; not everything is published: %s", r.Error),
-			"it is kept in "+dir+", and the next mount with it goes on")
+	if r.Unmounted {
+		server.await(cmd.Context()) // so that the next mount finds STATE free
 	}
 	done := "unmounted; published in " + r.Target
 	if noPublish {

@@ -87,6 +87,7 @@ var outcomes = []outcome{
 	{state.ErrVersion, exitJournal, "use the version of clfsload that made it"},
 	{state.ErrNoSpace, exitNoSpace, "free some space on the disk of STATE, then run the same command again"},
 	{engine.ErrNotEmpty, exitNotEmpty, "a new transfer or mount needs an empty container; 'clfsload mount --read-only' shows what is in it"},
+	{engine.ErrGone, exitDamaged, "somebody has removed blobs from it: 'clfsload verify' tells what is there"},
 	{engine.ErrForeign, exitNotEmpty, "check TARGET and STATE: they must be those of one transfer or mount"},
 	{verify.ErrSource, exitSource, ""},
 	{fusefs.ErrMountPoint, exitMountPoint, ""},

@@ -75,8 +75,6 @@ func finishError(what string, err error) error {
 		return nil
 	case errors.Is(err, errNotRunning):
 		return withExit(exitState, err, "mount it, which goes on with what is staged")
-	case errors.As(err, &refused) && refused.status == http.StatusConflict:
-		return withExit(exitMountPoint, refused, "end the programs that use it ('fuser -m MOUNTPOINT' tells which), or send the mount SIGTERM")
 	case errors.As(err, &refused) && refused.status == http.StatusNotFound:
 		return withExit(exitState, fmt.Errorf("a load runs there, which knows no %s", what), "name the STATE of a mount")
 	}
@@ -132,6 +130,9 @@ func (r *flushReport) tell(cmd *cobra.Command, asJSON bool, done string) error {
 		if n := r.LeftTotal - len(r.Left); n > 0 {
 			fmt.Fprintf(out, "  and %s more\n", humanize.Comma(int64(n)))
 		}
+	}
+	if r.Error != "" {
+		return withExit(r.Code, errors.New(r.Error), "")
 	}
 	if r.LeftTotal > 0 {
 		return withExit(exitIncomplete, fmt.Errorf("%s, but for %s %s", done, humanize.Comma(int64(r.LeftTotal)),

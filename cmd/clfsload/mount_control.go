@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"syscall"
 	"time"
@@ -25,10 +26,10 @@ func (m *writableMount) controlHandler() http.Handler {
 	})
 	mux.HandleFunc("PUT /limit", func(w http.ResponseWriter, r *http.Request) { answerLimitChange(w, r, m.limiter, m.ui) })
 	mux.HandleFunc("POST /flush", func(w http.ResponseWriter, r *http.Request) {
-		m.work(w, r, func(ctx context.Context, _ finishValue) (flushReport, error) { return m.flush(ctx) })
+		work(w, r, func(ctx context.Context, _ finishValue) (flushReport, error) { return m.flush(ctx) })
 	})
 	mux.HandleFunc("POST /publish", func(w http.ResponseWriter, r *http.Request) {
-		m.work(w, r, func(ctx context.Context, v finishValue) (flushReport, error) {
+		work(w, r, func(ctx context.Context, v finishValue) (flushReport, error) {
 			if v.IncludeIncomplete {
 				if err := m.acceptIncomplete(ctx); err != nil {
 					return flushReport{}, err
@@ -37,12 +38,13 @@ func (m *writableMount) controlHandler() http.Handler {
 			return m.publish(ctx)
 		})
 	})
-	mux.HandleFunc("POST /unmount", func(w http.ResponseWriter, r *http.Request) { m.work(w, r, m.unmount) })
+	mux.HandleFunc("POST /unmount", func(w http.ResponseWriter, r *http.Request) { work(w, r, m.unmount) })
 	return mux
 }
 
-// work answers a request that may take long.
-func (m *writableMount) work(w http.ResponseWriter, r *http.Request, do func(context.Context, finishValue) (flushReport, error)) {
+// work answers a request that may take long: with a report, which says also what
+// went wrong.
+func work(w http.ResponseWriter, r *http.Request, do func(context.Context, finishValue) (flushReport, error)) {
 	var v finishValue
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1000)).Decode(&v); err != nil {
 		http.Error(w, "the body must be a JSON object", http.StatusBadRequest)
@@ -53,21 +55,18 @@ func (m *writableMount) work(w http.ResponseWriter, r *http.Request, do func(con
 		return
 	}
 	report, err := do(r.Context(), v)
-	answer(w, report, err)
+	report.fail(err)
+	answerJSON(w, report)
 }
 
 // answer sends a value, or the error that kept it from coming into being.
 func answer(w http.ResponseWriter, v any, err error) {
-	switch {
-	case err == nil:
-		answerJSON(w, v)
-	case errors.Is(err, syscall.EBUSY):
-		_, text := describe(err)
-		http.Error(w, text, http.StatusConflict)
-	default:
+	if err != nil {
 		_, text := describe(err)
 		http.Error(w, text, http.StatusInternalServerError)
+		return
 	}
+	answerJSON(w, v)
 }
 
 // unmount publishes, takes the file system away, and publishes what came in
@@ -93,16 +92,32 @@ func (m *writableMount) unmount(ctx context.Context, v finishValue) (r flushRepo
 	m.commanded.Store(true)
 	if err := m.fs.Unmount(false); err != nil {
 		m.commanded.Store(false)
-		return r, err
+		return r, stillUsed(err)
 	}
 	// From here on the mount is gone, and the process ends whatever comes.
 	defer func() { m.asked <- struct{}{} }()
 	before := r
-	if r, err = finish(limit); err != nil {
-		r.Error, r.Published = err.Error(), false
-	}
+	r, err = finish(limit)
 	r.after(before)
-	return r, nil
+	r.Unmounted = true
+	if err != nil {
+		r.Published = false
+		err = withExit(exitIncomplete, fmt.Errorf("unmounted; not everything is published: %w", err), m.kept())
+	}
+	return r, err
+}
+
+// kept says where the next mount finds what is not published.
+func (m *writableMount) kept() string {
+	return "it is kept in " + m.dir + ", and the next mount with it goes on"
+}
+
+// stillUsed says what to do about a file system that cannot be unmounted.
+func stillUsed(err error) error {
+	if !errors.Is(err, syscall.EBUSY) {
+		return err
+	}
+	return withExit(exitMountPoint, err, "end the programs that use it ('fuser -m MOUNTPOINT' tells which), or send the mount SIGTERM")
 }
 
 // settle makes ready for the next mount what is written.

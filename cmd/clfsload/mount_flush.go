@@ -26,12 +26,14 @@ type flushReport struct {
 	Uploaded  bool        `json:"uploaded"`
 	Published bool        `json:"published"`
 	Target    string      `json:"target"`
+	Unmounted bool        `json:"unmounted,omitempty"`
 	Seconds   float64     `json:"seconds"`
 	Objects   int64       `json:"objects"`     // that the publication wrote
 	Dirs      int64       `json:"directories"` // likewise
 	LeftTotal int         `json:"left_total"`
-	Left      []leftValue `json:"left"` // the first of them
-	Error     string      `json:"error,omitempty"`
+	Left      []leftValue `json:"left"`            // the first of them
+	Error     string      `json:"error,omitempty"` // why not everything was done, and what to do
+	Code      int         `json:"code,omitempty"`  // the exit code that goes with Error
 }
 
 func (r *flushReport) add(path, why string) {
@@ -39,6 +41,16 @@ func (r *flushReport) add(path, why string) {
 		r.Left = append(r.Left, leftValue{newPathValue(path), why})
 	}
 	r.LeftTotal++
+}
+
+// fail notes why not everything was done.
+func (r *flushReport) fail(err error) {
+	if r.Left == nil {
+		r.Left = []leftValue{}
+	}
+	if err != nil {
+		r.Code, r.Error = describe(err)
+	}
 }
 
 // after adds what was done before for the same request.
@@ -126,23 +138,34 @@ func whyUnsettled(n state.Node) string {
 	return "changed just now"
 }
 
-// publish flushes, and makes what is uploaded reachable from the root.
-func (m *writableMount) publish(ctx context.Context) (r flushReport, err error) {
+// publish flushes, and makes what is uploaded reachable from the root. Where nothing is
+// to be done, nothing else would notice that what was published is gone.
+func (m *writableMount) publish(ctx context.Context) (flushReport, error) {
+	r, idle, err := m.publishLeft(ctx)
+	if err == nil && idle {
+		err = m.late(ctx, m.engine.Confirm(ctx))
+		r.Published = err == nil
+	}
+	return r, err
+}
+
+// publishLeft is publish for what is not published yet. idle: there is nothing.
+func (m *writableMount) publishLeft(ctx context.Context) (r flushReport, idle bool, err error) {
 	began := time.Now()
 	if r, err = m.flush(ctx); err != nil {
-		return r, err
+		return r, false, err
 	}
 	tidy, err := m.journal.Tidy(ctx)
 	if err != nil {
-		return r, err
+		return r, false, err
 	}
 	if tidy && m.allPublished() {
 		r.Published = true
-		return r, nil
+		return r, true, nil
 	}
 	p, err := m.publishNow(ctx)
 	if err != nil {
-		return r, err
+		return r, false, err
 	}
 	r.Left = []leftValue{}
 	for _, l := range p.Behind {
@@ -151,7 +174,7 @@ func (m *writableMount) publish(ctx context.Context) (r flushReport, err error) 
 	r.LeftTotal = int(p.LeftOut + p.KeptOld)
 	r.Published, r.Objects, r.Dirs = r.LeftTotal == 0, p.Nodes, p.Directories
 	r.Seconds = time.Since(began).Seconds()
-	return r, nil
+	return r, false, nil
 }
 
 // publishNow publishes what is uploaded, and logs it.
@@ -163,7 +186,7 @@ func (m *writableMount) publishNow(ctx context.Context) (p engine.PublishReport,
 		return err
 	})
 	if err != nil {
-		return p, fmt.Errorf("publish: %w", m.late(ctx, err))
+		return p, m.late(ctx, err)
 	}
 	m.ui.log.Info("published", "objects", p.Nodes, "directories", p.Directories, "left_out", p.LeftOut, "kept_old", p.KeptOld)
 	return p, nil
@@ -171,7 +194,7 @@ func (m *writableMount) publishNow(ctx context.Context) (p engine.PublishReport,
 
 // late says why something was not done in the time that there was.
 func (m *writableMount) late(ctx context.Context, err error) error {
-	if !errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
+	if err == nil || !errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
 		return err
 	}
 	err = errOutOfTime

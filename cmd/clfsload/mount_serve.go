@@ -16,6 +16,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"clfsload/fusefs/writable"
+	"clfsload/sync/blob"
+	"clfsload/sync/engine"
 )
 
 // daemonErrors is where a mount in the background has what the language's runtime
@@ -157,19 +159,44 @@ func (m *writableMount) logUnmounted() {
 // done, and publishes what came in meanwhile.
 func (m *writableMount) endWithin(limit context.Context, mounted bool) (r flushReport, err error) {
 	if mounted {
-		if _, err := m.publish(limit); err != nil {
+		if _, _, err := m.publishLeft(limit); err != nil {
 			m.ui.log.Warn("not everything is published", "error", err)
 		}
 		if err := m.fs.Unmount(true); err != nil {
 			return r, err
 		}
 	}
-	return m.publish(limit)
+	r, idle, err := m.publishLeft(limit)
+	if err == nil && idle {
+		err = m.confirmSoon(limit)
+	}
+	return r, err
+}
+
+// confirmSoon notices that what was published is gone, but does not hold up the end of
+// a mount through an outage.
+func (m *writableMount) confirmSoon(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, reachFor)
+	defer cancel()
+	err := m.engine.Confirm(ctx)
+	if err != nil && !isGone(err) {
+		m.ui.log.Warn("the container does not tell whether it still has what was published", "error", err)
+		return nil
+	}
+	return err
+}
+
+// isGone reports whether an error says that a container has not what it should have.
+func isGone(err error) bool {
+	return errors.Is(err, engine.ErrGone) || errors.Is(err, engine.ErrForeign) || errors.Is(err, blob.ErrContainerMissing)
 }
 
 // outcome is the last word of a mount that a signal or umount has ended.
 func (m *writableMount) outcome(r flushReport, err error) error {
-	if m.allPublished() {
+	switch published := m.allPublished(); {
+	case published && isGone(err):
+		return withExit(exitIncomplete, fmt.Errorf("unmounted; what was published is not there: %w", err), "")
+	case published:
 		m.ui.log.Info("unmounted; everything is published")
 		return nil
 	}
@@ -184,7 +211,7 @@ func (m *writableMount) outcome(r flushReport, err error) error {
 		text += ": " + err.Error()
 	}
 	m.ui.file.Warn(text)
-	return withExit(exitIncomplete, errors.New(text), "it is kept in "+m.dir+", and the next mount with it goes on")
+	return withExit(exitIncomplete, errors.New(text), m.kept())
 }
 
 // unpublished tells what waits for the next mount.

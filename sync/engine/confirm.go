@@ -1,0 +1,50 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"clfsload/state"
+	"clfsload/sync/blob"
+)
+
+// ErrGone: the container does not have any more what was published in it.
+var ErrGone = errors.New("what was published is gone")
+
+// Confirm makes sure, with one small request, that the container still has the root
+// that the last publication of a mount has put. Errors: ErrGone, ErrForeign,
+// blob.ErrContainerMissing, and those of requests.
+func (e *Engine) Confirm(ctx context.Context) error {
+	n, err := e.journal.Node(ctx, state.RootIno)
+	if err != nil {
+		return err
+	}
+	for {
+		_, err := e.container.Get(ctx, putName(n), 0, 0)
+		if err == nil {
+			// That notices also that a directory was moved.
+			return blob.Sync(ctx, e.container)
+		}
+		if !errors.Is(err, blob.ErrNotFound) {
+			return fmt.Errorf("look for the root in %s: %w", e.container, err)
+		}
+		// A publication may have replaced it since the row was read.
+		now, rowErr := e.journal.Node(ctx, state.RootIno)
+		if rowErr != nil {
+			return rowErr
+		}
+		if now.PutVersion == n.PutVersion && now.PutOwner == n.PutOwner {
+			return e.gone(ctx, putName(n))
+		}
+		n = now
+	}
+}
+
+// gone says why a blob is not there that was put.
+func (e *Engine) gone(ctx context.Context, name string) error {
+	if _, err := e.bucket(ctx); err != nil {
+		return err
+	}
+	return fmt.Errorf("%s: %w: it has no %s", e.container, ErrGone, name)
+}

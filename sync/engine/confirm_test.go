@@ -1,0 +1,26 @@
+package engine
+
+import (
+	"errors"
+	"testing"
+
+	"clfsload/sync/blob/mem"
+)
+
+func TestARootThatIsNotInTheContainerAnyMoreIsNotConfirmed(t *testing.T) {
+	m := newMount(t, mem.New())
+	m.write("file", 10, 1)
+	m.mustPublish()
+	m.check(m.engine.Confirm(t.Context()))
+	m.write("file-2", 10, 2)
+	m.mustPublish()
+	m.check(m.engine.Confirm(t.Context()))
+	m.check(m.c.Delete(t.Context(), putName(m.lookup("/"))))
+	if err := m.engine.Confirm(t.Context()); !errors.Is(err, ErrGone) {
+		t.Errorf("without the root: %v", err)
+	}
+	m.check(m.c.Delete(t.Context(), BucketName))
+	if err := m.engine.Confirm(t.Context()); !errors.Is(err, ErrForeign) {
+		t.Errorf("without the bucket object: %v", err)
+	}
+}

@@ -1,0 +1,70 @@
+package tests
+
+import (
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// With nothing to publish nothing is put, but what was published may be gone.
+func TestNothingIsPublishedInAContainerThatIsGone(t *testing.T) {
+	for what, c := range map[string]struct {
+		end  func(t *testing.T, path string)
+		code int
+	}{
+		"the directory is removed":    {func(t *testing.T, path string) { must(t, os.RemoveAll(path)) }, exitNoContainer},
+		"the directory is moved away": {func(t *testing.T, path string) { must(t, os.Rename(path, path+"-2")) }, exitNoContainer},
+		"another one is in its place": {func(t *testing.T, path string) {
+			must(t, os.Rename(path, path+"-2"))
+			mustMkdir(t, path)
+		}, exitNoContainer},
+		"it is emptied":       {func(t *testing.T, path string) { removeBlobs(t, path, "") }, exitNotEmpty},
+		"its root is removed": {func(t *testing.T, path string) { removeBlobs(t, path, rootPrefix) }, exitDamaged},
+	} {
+		t.Run(what, func(t *testing.T) {
+			i := newIntake(t)
+			writeFile(t, i.path("file"), "x")
+			i.publish()
+			c.end(t, strings.TrimPrefix(i.target, "dir:"))
+			for _, command := range []string{"publish", "unmount"} {
+				res := clfsload(t, command, i.point).mustExit(c.code).mustBeOneLine()
+				if strings.Contains(res.stdout, "published in") {
+					t.Errorf("%s says %q", command, res.stdout)
+				}
+			}
+			if !isMounted(t, i.point) {
+				t.Error("the mount is gone")
+			}
+			i.end(unix.SIGTERM).mustExit(exitIncomplete).mustSay("not there")
+		})
+	}
+}
+
+func TestNothingIsPublishedInAContainerThatTheServiceHasDeleted(t *testing.T) {
+	i, c := newMeteredIntake(t)
+	writeFile(t, i.path("file"), "x")
+	i.publish()
+	c.NewContainer("container") // an empty one of that name
+	clfsload(t, "publish", i.point).mustExit(exitNotEmpty).mustBeOneLine()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, c.url+"&restype=container", nil)
+	must(t, err)
+	answer, err := http.DefaultClient.Do(request)
+	must(t, err)
+	must(t, answer.Body.Close())
+	clfsload(t, "publish", i.point).mustExit(exitNoContainer).mustBeOneLine()
+}
+
+// removeBlobs takes away the blobs whose names begin with a prefix.
+func removeBlobs(t *testing.T, path, prefix string) {
+	t.Helper()
+	blobs, err := os.ReadDir(path)
+	must(t, err)
+	for _, b := range blobs {
+		if strings.HasPrefix(b.Name(), prefix) && !strings.HasPrefix(b.Name(), ".") {
+			must(t, os.Remove(path+"/"+b.Name()))
+		}
+	}
+}
