@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"clfsload/tests/blobserver"
 )
 
 // With nothing to publish nothing is put, but what was published may be gone.
@@ -67,4 +69,16 @@ func removeBlobs(t *testing.T, path, prefix string) {
 			must(t, os.Remove(path+"/"+b.Name()))
 		}
 	}
+}
+
+// The command and the process that it ends say the same.
+func TestAMountThatACommandEndsBeforeAllIsPublishedEndsAsTheCommand(t *testing.T) {
+	i, c := newMeteredIntake(t, longSettle...)
+	writeFile(t, i.path("file"), "x")
+	c.Fail(blobserver.Fault{Cut: true, Times: 1_000_000})
+	clfsload(t, "unmount", "--timeout", "1s", i.point).mustExit(exitIncomplete).mustBeOneLine().mustSay("1 entry", i.state)
+	i.await().mustExit(exitIncomplete).mustSay("1 entry", i.state)
+	c.Mend()
+	i.again()
+	i.endsPublishedTo(c)
 }

@@ -95,21 +95,20 @@ func (m *writableMount) unmount(ctx context.Context, v finishValue) (r flushRepo
 		return r, stillUsed(err)
 	}
 	// From here on the mount is gone, and the process ends whatever comes.
-	defer func() { m.asked <- struct{}{} }()
 	before := r
 	r, err = finish(limit)
 	r.after(before)
 	r.Unmounted = true
+	var left error
+	if err != nil || r.LeftTotal > 0 {
+		left = m.incomplete(r, err, fmt.Sprintf(" after %gs (--timeout)", v.TimeoutSeconds))
+	}
+	m.asked <- left
 	if err != nil {
 		r.Published = false
-		err = withExit(exitIncomplete, fmt.Errorf("unmounted; not everything is published: %w", err), m.kept())
+		err = left
 	}
 	return r, err
-}
-
-// kept says where the next mount finds what is not published.
-func (m *writableMount) kept() string {
-	return "it is kept in " + m.dir + ", and the next mount with it goes on"
 }
 
 // stillUsed says what to do about a file system that cannot be unmounted.

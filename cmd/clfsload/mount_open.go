@@ -38,9 +38,9 @@ type writableMount struct {
 	began time.Time
 	meter meter
 
-	publishing atomic.Int32  // publications under way or waiting for the container
-	commanded  atomic.Bool   // a command unmounts
-	asked      chan struct{} // has an element when it has done so
+	publishing atomic.Int32 // publications under way or waiting for the container
+	commanded  atomic.Bool  // a command unmounts
+	asked      chan error   // has an element when it has done so: what is left, as the process's last word
 }
 
 const (
@@ -56,7 +56,7 @@ const (
 // cannot open is closed again.
 func openWritable(cmd *cobra.Command, point string, f mountFlags, ui *console) (*writableMount, error) {
 	m := &writableMount{flags: f, ui: ui, point: point, began: time.Now(), limiter: limit.New(int64(f.bandwidth.limit)),
-		asked: make(chan struct{}, 1)}
+		asked: make(chan error, 1)}
 	if err := m.open(cmd); err != nil {
 		return nil, errors.Join(stopCause(cmd.Context(), err), m.close(cmd.Context()))
 	}

@@ -125,14 +125,11 @@ func (m *writableMount) leaveTerminal() error {
 // serve waits for the end of the mount, and brings it about.
 func (m *writableMount) serve(ctx context.Context) error {
 	select {
-	case <-m.asked: // by a command, which has done everything
-		m.logUnmounted()
-		return nil
+	case err := <-m.asked: // by a command, which has done everything
+		return m.unmounted(err)
 	case <-m.fs.Done():
 		if m.commanded.Load() {
-			<-m.asked
-			m.logUnmounted()
-			return nil
+			return m.unmounted(<-m.asked)
 		}
 		m.ui.log.Info("unmounted by somebody else")
 	case <-ctx.Done():
@@ -145,14 +142,18 @@ func (m *writableMount) serve(ctx context.Context) error {
 	return m.outcome(report, err)
 }
 
-// logUnmounted is the last word of a mount that a command has ended, which knows what
-// is left.
-func (m *writableMount) logUnmounted() {
+// unmounted is the last word of a mount that a command has ended. left is what that
+// says of what is not published; nil: nothing, or nobody has asked for it.
+func (m *writableMount) unmounted(left error) error {
+	if left != nil {
+		return left
+	}
 	text := "unmounted"
 	if !m.allPublished() {
 		text = m.unpublished()
 	}
 	m.ui.log.Info(text)
+	return nil
 }
 
 // endWithin uploads and publishes what there is, unmounts if that is still to be
@@ -200,18 +201,24 @@ func (m *writableMount) outcome(r flushReport, err error) error {
 		m.ui.log.Info("unmounted; everything is published")
 		return nil
 	}
+	return m.incomplete(r, err, fmt.Sprintf(" after %s (--stop-timeout)", m.flags.stopTimeout))
+}
+
+// incomplete logs what is not published at the end of a mount, and makes an error of it
+// for whoever has ended it. limit says how long that was tried.
+func (m *writableMount) incomplete(r flushReport, err error, limit string) error {
 	for _, l := range r.Left[:min(len(r.Left), shownFailures)] {
 		m.ui.log.Warn("not published", "path", l.bytes(), "why", l.Why)
 	}
 	text := m.unpublished()
 	if errors.Is(err, errOutOfTime) {
-		text += fmt.Sprintf(" after %s (--stop-timeout)", m.flags.stopTimeout)
+		text += limit
 	}
 	if err != nil {
 		text += ": " + err.Error()
 	}
 	m.ui.file.Warn(text)
-	return withExit(exitIncomplete, errors.New(text), m.kept())
+	return withExit(exitIncomplete, errors.New(text), "it is kept in "+m.dir+", and the next mount with it goes on")
 }
 
 // unpublished tells what waits for the next mount.
