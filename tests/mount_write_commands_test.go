@@ -3,6 +3,7 @@ package tests
 import (
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -81,4 +82,16 @@ func TestAMountThatACommandEndsBeforeAllIsPublishedEndsAsTheCommand(t *testing.T
 	c.Mend()
 	i.again()
 	i.endsPublishedTo(c)
+}
+
+func TestALogThatCannotBeOpenedIsAWrongCommandLine(t *testing.T) {
+	directory, point := t.TempDir(), mountPoint(t)
+	state := filepath.Join(directory, "state")
+	for _, log := range []string{filepath.Join(directory, "missing", "log"), directory} {
+		for _, kind := range [][]string{{"--state", state}, {"--read-only", "--target", mountedGolden(t)}} {
+			arguments := append([]string{"mount", "--daemon", "--log-file", log}, kind...)
+			clfsload(t, append(arguments, point)...).mustExit(exitUsage).mustBeOneLine().mustSay("--log-file", log)
+		}
+	}
+	mustNotExist(t, state)
 }

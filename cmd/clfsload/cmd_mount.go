@@ -183,6 +183,9 @@ func runMount(cmd *cobra.Command, point string, f mountFlags) error {
 		return usageError(cmd, err)
 	}
 	if f.daemon && !isDaemon() {
+		if err := checkLog(f.logFile); err != nil {
+			return err
+		}
 		return startDaemon(cmd)
 	}
 	if point, err = fusefs.PreparePoint(point, c.log); err != nil {

@@ -109,11 +109,28 @@ func openLog(path string) (*os.File, error) {
 	if !isDaemon() {
 		return nil, nil
 	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	f, err := appendTo(path)
 	if err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
 	return f, nil
+}
+
+func appendTo(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+}
+
+// checkLog makes sure, before there is a daemon, that it can write to the log that was
+// named; "" if none was.
+func checkLog(path string) error {
+	if path == "" {
+		return nil
+	}
+	f, err := appendTo(path)
+	if err != nil {
+		return withExit(exitUsage, fmt.Errorf("--log-file: %w", err), "name a file in a directory that is there and that you may write to")
+	}
+	return f.Close()
 }
 
 // readOnlyLog is the default log of a read-only mount in the background.
