@@ -20,8 +20,11 @@ var ErrMountPoint = attach.ErrMountPoint
 
 // PreparePoint returns the absolute path of a directory that is free to mount on.
 // A mount of ours that has lost its process is cleared away first. The error
-// wraps [ErrMountPoint].
-func PreparePoint(path string, log *slog.Logger) (string, error) {
+// wraps [ErrMountPoint], also where the user may not mount at all, or not for others.
+func PreparePoint(path string, allowOther bool, log *slog.Logger) (string, error) {
+	if err := attach.MayMount(allowOther); err != nil {
+		return "", err
+	}
 	point, err := realPath(path)
 	if err != nil {
 		return "", fmt.Errorf("%w on %s: %w", ErrMountPoint, path, err)

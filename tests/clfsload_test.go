@@ -11,13 +11,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
-
-// runLimit ends a clfsload that hangs.
-const runLimit = 5 * time.Minute
 
 // scratch is a directory for the whole run of the tests.
 var scratch string

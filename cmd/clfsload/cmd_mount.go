@@ -188,7 +188,7 @@ func runMount(cmd *cobra.Command, point string, f mountFlags) error {
 		}
 		return startDaemon(cmd)
 	}
-	if point, err = fusefs.PreparePoint(point, c.log); err != nil {
+	if point, err = fusefs.PreparePoint(point, f.allowOther, c.log); err != nil {
 		return err
 	}
 	if f.readOnly {

@@ -91,6 +91,8 @@ func optionFlags(options string, sloppy bool) (flags []string, err error) {
 			flags = append(flags, "--"+flag)
 		case slices.Contains(mountValues, flag) && hasValue:
 			flags = append(flags, "--"+flag+"="+value)
+		case name == "remount":
+			return nil, errors.New("a mount cannot be changed while it serves (option \"remount\"): umount it, and mount it again")
 		case slices.Contains(passedOver, name), strings.HasPrefix(name, "x-"), strings.HasPrefix(name, "X-"), name == "comment":
 		case sloppy:
 		default:

@@ -25,7 +25,7 @@ func TestTheMountHelperTakesWhatMountPasses(t *testing.T) {
 }
 
 func TestTheMountHelperRefusesWhatItDoesNotKnow(t *testing.T) {
-	for _, args := range [][]string{{"none"}, {"none", "/mnt", "-o"}, {"none", "/mnt", "-o", "noexec"}, {"none", "/mnt", "-x"}, {"none", "/mnt", "-o", "settle"}, {"a", "b", "c"}} {
+	for _, args := range [][]string{{"none"}, {"none", "/mnt", "-o"}, {"none", "/mnt", "-o", "noexec"}, {"none", "/mnt", "-o", "remount,ro"}, {"none", "/mnt", "-x"}, {"none", "/mnt", "-o", "settle"}, {"a", "b", "c"}} {
 		if got, _, err := helperArgs(args); err == nil {
 			t.Errorf("%q: taken as %q", args, got)
 		}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"strings"
 	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -29,11 +30,11 @@ type Mount struct {
 // Serve mounts a file system and serves it. It works when Serve returns. The
 // error wraps [ErrMountPoint] when the mount failed.
 func Serve(raw fuse.RawFileSystem, point string, o *fuse.MountOptions, log *slog.Logger) (*Mount, error) {
-	if err := mayMount(); err != nil {
-		return nil, err
-	}
 	server, err := fuse.NewServer(raw, point, o)
 	if err != nil {
+		if os.Geteuid() != 0 { // the error knows the exit code alone
+			err = errors.New("fusermount3 has said why")
+		}
 		return nil, fmt.Errorf("mount on %s: %w: %w", point, ErrMountPoint, err)
 	}
 	m := &Mount{server: server, point: point, log: log, done: make(chan struct{})}
@@ -54,8 +55,8 @@ func Options(source string, allowOther bool, log *slog.Logger) fuse.MountOptions
 	}
 }
 
-// mayMount finds out early why no mount will work.
-func mayMount() error {
+// MayMount finds out early why no mount will work. The error wraps [ErrMountPoint].
+func MayMount(allowOther bool) error {
 	if _, err := os.Stat("/dev/fuse"); err != nil {
 		return fmt.Errorf("%w: no /dev/fuse: load the kernel module with 'modprobe fuse', and give a container the device", ErrMountPoint)
 	}
@@ -65,7 +66,31 @@ func mayMount() error {
 	if _, err := fusermount(); err != nil {
 		return fmt.Errorf("%w: users other than root need the program fusermount3 (package fuse3) to mount", ErrMountPoint)
 	}
+	if err := unix.Access("/dev/fuse", unix.R_OK|unix.W_OK); err != nil {
+		return fmt.Errorf("%w: /dev/fuse: %w: users other than root must be let in to it (mode 0666)", ErrMountPoint, err)
+	}
+	if allowOther && !mayLetOthersIn() {
+		return fmt.Errorf("%w: users other than root may let others in only if %s has the line user_allow_other", ErrMountPoint, fusermountSettings)
+	}
 	return nil
+}
+
+// fusermountSettings is where fusermount3 is told what users may do.
+const fusermountSettings = "/etc/fuse.conf"
+
+// mayLetOthersIn reports what fusermount3 will think of allow_other.
+func mayLetOthersIn() bool {
+	text, err := os.ReadFile(fusermountSettings)
+	if err != nil {
+		return !errors.Is(err, os.ErrNotExist) // it may read what we may not
+	}
+	for line := range strings.Lines(string(text)) {
+		setting, _, _ := strings.Cut(line, "#")
+		if strings.TrimSpace(setting) == "user_allow_other" {
+			return true
+		}
+	}
+	return false
 }
 
 // fusermount is the program that mounts for ordinary users.
@@ -99,7 +124,8 @@ func (m *Mount) Unmount(force bool) error {
 	}
 	if !force {
 		if !errors.Is(err, unix.EBUSY) { // that of fusermount3
-			err = fmt.Errorf("%w: %w", unix.EBUSY, err)
+			text, _, _ := strings.Cut(err.Error(), "\n")
+			err = fmt.Errorf("%w: %s", unix.EBUSY, text)
 		}
 		return fmt.Errorf("unmount %s: %w", m.point, err)
 	}

@@ -1,0 +1,8 @@
+//go:build large
+
+package tests
+
+import "time"
+
+// runLimit ends a clfsload that hangs. A million files take their time.
+const runLimit = 30 * time.Minute
