@@ -3,6 +3,7 @@ package writable
 import (
 	"bytes"
 	"fmt"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -87,8 +88,14 @@ func TestWithNothingToEvictTheDiskIsFull(t *testing.T) {
 
 func TestAFileLargerThanStagingIsWrittenWhileItsBlocksGoUp(t *testing.T) {
 	k := limited(t)
+	var engine sync.WaitGroup
 	done := make(chan struct{})
-	k.fs.loops.Go(func() { // the engine
+	end := sync.OnceFunc(func() {
+		close(done)
+		engine.Wait()
+	})
+	defer end()
+	engine.Go(func() {
 		for {
 			select {
 			case <-done:
@@ -111,7 +118,7 @@ func TestAFileLargerThanStagingIsWrittenWhileItsBlocksGoUp(t *testing.T) {
 			t.Errorf("MiB %d differs", i)
 		}
 	}
-	close(done)
+	end()
 	f.close()
 }
 
@@ -137,4 +144,33 @@ func TestABlockIsNotEvictedWhoseFileWasChanged(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	f.close()
+}
+
+// Until its file is uploaded whole, a block is put again under the name that it has.
+func TestABlockThatWasReadBackAndRewrittenIsReadBackAsItIs(t *testing.T) {
+	k := newKernel(t)
+	f := k.create(rootNode, "f")
+	for i := range 9 {
+		k.ok("write", f.write(bytes.Repeat([]byte("old "), mega/4), int64(i)*mega))
+	}
+	if err := k.engine.early(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := k.fs.evictBlocks(t.Context()); n != 1 || err != nil {
+		t.Fatalf("%d blocks evicted, %v", n, err)
+	}
+	if got, status := f.read(4*mega, 4); status != fuse.OK || string(got) != "old " {
+		t.Fatalf("%q, %v", got, status)
+	}
+	k.ok("write", f.write([]byte("new "), 4*mega))
+	f.close()
+	k.upload()
+	if n, err := k.fs.evictFiles(t.Context()); n != 1 || err != nil {
+		t.Fatalf("%d files evicted, %v", n, err)
+	}
+	f = k.open(f.node, syscall.O_RDONLY)
+	if got, status := f.read(4*mega, 8); status != fuse.OK || string(got) != "new old " {
+		t.Errorf("%q, %v", got, status)
+	}
+	f.release()
 }

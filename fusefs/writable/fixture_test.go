@@ -232,7 +232,7 @@ func (e *fakeEngine) Block(_ context.Context, n state.Node, index, gen uint64) (
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.reads++
-	if data, found := e.blocks[blockKey{n.Ino, index, gen}]; found {
+	if data, found := e.blocks[blockKey{ino: n.Ino, index: index, gen: gen}]; found {
 		return data, nil
 	}
 	return nil, errors.New("no such block")
@@ -271,7 +271,7 @@ func (e *fakeEngine) early(ctx context.Context) error {
 			return err
 		}
 		e.mu.Lock()
-		e.blocks[blockKey{n.Ino, w.Block, n.Next}] = data
+		e.blocks[blockKey{ino: n.Ino, index: w.Block, gen: n.Next}] = data
 		e.mu.Unlock()
 		out := state.BlockOutcome{Ino: n.Ino, Index: w.Block, Gen: n.Next, Cseq: n.Cseq, Early: true}
 		if err := e.journal.RecordBlocks(ctx, []state.BlockOutcome{out}); err != nil {
@@ -326,7 +326,7 @@ func (e *fakeEngine) uploadFile(ctx context.Context, n *state.Node) error {
 			e.heads[n.Ino] = data
 			continue
 		}
-		e.blocks[blockKey{n.Ino, index, n.Next}] = data
+		e.blocks[blockKey{ino: n.Ino, index: index, gen: n.Next}] = data
 	}
 	return nil
 }

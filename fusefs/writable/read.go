@@ -93,17 +93,29 @@ func (f *file) readLocal(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
-// blockKey names what a remote block held.
+// blockKey names what a remote block held. Until the file is uploaded whole, its
+// blocks may be put again under the same generation: then it says as of which change
+// of the contents.
 type blockKey struct {
 	ino        state.Ino
 	index, gen uint64
+	change     uint64
+}
+
+// key names what a remote block holds now.
+func (f *file) key(index uint64) blockKey {
+	k := blockKey{ino: f.ino, index: index, gen: f.generation(index)}
+	if k.gen == f.node.Next {
+		k.change = f.node.Cseq
+	}
+	return k
 }
 
 // remoteBlock returns the bytes of a block that is not in staging. They end early
 // if the file did when it was uploaded.
 func (f *file) remoteBlock(ctx context.Context, index uint64) ([]byte, error) {
 	_, length := state.BlockRange(index)
-	key := blockKey{f.ino, index, f.generation(index)}
+	key := f.key(index)
 	return f.system.blocks.Get(ctx, key, length, f.system.fetchBlock(key))
 }
 
@@ -145,7 +157,7 @@ func (f *file) ahead(index, window uint64) {
 	last := min(index+window, state.Blocks(f.size)-1)
 	for next, found := f.remote.next(index + 1); found && next <= last; next, found = f.remote.next(next + 1) {
 		_, length := state.BlockRange(next)
-		key := blockKey{f.ino, next, f.generation(next)}
+		key := f.key(next)
 		if !f.system.blocks.Ahead(key, length, f.system.fetchBlock(key)) {
 			return
 		}
