@@ -7,11 +7,36 @@ import (
 	"clfsload/clfs"
 )
 
+// evictableNodes lists files whose contents are in the container as they are.
+const evictableNodes = `SELECT ` + nodeColumns + ` FROM inode WHERE used > 0 AND size > 0 AND state = 3
+	UNION ALL SELECT ` + nodeColumns + ` FROM inode WHERE used > 0 AND size > 0 AND state = 6
+	ORDER BY used, ino LIMIT ?`
+
 // Evictable returns up to limit regular files that are uploaded and in staging,
 // the ones that were not used for longest first.
 func (j *Journal) Evictable(ctx context.Context, limit int) ([]Node, error) {
-	return scanNodes(j.read.QueryContext(ctx, `SELECT `+nodeColumns+` FROM inode
-		WHERE used > 0 AND state = 3 AND size > 0 ORDER BY used, ino LIMIT ?`, limit))
+	return scanNodes(j.read.QueryContext(ctx, evictableNodes, limit))
+}
+
+// isUploaded reports whether the node is a file whose contents can be read without
+// its staging file: from the container, and from the image if there is one.
+func (n *Node) isUploaded() bool {
+	return n.Attr.Type == clfs.TypeRegular && (n.State == Done || n.State == Sealed && n.ContentsCurrent())
+}
+
+// Image returns the inode payload that is kept of a node for the next publication;
+// nil when there is none.
+func (j *Journal) Image(ctx context.Context, ino Ino) ([]byte, error) {
+	return readImage(context.WithoutCancel(ctx), j.read, ino)
+}
+
+func readImage(ctx context.Context, q rowQuerier, ino Ino) ([]byte, error) {
+	var data []byte
+	err := q.QueryRowContext(ctx, `SELECT data FROM image WHERE ino = ?`, ino).Scan(&data)
+	if err != nil && !noRows(err) {
+		return nil, fmt.Errorf("read image of node %d: %w", ino, classify(err))
+	}
+	return data, nil
 }
 
 // BlockOf is a block of a file.
@@ -71,7 +96,7 @@ func (t *tx) evict(s Settled) (bool, error) {
 	if err == ErrNoEntry {
 		return false, nil
 	}
-	if err != nil || n.Seq != s.Seq || n.State != Done || n.Attr.Type != clfs.TypeRegular {
+	if err != nil || n.Seq != s.Seq || !n.isUploaded() {
 		return false, err
 	}
 	before := *n

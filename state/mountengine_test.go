@@ -98,10 +98,8 @@ func (w *mountWalk) newest(n *Node) *payload {
 }
 
 func (w *mountWalk) image(ino Ino) *payload {
-	var data []byte
-	if err := w.j.read.QueryRow(`SELECT data FROM image WHERE ino = ?`, ino).Scan(&data); err != nil {
-		w.t.Fatal(err)
-	}
+	data, err := w.j.Image(w.t.Context(), ino)
+	w.expect("image", err, nil)
 	return w.images[string(data)]
 }
 

@@ -17,7 +17,8 @@ func TestQueuesAreReadFromTheirIndexes(t *testing.T) {
 			AND (put_seq = 0 OR put_seq > max((SELECT published_seq FROM ledger), (SELECT publishing_seq FROM ledger)))
 			ORDER BY ino LIMIT 9`, "inode_removed"},
 		{`SELECT ` + nodeColumns + ` FROM inode WHERE state = 2 AND depth IS NULL AND ino > 1 AND put_seq = 0 ORDER BY ino LIMIT 9`, "inode_held"},
-		{`SELECT ` + nodeColumns + ` FROM inode WHERE used > 0 AND state = 3 AND size > 0 ORDER BY used, ino LIMIT 9`, "inode_evictable"},
+		{strings.Replace(evictableNodes, "?", "9", 1), "inode_evictable (used"},
+		{strings.Replace(evictableNodes, "?", "9", 1), "inode_evictable_sealed"},
 		{`SELECT d.cookie, d.name, ` + nodeColumnsOf + ` FROM dirent d JOIN inode i ON i.ino = d.ino
 			WHERE d.parent = 1 AND d.cookie > 3 ORDER BY d.cookie LIMIT 9`, "dirent_order"},
 		{`SELECT parent, name FROM dirent WHERE shared = 1 AND ino = 9 ORDER BY cookie LIMIT 1`, "dirent_shared"},

@@ -162,12 +162,7 @@ func (s *Snapshot) Path(ctx context.Context, n Node) (string, error) {
 // Image returns the payload that is kept of a node for its publication; nil when
 // there is none.
 func (s *Snapshot) Image(ctx context.Context, ino Ino) ([]byte, error) {
-	var data []byte
-	err := s.conn.QueryRowContext(ctx, `SELECT data FROM image WHERE ino = ?`, ino).Scan(&data)
-	if err != nil && !noRows(err) {
-		return nil, fmt.Errorf("read image of node %d: %w", ino, classify(err))
-	}
-	return data, nil
+	return readImage(ctx, s.conn, ino)
 }
 
 // BackPointers is Journal.BackPointers as of the snapshot.

@@ -9,6 +9,8 @@ import (
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
+
+	"clfsload/state"
 )
 
 // model is a file and what must be in it.
@@ -19,6 +21,7 @@ type model struct {
 	handle *opened // nil: closed
 	want   []byte
 	steps  []string
+	waited int // how often it was evicted while it waited for a publication
 }
 
 const modelSize = 24 << 20 // three blocks, about
@@ -119,8 +122,12 @@ func (m *model) upload() fuse.Status {
 		m.t.Fatal(err)
 	}
 	if m.random.IntN(2) == 0 {
-		if _, err := m.fs.evictFiles(ctx); err != nil {
+		evicted, err := m.fs.evictFiles(ctx)
+		if err != nil {
 			m.t.Fatal(err)
+		}
+		if evicted > 0 && m.kernel.node(m.node).State == state.Sealed {
+			m.waited++
 		}
 	}
 	if m.random.IntN(2) == 0 {
@@ -129,6 +136,20 @@ func (m *model) upload() fuse.Status {
 		}
 	}
 	return fuse.OK
+}
+
+func (m *model) publish() fuse.Status {
+	m.steps = append(m.steps, "publish")
+	if err := m.engine.publish(m.t.Context()); err != nil {
+		m.t.Fatal(err)
+	}
+	return fuse.OK
+}
+
+func (m *model) chmod() fuse.Status {
+	m.steps = append(m.steps, "chmod")
+	in := &fuse.SetAttrIn{SetAttrInCommon: fuse.SetAttrInCommon{InHeader: header(m.node), Valid: fuse.FATTR_MODE, Mode: m.random.Uint32N(0o1000)}}
+	return m.fs.SetAttr(nil, in, &fuse.AttrOut{})
 }
 
 func (m *model) sync() fuse.Status {
@@ -184,12 +205,14 @@ func (m *model) check() {
 }
 
 func TestContentsAreThoseOfAModelAcrossUploadsAndEvictions(t *testing.T) {
+	waited := 0
 	for seed := range uint64(3) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			k := newKernel(t)
 			h := k.create(rootNode, "f")
 			m := &model{kernel: k, random: rand.New(rand.NewPCG(seed, 0)), node: h.node, handle: h}
-			do := []func() fuse.Status{m.write, m.write, m.write, m.truncate, m.allocate, m.close, m.upload, m.upload, m.sync, m.copyRange, m.fill, m.remount}
+			do := []func() fuse.Status{m.write, m.write, m.write, m.truncate, m.allocate, m.close, m.upload, m.upload, m.sync, m.copyRange, m.fill, m.remount,
+				m.publish, m.chmod}
 			for range 60 {
 				status := do[m.random.IntN(len(do))]()
 				if status != fuse.OK {
@@ -201,6 +224,10 @@ func TestContentsAreThoseOfAModelAcrossUploadsAndEvictions(t *testing.T) {
 			if k.engine.reads == 0 {
 				t.Error("nothing was read back from the container")
 			}
+			waited += m.waited
 		})
+	}
+	if waited == 0 {
+		t.Error("it was never evicted while it waited for a publication")
 	}
 }

@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -54,7 +52,7 @@ func (k *kernel) start(j *state.Journal) {
 		k.t.Fatal(err)
 	}
 	if k.engine == nil {
-		k.engine = &fakeEngine{blocks: map[blockKey][]byte{}, heads: map[state.Ino][]byte{}}
+		k.engine = &fakeEngine{blocks: map[blockKey][]byte{}, heads: map[headKey][]byte{}}
 	}
 	k.engine.journal, k.engine.staging = j, store
 	k.fs = newFS(context.WithoutCancel(k.t.Context()), j, store, k.engine, Options{Settle: time.Hour, StagingLimit: 1 << 40,
@@ -205,128 +203,4 @@ func (k *kernel) staged(node uint64) bool {
 	}
 	f.Close()
 	return true
-}
-
-// fakeEngine uploads into memory.
-type fakeEngine struct {
-	journal *state.Journal
-	staging *staging.Store
-
-	mu     sync.Mutex
-	blocks map[blockKey][]byte
-	heads  map[state.Ino][]byte
-	reads  int
-}
-
-func (e *fakeEngine) Head(_ context.Context, n state.Node) ([]byte, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.reads++
-	if data, found := e.heads[n.Ino]; found {
-		return data, nil
-	}
-	return nil, errors.New("no such head")
-}
-
-func (e *fakeEngine) Block(_ context.Context, n state.Node, index, gen uint64) ([]byte, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.reads++
-	if data, found := e.blocks[blockKey{ino: n.Ino, index: index, gen: gen}]; found {
-		return data, nil
-	}
-	return nil, errors.New("no such block")
-}
-
-// take reads a block of a staging file.
-func (e *fakeEngine) take(n *state.Node, index uint64) ([]byte, error) {
-	at, length := state.BlockRange(index)
-	data := make([]byte, max(min(length, n.Attr.Size-at), 0))
-	if len(data) == 0 {
-		return data, nil
-	}
-	f, err := e.staging.Open(n.Ino)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	_, err = f.ReadAt(data, at)
-	if errors.Is(err, io.EOF) {
-		err = nil
-	}
-	return data, err
-}
-
-// early uploads the blocks of open files that are queued.
-func (e *fakeEngine) early(ctx context.Context) error {
-	list, err := e.journal.QueuedBlocks(ctx, 0, 0, 1000)
-	if err != nil {
-		return err
-	}
-	for _, w := range list {
-		n := w.Node
-		n.Attr.Size = 1 << 50
-		data, err := e.take(&n, w.Block)
-		if err != nil {
-			return err
-		}
-		e.mu.Lock()
-		e.blocks[blockKey{ino: n.Ino, index: w.Block, gen: n.Next}] = data
-		e.mu.Unlock()
-		out := state.BlockOutcome{Ino: n.Ino, Index: w.Block, Gen: n.Next, Cseq: n.Cseq, Early: true}
-		if err := e.journal.RecordBlocks(ctx, []state.BlockOutcome{out}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// upload uploads what has settled.
-func (e *fakeEngine) upload(ctx context.Context) error {
-	list, err := e.journal.QueuedNodes(ctx, 0, 1000)
-	if err != nil {
-		return err
-	}
-	for i := range list {
-		n := &list[i]
-		if n.Attr.Type == clfs.TypeRegular && n.Flags&state.Content != 0 {
-			if err := e.uploadFile(ctx, n); err != nil {
-				return err
-			}
-		}
-		up := state.Upload{Node: *n, Put: true, Owner: 1, Sealed: true}
-		if err := e.journal.RecordUploads(ctx, []state.Upload{up}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (e *fakeEngine) uploadFile(ctx context.Context, n *state.Node) error {
-	rows, err := e.journal.BlocksOf(ctx, n.Ino)
-	if err != nil {
-		return err
-	}
-	dirty := map[uint64]bool{}
-	for index := n.Sealed; index < state.Blocks(n.Attr.Size); index++ {
-		dirty[index] = true
-	}
-	for _, b := range rows {
-		dirty[b.Index] = b.State == state.BlockDirty || b.State == state.BlockQueued
-	}
-	for index, isDirty := range dirty {
-		if !isDirty {
-			continue
-		}
-		data, err := e.take(n, index)
-		if err != nil {
-			return err
-		}
-		if index == 0 {
-			e.heads[n.Ino] = data
-			continue
-		}
-		e.blocks[blockKey{ino: n.Ino, index: index, gen: n.Next}] = data
-	}
-	return nil
 }

@@ -138,7 +138,7 @@ func (s *FS) StatFs(_ <-chan struct{}, _ *fuse.InHeader, out *fuse.StatfsOut) fu
 	limit, free := s.room.size()
 	used, _ := s.staging.Usage()
 	t := s.journal.MountTotals()
-	unsent := int64(t.DirtyBytes + t.QueuedBytes + t.SealedBytes)
+	unsent := int64(t.DirtyBytes + t.QueuedBytes)
 	free = min(free+max(used-unsent, 0), limit)
 	out.Blocks, out.Bfree = uint64(limit)/statBlock, uint64(free)/statBlock
 	out.Bavail = out.Bfree

@@ -23,21 +23,50 @@ const (
 	fetches = 8
 )
 
-// Head returns the first bytes, 16384 or less, of a file whose inode is in the
-// container. They are those of the contents that were uploaded last.
+// Head returns the first bytes, 16384 or less, of a file whose contents were uploaded:
+// those of the contents that were uploaded last. They are in the inode that the
+// journal keeps for the next publication, or else in the one in the container.
 func (e *Engine) Head(ctx context.Context, n state.Node) ([]byte, error) {
-	o, err := e.putInodeOf(ctx, n)
-	if errors.Is(err, blob.ErrNotFound) {
-		// It may have been replaced since the row was read.
-		now, rowErr := e.journal.Node(ctx, n.Ino)
-		if rowErr == nil && (now.PutVersion != n.PutVersion || now.PutOwner != n.PutOwner) {
-			o, err = e.putInodeOf(ctx, now)
+	for {
+		o, err := e.newestInode(ctx, n)
+		if err == nil {
+			return o.Data, nil
 		}
+		if !errors.Is(err, blob.ErrNotFound) {
+			return nil, err
+		}
+		// It may have been published or replaced since the row was read.
+		now, rowErr := e.journal.Node(ctx, n.Ino)
+		if rowErr != nil || now.ImageGen == n.ImageGen && now.PutVersion == n.PutVersion && now.PutOwner == n.PutOwner {
+			return nil, err
+		}
+		n = now
 	}
+}
+
+// newestInode reads the inode that has the contents of a node as they were uploaded
+// last.
+func (e *Engine) newestInode(ctx context.Context, n state.Node) (*clfs.Inode, error) {
+	if n.ImageGen == 0 {
+		return e.putInodeOf(ctx, n)
+	}
+	image, err := e.journal.Image(ctx, n.Ino)
 	if err != nil {
 		return nil, err
 	}
-	return o.Data, nil
+	if image == nil {
+		return nil, fmt.Errorf("inode %d: the journal keeps none: %w", n.Ino, blob.ErrNotFound)
+	}
+	return decodeImage(n, image)
+}
+
+// decodeImage decodes an inode that the journal has kept.
+func decodeImage(n state.Node, image []byte) (*clfs.Inode, error) {
+	o, err := clfs.DecodeInode(image)
+	if err != nil {
+		return nil, fmt.Errorf("inode %d: %w: %w", n.Ino, state.ErrDamaged, err)
+	}
+	return o, nil
 }
 
 // putName is the name of the inode blob of a node that is in the container.

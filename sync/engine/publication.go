@@ -207,11 +207,7 @@ func (p *publication) base(ctx context.Context, n state.Node) (*clfs.Inode, erro
 	if image == nil {
 		return p.putInodeOf(ctx, n)
 	}
-	o, err := clfs.DecodeInode(image)
-	if err != nil {
-		return nil, fmt.Errorf("inode %d: %w: %w", n.Ino, state.ErrDamaged, err)
-	}
-	return o, nil
+	return decodeImage(n, image)
 }
 
 func (p *publication) add(put *state.Put) {
