@@ -16,3 +16,15 @@ func (j *Journal) Tidy(ctx context.Context) (tidy bool, err error) {
 	}
 	return tidy, nil
 }
+
+// Waiting returns up to limit nodes that are not in the container as they are now: those
+// that are not settled, then those that wait for their upload, and with toPublish those
+// that wait for the next publication, directories last.
+func (j *Journal) Waiting(ctx context.Context, toPublish bool, limit int) ([]Node, error) {
+	query := `SELECT ` + nodeColumns + ` FROM inode WHERE state = 5 UNION ALL SELECT ` + nodeColumns + ` FROM inode WHERE state = 1`
+	if toPublish {
+		query += ` UNION ALL SELECT ` + nodeColumns + ` FROM inode WHERE state = 6
+			UNION ALL SELECT ` + nodeColumns + ` FROM inode WHERE state = 2 AND depth IS NULL`
+	}
+	return scanNodes(j.read.QueryContext(ctx, query+` LIMIT ?`, limit))
+}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -94,4 +95,52 @@ func TestALogThatCannotBeOpenedIsAWrongCommandLine(t *testing.T) {
 		}
 	}
 	mustNotExist(t, state)
+}
+
+// What there is no time for is named, for people and for programs, and so is what
+// keeps it.
+func TestWhatThereIsNoTimeForIsNamed(t *testing.T) {
+	i, c := newMeteredIntake(t, "--settle", "50ms", "--request-timeout", "2s")
+	writeFile(t, i.path("published"), "x")
+	i.publish()
+	c.Fail(blobserver.Fault{Cut: true, Times: 1_000_000})
+	writeFile(t, i.path("new"), "x")
+	open, err := os.Create(i.path("open"))
+	must(t, err)
+	_, err = open.WriteString("x")
+	must(t, err)
+	for command, want := range map[string][]string{
+		"flush":   {"new: not uploaded yet", "open: open for writing"},
+		"publish": {"/: not published yet", "new: not uploaded yet", "open: open for writing"},
+	} {
+		clfsload(t, command, "--timeout", "1s", i.point).mustExit(exitIncomplete).mustBeOneLine().mustSay(append(want, "not done after 1s")...)
+		i.mustLeave(clfsload(t, command, "--timeout", "1s", "--json", i.point).mustExit(exitIncomplete), want)
+	}
+	said := i.mustLeave(clfsload(t, "unmount", "--json", "--timeout", "1s", i.point).mustExit(exitMountPoint), nil)
+	if said.Unmounted || said.Code != exitMountPoint {
+		t.Errorf("of a mount in use unmount says %+v", said)
+	}
+	must(t, open.Close())
+	said = i.mustLeave(clfsload(t, "unmount", "--json", "--timeout", "1s", i.point).mustExit(exitIncomplete),
+		[]string{"/: not published yet", "new: not uploaded yet", "open: not uploaded yet"})
+	if !said.Unmounted || said.Code != exitIncomplete {
+		t.Errorf("unmount says %+v", said)
+	}
+	i.await().mustExit(exitIncomplete)
+}
+
+// mustLeave wants a command's answer for programs to tell of an error, and to name what
+// is left.
+func (i *intake) mustLeave(r result, want []string) (said finished) {
+	i.t.Helper()
+	decode(i.t, r.stdout, &said)
+	var left []string
+	for _, l := range said.Left {
+		left = append(left, l.Path+": "+l.Why)
+	}
+	slices.Sort(left)
+	if said.Error == "" || said.Code != r.code || !slices.Equal(left, want) || said.LeftTotal != len(want) || said.Published {
+		i.t.Errorf("clfsload %s: %+v, want %q", strings.Join(r.arguments, " "), said, want)
+	}
+	return said
 }

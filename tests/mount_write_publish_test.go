@@ -18,6 +18,9 @@ import (
 type finished struct {
 	Uploaded  bool
 	Published bool
+	Unmounted bool
+	Error     string
+	Code      int
 	Target    string
 	LeftTotal int `json:"left_total"`
 	Left      []struct{ Path, Why string }

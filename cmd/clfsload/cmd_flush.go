@@ -29,7 +29,7 @@ func runFlush(cmd *cobra.Command, arg string, f finishFlags) error {
 	if err != nil {
 		return err
 	}
-	r, err := finish(cmd, dir, "flush", finishValue{}, f.timeout)
+	r, err := finish(cmd, dir, "flush", f.value())
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,9 @@ func runPublish(cmd *cobra.Command, arg string, f finishFlags, includeIncomplete
 	if err != nil {
 		return err
 	}
-	r, err := finish(cmd, dir, "publish", finishValue{IncludeIncomplete: includeIncomplete}, f.timeout)
+	v := f.value()
+	v.IncludeIncomplete = includeIncomplete
+	r, err := finish(cmd, dir, "publish", v)
 	if err != nil {
 		return err
 	}

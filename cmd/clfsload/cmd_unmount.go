@@ -38,10 +38,11 @@ func runUnmount(cmd *cobra.Command, arg string, f finishFlags, noPublish bool) e
 	if err != nil {
 		return err
 	}
-	v := finishValue{NoPublish: noPublish, TimeoutSeconds: f.timeout.Seconds()}
+	v := f.value()
+	v.NoPublish = noPublish
 	server := processOf(dir)
 	defer server.close()
-	r, err := finish(cmd, dir, "unmount", v, 0)
+	r, err := finish(cmd, dir, "unmount", v)
 	if errors.Is(err, errNotRunning) {
 		return clearDead(cmd, dir, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
@@ -33,22 +34,20 @@ func (f *finishFlags) check() error {
 	return nil
 }
 
-// tooLateError ends a wait at --timeout.
-type tooLateError time.Duration
-
-func (e tooLateError) Error() string { return fmt.Sprintf("not done after %s", time.Duration(e)) }
+func (f *finishFlags) value() finishValue { return finishValue{TimeoutSeconds: f.timeout.Seconds()} }
 
 // finish asks the mount that runs on a STATE to flush, publish or unmount, and tells
-// on standard error what it waits for. timeout is where the asker gives up; 0: never.
-func finish(cmd *cobra.Command, stateDir, what string, v finishValue, timeout time.Duration) (r flushReport, err error) {
+// on standard error what it waits for. The mount answers at v's timeout; when it does
+// not, the asker gives up a while later, but not before an unmount is over.
+func finish(cmd *cobra.Command, stateDir, what string, v finishValue) (r flushReport, err error) {
 	body, err := json.Marshal(v)
 	if err != nil {
 		return r, err
 	}
 	ctx := cmd.Context()
-	if timeout > 0 {
+	if v.TimeoutSeconds > 0 && what != "unmount" {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, timeout, tooLateError(timeout))
+		ctx, cancel = context.WithTimeout(ctx, v.timeout()+answerLimit)
 		defer cancel()
 	}
 	telling, stop := context.WithCancel(ctx)
@@ -60,9 +59,9 @@ func finish(cmd *cobra.Command, stateDir, what string, v finishValue, timeout ti
 	err = waitControl(ctx, stateDir, http.MethodPost, "/"+what, bytes.NewReader(body), &r)
 	stop()
 	<-told
-	var late tooLateError
-	if err != nil && errors.As(context.Cause(ctx), &late) {
-		return r, withExit(exitIncomplete, fmt.Errorf("%s: %w: %s", what, late, waitsFor(cmd.Context(), stateDir)), "the mount goes on with it")
+	if err != nil && errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
+		r.fail(withExit(exitIncomplete, fmt.Errorf("%s: not done after %s: the mount does not answer", what, v.timeout()), ""))
+		return r, nil
 	}
 	return r, finishError(what, err)
 }
@@ -99,21 +98,14 @@ func tellWaiting(ctx context.Context, cmd *cobra.Command, stateDir string) {
 	}
 }
 
-// waitsFor tells in one line what a mount has to do, and what keeps it from that.
+// waitsFor asks a mount what it waits for.
 func waitsFor(ctx context.Context, stateDir string) string {
 	found, err := findStatus(ctx, stateDir)
 	v, ok := found.(*mountStatus)
 	if err != nil || !ok {
 		return "the mount does not tell how it stands"
 	}
-	text := fmt.Sprintf("%s to settle, %s to upload, %s/s", v.Staged, v.Uploading, ibytes(int64(v.BytesPerSecond)))
-	if v.Publishing {
-		text += fmt.Sprintf("; publishing, %s directories to go", humanize.Comma(int64(v.Unpublished)))
-	}
-	if t := v.Trouble; t != nil {
-		text += fmt.Sprintf("; for %s: %s", seconds(t.Seconds), t.Reason)
-	}
-	return text
+	return v.waitsFor()
 }
 
 // tell prints a report, and returns an error that says that something is left.
@@ -124,12 +116,7 @@ func (r *flushReport) tell(cmd *cobra.Command, asJSON bool, done string) error {
 			return err
 		}
 	} else {
-		for _, l := range r.Left {
-			fmt.Fprintf(out, "  %s: %s\n", quotePath(l.bytes()), l.Why)
-		}
-		if n := r.LeftTotal - len(r.Left); n > 0 {
-			fmt.Fprintf(out, "  and %s more\n", humanize.Comma(int64(n)))
-		}
+		r.printLeft(out)
 	}
 	if r.Error != "" {
 		return withExit(r.Code, errors.New(r.Error), "")
@@ -142,4 +129,15 @@ func (r *flushReport) tell(cmd *cobra.Command, asJSON bool, done string) error {
 		fmt.Fprintf(out, "%s in %s\n", done, time.Duration(r.Seconds*float64(time.Second)).Round(time.Millisecond))
 	}
 	return nil
+}
+
+// printLeft names the first of what is left.
+func (r *flushReport) printLeft(out io.Writer) {
+	shown := r.Left[:min(len(r.Left), shownFailures)]
+	for _, l := range shown {
+		fmt.Fprintf(out, "  %s: %s\n", quotePath(l.bytes()), l.Why)
+	}
+	if n := r.LeftTotal - len(shown); n > 0 {
+		fmt.Fprintf(out, "  and %s more; --json names more\n", humanize.Comma(int64(n)))
+	}
 }

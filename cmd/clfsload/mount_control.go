@@ -10,11 +10,23 @@ import (
 	"time"
 )
 
-// finishValue is the body of POST /publish and /unmount.
+// finishValue is the body of POST /flush, /publish and /unmount.
 type finishValue struct {
 	IncludeIncomplete bool    `json:"include_incomplete,omitempty"` // of publish
 	NoPublish         bool    `json:"no_publish,omitempty"`         // of unmount
-	TimeoutSeconds    float64 `json:"timeout_seconds,omitempty"`    // of unmount; 0: none
+	TimeoutSeconds    float64 `json:"timeout_seconds,omitempty"`    // 0: none
+}
+
+func (v finishValue) timeout() time.Duration {
+	return time.Duration(v.TimeoutSeconds * float64(time.Second))
+}
+
+// limit returns a context that ends at the timeout.
+func (v finishValue) limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	if v.TimeoutSeconds <= 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, v.timeout())
 }
 
 // controlHandler answers what comes through the control socket.
@@ -26,16 +38,20 @@ func (m *writableMount) controlHandler() http.Handler {
 	})
 	mux.HandleFunc("PUT /limit", func(w http.ResponseWriter, r *http.Request) { answerLimitChange(w, r, m.limiter, m.ui) })
 	mux.HandleFunc("POST /flush", func(w http.ResponseWriter, r *http.Request) {
-		work(w, r, func(ctx context.Context, _ finishValue) (flushReport, error) { return m.flush(ctx) })
+		work(w, r, func(ctx context.Context, v finishValue) (flushReport, error) {
+			return m.inTime(ctx, "flush", v, m.flush)
+		})
 	})
 	mux.HandleFunc("POST /publish", func(w http.ResponseWriter, r *http.Request) {
 		work(w, r, func(ctx context.Context, v finishValue) (flushReport, error) {
-			if v.IncludeIncomplete {
-				if err := m.acceptIncomplete(ctx); err != nil {
-					return flushReport{}, err
+			return m.inTime(ctx, "publish", v, func(ctx context.Context) (r flushReport, err error) {
+				if v.IncludeIncomplete {
+					if err := m.acceptIncomplete(ctx); err != nil {
+						return r, err
+					}
 				}
-			}
-			return m.publish(ctx)
+				return m.publish(ctx)
+			})
 		})
 	})
 	mux.HandleFunc("POST /unmount", func(w http.ResponseWriter, r *http.Request) { work(w, r, m.unmount) })
@@ -69,15 +85,31 @@ func answer(w http.ResponseWriter, v any, err error) {
 	answerJSON(w, v)
 }
 
+// inTime does what was asked for until it is too late. Then the report names what is
+// left.
+func (m *writableMount) inTime(ctx context.Context, what string, v finishValue, do func(context.Context) (flushReport, error)) (flushReport, error) {
+	limit, cancel := v.limit(ctx)
+	defer cancel()
+	r, err := do(limit)
+	if err == nil {
+		return r, nil
+	}
+	if !errors.Is(err, errOutOfTime) {
+		return r, fmt.Errorf("%s: %w", what, err)
+	}
+	s, err := m.status(ctx)
+	if err != nil {
+		return r, err
+	}
+	return r, errors.Join(m.nameLeft(ctx, &r, what == "publish"),
+		withExit(exitIncomplete, fmt.Errorf("%s: not done after %s: %s", what, v.timeout(), s.waitsFor()), "the mount goes on with it"))
+}
+
 // unmount publishes, takes the file system away, and publishes what came in
 // meanwhile. When the file system is in use, it stays.
 func (m *writableMount) unmount(ctx context.Context, v finishValue) (r flushReport, err error) {
-	limit := ctx
-	if v.TimeoutSeconds > 0 {
-		var cancel context.CancelFunc
-		limit, cancel = context.WithTimeout(ctx, time.Duration(v.TimeoutSeconds*float64(time.Second)))
-		defer cancel()
-	}
+	limit, cancel := v.limit(ctx)
+	defer cancel()
 	// Nothing keeps the mount then: there is nothing to wait for.
 	vain := func(err error) bool {
 		return errors.Is(err, errOutOfTime) && ctx.Err() == nil || errors.Is(err, errTaken)
@@ -87,7 +119,7 @@ func (m *writableMount) unmount(ctx context.Context, v finishValue) (r flushRepo
 		finish = m.settle
 	}
 	if r, err = finish(limit); err != nil && !vain(err) {
-		return r, err
+		return r, fmt.Errorf("unmount: %w", err)
 	}
 	m.commanded.Store(true)
 	if err := m.fs.Unmount(false); err != nil {
@@ -101,7 +133,7 @@ func (m *writableMount) unmount(ctx context.Context, v finishValue) (r flushRepo
 	r.Unmounted = true
 	var left error
 	if err != nil || r.LeftTotal > 0 {
-		left = m.incomplete(r, err, fmt.Sprintf(" after %gs (--timeout)", v.TimeoutSeconds))
+		left = m.incomplete(&r, err, fmt.Sprintf(" after %s (--timeout)", v.timeout()))
 	}
 	m.asked <- left
 	if err != nil {

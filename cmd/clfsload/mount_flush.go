@@ -6,18 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"clfsload/state"
 	"clfsload/sync/engine"
 )
-
-// shownLeft bounds the lists of what is not uploaded or not published.
-const shownLeft = 1000
-
-// leftValue is an entry that is not uploaded, or not published as it is now.
-type leftValue struct {
-	pathValue
-	Why string `json:"why"`
-}
 
 // flushReport answers flush, publish and unmount. Uploaded says that everything is
 // uploaded that was acknowledged before the call, Published that all of that is
@@ -105,38 +95,6 @@ func (m *writableMount) settleAll(ctx context.Context) error {
 
 // settleLimit is for a disk that does not answer.
 const settleLimit = time.Minute
-
-// listUnsettled names what was changed up to seq and is not settled.
-func (m *writableMount) listUnsettled(ctx context.Context, seq uint64, r *flushReport) error {
-	const page = 500
-	for after := state.Ino(0); ; {
-		nodes, err := m.journal.Unsettled(ctx, after, page)
-		if err != nil || len(nodes) == 0 {
-			return err
-		}
-		for _, n := range nodes {
-			after = n.Ino
-			if n.Seq > seq {
-				continue
-			}
-			path, err := m.journal.Path(ctx, n.Inode)
-			if err != nil {
-				path = fmt.Sprintf("inode %d", n.Ino)
-			}
-			r.add(path, whyUnsettled(n))
-		}
-	}
-}
-
-func whyUnsettled(n state.Node) string {
-	switch {
-	case n.Flags&state.Opened != 0:
-		return "open for writing"
-	case n.Flags&state.Incomplete != 0:
-		return "incomplete: a crash of the mount cut off its writer"
-	}
-	return "changed just now"
-}
 
 // publish flushes, and makes what is uploaded reachable from the root. Where nothing is
 // to be done, nothing else would notice that what was published is gone.

@@ -201,12 +201,18 @@ func (m *writableMount) outcome(r flushReport, err error) error {
 		m.ui.log.Info("unmounted; everything is published")
 		return nil
 	}
-	return m.incomplete(r, err, fmt.Sprintf(" after %s (--stop-timeout)", m.flags.stopTimeout))
+	return m.incomplete(&r, err, fmt.Sprintf(" after %s (--stop-timeout)", m.flags.stopTimeout))
 }
 
 // incomplete logs what is not published at the end of a mount, and makes an error of it
-// for whoever has ended it. limit says how long that was tried.
-func (m *writableMount) incomplete(r flushReport, err error, limit string) error {
+// for whoever has ended it. limit says how long that was tried. When it was not tried to
+// the end, the report names all that is left.
+func (m *writableMount) incomplete(r *flushReport, err error, limit string) error {
+	if err != nil {
+		if err := m.nameLeft(context.Background(), r, true); err != nil {
+			m.ui.log.Warn("name what is not published", "error", err)
+		}
+	}
 	for _, l := range r.Left[:min(len(r.Left), shownFailures)] {
 		m.ui.log.Warn("not published", "path", l.bytes(), "why", l.Why)
 	}

@@ -108,7 +108,7 @@ func journalStatus(ctx context.Context, j *state.Journal) (mountStatus, error) {
 		if err != nil {
 			return v, err
 		}
-		v.Incomplete = append(v.Incomplete, leftValue{newPathValue(path), whyUnsettled(n)})
+		v.Incomplete = append(v.Incomplete, leftValue{newPathValue(path), whyLeft(n)})
 	}
 	return v, nil
 }
@@ -196,6 +196,18 @@ func (v *mountStatus) print(w io.Writer) {
 	v.printLive(line)
 	printList(w, line, "failures", len(v.Failures), func(i int) (pathValue, string) { return v.Failures[i].pathValue, v.Failures[i].Reason })
 	printList(w, line, "incomplete", len(v.Incomplete), func(i int) (pathValue, string) { return v.Incomplete[i].pathValue, v.Incomplete[i].Why })
+}
+
+// waitsFor tells in one line what a mount has to do, and what keeps it from that.
+func (v *mountStatus) waitsFor() string {
+	text := fmt.Sprintf("%s to settle, %s to upload, %s/s", v.Staged, v.Uploading, ibytes(int64(v.BytesPerSecond)))
+	if v.Publishing {
+		text += fmt.Sprintf("; publishing, %s directories to go", humanize.Comma(int64(v.Unpublished)))
+	}
+	if t := v.Trouble; t != nil {
+		text += fmt.Sprintf("; for %s: %s", seconds(t.Seconds), t.Reason)
+	}
+	return text
 }
 
 // printLive prints what a mount tells that runs.
