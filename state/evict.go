@@ -131,6 +131,20 @@ func (j *Journal) EvictBlocks(ctx context.Context, ino Ino, blocks []uint64) ([]
 	return evicted, nil
 }
 
+// IsStaged reports whether the journal knows that the node is in staging.
+func (n *Node) IsStaged() bool { return n.used > 0 }
+
+// Restage notes that a file is in staging which was evicted: the process died before
+// the staging file was removed. It is the next one to be evicted then. Errors:
+// ErrNoEntry.
+func (j *Journal) Restage(ctx context.Context, ino Ino) error {
+	_, err := j.change(ctx, ino, "note the staging file of", func(_ *tx, n *Node) error {
+		n.used = max(n.used, 1)
+		return nil
+	})
+	return err
+}
+
 // Touch notes that files are used now.
 func (j *Journal) Touch(ctx context.Context, list []Ino) error {
 	err := j.mutate(ctx, func(t *tx) error {

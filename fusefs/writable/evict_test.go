@@ -174,3 +174,28 @@ func TestABlockThatWasReadBackAndRewrittenIsReadBackAsItIs(t *testing.T) {
 	}
 	f.release()
 }
+
+// The process may die when it is noted that a file is evicted, and before that is done.
+func TestAStagingFileThatACrashHasLeftIsGivenUp(t *testing.T) {
+	k := newKernel(t)
+	f := k.create(rootNode, "f")
+	k.ok("write", f.write([]byte("contents"), 0))
+	f.close()
+	k.upload()
+	n := k.node(f.node)
+	if gone, err := k.fs.journal.Evict(t.Context(), []state.Settled{{Ino: n.Ino, Seq: n.Seq}}); len(gone) != 1 || err != nil {
+		t.Fatal(gone, err)
+	}
+	k.crash()
+	if n, err := k.fs.evictFiles(t.Context()); n != 1 || err != nil || k.staged(f.node) {
+		t.Errorf("%d files evicted, %v", n, err)
+	}
+	if n, err := k.fs.evictFiles(t.Context()); n != 0 || err != nil {
+		t.Errorf("%d files evicted again, %v", n, err)
+	}
+	f = k.open(f.node, syscall.O_RDONLY)
+	if got, status := f.read(0, 8); status != fuse.OK || string(got) != "contents" {
+		t.Errorf("%q, %v", got, status)
+	}
+	f.release()
+}

@@ -148,19 +148,25 @@ func (s *FS) close() error {
 
 // sweeping counts the staging files and removes those of inodes that are gone.
 func (s *FS) sweeping() {
-	err := s.staging.Sweep(s.ctx, func(ino state.Ino) (bool, error) {
-		n, err := s.journal.Node(s.ctx, ino)
-		if errors.Is(err, state.ErrNoEntry) {
-			return false, nil
-		}
-		if err == nil && n.State == state.Removed && n.Flags&state.Orphan == 0 {
-			s.dropped.add(ino)
-		}
-		return true, err
-	})
+	err := s.staging.Sweep(s.ctx, s.swept)
 	if err != nil && s.ctx.Err() == nil {
 		s.log.Error("the staging files are not all counted", "error", err)
 	}
+}
+
+// swept deals with a staging file that was found, and reports whether it stays.
+func (s *FS) swept(ino state.Ino) (stays bool, err error) {
+	n, err := s.journal.Node(s.ctx, ino)
+	switch {
+	case errors.Is(err, state.ErrNoEntry):
+		return false, nil
+	case err != nil:
+	case n.State == state.Removed && n.Flags&state.Orphan == 0:
+		s.dropped.add(ino)
+	case !n.IsStaged():
+		err = s.journal.Restage(s.ctx, ino)
+	}
+	return true, err
 }
 
 // Usage says what staging files take.
