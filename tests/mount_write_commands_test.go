@@ -144,3 +144,14 @@ func (i *intake) mustLeave(r result, want []string) (said finished) {
 	}
 	return said
 }
+
+func TestTheStateOfALoadIsNoMount(t *testing.T) {
+	source := t.TempDir()
+	writeFile(t, filepath.Join(source, "file"), "x")
+	load := newTransfer(t, source)
+	clfsload(t, load.begin()...).mustExit(exitOK)
+	for _, command := range []string{"flush", "publish", "unmount"} {
+		clfsload(t, command, load.state).mustExit(exitState).mustBeOneLine().
+			mustSay("the STATE of a load", "clfsload load "+load.state+" "+source)
+	}
+}

@@ -13,6 +13,8 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
+
+	"clfsload/state"
 )
 
 // finishFlags are those of flush, publish and unmount.
@@ -63,21 +65,35 @@ func finish(cmd *cobra.Command, stateDir, what string, v finishValue) (r flushRe
 		r.fail(withExit(exitIncomplete, fmt.Errorf("%s: not done after %s: the mount does not answer", what, v.timeout()), ""))
 		return r, nil
 	}
-	return r, finishError(what, err)
+	return r, finishError(what, stateDir, err)
 }
 
 // finishError says what to do where the mount did not do what it was asked for.
-func finishError(what string, err error) error {
+func finishError(what, stateDir string, err error) error {
 	var refused refusedError
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, errNotRunning):
-		return withExit(exitState, err, "mount it, which goes on with what is staged")
+		return notRunning(stateDir, err)
 	case errors.As(err, &refused) && refused.status == http.StatusNotFound:
 		return withExit(exitState, fmt.Errorf("a load runs there, which knows no %s", what), "name the STATE of a mount")
 	}
 	return fmt.Errorf("%s: %w", what, err)
+}
+
+// notRunning says how to go on with what does not run.
+func notRunning(stateDir string, err error) error {
+	j, openErr := state.OpenReadOnly(stateDir)
+	if openErr != nil {
+		return errors.Join(withExit(exitState, err, ""), openErr)
+	}
+	defer j.Close()
+	if s := j.Settings; s.Kind != state.KindMount {
+		return withExit(exitState, fmt.Errorf("%s is the STATE of a load, and no mount", stateDir),
+			fmt.Sprintf("'clfsload load %s %s %s' goes on with it", stateDir, s.Source, s.Target))
+	}
+	return withExit(exitState, err, "mount it, which goes on with what is staged")
 }
 
 // tellEvery is the time between two words on what is waited for.
