@@ -155,3 +155,14 @@ func TestTheStateOfALoadIsNoMount(t *testing.T) {
 			mustSay("the STATE of a load", "clfsload load "+load.state+" "+source)
 	}
 }
+
+func TestValuesThatAreTooSmallAreToldAsTheyWereGiven(t *testing.T) {
+	point := mountPoint(t)
+	help := clfsload(t, "mount", "--help").mustExit(exitOK)
+	for _, c := range []struct{ flag, value, least string }{
+		{"--staging-limit", "24M", "64MiB"}, {"--memory", "24M", "64MiB"}, {"--publish-interval", "500ms", "1s"},
+	} {
+		clfsload(t, "mount", c.flag, c.value, point).mustExit(exitUsage).mustBeOneLine().mustSay(c.flag+" "+c.value, c.least)
+		help.mustSay(c.least + " or more")
+	}
+}

@@ -43,8 +43,25 @@ func takesNumber(arg string) bool {
 // byteSize is a flag such as 96MiB, 200M or 1073741824.
 type byteSize int64
 
-func (b *byteSize) String() string { return strings.ReplaceAll(humanize.IBytes(uint64(*b)), " ", "") }
-func (b *byteSize) Type() string   { return "size" }
+func (b *byteSize) Type() string { return "size" }
+
+// sizeUnits are what a size is written in, where it is a whole number of them.
+var sizeUnits = []struct {
+	bytes int64
+	name  string
+}{{humanize.TiByte, "TiB"}, {humanize.GiByte, "GiB"}, {humanize.MiByte, "MiB"}, {humanize.KiByte, "KiB"},
+	{humanize.TByte, "T"}, {humanize.GByte, "G"}, {humanize.MByte, "M"}, {humanize.KByte, "k"}}
+
+// String writes the size exactly, with the smallest number: mostly as it was given.
+func (b *byteSize) String() string {
+	n, unit := int64(*b), ""
+	for _, u := range sizeUnits {
+		if int64(*b)%u.bytes == 0 && int64(*b)/u.bytes < n {
+			n, unit = int64(*b)/u.bytes, u.name
+		}
+	}
+	return fmt.Sprint(n) + unit
+}
 
 func (b *byteSize) Set(text string) error {
 	n, err := humanize.ParseBytes(text)

@@ -104,9 +104,9 @@ func (f *mountFlags) registerWriting(cmd *cobra.Command) {
 	fl.BoolVar(&f.createContainer, "create-container", false, "make the Azure container if it does not exist")
 	fl.StringVar(&f.compression, "compression", "LZ4", "LZ4 or DISABLED")
 	fl.DurationVar(&f.settle, "settle", 2*time.Second, "upload a file when it was closed and left unchanged for so long")
-	fl.DurationVar(&f.publishInterval, "publish-interval", 0, "publish on its own after so long, again and again; 0: only when asked to")
+	fl.DurationVar(&f.publishInterval, "publish-interval", 0, "publish on its own after so long, 1s or more, again and again; 0: only when asked to")
 	fl.DurationVar(&f.stopTimeout, "stop-timeout", time.Minute, "at the end, upload and publish for at most so long")
-	fl.Var(&f.stagingLimit, "staging-limit", "bytes of file contents kept in STATE (default: half of what was free on its disk when STATE was new)")
+	fl.Var(&f.stagingLimit, "staging-limit", "bytes of file contents kept in STATE, 64MiB or more (default: half of what was free on its disk when STATE was new)")
 	fl.Lookup("staging-limit").DefValue = "0"
 	fl.BoolVar(&f.includeIncomplete, "include-incomplete", false, "take files as complete whose writer a crash of an earlier mount has cut off")
 	f.bandwidth.register(fl)
