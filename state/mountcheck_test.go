@@ -12,12 +12,8 @@ import (
 type published struct {
 	seen   map[string]string // id to inode blob, at the last publication's end
 	always map[string]string // what could be seen all the time since then
-	tree   map[string]map[string]string
 	// between: a publication was begun since, and not ended.
 	between bool
-	// cutOff: one was cut off. What it had put under a name that was used again
-	// since is not known to the next one.
-	cutOff bool
 }
 
 // watch holds what a reader sees to two promises: between publications nothing
@@ -35,39 +31,12 @@ func (w *mountWalk) watch() {
 func (w *mountWalk) watchEnd() {
 	w.t.Helper()
 	_, seen := w.checkReader()
-	tree := map[string]map[string]string{}
-	newest, _ := w.newestInodes()
-	for id, p := range newest {
-		tree[id] = p.children
-	}
-	before, after := keepers(w.tree, tree), keepers(tree, w.tree)
 	for id, name := range w.seen {
-		if before[id] && after[id] && w.always[id] == "" && !w.cutOff {
+		if seen[id] != "" && w.always[id] == "" {
 			w.t.Fatalf("%s was out of reach for a moment", name)
 		}
 	}
-	w.seen, w.always, w.tree, w.between, w.cutOff = seen, nil, tree, false, false
-}
-
-// keepers lists what can be reached in a tree by names under which the other one
-// has either the same or nothing. Two entries that change places cannot both be
-// in reach at every moment.
-func keepers(tree, other map[string]map[string]string) map[string]bool {
-	reached := map[string]bool{}
-	var visit func(id string)
-	visit = func(id string) {
-		if reached[id] {
-			return
-		}
-		reached[id] = true
-		for name, child := range tree[id] {
-			if there := other[id][name]; there == child || there == "" {
-				visit(child)
-			}
-		}
-	}
-	visit(string(clfs.RootID))
-	return reached
+	w.seen, w.always, w.between = seen, nil, false
 }
 
 // checkTree holds the journal's namespace to the model.

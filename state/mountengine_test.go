@@ -64,7 +64,7 @@ func (w *mountWalk) forgetWork() {
 	clear(w.early)
 	if w.pub != nil {
 		w.expect("close snapshot", w.pub.s.Close(), nil)
-		w.pub, w.cutOff = nil, true
+		w.pub = nil
 	}
 }
 

@@ -77,7 +77,8 @@ func (w *mountWalk) beginPublication() {
 	root, err := s.Root(ctx)
 	w.expect("root", err, nil)
 	if root.PutSeq == 0 {
-		p.steps = append(p.steps, func() { w.putDirectory(root, nil, true) })
+		p.steps = append(p.steps, func() { w.expect("announce root", w.j.AnnounceRoot(ctx), nil) },
+			func() { w.putDirectory(root, nil, true) })
 	}
 }
 

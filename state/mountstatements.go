@@ -93,7 +93,7 @@ func (s *mountStatements) queries() map[string]**sql.Stmt {
 
 		`INSERT INTO garbage (ino, after, name) VALUES (?, ?, ?)`: &s.addGarbage,
 		`INSERT INTO moved (dir, name, ino, seq, last) VALUES (?1, ?2, ?3, ?4, ?4)
-			ON CONFLICT DO UPDATE SET last = excluded.last`: &s.addMoved,
+			ON CONFLICT DO UPDATE SET last = max(last, excluded.last)`: &s.addMoved,
 		`DELETE FROM moved WHERE dir = ? AND last <= ?`:                             &s.dropMoved,
 		`UPDATE moved SET seq = last WHERE dir = ? AND seq <= ?`:                    &s.renewMoved,
 		`INSERT OR REPLACE INTO replaced (dir, name, ino, seq) VALUES (?, ?, ?, ?)`: &s.addReplaced,

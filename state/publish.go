@@ -56,6 +56,25 @@ func (j *Journal) Reserve(ctx context.Context, dir Node, peak uint64) (Node, err
 	return dir, nil
 }
 
+// AnnounceRoot notes, durably, that the root is about to be put for the first time.
+// From then on, should this publication be cut off, all that it has put may be in
+// reach.
+func (j *Journal) AnnounceRoot(ctx context.Context) error {
+	err := j.mutateDurably(ctx, func(t *tx) error {
+		n, err := t.node(RootIno)
+		if err != nil {
+			return err
+		}
+		before := *n
+		n.PutSeq = t.ledger.publishing
+		return t.save(&before, n)
+	})
+	if err != nil {
+		return fmt.Errorf("announce root directory: %w", err)
+	}
+	return nil
+}
+
 // discardAttempt makes garbage of all that may have been uploaded as Next, once
 // something newer is put.
 func (t *tx) discardAttempt(n *Node) error {

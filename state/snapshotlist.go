@@ -38,21 +38,6 @@ func (s *Snapshot) Children(ctx context.Context, dir Ino, after []byte, limit in
 	return list, nil
 }
 
-// MovedOut returns the entries of a directory that are published there and were
-// moved to another one, in byte order, each once, as far as their names are free.
-func (s *Snapshot) MovedOut(ctx context.Context, dir Ino) ([]SnapshotChild, error) {
-	list, err := scanChildren(s.conn.QueryContext(ctx, `SELECT min(m.name) AS name, i.handle, i.type, i.ino, i.put_version, i.flags, 0
-		FROM moved m JOIN inode i ON i.ino = m.ino
-		WHERE m.dir = ?1 AND i.state <> 7 AND NOT (i.parent = ?1 AND (i.links = 1 OR i.type = ?2))
-		AND NOT EXISTS (SELECT 1 FROM dirent d WHERE d.parent = m.dir AND d.name = m.name)
-		AND NOT EXISTS (SELECT 1 FROM moved e WHERE e.dir = m.dir AND e.name = m.name AND e.seq < m.seq)
-		GROUP BY i.ino ORDER BY 1`, dir, clfs.TypeDirectory))
-	if err != nil {
-		return nil, fmt.Errorf("list what was moved out of directory %d: %w", dir, classify(err))
-	}
-	return list, nil
-}
-
 func scanChildren(rows *sql.Rows, err error) ([]SnapshotChild, error) {
 	if err != nil {
 		return nil, err

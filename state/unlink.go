@@ -96,6 +96,9 @@ func (t *tx) dropName(n *Node, r *removal, dir *Node) error {
 	n.Attr.Ctime = r.now
 	if n.IsDirectory() {
 		dir.Links--
+		if err := t.noteEmptied(n, dir, r.name); err != nil {
+			return err
+		}
 	}
 	if n.IsDirectory() || n.Links == 1 {
 		if err := t.remove(n, r.inUse); err != nil {

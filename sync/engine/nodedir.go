@@ -3,20 +3,29 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"clfsload/clfs"
 	"clfsload/state"
 )
 
-// directory puts a directory as the snapshot has it. A union also lists what has
-// moved from it to other directories: it is to be put again.
-func (p *publication) directory(ctx context.Context, n state.Node, union bool) error {
+// form is which entries of a directory are put.
+type form int
+
+const (
+	whole  form = iota // as the snapshot has it
+	union              // with what was moved from it as well; it is to be put again
+	parted             // a union without the members of circles
+)
+
+// directory puts a directory.
+func (p *publication) directory(ctx context.Context, n state.Node, f form) error {
 	path, err := p.snap.Path(ctx, n)
 	if err != nil {
 		return err
 	}
-	if err := p.putNodeDirectory(ctx, path, n, union); err != nil {
+	if err := p.putNodeDirectory(ctx, path, n, f); err != nil {
 		return fmt.Errorf("put directory %q: %w", path, err)
 	}
 	atomic.AddInt64(&p.report.Directories, 1)
@@ -27,12 +36,12 @@ func (p *publication) directory(ctx context.Context, n state.Node, union bool) e
 // put: a segment, as it is, encoded and compressed, and a page of entries.
 const largeDirectory = 2 << 20
 
-func (p *publication) putNodeDirectory(ctx context.Context, path string, n state.Node, union bool) error {
+func (p *publication) putNodeDirectory(ctx context.Context, path string, n state.Node, f form) error {
 	parent, err := p.snap.BackPointers(ctx, n)
 	if err != nil {
 		return err
 	}
-	e, err := p.entries(ctx, n.Ino, union)
+	e, err := p.entries(ctx, n.Ino, f)
 	if err != nil {
 		return err
 	}
@@ -73,8 +82,8 @@ func (p *publication) putNodeDirectory(ctx context.Context, path string, n state
 	if err := p.put(ctx, name, clfs.Pack(nil, o.Append(nil), p.journal.Settings.Compression)); err != nil {
 		return err
 	}
-	p.add(&state.Put{Node: n, Owner: parent[0].Hash(), Blocks: l.segment + 1, Final: !union, Complete: left == 0})
-	if union {
+	p.add(&state.Put{Node: n, Owner: parent[0].Hash(), Blocks: l.segment + 1, Final: f == whole, Complete: left == 0})
+	if f != whole {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.unions[n.Ino] = n.AfterUnion()
@@ -85,18 +94,25 @@ func (p *publication) putNodeDirectory(ctx context.Context, path string, n state
 // nodeEntries are the entries of a directory in a snapshot, in pages. The first
 // page is kept: that of most directories is the only one.
 type nodeEntries struct {
-	snap  *state.Snapshot
-	dir   state.Ino
-	first []state.SnapshotChild
-	moved []state.SnapshotChild // what is listed beside them
+	snap    *state.Snapshot
+	dir     state.Ino
+	without map[state.Ino]bool // what is not listed
+	first   []state.SnapshotChild
+	moved   []state.SnapshotChild // what is listed beside them
 }
 
-func (p *publication) entries(ctx context.Context, dir state.Ino, union bool) (*nodeEntries, error) {
+func (p *publication) entries(ctx context.Context, dir state.Ino, f form) (*nodeEntries, error) {
 	e := &nodeEntries{snap: p.snap, dir: dir}
+	if f == parted {
+		e.without = p.circles.Members
+	}
 	var err error
-	if union {
+	if f != whole {
 		if e.moved, err = p.snap.MovedOut(ctx, dir); err != nil {
 			return nil, err
+		}
+		if dir == state.RootIno {
+			e.moved = append(e.moved, p.stands...)
 		}
 	}
 	e.first, err = p.snap.Children(ctx, dir, nil, childrenPage)
@@ -106,7 +122,7 @@ func (p *publication) entries(ctx context.Context, dir state.Ino, union bool) (*
 func (e *nodeEntries) each(ctx context.Context, fn func([]state.SnapshotChild) error) error {
 	page := e.first
 	for {
-		if err := fn(page); err != nil {
+		if err := fn(e.listed(page)); err != nil {
 			return err
 		}
 		if len(page) < childrenPage {
@@ -117,7 +133,15 @@ func (e *nodeEntries) each(ctx context.Context, fn func([]state.SnapshotChild) e
 			return err
 		}
 	}
-	return fn(e.moved)
+	return fn(e.listed(e.moved))
+}
+
+// listed leaves out what is not to be listed.
+func (e *nodeEntries) listed(page []state.SnapshotChild) []state.SnapshotChild {
+	if len(e.without) == 0 {
+		return page
+	}
+	return slices.DeleteFunc(slices.Clone(page), func(c state.SnapshotChild) bool { return e.without[c.Ino] })
 }
 
 // blocks counts the segments that the directory has, with the first.

@@ -7,8 +7,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"golang.org/x/sync/errgroup"
-
 	"clfsload/clfs"
 	"clfsload/state"
 )
@@ -72,44 +70,69 @@ func (e *Engine) PublishMount(ctx context.Context) (PublishReport, error) {
 // publication is a publication under way.
 type publication struct {
 	*Engine
-	snap   *state.Snapshot
-	rec    *recorder
-	mu     sync.Mutex
-	unions map[state.Ino]state.Node // directories as they are after their first put
-	report PublishReport
+	snap    *state.Snapshot
+	root    state.Node
+	circles *state.Circles
+	stands  []state.SnapshotChild // what the root lists for as long as it is put as a union
+	rec     *recorder
+	mu      sync.Mutex
+	unions  map[state.Ino]state.Node // directories as they are after their first put
+	report  PublishReport
 }
 
 // run puts everything. After each step what it has put is recorded: the next step
 // may take away what only the one before has put elsewhere.
-func (p *publication) run(ctx context.Context) error {
+func (p *publication) run(ctx context.Context) (err error) {
 	p.report.Seq = p.snap.Seq()
 	if err := p.listBehind(ctx); err != nil {
 		return err
 	}
+	if p.root, err = p.snap.Root(ctx); err != nil {
+		return err
+	}
+	if err := p.park(ctx); err != nil {
+		return err
+	}
 	return p.rec.during(ctx, func(ctx context.Context) error {
-		for _, step := range []struct {
-			list func(context.Context, state.Ino, int) ([]state.Node, error)
-			put  func(context.Context, state.Node) error
-		}{
-			{p.snap.NewDirectories, p.newDirectory},
-			{p.snap.ChangedNodes, p.node},
-			{p.snap.ChangedDirectories, p.gainingDirectory},
-			{p.snap.ChangedDirectories, p.losingDirectory},
-		} {
-			if err := p.each(ctx, step.list, step.put); err != nil {
+		for _, step := range p.steps() {
+			if err := step(ctx); err != nil {
 				return err
 			}
 			if err := p.rec.drain(ctx); err != nil {
 				return err
 			}
 		}
-		// The first time nothing is reachable until the root is.
-		root, err := p.snap.Root(ctx)
-		if err != nil || root.PutSeq != 0 {
-			return err
-		}
-		return p.directory(ctx, root, false)
+		return nil
 	})
+}
+
+func (p *publication) steps() []func(context.Context) error {
+	list := []func(context.Context) error{p.all(p.snap.NewDirectories, p.newDirectory), p.all(p.snap.ChangedNodes, p.node)}
+	if p.isParked() {
+		list = append(list, p.parkedRoot, p.partDirectories)
+	}
+	list = append(list, p.all(p.snap.ChangedDirectories, p.gainingDirectory), p.all(p.snap.ChangedDirectories, p.losingDirectory))
+	switch {
+	case p.isParked():
+		return append(list, p.partedDirectories, p.unparkedRoot)
+	case p.root.PutSeq == 0:
+		return append(list, p.firstRoot)
+	}
+	return list
+}
+
+// firstRoot puts the root for the first time: nothing is reachable until it is.
+func (p *publication) firstRoot(ctx context.Context) error {
+	if err := p.journal.AnnounceRoot(ctx); err != nil {
+		return err
+	}
+	return p.directory(ctx, p.root, whole)
+}
+
+// all is a step that puts all nodes of a list.
+func (p *publication) all(list func(context.Context, state.Ino, int) ([]state.Node, error),
+	put func(context.Context, state.Node) error) func(context.Context) error {
+	return func(ctx context.Context) error { return p.each(ctx, list, put) }
 }
 
 // each puts all nodes of a list, many at a time.
@@ -121,12 +144,7 @@ func (p *publication) each(ctx context.Context, list func(context.Context, state
 		if err != nil {
 			return err
 		}
-		g, gctx := errgroup.WithContext(ctx)
-		g.SetLimit(p.options.Concurrency)
-		for _, n := range page {
-			g.Go(func() error { return put(gctx, n) })
-		}
-		if err := g.Wait(); err != nil || len(page) < feedPage {
+		if err := p.putAll(ctx, page, put); err != nil || len(page) < feedPage {
 			return err
 		}
 		after = page[len(page)-1].Ino
@@ -135,24 +153,29 @@ func (p *publication) each(ctx context.Context, list func(context.Context, state
 
 // newDirectory puts a directory that nothing published leads to.
 func (p *publication) newDirectory(ctx context.Context, n state.Node) error {
-	return p.directory(ctx, n, false)
+	if p.circles.Members[n.Ino] {
+		return p.directory(ctx, n, parted)
+	}
+	return p.directory(ctx, n, whole)
 }
 
 // gainingDirectory puts a directory with the entries that it has got, and leaves
 // those in it that have moved to another directory, which may not have them yet.
 func (p *publication) gainingDirectory(ctx context.Context, n state.Node) error {
 	switch {
+	case p.isUnion(n):
+		return nil
 	case n.Flags&state.Lost == 0:
-		return p.directory(ctx, n, false)
+		return p.directory(ctx, n, whole)
 	case n.Flags&state.Gained != 0:
-		return p.directory(ctx, n, true)
+		return p.directory(ctx, n, union)
 	}
 	return nil
 }
 
 // losingDirectory puts a directory without the entries that have moved elsewhere.
 func (p *publication) losingDirectory(ctx context.Context, n state.Node) error {
-	if n.Flags&state.Lost == 0 {
+	if n.Flags&state.Lost == 0 || n.Ino == state.RootIno && p.isParked() {
 		return nil
 	}
 	p.mu.Lock()
@@ -161,7 +184,14 @@ func (p *publication) losingDirectory(ctx context.Context, n state.Node) error {
 		delete(p.unions, n.Ino)
 	}
 	p.mu.Unlock()
-	return p.directory(ctx, n, false)
+	return p.directory(ctx, n, whole)
+}
+
+func (p *publication) isUnion(n state.Node) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, ok := p.unions[n.Ino]
+	return ok
 }
 
 // node puts a new version of an inode that has been put before.
