@@ -217,6 +217,12 @@ func (s *FS) closed(h *handle) {
 	s.release(h.file)
 }
 
+// isCutOff reports whether the file is being written, and has a name under which
+// somebody could take it for whole.
+func (h *handle) isCutOff() bool {
+	return h.mayWrite && h.isLive() && !h.system.orphans.has(h.ino)
+}
+
 // Fsync makes a file durable.
 func (s *FS) Fsync(_ <-chan struct{}, in *fuse.FsyncIn) fuse.Status {
 	h, err := s.handles.get(in.Fh)

@@ -39,6 +39,39 @@ func TestAFileThatAForkedWriterKeepsIsIncompleteAfterACrash(t *testing.T) {
 	}
 }
 
+// endsAndBegins ends the file system and begins it again.
+func (k *kernel) endsAndBegins() {
+	k.t.Helper()
+	if err := k.fs.Close(); err != nil {
+		k.t.Fatal(err)
+	}
+	k.crash() // what is left to do is the same
+}
+
+func TestAWriterThatTheEndCutsOffLeavesAnIncompleteFile(t *testing.T) {
+	k := newKernel(t)
+	whole := k.create(rootNode, "whole")
+	k.ok("write", whole.write([]byte("all of it"), 0))
+	k.ok("flush", whole.flush()) // closed, and the release is on its way
+	half := k.create(rootNode, "half")
+	k.ok("write", half.write([]byte("some"), 0))
+	other := k.open(half.node, syscall.O_RDWR)
+	k.ok("flush", other.flush())
+	gone := k.create(rootNode, "gone")
+	k.ok("write", gone.write([]byte("none"), 0))
+	k.ok("unlink", k.unlink(rootNode, "gone"))
+	k.endsAndBegins()
+	if got := Progress(k.node(half.node), 0); got != "incomplete" || k.node(half.node).Attr.Size != 4 {
+		t.Errorf("%s, %d bytes", got, k.node(half.node).Attr.Size)
+	}
+	if n := k.node(whole.node); n.Flags&(state.Opened|state.Incomplete) != 0 || n.Attr.Size != 9 {
+		t.Errorf("the one that was closed: flags %b, %d bytes", n.Flags, n.Attr.Size)
+	}
+	if k.staged(gone.node) {
+		t.Error("what was removed has its contents still")
+	}
+}
+
 func TestTheLastWriterEndsWhatWasTakenForOpen(t *testing.T) {
 	k := newKernel(t)
 	f := k.create(rootNode, "f")
