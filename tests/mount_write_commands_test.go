@@ -166,3 +166,18 @@ func TestValuesThatAreTooSmallAreToldAsTheyWereGiven(t *testing.T) {
 		help.mustSay(c.least + " or more")
 	}
 }
+
+// Both commands say the same of a file that cannot be read from STATE.
+func TestAFileThatCannotBeUploadedIsNamedWithTheReason(t *testing.T) {
+	i := newIntake(t, longSettle...)
+	writeFile(t, i.path("good"), "x")
+	writeFile(t, i.path("bad"), strings.Repeat("x", 100))
+	for _, path := range stagedFiles(t, i.state) {
+		if info, err := os.Stat(path); err == nil && info.Size() == 100 {
+			must(t, os.Remove(path))
+		}
+	}
+	for _, command := range []string{"flush", "publish"} {
+		clfsload(t, command, i.point).mustExit(exitIncomplete).mustSay("bad: cannot be uploaded: open: ", "but for 1 entry")
+	}
+}

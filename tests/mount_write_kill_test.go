@@ -336,7 +336,7 @@ func TestAFileThatAKillCutOffIsNotPublishedByItself(t *testing.T) {
 		t.Errorf("its attribute says %q", text)
 	}
 	clfsload(t, "flush", i.point).mustExit(exitIncomplete).mustSay("cut", "incomplete")
-	clfsload(t, "publish", i.point).mustExit(exitIncomplete).mustSay("cut: its writer was cut off")
+	clfsload(t, "publish", i.point).mustExit(exitIncomplete).mustSay("cut: incomplete")
 	published := readable(t, c.inventory())
 	if _, found := published["cut"]; found || published["whole"].Size != 5 {
 		t.Errorf("published: %+v", published)

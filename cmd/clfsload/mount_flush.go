@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"clfsload/sync/engine"
@@ -70,12 +72,12 @@ func (m *writableMount) flush(ctx context.Context) (r flushReport, err error) {
 	if err := m.listUnsettled(ctx, seq, &r); err != nil {
 		return r, err
 	}
-	failures, err := m.journal.UploadFailures(ctx, shownLeft)
+	reasons, err := m.failureReasons(ctx)
 	if err != nil {
 		return r, err
 	}
-	for _, f := range failures {
-		r.add(f.Path, "cannot be uploaded: "+f.Reason)
+	for _, path := range slices.Sorted(maps.Keys(reasons)) {
+		r.add(path, reasons[path])
 	}
 	r.Uploaded = r.LeftTotal == 0
 	r.Seconds = time.Since(began).Seconds()
@@ -125,11 +127,9 @@ func (m *writableMount) publishLeft(ctx context.Context) (r flushReport, idle bo
 	if err != nil {
 		return r, false, err
 	}
-	r.Left = []leftValue{}
-	for _, l := range p.Behind {
-		r.add(l.Path, l.Reason)
+	if err := m.nameBehind(ctx, &r, p); err != nil {
+		return r, false, err
 	}
-	r.LeftTotal = int(p.LeftOut + p.KeptOld)
 	r.Published, r.Objects, r.Dirs = r.LeftTotal == 0, p.Nodes, p.Directories
 	r.Seconds = time.Since(began).Seconds()
 	return r, false, nil

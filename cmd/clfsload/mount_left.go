@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
 	"clfsload/state"
+	"clfsload/sync/engine"
 )
 
 // shownLeft bounds the lists of what is not uploaded or not published.
@@ -29,11 +31,8 @@ func (m *writableMount) nameLeft(ctx context.Context, r *flushReport, toPublish 
 		return err
 	}
 	for _, n := range nodes {
-		path, why := m.pathOf(ctx, n), whyLeft(n)
-		if reason := reasons[path]; reason != "" {
-			why = reason
-		}
-		r.add(path, why)
+		path := m.pathOf(ctx, n)
+		r.add(path, cmp.Or(reasons[path], whyLeft(n)))
 	}
 	t := m.journal.MountTotals()
 	total := t.Dirty + t.Queued
@@ -42,6 +41,18 @@ func (m *writableMount) nameLeft(ctx context.Context, r *flushReport, toPublish 
 	}
 	r.LeftTotal = max(r.LeftTotal, int(total))
 	return nil
+}
+
+// nameBehind makes a report name, in place of what it has named, what a publication
+// does not have as it was then.
+func (m *writableMount) nameBehind(ctx context.Context, r *flushReport, p engine.PublishReport) error {
+	reasons, err := m.failureReasons(ctx)
+	r.Left = []leftValue{}
+	for _, b := range p.Behind {
+		r.add(b.Path, cmp.Or(b.Problem, reasons[b.Path], whyLeft(b.Node)))
+	}
+	r.LeftTotal = int(p.LeftOut + p.KeptOld)
+	return err
 }
 
 // failureReasons tells of files that could not be uploaded why, by their paths.

@@ -23,9 +23,10 @@ type PublishReport struct {
 
 // Behind is an entry that is not published as it is in the mount.
 type Behind struct {
-	Path    string // below the root of the tree
-	Reason  string
-	KeptOld bool // it is published as it was before; otherwise it is left out
+	Path    string     // below the root of the tree
+	Node    state.Node // as of the moment that is published: its state and flags say why
+	Problem string     // why it cannot be published though they do not; "": they do
+	KeptOld bool       // it is published as it was before; otherwise it is left out
 }
 
 // maxBehind bounds the entries that a report names.
@@ -202,7 +203,7 @@ func (p *publication) node(ctx context.Context, n state.Node) error {
 	}
 	o, err := p.base(ctx, n)
 	if problem, own := problemOf(err); own {
-		p.behind(path, problem.Op+": "+problem.Reason, true)
+		p.behind(Behind{path, n, problem.Op + ": " + problem.Reason, true})
 		return nil
 	}
 	if err != nil {
@@ -260,7 +261,7 @@ func (p *publication) listBehind(ctx context.Context) error {
 					return err
 				}
 			}
-			p.behind(path, whyBehind(n), n.PutSeq != 0)
+			p.behind(Behind{Path: path, Node: n, KeptOld: n.PutSeq != 0})
 		}
 		if len(page) < feedPage {
 			return nil
@@ -269,25 +270,15 @@ func (p *publication) listBehind(ctx context.Context) error {
 	}
 }
 
-func whyBehind(n state.Node) string {
-	switch {
-	case n.Flags&state.Opened != 0:
-		return "it is open for writing"
-	case n.Flags&state.Incomplete != 0:
-		return "its writer was cut off"
-	}
-	return "it is not uploaded yet"
-}
-
-func (p *publication) behind(path, reason string, keptOld bool) {
+func (p *publication) behind(b Behind) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if keptOld {
+	if b.KeptOld {
 		p.report.KeptOld++
 	} else {
 		p.report.LeftOut++
 	}
 	if len(p.report.Behind) < maxBehind {
-		p.report.Behind = append(p.report.Behind, Behind{path, reason, keptOld})
+		p.report.Behind = append(p.report.Behind, b)
 	}
 }
