@@ -69,6 +69,69 @@ func TestUploadedFilesMakeRoomAndAreReadBack(t *testing.T) {
 	f.close()
 }
 
+func TestRewrittenFilesMakeRoomWithoutAPublication(t *testing.T) {
+	k := limited(t)
+	contents := func(i, round int) []byte { return bytes.Repeat([]byte{byte(i), byte(round), 1, 2}, mega/4) }
+	var nodes []uint64
+	for i := range 24 {
+		f := k.create(rootNode, fmt.Sprint(i))
+		k.ok("write", f.write(contents(i, 0), 0))
+		f.close()
+		k.upload()
+		nodes = append(nodes, f.node)
+	}
+	if err := k.engine.publish(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for i, node := range nodes {
+		f := k.open(node, syscall.O_RDWR)
+		k.ok("write", f.write(contents(i, 1), 0))
+		f.close()
+		k.upload()
+	}
+	if waiting := k.fs.journal.MountTotals().Sealed; waiting != 24 {
+		t.Errorf("%d files wait for a publication", waiting)
+	}
+	for i, node := range nodes {
+		f := k.open(node, syscall.O_RDONLY)
+		got, status := f.read(0, mega)
+		if k.ok("read", status); !bytes.Equal(got, contents(i, 1)) {
+			t.Errorf("file %d differs", i)
+		}
+		f.release()
+	}
+	if k.staged(nodes[0]) {
+		t.Error("the oldest file was not evicted")
+	}
+}
+
+func TestWhatIsUploadedCountsAsFree(t *testing.T) {
+	k := newKernel(t)
+	k.fs.options.StagingLimit = 16 * mega
+	free := func() int {
+		var out fuse.StatfsOut
+		k.ok("statfs", k.fs.StatFs(nil, &fuse.InHeader{}, &out))
+		return int(out.Bavail) * statBlock
+	}
+	f := k.create(rootNode, "f")
+	for range 2 { // before it is published, and after that
+		k.ok("write", f.write(make([]byte, mega), 0))
+		f.close()
+		if free() > 15*mega {
+			t.Errorf("%d bytes are free", free())
+		}
+		k.upload()
+		if free() != 16*mega {
+			t.Errorf("%d bytes are free when all is uploaded", free())
+		}
+		if err := k.engine.publish(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		f = k.open(f.node, syscall.O_RDWR)
+	}
+	f.close()
+}
+
 func TestWithNothingToEvictTheDiskIsFull(t *testing.T) {
 	k := limited(t)
 	f := k.create(rootNode, "f")
