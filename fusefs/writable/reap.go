@@ -38,18 +38,7 @@ func (s *FS) unused(ino state.Ino) {
 // reaping removes the staging files of removed nodes, until the file system is
 // closed.
 func (s *FS) reaping() {
-	tick := time.NewTicker(reapInterval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-s.ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if err := s.reap(s.ctx); err != nil && s.ctx.Err() == nil {
-			s.log.Error("remove staging files of removed files; this is tried again", "error", err)
-		}
-	}
+	s.every(reapInterval, "remove staging files of removed files", func() error { return s.reap(s.ctx) })
 }
 
 // reap removes the staging files that nobody needs any more: what a power cut

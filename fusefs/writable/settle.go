@@ -14,7 +14,17 @@ const settlePage = 1000
 
 // settling hands what has settled to the engine, until the file system is closed.
 func (s *FS) settling() {
-	tick := time.NewTicker(min(max(s.options.Settle/2, 50*time.Millisecond), time.Second))
+	s.every(min(max(s.options.Settle/2, 50*time.Millisecond), time.Second), "settle", func() error {
+		s.endUnended()
+		s.reopenLingering(reopenAfter)
+		return s.settle(s.ctx, s.options.Settle)
+	})
+}
+
+// every does something at an interval until the file system is closed, and logs when
+// that fails.
+func (s *FS) every(interval time.Duration, what string, do func() error) {
+	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for {
 		select {
@@ -22,10 +32,8 @@ func (s *FS) settling() {
 			return
 		case <-tick.C:
 		}
-		s.endUnended()
-		s.reopenLingering(reopenAfter)
-		if err := s.settle(s.ctx, s.options.Settle); err != nil && s.ctx.Err() == nil {
-			s.log.Error("settle; this is tried again", "error", err)
+		if err := do(); err != nil && s.ctx.Err() == nil {
+			s.log.Error(what+"; this is tried again", "error", err)
 		}
 	}
 }
