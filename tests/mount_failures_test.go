@@ -316,7 +316,7 @@ func TestADaemonThatCannotServeSaysWhy(t *testing.T) {
 	file := filepath.Join(home, "file")
 	writeFile(t, file, "x")
 	command(t, []string{"mount", "--read-only", "--daemon", "--target", target, file}, withEnvironment("XDG_STATE_HOME="+home)).start().wait().
-		mustExit(exitMountPoint).mustSay("not a directory", "the mount did not begin")
+		mustExit(exitMountPoint).mustBeOneLine().mustSay("not a directory")
 	if left, err := os.ReadDir(home); err != nil || len(left) != 1 {
 		t.Errorf("it left %v, %v", left, err)
 	}

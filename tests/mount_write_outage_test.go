@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -67,7 +68,9 @@ func TestAMountBeginsThoughItsContainerIsAway(t *testing.T) {
 	writeFile(t, i.path("meanwhile"), "meanwhile")
 	c.Mend()
 	i.publish()
-	i.endsPublishedTo(c)
+	if log := i.endsPublishedTo(c).stderr; !strings.Contains(log, fmt.Sprintf("code=%d\n", exitUnreachable)) || strings.Contains(log, "code=1\n") {
+		t.Errorf("of a container that cannot be reached the log says\n%s", log)
+	}
 }
 
 // Uploads wait for new credentials, and nobody who writes notices.

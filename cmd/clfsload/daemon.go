@@ -74,10 +74,13 @@ func awaitDaemon(cmd *cobra.Command, daemon *exec.Cmd, ready io.Reader) error {
 func daemonFailed(err error) error {
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() > 0 {
-		return withExit(exit.ExitCode(), errors.New("the mount did not begin"), "")
+		return withExit(exit.ExitCode(), errTold, "")
 	}
 	return fmt.Errorf("the mount did not begin: %w", errors.Join(err, errors.New("its process ended")))
 }
+
+// errTold: another process has said on standard error what is wrong.
+var errTold = errors.New("the mount did not begin")
 
 // detachFromStarter tells whoever started the process that it serves. A daemon lets go
 // of the terminal, and has what is printed from now on in log.

@@ -157,7 +157,7 @@ func (m *writableMount) late(ctx context.Context, err error) error {
 	}
 	err = errOutOfTime
 	if t := m.uploads.why(); t != nil {
-		err = fmt.Errorf("%w: %s", err, t.text)
+		err = fmt.Errorf("%w: %s", err, t.err)
 	}
 	return err
 }

@@ -78,11 +78,19 @@ func (m *writableMount) reach(ctx context.Context, spec targetSpec) error {
 	case spec.dir != "", errors.Is(err, blob.ErrLeased), errors.Is(err, engine.ErrForeign), errors.Is(err, blob.ErrContainerMissing):
 		return err
 	}
-	if t := m.target.narrator.failing.Load(); t != nil {
-		err = errors.New(t.text)
-	}
-	m.uploads.failed("reach the container", err)
+	m.uploads.failed("reach the container", m.unreached(err))
 	return nil
+}
+
+// unreached says why a container did not answer in time.
+func (m *writableMount) unreached(err error) error {
+	switch t := m.target.narrator.failing.Load(); {
+	case t != nil:
+		return t.err
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%w: no answer after %s", blob.ErrTransient, reachFor)
+	}
+	return err
 }
 
 // otherState is what to do about a flag that does not fit the journal.

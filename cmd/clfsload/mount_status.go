@@ -127,7 +127,7 @@ func (m *writableMount) status(ctx context.Context) (mountStatus, error) {
 		v.Oldest = &flightValue{newPathValue(f.Path), time.Since(f.Since).Seconds()}
 	}
 	if t := m.uploads.why(); t != nil {
-		v.Trouble = &troubleValue{t.text, time.Since(t.since).Seconds()}
+		v.Trouble = &troubleValue{t.err.Error(), time.Since(t.since).Seconds()}
 	}
 	u := m.fs.Usage()
 	v.Staging = &stagingValue{u.Bytes, u.Limit}

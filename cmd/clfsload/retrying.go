@@ -115,7 +115,7 @@ type narrator struct {
 
 // trouble is why nothing goes on.
 type trouble struct {
-	text  string
+	err   error
 	since time.Time
 }
 
@@ -129,7 +129,7 @@ func (n *narrator) events() retry.Events {
 
 func (n *narrator) retrying(f retry.Failure) {
 	log := n.log.Load()
-	n.failing.Store(&trouble{f.Err.Error(), time.Now().Add(-f.Silence)})
+	n.failing.Store(&trouble{f.Err, time.Now().Add(-f.Silence)})
 	log.Debug("request failed", "error", f.Err, "tries", f.Tries, "again_in", f.Wait.Round(time.Millisecond).String())
 	if f.Silence >= quietFor && n.outage.CompareAndSwap(false, true) {
 		log.Warn("all requests fail; they are repeated", "since", f.Silence.Round(time.Second).String(), "error", f.Err)
@@ -157,7 +157,7 @@ func (n *narrator) unthrottle() {
 }
 
 func (n *narrator) refused(err error) {
-	n.failing.Store(&trouble{err.Error(), time.Now()})
+	n.failing.Store(&trouble{err, time.Now()})
 	n.log.Load().Warn("credentials refused; the "+n.who+" waits for new ones", "from", n.source, "error", err)
 }
 

@@ -35,7 +35,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		err = cause
 	}
 	code, text := describe(err)
-	fmt.Fprintf(stderr, "clfsload: %s\n", text)
+	if !errors.Is(err, errTold) {
+		fmt.Fprintf(stderr, "clfsload: %s\n", text)
+	}
 	return code
 }
 

@@ -245,10 +245,10 @@ func (u *uploader) failed(what string, err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	known := u._trouble()
-	if known == nil || known.text != err.Error() {
+	if known == nil || known.err.Error() != err.Error() {
 		code, text := describe(err)
 		u.m.ui.log.Error("what is written stays in STATE for now", "error", text, "code", code)
-		known = &trouble{err.Error(), time.Now()}
+		known = &trouble{err, time.Now()}
 	}
 	u.trouble, u.blobs = known, u.m.engine.Stats().Blobs.Load()
 }
