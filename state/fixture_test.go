@@ -2,7 +2,6 @@ package state
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"path/filepath"
 	"testing"
@@ -81,7 +80,7 @@ func last(t *testing.T, j *Journal) Inode {
 }
 
 // count runs a query for one number.
-func count(db *sql.DB, query string) (n uint64, err error) {
+func count(db rowQuerier, query string) (n uint64, err error) {
 	err = db.QueryRowContext(context.Background(), query).Scan(&n)
 	return n, err
 }

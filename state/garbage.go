@@ -73,9 +73,11 @@ func (t *tx) handle(dir Ino) (clfs.ID, error) {
 	if dir == RootIno {
 		return clfs.RootID, nil
 	}
-	var id []byte
-	err := t.mount.handle.QueryRow(dir).Scan(&id)
-	return clfs.ID(id), err
+	n, err := t.node(dir)
+	if err != nil {
+		return "", err
+	}
+	return n.ID, nil
 }
 
 // Garbage is a blob that nothing needs any more.

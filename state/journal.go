@@ -42,7 +42,7 @@ type Journal struct {
 
 	dir     string
 	lock    *lockFile
-	read    *sql.DB
+	read    *reader
 	reads   *reads
 	write   *writer
 	ledger  atomic.Pointer[ledger]
@@ -146,11 +146,11 @@ func (j *Journal) openReaders(path, options string) error {
 	}
 	db.SetMaxOpenConns(readers)
 	db.SetMaxIdleConns(readers)
-	j.read = db
+	j.read = &reader{db, j.catchUp}
 	if j.Settings, err = readSettings(db); err != nil {
 		return err
 	}
-	if j.reads, err = prepareReads(db); err != nil {
+	if j.reads, err = prepareReads(j.read); err != nil {
 		return err
 	}
 	if j.paths, err = lru.New[Ino, string](pathCacheSize); err != nil {

@@ -52,12 +52,8 @@ func readLedger(db rowQuerier) (*ledger, error) {
 	return &l, nil
 }
 
-func (t *tx) writeLedger() error {
-	l := &t.ledger
-	if t.mount != nil {
-		return t.writeMountLedger()
-	}
-	_, err := t.stmts.writeLedger.Exec(l.nextIno, l.lastDirMgr, l.phase, l.FoundEntries, l.FoundInodes,
+func (s *statements) writeLedger(l *ledger) error {
+	_, err := s.setLedger.Exec(l.nextIno, l.lastDirMgr, l.phase, l.FoundEntries, l.FoundInodes,
 		l.FoundBytes, l.DoneInodes, l.DoneBytes, l.Failures)
 	return err
 }

@@ -159,7 +159,7 @@ func (w *mountWalk) checkReader() (needed map[string]bool, seen map[string]strin
 func (w *mountWalk) checkNames() {
 	w.t.Helper()
 	known := map[string]bool{}
-	rows, err := w.j.read.Query(`SELECT name FROM garbage`)
+	rows, err := w.j.read.QueryContext(w.t.Context(), `SELECT name FROM garbage`)
 	w.expect("garbage", err, nil)
 	defer rows.Close()
 	for rows.Next() {
@@ -170,7 +170,7 @@ func (w *mountWalk) checkNames() {
 		}
 		known[name] = true
 	}
-	nodes, err := scanNodes(w.j.read.Query(`SELECT ` + nodeColumns + ` FROM inode`))
+	nodes, err := scanNodes(w.j.read.QueryContext(w.t.Context(), `SELECT `+nodeColumns+` FROM inode`))
 	w.expect("nodes", err, nil)
 	for _, n := range nodes {
 		names, err := w.j.NamesOf(w.t.Context(), n)
@@ -193,7 +193,7 @@ func (w *mountWalk) checkNames() {
 func (w *mountWalk) checkTotals() {
 	w.t.Helper()
 	var want MountTotals
-	nodes, err := scanNodes(w.j.read.Query(`SELECT ` + nodeColumns + ` FROM inode`))
+	nodes, err := scanNodes(w.j.read.QueryContext(w.t.Context(), `SELECT `+nodeColumns+` FROM inode`))
 	w.expect("nodes", err, nil)
 	for i := range nodes {
 		want.count(&nodes[i], 1)

@@ -38,12 +38,13 @@ func (m *mountLedger) fields() []any {
 		&m.Dirty, &m.DirtyBytes, &m.Queued, &m.QueuedBytes, &m.Sealed, &m.SealedBytes, &m.Uploaded, &m.UploadedBytes}
 }
 
-func (t *tx) writeMountLedger() error {
-	l := &t.ledger
+// writeLedger writes the ledger of a mount; the batch of the redo log that follows
+// belongs to it.
+func (s *mountStatements) writeLedger(l *ledger, batch uint64) error {
 	m := &l.mountLedger
-	_, err := t.mount.writeLedger.Exec(l.nextIno, l.lastDirMgr, l.phase, m.seq, m.published, m.publishing,
+	_, err := s.setLedger.Exec(l.nextIno, l.lastDirMgr, l.phase, m.seq, m.published, m.publishing,
 		m.Published, m.PublishedAt, m.Directories, m.Held, m.Dirty, m.DirtyBytes, m.Queued, m.QueuedBytes,
-		m.Sealed, m.SealedBytes, m.Uploaded, m.UploadedBytes)
+		m.Sealed, m.SealedBytes, m.Uploaded, m.UploadedBytes, int64(batch))
 	return err
 }
 

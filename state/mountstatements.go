@@ -9,22 +9,20 @@ import (
 
 // mountStatements are prepared once on the writer's connection of a mount.
 type mountStatements struct {
-	writeLedger  *sql.Stmt
+	setLedger    *sql.Stmt
 	node         *sql.Stmt
 	save         *sql.Stmt
 	saveState    *sql.Stmt
 	insertNode   *sql.Stmt
 	entry        *sql.Stmt
-	insertEntry  *sql.Stmt
-	replaceEntry *sql.Stmt
-	dropEntry    *sql.Stmt
-	shareEntry   *sql.Stmt
+	insertEntry  redoable
+	replaceEntry redoable
+	dropEntry    redoable
+	shareEntry   redoable
 	anyEntry     *sql.Stmt
 	otherName    *sql.Stmt
-	handle       *sql.Stmt
-	parent       *sql.Stmt
-	addGarbage   *sql.Stmt
-	addMoved     *sql.Stmt
+	addGarbage   redoable
+	addMoved     redoable
 	dropMoved    *sql.Stmt
 	renewMoved   *sql.Stmt
 	dropGarbage  *sql.Stmt
@@ -34,7 +32,7 @@ type mountStatements struct {
 	dropNodeBlocks *sql.Stmt
 	dropNodeMoves  *sql.Stmt
 
-	addReplaced      *sql.Stmt
+	addReplaced      redoable
 	dropReplaced     *sql.Stmt
 	dropNodeReplaced *sql.Stmt
 	setUsed          *sql.Stmt
@@ -42,8 +40,8 @@ type mountStatements struct {
 
 	block        *sql.Stmt
 	blocksFrom   *sql.Stmt
-	setBlock     *sql.Stmt
-	dropBlocks   *sql.Stmt
+	setBlock     redoable
+	dropBlocks   redoable
 	evictBlocks  *sql.Stmt
 	evictBlock   *sql.Stmt
 	acceptAll    *sql.Stmt
@@ -57,32 +55,31 @@ func (s *mountStatements) queries() map[string]**sql.Stmt {
 	return map[string]**sql.Stmt{
 		`UPDATE ledger SET next_ino = ?, last_dirmgr = ?, phase = ?, seq = ?, published_seq = ?, publishing_seq = ?,
 			published_nodes = ?, published_at = ?, directories = ?, held = ?, dirty_nodes = ?, dirty_bytes = ?,
-			queued_nodes = ?, queued_bytes = ?, sealed_nodes = ?, sealed_bytes = ?, uploaded_nodes = ?, uploaded_bytes = ?
-			WHERE id = 1`: &s.writeLedger,
+			queued_nodes = ?, queued_bytes = ?, sealed_nodes = ?, sealed_bytes = ?, uploaded_nodes = ?, uploaded_bytes = ?,
+			batch = ? WHERE id = 1`: &s.setLedger,
 
 		`SELECT ` + nodeColumns + ` FROM inode WHERE ino = ?`:               &s.node,
 		`UPDATE inode SET ` + savedColumns + ` WHERE ino = ?1`:              &s.save,
 		`UPDATE inode SET ` + savedColumns + `, state = ?27 WHERE ino = ?1`: &s.saveState,
-		`INSERT INTO inode (ino, parent, name, handle, state, type, mode, uid, gid, size, mtime, ctime, atime,
-			dev, fileid, rdev, links, expect, target, flags, seq, cseq, used)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, 0, ?, ?, ?, ?, ?)`: &s.insertNode,
-		`SELECT handle FROM inode WHERE ino = ?`:                           &s.handle,
-		`SELECT parent FROM inode WHERE ino = ?`:                           &s.parent,
+		`INSERT INTO inode (ino, parent, name, mode, uid, gid, size, mtime, ctime, atime, links, flags, seq, cseq, gen, next,
+			sealed, peak, mapped, version, put_version, put_owner, put_seq, put_gen, image_gen, used, state, handle, type,
+			rdev, target, dev, fileid, expect)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0)`: &s.insertNode,
 		`UPDATE inode SET flags = flags | ?2 WHERE ino = ?1 AND state = 5`: &s.reopen,
 		`UPDATE inode SET used = ?2 WHERE ino = ?1 AND used > 0`:           &s.setUsed,
 
 		`SELECT ino, coalesce(shared, 0) FROM dirent WHERE parent = ? AND name = ?`:                            &s.entry,
-		`INSERT INTO dirent (parent, name, ino, shared, cookie) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`: &s.insertEntry,
-		`UPDATE dirent SET ino = ?3, shared = ?4 WHERE parent = ?1 AND name = ?2`:                              &s.replaceEntry,
-		`DELETE FROM dirent WHERE parent = ? AND name = ?`:                                                     &s.dropEntry,
-		`UPDATE dirent SET shared = 1 WHERE parent = ? AND name = ?`:                                           &s.shareEntry,
+		`INSERT INTO dirent (parent, name, ino, shared, cookie) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`: &s.insertEntry.Stmt,
+		`UPDATE dirent SET ino = ?3, shared = ?4 WHERE parent = ?1 AND name = ?2`:                              &s.replaceEntry.Stmt,
+		`DELETE FROM dirent WHERE parent = ? AND name = ?`:                                                     &s.dropEntry.Stmt,
+		`UPDATE dirent SET shared = 1 WHERE parent = ? AND name = ?`:                                           &s.shareEntry.Stmt,
 		`SELECT 1 FROM dirent WHERE parent = ? LIMIT 1`:                                                        &s.anyEntry,
 		`SELECT parent, name FROM dirent WHERE shared = 1 AND ino = ? ORDER BY cookie LIMIT 1`:                 &s.otherName,
 
 		`SELECT idx, gen, state FROM block WHERE ino = ? AND idx = ?`:               &s.block,
 		`SELECT idx, gen, state FROM block WHERE ino = ? AND idx >= ? ORDER BY idx`: &s.blocksFrom,
-		`INSERT OR REPLACE INTO block (ino, idx, gen, state) VALUES (?, ?, ?, ?)`:   &s.setBlock,
-		`DELETE FROM block WHERE ino = ?1 AND idx >= ?2 AND state <> ?3`:            &s.dropBlocks,
+		`INSERT OR REPLACE INTO block (ino, idx, gen, state) VALUES (?, ?, ?, ?)`:   &s.setBlock.Stmt,
+		`DELETE FROM block WHERE ino = ?1 AND idx >= ?2 AND state <> ?3`:            &s.dropBlocks.Stmt,
 		`UPDATE block SET state = 3 WHERE ino = ? AND state = 2`:                    &s.evictBlocks,
 		`UPDATE block SET state = 3 WHERE ino = ? AND idx = ? AND state = 2`:        &s.evictBlock,
 		`UPDATE inode SET flags = flags & ~2 WHERE state = 5 AND flags & 2`:         &s.acceptAll,
@@ -91,12 +88,12 @@ func (s *mountStatements) queries() map[string]**sql.Stmt {
 		`INSERT OR REPLACE INTO upload_failure (ino, reason, at) VALUES (?, ?, ?)`:  &s.setProblem,
 		`DELETE FROM upload_failure WHERE ino = ?`:                                  &s.clearProblem,
 
-		`INSERT INTO garbage (ino, after, name) VALUES (?, ?, ?)`: &s.addGarbage,
+		`INSERT INTO garbage (ino, after, name) VALUES (?, ?, ?)`: &s.addGarbage.Stmt,
 		`INSERT INTO moved (dir, name, ino, seq, last) VALUES (?1, ?2, ?3, ?4, ?4)
-			ON CONFLICT DO UPDATE SET last = max(last, excluded.last)`: &s.addMoved,
+			ON CONFLICT DO UPDATE SET last = max(last, excluded.last)`: &s.addMoved.Stmt,
 		`DELETE FROM moved WHERE dir = ? AND last <= ?`:                             &s.dropMoved,
 		`UPDATE moved SET seq = last WHERE dir = ? AND seq <= ?`:                    &s.renewMoved,
-		`INSERT OR REPLACE INTO replaced (dir, name, ino, seq) VALUES (?, ?, ?, ?)`: &s.addReplaced,
+		`INSERT OR REPLACE INTO replaced (dir, name, ino, seq) VALUES (?, ?, ?, ?)`: &s.addReplaced.Stmt,
 		`DELETE FROM replaced WHERE dir = ? AND seq <= ?`:                           &s.dropReplaced,
 		`DELETE FROM replaced WHERE dir = ?`:                                        &s.dropNodeReplaced,
 		`DELETE FROM garbage WHERE id = ?`:                                          &s.dropGarbage,
@@ -112,8 +109,24 @@ const savedColumns = `parent = ?2, name = ?3, mode = ?4, uid = ?5, gid = ?6, siz
 	links = ?11, flags = ?12, seq = ?13, cseq = ?14, gen = ?15, next = ?16, sealed = ?17, peak = ?18, mapped = ?19,
 	version = ?20, put_version = ?21, put_owner = ?22, put_seq = ?23, put_gen = ?24, image_gen = ?25, used = ?26`
 
-func prepareMountStatements(conn *sql.Conn) (*mountStatements, error) {
-	s := &mountStatements{}
+// redoables are the statements that the redo log can hold.
+func (s *mountStatements) redoables() []*redoable {
+	return []*redoable{&s.insertEntry, &s.replaceEntry, &s.dropEntry, &s.shareEntry, &s.setBlock, &s.dropBlocks,
+		&s.addGarbage, &s.addMoved, &s.addReplaced}
+}
+
+func prepareMountStatements(conn *sql.Conn, r *recorder) (*mountStatements, error) {
+	s := &mountStatements{
+		insertEntry:  redoable{op: opInsertEntry, arguments: 5, recorder: r},
+		replaceEntry: redoable{op: opReplaceEntry, arguments: 4, recorder: r},
+		dropEntry:    redoable{op: opDropEntry, arguments: 2, recorder: r},
+		shareEntry:   redoable{op: opShareEntry, arguments: 2, recorder: r},
+		setBlock:     redoable{op: opSetBlock, arguments: 4, recorder: r},
+		dropBlocks:   redoable{op: opDropBlocks, arguments: 3, recorder: r},
+		addGarbage:   redoable{op: opAddGarbage, arguments: 3, recorder: r},
+		addMoved:     redoable{op: opAddMoved, arguments: 4, recorder: r},
+		addReplaced:  redoable{op: opAddReplaced, arguments: 4, recorder: r},
+	}
 	for query, stmt := range s.queries() {
 		prepared, err := conn.PrepareContext(context.Background(), query)
 		if err != nil {

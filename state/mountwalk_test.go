@@ -344,9 +344,13 @@ func (w *mountWalk) settle() {
 	w.expect("settle", w.j.Settle(w.t.Context(), settled), nil)
 }
 
-// crash ends all that is under way, and starts again.
+// crash ends all that is under way, and starts again with the journal that a process
+// leaves which is killed.
 func (w *mountWalk) crash() {
 	w.forgetWork()
+	dir := image(w.t, w.j)
+	w.expect("close", w.j.Close(), nil)
+	w.j = openedImage(w.t, dir)
 	cut := 0
 	for _, ino := range slices.Sorted(maps.Keys(w.files)) {
 		n := w.files[ino]

@@ -61,7 +61,7 @@ type Addition struct {
 // ErrNoEntry when the directory is gone, ErrNotDirectory, ErrNameTaken.
 func (j *Journal) Add(ctx context.Context, a Addition) (Node, error) {
 	var added Node
-	err := j.mutate(ctx, func(t *tx) (err error) {
+	err := j.note(ctx, func(t *tx) (err error) {
 		added, err = t.add(&a)
 		return err
 	})
@@ -112,13 +112,15 @@ func (t *tx) newNode(dir *Node, a *Addition) Node {
 
 func (t *tx) insertNode(n *Node) error {
 	t.ledger.count(n, 1)
-	a := &n.Attr
-	if a.Type == clfs.TypeRegular {
+	if n.Attr.Type == clfs.TypeRegular {
 		n.used = n.Seq
 	}
-	_, err := t.mount.insertNode.Exec(n.Ino, n.Parent, n.Name, []byte(n.ID), n.State, a.Type, a.Mode, a.UID, a.GID, a.Size,
-		a.Mtime, a.Ctime, a.Atime, int64(a.Rdev), n.Links, n.Target, n.Flags, n.Seq, n.Cseq, n.used)
-	return err
+	if t.direct {
+		return t.mount.insert(n)
+	}
+	t.rows.add(n)
+	t.recorder.node(opAdded, n)
+	return nil
 }
 
 // touchDirectory notes that the entries of a directory changed.
@@ -168,7 +170,7 @@ func sharedValue(shared bool) any {
 // ErrIsDirectory, ErrTooManyLinks.
 func (j *Journal) Link(ctx context.Context, ino, dir Ino, name []byte, now int64) (Node, error) {
 	var linked Node
-	err := j.mutate(ctx, func(t *tx) (err error) {
+	err := j.note(ctx, func(t *tx) (err error) {
 		linked, err = t.link(ino, dir, name, now)
 		return err
 	})

@@ -99,12 +99,12 @@ func (n *Node) IsDirectory() bool { return n.Attr.Type == clfs.TypeDirectory }
 
 // reads are the queries that a mount asks all the time.
 type reads struct {
-	node, lookup, list, blocks *sql.Stmt
+	node, lookup, list, blocks query
 }
 
-func prepareReads(db *sql.DB) (*reads, error) {
+func prepareReads(db *reader) (*reads, error) {
 	r := &reads{}
-	for query, stmt := range map[string]**sql.Stmt{
+	for text, q := range map[string]*query{
 		`SELECT ` + nodeColumns + ` FROM inode WHERE ino = ?`: &r.node,
 		`SELECT ` + nodeColumns + ` FROM inode
 			WHERE ino = (SELECT ino FROM dirent WHERE parent = ? AND name = ?)`: &r.lookup,
@@ -112,11 +112,11 @@ func prepareReads(db *sql.DB) (*reads, error) {
 			WHERE d.parent = ? AND d.cookie > ? ORDER BY d.cookie LIMIT ?`: &r.list,
 		`SELECT idx, gen, state FROM block WHERE ino = ? ORDER BY idx`: &r.blocks,
 	} {
-		prepared, err := db.Prepare(query)
+		prepared, err := db.Prepare(text)
 		if err != nil {
-			return nil, fmt.Errorf("prepare %q: %w", query, err)
+			return nil, fmt.Errorf("prepare %q: %w", text, err)
 		}
-		*stmt = prepared
+		*q = query{prepared, db.catchUp}
 	}
 	return r, nil
 }
@@ -138,11 +138,19 @@ func missing(err error) error {
 	return classify(err)
 }
 
-// node reads a row within the transaction. Errors: ErrNoEntry.
+// node returns a node as the transaction has it. Errors: ErrNoEntry.
 func (t *tx) node(ino Ino) (*Node, error) {
+	if !t.direct {
+		if n, found := t.rows.find(ino); found {
+			return n, nil
+		}
+	}
 	n, err := scanNode(t.mount.node.QueryRow(ino))
 	if noRows(err) {
 		return nil, ErrNoEntry
+	}
+	if err == nil && !t.direct {
+		t.rows.read(&n)
 	}
 	return &n, err
 }
@@ -180,24 +188,22 @@ func (t *tx) touch(n *Node) {
 	}
 }
 
-// save writes a node that was read as before. The queues are left alone when the
-// state is the same.
+// save notes what became of a node that was read as before.
 func (t *tx) save(before, n *Node) error {
 	t.ledger.count(before, minusOne)
 	t.ledger.count(n, 1)
-	a := &n.Attr
-	values := []any{n.Ino, n.Parent, n.Name, a.Mode, a.UID, a.GID, a.Size, a.Mtime, a.Ctime, a.Atime, n.Links, n.Flags,
-		n.Seq, n.Cseq, n.Gen, n.Next, n.Sealed, n.Peak, n.Mapped, n.Version, n.PutVersion, int64(n.PutOwner), n.PutSeq,
-		n.PutGen, n.ImageGen, n.used}
-	if n.State == before.State {
-		_, err := t.mount.save.Exec(values...)
-		return err
-	}
-	if n.State == Queued {
+	if n.State == Queued && before.State != Queued {
 		t.queued = true
 	}
-	_, err := t.mount.saveState.Exec(append(values, n.State)...)
-	return err
+	switch {
+	case !t.direct:
+		t.rows.change(n)
+		t.recorder.node(opChanged, n)
+		return nil
+	case n.State == before.State:
+		return t.mount.update(n)
+	}
+	return t.mount.updateState(n)
 }
 
 // minusOne takes away from a counter.
@@ -206,7 +212,7 @@ const minusOne = ^uint64(0)
 // change alters one node, and returns it as it is then.
 func (j *Journal) change(ctx context.Context, ino Ino, what string, alter func(*tx, *Node) error) (Node, error) {
 	var after Node
-	err := j.mutate(ctx, func(t *tx) error {
+	err := j.note(ctx, func(t *tx) error {
 		n, err := t.node(ino)
 		if err != nil {
 			return err

@@ -23,7 +23,7 @@ type Rename struct {
 // names are links of one node nothing happens. Errors: ErrNoEntry,
 // ErrNotDirectory, ErrIsDirectory, ErrNotEmpty, ErrNameTaken (NoReplace), ErrLoop.
 func (j *Journal) Rename(ctx context.Context, r Rename) (moved Node, replaced *Node, err error) {
-	err = j.mutate(ctx, func(t *tx) (err error) {
+	err = j.note(ctx, func(t *tx) (err error) {
 		moved, replaced, err = t.rename(&r)
 		return err
 	})
@@ -139,9 +139,11 @@ func (t *tx) checkLoop(n *Node, dir Ino) error {
 		if dir == n.Ino {
 			return ErrLoop
 		}
-		if err := t.mount.parent.QueryRow(dir).Scan(&dir); err != nil {
+		above, err := t.node(dir)
+		if err != nil {
 			return err
 		}
+		dir = above.Parent
 	}
 	return nil
 }

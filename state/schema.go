@@ -2,7 +2,7 @@ package state
 
 // schemaVersion is sqlite's user_version of the schema below. A journal of any
 // other version is refused.
-const schemaVersion = 2
+const schemaVersion = 3
 
 // applicationID marks the database as a clfsload journal ("CLFS").
 const applicationID = 0x434c4653
@@ -42,7 +42,8 @@ CREATE TABLE ledger (
     sealed_nodes    INTEGER NOT NULL DEFAULT 0,
     sealed_bytes    INTEGER NOT NULL DEFAULT 0,
     uploaded_nodes  INTEGER NOT NULL DEFAULT 0,
-    uploaded_bytes  INTEGER NOT NULL DEFAULT 0
+    uploaded_bytes  INTEGER NOT NULL DEFAULT 0,
+    batch           INTEGER NOT NULL DEFAULT 0  -- of the redo log that goes on from here
 );
 
 CREATE TABLE inode (

@@ -9,7 +9,7 @@ import (
 
 // statements are prepared once on the writer's connection.
 type statements struct {
-	writeLedger   *sql.Stmt
+	setLedger     *sql.Stmt
 	findDirent    *sql.Stmt
 	insertDirent  *sql.Stmt
 	insertInode   *sql.Stmt
@@ -61,7 +61,7 @@ func (s *statements) close() error {
 
 func (s *statements) queries() map[string]**sql.Stmt {
 	return map[string]**sql.Stmt{
-		`INSERT OR REPLACE INTO ledger (id, ` + ledgerColumns + `) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?)`: &s.writeLedger,
+		`INSERT OR REPLACE INTO ledger (id, ` + ledgerColumns + `) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?)`: &s.setLedger,
 
 		`SELECT ino FROM dirent WHERE parent = ? AND name = ?`:                                      &s.findDirent,
 		`INSERT INTO dirent (parent, name, ino, shared) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`: &s.insertDirent,

@@ -66,9 +66,12 @@ func (d *disk) sync() error {
 
 // Sync returns when all changes that were acknowledged before it survive a power
 // cut. It costs nothing when there are none.
-func (j *Journal) Sync(context.Context) error {
+func (j *Journal) Sync(ctx context.Context) error {
 	if j.write == nil {
 		return nil
+	}
+	if err := j.catchUp(ctx); err != nil {
+		return err
 	}
 	return j.write.disk.sync()
 }

@@ -15,6 +15,11 @@ type tx struct {
 	settings *Settings
 	ledger   ledger
 	queued   bool // something was put into a work queue
+
+	// Of a mount alone.
+	rows     *rows
+	recorder *recorder
+	direct   bool // rows is empty, and nothing is recorded: the update is committed at once
 }
 
 // affected returns how many rows a statement changed.

@@ -13,20 +13,25 @@ const maxGroup = 256
 // update is a change that waits to be committed. run must be repeatable: it is
 // run again when another update of its group fails.
 type update struct {
-	run  func(*tx) error
-	done chan error
+	run     func(*tx) error // nil: what was acknowledged is to be committed
+	mayWait bool            // the redo log may hold it for a while; else it is committed at once
+	done    chan error
 }
 
 // writer owns the one connection that writes. Whoever has an update and finds the
 // connection idle commits it, together with all others that wait by then: a change
 // that comes alone costs no switch between goroutines.
 type writer struct {
-	journal                   *Journal
-	db                        *sql.DB
-	conn                      *sql.Conn
-	stmts                     *statements
-	mount                     *mountStatements // nil in the journal of a load
-	begin, commitTx, rollback *sql.Stmt
+	journal                     *Journal
+	db                          *sql.DB
+	conn                        *sql.Conn
+	stmts                       *statements
+	mount                       *mountStatements // nil in the journal of a load
+	beginTx, commitTx, rollback *sql.Stmt
+
+	open      bool   // a transaction is under way
+	committed ledger // as it is in the database
+	delayed          // of a mount alone
 
 	disk    disk
 	queue   chan *update
@@ -68,22 +73,21 @@ func (w *writer) prepare() error {
 	if err := w.prepareTransaction(); err != nil {
 		return err
 	}
-	if w.journal.Settings.Kind == KindMount {
-		if err := w.prepareMount(); err != nil {
-			return err
-		}
-	}
 	first, err := readLedger(w.conn)
 	if err != nil {
 		return err
 	}
 	w.journal.ledger.Store(first)
+	w.committed = *first
+	if w.journal.Settings.Kind == KindMount {
+		return w.prepareMount()
+	}
 	return nil
 }
 
 func (w *writer) prepareTransaction() error {
 	for query, stmt := range map[string]**sql.Stmt{
-		`BEGIN IMMEDIATE`: &w.begin, `COMMIT`: &w.commitTx, `ROLLBACK`: &w.rollback,
+		`BEGIN IMMEDIATE`: &w.beginTx, `COMMIT`: &w.commitTx, `ROLLBACK`: &w.rollback,
 	} {
 		var err error
 		if *stmt, err = w.conn.PrepareContext(context.Background(), query); err != nil {
@@ -102,8 +106,10 @@ func (w *writer) prepareMount() error {
 		return err
 	}
 	var err error
-	w.mount, err = prepareMountStatements(w.conn)
-	return err
+	if w.mount, err = prepareMountStatements(w.conn, &w.recorder); err != nil {
+		return err
+	}
+	return w.openRedo()
 }
 
 func (w *writer) close() error {
@@ -112,9 +118,10 @@ func (w *writer) close() error {
 	for len(w.queue) > 0 {
 		w.commitWaiting()
 	}
+	err := w.closeDelayed()
 	close(w.stopped)
 	// A connection with statements left is not closed by sqlite, and its log stays.
-	return errors.Join(w.begin.Close(), w.commitTx.Close(), w.rollback.Close(), w.stmts.close(), w.mount.close(),
+	return errors.Join(err, w.beginTx.Close(), w.commitTx.Close(), w.rollback.Close(), w.stmts.close(), w.mount.close(),
 		w.disk.close(), w.conn.Close(), w.db.Close())
 }
 
@@ -126,7 +133,7 @@ func (w *writer) exec(query string) error {
 // update runs a change in a transaction and returns when it is durable. After
 // Close it returns ErrClosed.
 func (j *Journal) update(ctx context.Context, run func(*tx) error) error {
-	if err := j.commit(ctx, run); err != nil {
+	if err := j.commit(ctx, &update{run: run}); err != nil {
 		return err
 	}
 	return j.Sync(ctx)
@@ -134,12 +141,12 @@ func (j *Journal) update(ctx context.Context, run func(*tx) error) error {
 
 // commit is update for a change that needs to survive the death of the process
 // alone, as far as the journal lets that be: that of a load is always durable.
-func (j *Journal) commit(ctx context.Context, run func(*tx) error) error {
+func (j *Journal) commit(ctx context.Context, u *update) error {
 	w := j.write
 	if w == nil {
 		return ErrReadOnly
 	}
-	u := &update{run: run, done: make(chan error, 1)}
+	u.done = make(chan error, 1)
 	select {
 	case <-w.closing:
 		return ErrClosed
@@ -219,20 +226,28 @@ func (w *writer) commitEach(group []*update) {
 	}
 }
 
+// commit makes the changes of a group, all or none. What was acknowledged and is
+// not committed has its room on a full disk.
 func (w *writer) commit(group []*update) error {
-	if _, err := w.begin.Exec(); err != nil {
+	err := w.tryCommit(group)
+	if errors.Is(err, ErrNoSpace) && w.holds() && w.redoLog.release() {
+		err = w.tryCommit(group)
+	}
+	return err
+}
+
+func (w *writer) tryCommit(group []*update) error {
+	if err := w.begin(); err != nil {
 		return fmt.Errorf("begin journal transaction: %w", classify(err))
 	}
 	t, err := w.runGroup(group)
 	if err == nil {
-		_, err = w.commitTx.Exec()
+		err = w.keep(t, group)
 	}
 	if err != nil {
-		// After some errors (disk full) sqlite has rolled back by itself.
-		_, _ = w.rollback.Exec()
+		w.undo()
 		return fmt.Errorf("write journal: %w", classify(err))
 	}
-	w.disk.written.Add(1)
 	w.journal.ledger.Store(&t.ledger)
 	if t.queued {
 		w.journal.wake.broadcast()
@@ -240,16 +255,53 @@ func (w *writer) commit(group []*update) error {
 	return nil
 }
 
+// begin begins a transaction, if none is under way.
+func (w *writer) begin() error {
+	if w.open {
+		return nil
+	}
+	if _, err := w.beginTx.Exec(); err != nil {
+		return err
+	}
+	w.open = true
+	err := w.redo()
+	if err != nil {
+		w.undo()
+	}
+	return err
+}
+
+// undo takes back what is not committed.
+func (w *writer) undo() {
+	// After some errors (disk full) sqlite has rolled back by itself.
+	_, _ = w.rollback.Exec()
+	w.open = false
+	w.forget()
+}
+
 func (w *writer) runGroup(group []*update) (*tx, error) {
-	before := *w.journal.ledger.Load()
-	t := &tx{stmts: w.stmts, mount: w.mount, settings: &w.journal.Settings, ledger: before}
+	t := &tx{stmts: w.stmts, mount: w.mount, settings: &w.journal.Settings, ledger: *w.journal.ledger.Load(),
+		rows: w.rows, recorder: &w.recorder}
+	w.recorder.begin()
 	for _, u := range group {
-		if err := u.run(t); err != nil {
+		if err := w.run(t, u); err != nil {
 			return nil, err
 		}
 	}
-	if t.ledger == before {
-		return t, nil
+	return t, nil
+}
+
+// end commits the transaction.
+func (w *writer) end(l *ledger) error {
+	batch, err := w.writeChanges(l)
+	if err != nil {
+		return err
 	}
-	return t, t.writeLedger()
+	if _, err := w.commitTx.Exec(); err != nil {
+		return err
+	}
+	w.open, w.committed = false, *l
+	w.disk.written.Add(1)
+	w.beginBatch(batch)
+	return nil
 }

@@ -1,0 +1,117 @@
+package state
+
+// rowsKept is how many rows the writer of a mount remembers at most between two
+// commits.
+const rowsKept = 8192
+
+// rows are inodes as the transaction that is under way has them. What changes a
+// node changes it here; its row is written before the commit, once for all
+// changes.
+type rows struct {
+	kept    map[Ino]*keptRow
+	changed []*keptRow // those that are not written, in the order of their first changes
+}
+
+type keptRow struct {
+	node    Node
+	written State // what the row has
+	isNew   bool  // there is no row
+	changed bool
+}
+
+func newRows() *rows { return &rows{kept: map[Ino]*keptRow{}} }
+
+// find returns a copy of a node, if it is known.
+func (r *rows) find(ino Ino) (*Node, bool) {
+	known, found := r.kept[ino]
+	if !found {
+		return nil, false
+	}
+	n := known.node
+	return &n, true
+}
+
+// read takes up a node as it was read from its row.
+func (r *rows) read(n *Node) { r.kept[n.Ino] = &keptRow{node: *n, written: n.State} }
+
+// add takes up a node that has no row.
+func (r *rows) add(n *Node) {
+	known := &keptRow{node: *n, isNew: true}
+	r.kept[n.Ino] = known
+	r.note(known)
+}
+
+// change sets what a node is from now on, which is known.
+func (r *rows) change(n *Node) {
+	known := r.kept[n.Ino]
+	known.node = *n
+	r.note(known)
+}
+
+func (r *rows) note(known *keptRow) {
+	if !known.changed {
+		known.changed = true
+		r.changed = append(r.changed, known)
+	}
+}
+
+// write writes the rows that changed.
+func (r *rows) write(s *mountStatements) error {
+	for _, known := range r.changed {
+		if err := known.write(s); err != nil {
+			return err
+		}
+		known.written, known.isNew, known.changed = known.node.State, false, false
+	}
+	r.changed = r.changed[:0]
+	return nil
+}
+
+func (r *keptRow) write(s *mountStatements) error {
+	n := &r.node
+	switch {
+	case r.isNew:
+		return s.insert(n)
+	case n.State == r.written:
+		return s.update(n)
+	}
+	return s.updateState(n)
+}
+
+// forget drops all rows. What is not written is lost.
+func (r *rows) forget() {
+	clear(r.kept)
+	clear(r.changed)
+	r.changed = r.changed[:0]
+}
+
+// limit drops the rows when there are many. All are written.
+func (r *rows) limit() {
+	if len(r.kept) > rowsKept {
+		r.forget()
+	}
+}
+
+// values are those of savedColumns.
+func (n *Node) values() []any {
+	a := &n.Attr
+	return []any{n.Ino, n.Parent, n.Name, a.Mode, a.UID, a.GID, a.Size, a.Mtime, a.Ctime, a.Atime, n.Links, n.Flags,
+		n.Seq, n.Cseq, n.Gen, n.Next, n.Sealed, n.Peak, n.Mapped, n.Version, n.PutVersion, int64(n.PutOwner), n.PutSeq,
+		n.PutGen, n.ImageGen, n.used}
+}
+
+// update writes a node whose state is that of its row: the queues are left alone.
+func (s *mountStatements) update(n *Node) error {
+	_, err := s.save.Exec(n.values()...)
+	return err
+}
+
+func (s *mountStatements) updateState(n *Node) error {
+	_, err := s.saveState.Exec(append(n.values(), n.State)...)
+	return err
+}
+
+func (s *mountStatements) insert(n *Node) error {
+	_, err := s.insertNode.Exec(append(n.values(), n.State, []byte(n.ID), n.Attr.Type, int64(n.Attr.Rdev), n.Target)...)
+	return err
+}
