@@ -136,7 +136,8 @@ func (s *FS) fetchBlock(key blockKey) fetch.Func[[]byte] {
 	}
 }
 
-// fetch puts a remote block into the staging file. mu is held.
+// fetch puts a remote block into the staging file. It is durable there before the
+// journal can be told that it is not remote any more. mu is held.
 func (f *file) fetch(ctx context.Context, index uint64) error {
 	data, err := f.remoteBlock(ctx, index)
 	if err != nil {
@@ -145,6 +146,9 @@ func (f *file) fetch(ctx context.Context, index uint64) error {
 	at, length := state.BlockRange(index)
 	data = data[:min(int64(len(data)), min(length, f.size-at))]
 	if _, err := f.staged.WriteAt(data, at); err != nil {
+		return err
+	}
+	if err := f.syncStaged(); err != nil {
 		return err
 	}
 	f.remote.set(index, false)
