@@ -103,7 +103,7 @@ func (r *readOnly) addSegment(l *listing, number uint32, raw []byte) {
 		if at := offset; shown(d.Name) {
 			l.slots = append(l.slots, slot{hashName(d.Name), number, at})
 		} else if !isDot(d.Name) {
-			r.log.Warn("passed over an entry with a name that no file can have", "directory", l.id.String(), "name", fmt.Sprintf("%q", d.Name))
+			r.log.Warn("passed over an entry with a name that no file can have", "directory", l.id.String(), "name", string(d.Name))
 		}
 		offset += uint32(clfs.DirentSize(len(d.Name), len(d.ID)))
 	}

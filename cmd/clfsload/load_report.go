@@ -148,7 +148,7 @@ func (l *load) listFailures(ui *console, n uint64) {
 	fmt.Fprintf(ui.out, "%s %s failed:\n", humanize.Comma(int64(n)), english.PluralWord(int(n), "entry", "entries"))
 	shown := uint64(0)
 	err := l.journal.EachFailure(context.Background(), func(f state.Failure) error {
-		fmt.Fprintf(ui.out, "  %q: %s: %s\n", f.Path, f.Op, f.Reason)
+		fmt.Fprintf(ui.out, "  %s: %s: %s\n", quotePath(f.Path), f.Op, f.Reason)
 		if shown++; shown == shownFailures {
 			return errEnough
 		}

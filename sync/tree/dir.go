@@ -78,11 +78,11 @@ func (t *Tree) Lookup(ctx context.Context, path string) (*Node, error) {
 	}
 	at := ""
 	for name := range strings.SplitSeq(path, "/") {
+		if !n.IsDir() { // a slash behind a name wants a directory too
+			return nil, fmt.Errorf("%s: %w", at, ErrNotDirectory)
+		}
 		if name == "" || name == "." {
 			continue
-		}
-		if !n.IsDir() {
-			return nil, fmt.Errorf("/%s: %w", strings.TrimPrefix(at, "/"), ErrNotDirectory)
 		}
 		at += "/" + name
 		if n, err = t.child(ctx, n, name); err != nil {

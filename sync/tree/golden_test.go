@@ -180,7 +180,7 @@ func TestLookupFindsEachNameOfTheGoldenTree(t *testing.T) {
 			t.Errorf("%q: %v", p, err)
 		}
 	}
-	for p, want := range map[string]error{"nothing": tree.ErrNotFound, "links/h1/x": tree.ErrNotDirectory, "links/..": tree.ErrNotFound} {
+	for p, want := range map[string]error{"nothing": tree.ErrNotFound, "links/h1/x": tree.ErrNotDirectory, "links/h1/": tree.ErrNotDirectory, "links/h1/.": tree.ErrNotDirectory, "links/..": tree.ErrNotFound} {
 		if _, err := tr.Lookup(t.Context(), p); !errors.Is(err, want) {
 			t.Errorf("%q: %v, want %v", p, err, want)
 		}

@@ -243,9 +243,17 @@ func (c *Container) list(ctx context.Context, prefix, marker string, limit int32
 	a := c.access.Load()
 	answer, err := a.client.NewListBlobsFlatPager(options).NextPage(ctx)
 	if err != nil {
-		return blob.Page{}, fmt.Errorf("list %q in %s: %w", prefix, c, listKind(a.wrap(ctx, err)))
+		return blob.Page{}, fmt.Errorf("list %s: %w", listed(prefix, c), listKind(a.wrap(ctx, err)))
 	}
 	return pageOf(answer)
+}
+
+// listed says what is listed.
+func listed(prefix string, c *Container) string {
+	if prefix == "" {
+		return c.String()
+	}
+	return fmt.Sprintf("%q in %s", prefix, c)
 }
 
 // listKind is for services that do not say what it is that they do not find.
