@@ -181,3 +181,15 @@ func TestAFileThatCannotBeUploadedIsNamedWithTheReason(t *testing.T) {
 		clfsload(t, command, i.point).mustExit(exitIncomplete).mustSay("bad: cannot be uploaded: open: ", "but for 1 entry")
 	}
 }
+
+// Nothing is left, but nobody can tell whether what was published is there still.
+func TestUnmountDoesNotClaimWhatTheContainerDoesNotTell(t *testing.T) {
+	i, c := newMeteredIntake(t)
+	writeFile(t, i.path("file"), "x")
+	i.publish()
+	c.Fail(blobserver.Fault{Cut: true, Times: 1_000_000})
+	clfsload(t, "unmount", "--timeout", "1s", i.point).mustExit(exitIncomplete).mustBeOneLine().mustSay("was not found")
+	i.await().mustExit(exitIncomplete)
+	i.again()
+	i.end(unix.SIGTERM).mustExit(exitOK).mustSay("does not tell")
+}

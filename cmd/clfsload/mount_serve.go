@@ -216,7 +216,10 @@ func (m *writableMount) incomplete(r *flushReport, err error, limit string) erro
 	for _, l := range r.Left[:min(len(r.Left), shownFailures)] {
 		m.ui.log.Warn("not published", "path", l.bytes(), "why", l.Why)
 	}
-	text := m.unpublished()
+	text, hint := m.unpublished(), "it is kept in "+m.dir+", and the next mount with it goes on"
+	if m.allPublished() {
+		text, hint = "unmounted; what is published was not found in the container", ""
+	}
 	if errors.Is(err, errOutOfTime) {
 		text += limit
 	}
@@ -224,7 +227,7 @@ func (m *writableMount) incomplete(r *flushReport, err error, limit string) erro
 		text += ": " + err.Error()
 	}
 	m.ui.file.Warn(text)
-	return withExit(exitIncomplete, errors.New(text), "it is kept in "+m.dir+", and the next mount with it goes on")
+	return withExit(exitIncomplete, errors.New(text), hint)
 }
 
 // unpublished tells what waits for the next mount.
