@@ -67,7 +67,8 @@ func (s *FS) addNode(a state.Addition, owner fuse.Owner) (state.Node, error) {
 	if err != nil {
 		return n, err
 	}
-	s.changed(n, t, a.Dir)
+	s.nodes.changed(n)
+	s.nodes.entered(a.Dir, t, directoryCount(n))
 	if n.IsDirectory() {
 		s.names.follow(n.Ino)
 	}
@@ -86,17 +87,12 @@ func own(a *state.Attr, parent state.Attr, owner fuse.Owner) {
 	}
 }
 
-// changed tells of a change of the namespace: n is what it made of its node, and
-// dirs are the directories whose entries changed.
-func (s *FS) changed(n state.Node, at int64, dirs ...state.Ino) {
-	s.nodes.changed(n)
-	for _, dir := range dirs {
-		if n.IsDirectory() {
-			s.nodes.forget(dir) // its links changed
-		} else {
-			s.nodes.entered(dir, at)
-		}
+// directoryCount is how many directories a node is: 1 or 0.
+func directoryCount(n state.Node) int {
+	if n.IsDirectory() {
+		return 1
 	}
+	return 0
 }
 
 // Mkdir makes a directory.
@@ -148,7 +144,8 @@ func (s *FS) Link(_ <-chan struct{}, in *fuse.LinkIn, name string, out *fuse.Ent
 	if err != nil {
 		return s.fail("link", ino, fmt.Errorf("as %q: %w", name, err))
 	}
-	s.changed(n, t, dir)
+	s.nodes.changed(n)
+	s.nodes.entered(dir, t, 0)
 	s.entry(n, out)
 	return fuse.OK
 }
@@ -172,7 +169,8 @@ func (s *FS) remove(operation string, in *fuse.InHeader, name string, remove rem
 	if err != nil {
 		return s.fail(operation, dir, fmt.Errorf("%q: %w", name, err))
 	}
-	s.changed(n, t, dir)
+	s.nodes.changed(n)
+	s.nodes.entered(dir, t, -directoryCount(n))
 	s.unnamed(n)
 	return fuse.OK
 }
@@ -196,10 +194,22 @@ func (s *FS) Rename(_ <-chan struct{}, in *fuse.RenameIn, name, newName string) 
 	if err != nil {
 		return s.fail("rename", from, fmt.Errorf("%q to %q: %w", name, newName, err))
 	}
-	s.changed(moved, t, from, to)
+	s.renamed(moved, t, from, to)
 	if replaced != nil {
-		s.changed(*replaced, t, from, to)
+		s.renamed(*replaced, t, from, to)
 		s.unnamed(*replaced)
 	}
 	return fuse.OK
+}
+
+// renamed tells what a rename has made of a node that it moved or replaced.
+func (s *FS) renamed(n state.Node, at int64, from, to state.Ino) {
+	s.nodes.changed(n)
+	for _, dir := range []state.Ino{from, to} {
+		if n.IsDirectory() {
+			s.nodes.forget(dir) // its links may have changed
+		} else {
+			s.nodes.entered(dir, at, 0)
+		}
+	}
 }

@@ -84,13 +84,16 @@ func (c *nodes) changed(n state.Node) {
 	c.kept.Add(n.Ino, n)
 }
 
-// entered tells that an entry of a directory came, went or moved.
-func (c *nodes) entered(dir state.Ino, at int64) {
+// entered tells that an entry of a directory came, went or moved, and how many
+// directories it has more by that.
+func (c *nodes) entered(dir state.Ino, at int64, directories int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.changes++
 	if n, found := c.kept.Get(dir); found {
 		n.Attr.Mtime, n.Attr.Ctime = at, at
+		n.Links = uint32(int(n.Links) + directories)
+		n.Attr.Nlink = uint64(n.Links)
 		c.kept.Add(dir, n)
 	}
 }
