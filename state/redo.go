@@ -20,8 +20,8 @@ const redoName = "journal.redo"
 // redoRoom what its file takes on the disk: when the disk is full, the rest of it is
 // given up for the commit.
 const (
-	redoBytes = 256 << 10
-	redoRoom  = 8 << 20
+	redoBytes = 64 << 10
+	redoRoom  = 2 << 20
 )
 
 // redoLog holds the changes of a mount that were acknowledged and are not committed
