@@ -21,7 +21,15 @@ func privateMounts(t *testing.T) {
 	t.Helper()
 	requireRoot(t)
 	runtime.LockOSThread() // for ever: the thread ends with the test
+	before, err := os.Open("/proc/thread-self/ns/mnt")
+	must(t, err)
+	directory, err := os.Getwd()
+	must(t, err)
 	must(t, errors.Join(unix.Unshare(unix.CLONE_NEWNS), unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")))
+	// The first thread of a process never ends, and what it holds cannot be unmounted.
+	t.Cleanup(func() {
+		must(t, errors.Join(unix.Setns(int(before.Fd()), unix.CLONE_NEWNS), unix.Chdir(directory), before.Close()))
+	})
 }
 
 // forUsers lets ordinary users mount, as udev and fuse3 do, with lines of

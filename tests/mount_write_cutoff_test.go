@@ -2,6 +2,7 @@ package tests
 
 import (
 	"os"
+	"os/exec"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -30,4 +31,30 @@ func TestAFileWhoseWriterAStopCutsOffIsIncomplete(t *testing.T) {
 	writeFile(t, i.path("half"), "written again")
 	i.publish()
 	i.mustBePublished()
+}
+
+// A container that was started while the mount was there has a copy of it, and does not
+// let go. The mount ends all the same.
+func TestAMountThatAnotherNamespaceHoldsEnds(t *testing.T) {
+	for _, end := range []func(*intake) result{
+		func(i *intake) result { clfsload(t, "unmount", i.point).mustExit(exitOK); return i.await() },
+		func(i *intake) result { return i.end(unix.SIGTERM) },
+	} {
+		i := newIntake(t)
+		writeFile(t, i.path("file"), "contents")
+		other := exec.Command("unshare", "--mount", "--propagation", "private", "cat")
+		input, err := other.StdinPipe()
+		must(t, err)
+		output, err := other.StdoutPipe()
+		must(t, err)
+		must(t, other.Start())
+		_, err = input.Write([]byte("x"))
+		must(t, err)
+		_, err = output.Read(make([]byte, 1)) // now it is there
+		must(t, err)
+		end(i).mustExit(exitOK).mustSay("another mount namespace")
+		must(t, input.Close())
+		must(t, other.Wait())
+		mustHold(t, readable(t, i.blobs()), i.blobs(), asMounted)
+	}
 }

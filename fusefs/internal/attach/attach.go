@@ -23,6 +23,7 @@ var ErrMountPoint = errors.New("cannot mount")
 type Mount struct {
 	server *fuse.Server
 	point  string
+	device uint64 // as stat tells it
 	log    *slog.Logger
 	done   chan struct{} // closed when the kernel has let go
 }
@@ -42,7 +43,15 @@ func Serve(raw fuse.RawFileSystem, point string, o *fuse.MountOptions, log *slog
 		defer close(m.done)
 		server.Serve()
 	}()
-	return m, server.WaitMount()
+	if err := server.WaitMount(); err != nil {
+		return m, err
+	}
+	var st unix.Stat_t
+	if err := unix.Lstat(point, &st); err != nil {
+		return nil, errors.Join(fmt.Errorf("mount on %s: %w", point, err), m.Unmount(true))
+	}
+	m.device = st.Dev
+	return m, nil
 }
 
 // Options are those that all our mounts have.
@@ -113,7 +122,7 @@ const Patience = 10 * time.Second
 // the error wraps EBUSY, unless force is set: then it disappears from the directory
 // tree at once, and whoever has a file open may use that for some seconds more.
 func (m *Mount) Unmount(force bool) error {
-	err := m.server.Unmount()
+	err := m.unmount()
 	if err == nil {
 		return nil
 	}
@@ -139,6 +148,31 @@ func (m *Mount) Unmount(force bool) error {
 		m.log.Warn("files were still open at the end", "mountpoint", m.point)
 	}
 	return nil
+}
+
+// unmount takes the file system away unless it is in use, and waits until the kernel
+// has let go of it. A mount namespace that was made meanwhile, as containers have one,
+// may hold a copy of the mount for ever: that one goes with the process.
+func (m *Mount) unmount() error {
+	ended := make(chan error, 1)
+	go func() { ended <- m.server.Unmount() }()
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case <-time.After(Patience):
+		}
+		if !m.isThere() {
+			m.log.Warn("the mount is gone here, but not in another mount namespace", "mountpoint", m.point)
+			return nil
+		}
+	}
+}
+
+// isThere reports whether the mount point is the root of the file system.
+func (m *Mount) isThere() bool {
+	var st unix.Stat_t
+	return unix.Lstat(m.point, &st) == nil && st.Dev == m.device
 }
 
 // Detach takes a mount out of the directory tree even if it is in use or dead.
