@@ -7,7 +7,8 @@
 // doubles from half a second to half a minute, give or take a half at random, so
 // that requests that failed together do not come back together. A request is given
 // up when nothing in the container succeeded for Options.For: as long as anything
-// goes on, all of it may. Before the first success it is Options.Opening: whoever
+// goes on, all of it may. The first success after five seconds without one ends the
+// pauses of all, but for those that throttling has made. Before the first success it is Options.Opening: whoever
 // gave a wrong address wants to know it soon.
 //
 // All other errors are returned at once: they need somebody to act first.
@@ -92,6 +93,7 @@ type Container struct {
 	events  Events
 	flights *flights
 	gate    *gate
+	revival *revival
 
 	born    time.Time
 	last    atomic.Int64 // time after born of the last success; 0: none yet
@@ -106,7 +108,7 @@ var (
 // New returns a container that passes requests on to inner and repeats them.
 func New(inner blob.Container, o Options, ev Events) *Container {
 	return &Container{inner: inner, options: o, events: ev, flights: newFlights(o.InFlight),
-		gate: newGate(o, ev), born: time.Now()}
+		gate: newGate(o, ev), revival: newRevival(), born: time.Now()}
 }
 
 // request is a call on its way through its tries.
@@ -129,6 +131,7 @@ func (c *Container) Do(ctx context.Context, op, name string, call func() error) 
 		if p.waited {
 			r.began = time.Now()
 		}
+		back := c.revival.next()
 		sent, err := c.send(ctx, p, call)
 		c.gate.leave(p, err)
 		switch {
@@ -144,10 +147,11 @@ func (c *Container) Do(ctx context.Context, op, name string, call func() error) 
 			continue
 		case errors.Is(err, blob.ErrThrottled):
 			c.throttled(sent)
+			back = nil
 		case !errors.Is(err, blob.ErrTransient) && !errors.Is(err, blob.ErrChecksum):
 			return err
 		}
-		if err := c.pause(ctx, &r, err); err != nil {
+		if err := c.pause(ctx, &r, err, back); err != nil {
 			return err
 		}
 	}
@@ -179,8 +183,9 @@ func (c *Container) throttled(sent time.Time) {
 	}
 }
 
-// pause waits before the next try. It returns an error when there is to be none.
-func (c *Container) pause(ctx context.Context, r *request, err error) error {
+// pause waits before the next try, or until back is closed. It returns an error when
+// there is to be none.
+func (c *Container) pause(ctx context.Context, r *request, err error, back <-chan struct{}) error {
 	r.tries++
 	if r.delays == nil {
 		r.delays = &backoff.ExponentialBackOff{InitialInterval: firstDelay, MaxInterval: maxDelay, Multiplier: 2, RandomizationFactor: 0.5}
@@ -201,8 +206,12 @@ func (c *Container) pause(ctx context.Context, r *request, err error) error {
 	if c.events.Retrying != nil {
 		c.events.Retrying(f)
 	}
-	if sleep(ctx, f.Wait) != nil {
+	revived, err := sleep(ctx, f.Wait, back)
+	if err != nil {
 		return r.ended(ctx)
+	}
+	if revived {
+		r.delays = nil
 	}
 	return nil
 }
@@ -216,8 +225,12 @@ func (c *Container) silence(began time.Time) time.Duration {
 func (c *Container) succeeded() {
 	now := max(time.Since(c.born), 1)
 	last := c.last.Swap(int64(now))
+	silence := now - time.Duration(last)
+	if silence >= outage {
+		c.revival.tell()
+	}
 	if c.trouble.Load() && c.trouble.CompareAndSwap(true, false) && c.events.Recovered != nil {
-		c.events.Recovered(now - time.Duration(last))
+		c.events.Recovered(silence)
 	}
 }
 
@@ -229,16 +242,4 @@ func (r *request) ended(ctx context.Context) error {
 		return fmt.Errorf("%s %s: %w", r.op, r.name, err)
 	}
 	return fmt.Errorf("%s %s: %w: %w", r.op, r.name, err, cause)
-}
-
-// sleep returns an error if ctx ends before d is over.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

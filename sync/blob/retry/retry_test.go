@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -124,6 +125,62 @@ func TestPausesDoubleUpToHalfAMinute(t *testing.T) {
 			if wait < middle/2 || wait > middle*3/2 {
 				t.Errorf("pause %d is %s, want %s give or take a half", i, wait, middle)
 			}
+		}
+	})
+}
+
+func TestWhenTheServiceIsBackNobodyWaitsAnyLonger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var away atomic.Bool
+		f := newFixture(t, retry.Options{InFlight: 200, For: 24 * time.Hour})
+		call := func() error {
+			if away.Load() {
+				return blob.ErrTransient
+			}
+			return nil
+		}
+		away.Store(true)
+		var all sync.WaitGroup
+		for range 100 {
+			all.Go(func() {
+				if err := f.Do(t.Context(), "put", "a", call); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		time.Sleep(10 * time.Minute) // by now each waits for 15 to 45 seconds
+		away.Store(false)
+		if err := f.Do(t.Context(), "put", "b", call); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		all.Wait()
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("the last request went on after %s", took)
+		}
+	})
+}
+
+func TestASuccessAmongFailuresEndsNoPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, day())
+		f.faults.On(faulty.Put, times(5, blob.ErrTransient)...)
+		var put sync.WaitGroup
+		began := time.Now()
+		put.Go(func() {
+			if err := f.Put(t.Context(), "a", nil); err != nil {
+				t.Error(err)
+			}
+		})
+		for range 20 {
+			time.Sleep(time.Second)
+			if _, err := f.List(t.Context(), "", ""); err != nil {
+				t.Fatal(err)
+			}
+		}
+		put.Wait()
+		if took, least := time.Since(began), 31*500*time.Millisecond/2; took < least {
+			t.Errorf("five pauses took %s, want %s or more", took, least)
 		}
 	})
 }
