@@ -52,6 +52,11 @@
 //     snapshot has is taken back from the garbage when it was put.
 //   - A directory that lost a published entry to another one is written after
 //     that, and where both lost and gained, first as the union of both.
+//   - Directories that could lead to each other in a circle while some of them are
+//     written and others are not (Circles) are parked in the root meanwhile.
+//   - What the container may list beside the entries of a directory is in the table of
+//     what was moved out of it, until it is written as it is: also what a publication
+//     that was cut off has put.
 //
 // Writing goes through one connection, and whoever finds it idle commits all
 // updates that wait at the same time as one transaction (group commit). That of a

@@ -172,54 +172,82 @@ func (s *Snapshot) node(ctx context.Context, ino Ino) (Node, error) {
 	return n, nil
 }
 
-// Stands returns an entry of the root directory for each of some directories that are
-// in the container and that the root does not list anyway, under a stand-in name.
-func (s *Snapshot) Stands(ctx context.Context, members map[Ino]bool) ([]SnapshotChild, error) {
+// Parking is what the root lists for as long as the members of circles move.
+type Parking struct {
+	// Stands are entries of the root for those members that are in the container, or
+	// will be before the root is put, and that it does not list anyway. Their names
+	// are stand-ins.
+	Stands []SnapshotChild
+	// parted are the directories that are put without members: they gain them.
+	parted []Ino
+}
+
+// Parking says how the members of circles are parked.
+func (s *Snapshot) Parking(ctx context.Context, c *Circles) (*Parking, error) {
 	out, err := s.MovedOut(ctx, RootIno)
 	if err != nil {
 		return nil, err
 	}
-	var list []SnapshotChild
-	for _, ino := range slices.Sorted(maps.Keys(members)) {
+	p := &Parking{}
+	for _, n := range c.Breaks {
+		p.parted = append(p.parted, n.Ino)
+	}
+	for _, ino := range slices.Sorted(maps.Keys(c.Members)) {
 		n, err := s.node(ctx, ino)
 		if err != nil {
 			return nil, err
 		}
 		gone := n.State == Removed
+		if !gone && n.PutSeq == 0 {
+			p.parted = append(p.parted, ino)
+		}
 		if !gone && n.Parent == RootIno || gone && n.PutVersion == 0 ||
 			slices.ContainsFunc(out, func(c SnapshotChild) bool { return c.Ino == ino }) {
 			continue
 		}
-		c := SnapshotChild{ID: n.ID, Type: n.Attr.Type, Ino: ino, Put: true}
-		if c.Name, err = s.standIn(ctx, RootIno, ino, n.Name); err != nil {
+		stand := SnapshotChild{ID: n.ID, Type: n.Attr.Type, Ino: ino, Put: true}
+		if stand.Name, err = s.standIn(ctx, RootIno, ino, n.Name); err != nil {
 			return nil, err
 		}
-		list = append(list, c)
+		p.Stands = append(p.Stands, stand)
 	}
-	return list, nil
+	return p, nil
 }
 
 // Park notes, durably, that the root as it is in a snapshot is about to be published
-// with further entries, and to be put once more without them: by a later publication
-// should this one be cut off.
-func (j *Journal) Park(ctx context.Context, root Node, stands []SnapshotChild) error {
+// with further entries, and that it and the parted directories are to be put once
+// more: by a later publication should this one be cut off.
+func (j *Journal) Park(ctx context.Context, root Node, p *Parking) error {
 	err := j.mutateDurably(ctx, func(t *tx) error {
-		n, err := t.node(RootIno)
-		if err != nil {
-			return err
-		}
-		before := *n
-		n.State, n.Flags = Held, n.Flags|Lost
-		for _, c := range stands {
+		for _, stand := range p.Stands {
 			// As of the snapshot: the final put of that ends it.
-			if _, err := t.mount.addMoved.Exec(RootIno, c.Name, c.Ino, root.Seq); err != nil {
+			if _, err := t.mount.addMoved.Exec(RootIno, stand.Name, stand.Ino, root.Seq); err != nil {
 				return err
 			}
 		}
-		return t.save(&before, n)
+		for _, ino := range p.parted {
+			if err := t.hold(ino, Gained); err != nil {
+				return err
+			}
+		}
+		return t.hold(RootIno, Lost)
 	})
 	if err != nil {
-		return fmt.Errorf("park %d directories: %w", len(stands), err)
+		return fmt.Errorf("park %d directories: %w", len(p.Stands), err)
 	}
 	return nil
+}
+
+// hold has the next publication put a directory that still has a name.
+func (t *tx) hold(ino Ino, flag Flags) error {
+	n, err := t.node(ino)
+	if err == ErrNoEntry || err == nil && n.State == Removed {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	before := *n
+	n.State, n.Flags = Held, n.Flags|flag
+	return t.save(&before, n)
 }

@@ -122,7 +122,7 @@ func (p *publication) entries(ctx context.Context, dir state.Ino, f form) (*node
 func (e *nodeEntries) each(ctx context.Context, fn func([]state.SnapshotChild) error) error {
 	page := e.first
 	for {
-		if err := fn(e.listed(page)); err != nil {
+		if err := fn(e.kept(page)); err != nil {
 			return err
 		}
 		if len(page) < childrenPage {
@@ -133,11 +133,11 @@ func (e *nodeEntries) each(ctx context.Context, fn func([]state.SnapshotChild) e
 			return err
 		}
 	}
-	return fn(e.listed(e.moved))
+	return fn(e.kept(e.moved))
 }
 
-// listed leaves out what is not to be listed.
-func (e *nodeEntries) listed(page []state.SnapshotChild) []state.SnapshotChild {
+// kept leaves out what is not to be listed.
+func (e *nodeEntries) kept(page []state.SnapshotChild) []state.SnapshotChild {
 	if len(e.without) == 0 {
 		return page
 	}

@@ -30,10 +30,12 @@ func (p *publication) park(ctx context.Context) (err error) {
 	if p.circles, err = p.snap.Circles(ctx); err != nil || !p.isParked() {
 		return err
 	}
-	if p.stands, err = p.snap.Stands(ctx, p.circles.Members); err != nil {
+	parking, err := p.snap.Parking(ctx, p.circles)
+	if err != nil {
 		return err
 	}
-	return p.journal.Park(ctx, p.root, p.stands)
+	p.stands = parking.Stands
+	return p.journal.Park(ctx, p.root, parking)
 }
 
 func (p *publication) isParked() bool { return len(p.circles.Members) > 0 }

@@ -37,8 +37,8 @@ const maxBehind = 1000
 // are published as they were last closed and uploaded; new ones are left out.
 //
 // At every instant the container has a whole namespace: what was published before
-// stays, each entry under its old or its new name, until what replaces it is there.
-// The order of the puts sees to that. When it fails, or the process dies, it is to
+// stays, each entry under its old name, its new one or a stand-in, until what replaces
+// it is there. The order of the puts sees to that. When it fails, or the process dies, it is to
 // be repeated; a publication of another moment does as well.
 func (e *Engine) PublishMount(ctx context.Context) (PublishReport, error) {
 	if err := e.tidying.Acquire(ctx, 1); err != nil {

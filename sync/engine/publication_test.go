@@ -43,6 +43,8 @@ func TestThePublishedTreeIsWholeAtEveryInstant(t *testing.T) {
 			m.rename("a/x", "b/x")
 		}},
 		{"a file replaces another one", func(m *mount) { m.write("a/.x.tmp", one, 77); m.rename("a/.x.tmp", "a/x2"); m.rename("a/x2", "b/y") }},
+		{"a directory is removed after a file moved out of it", func(m *mount) { m.rename("a/x", "c/x"); m.rmdir("a") }},
+		{"a directory moves below one that was in it", func(m *mount) { m.mkdir("a/d"); m.mustPublish(); m.rename("a/d", "d"); m.rename("a", "d/a") }},
 		{"everything is removed", func(m *mount) {
 			for _, p := range []string{"a/x", "b/y", "c/z"} {
 				m.unlink(p)

@@ -19,17 +19,24 @@ var errDied = errors.New("the process is dead")
 type watched struct {
 	*mem.Container
 	mu      sync.Mutex
-	objects map[clfs.ID]map[uint32]*clfs.Inode
+	objects map[clfs.ID]map[string]*version // by the blob's name
 	blocks  map[clfs.ID]clfs.Segment
 
-	look  func(what string) // after each change, under the lock
-	lives int               // changes until the process dies; below 0: it does not
-	half  bool              // the last of them is made nevertheless
+	look func(what string) // after each change, under the lock
+	death
+}
+
+// death is when and how a process ends.
+type death struct {
+	lives   int  // changes until it does; below 0: it does not
+	ofRoot  bool // the first of them is a put of the root
+	half    bool // the last of them is made nevertheless
+	records bool // what was put before is recorded
 }
 
 func newWatched() *watched {
-	return &watched{Container: mem.New(), objects: map[clfs.ID]map[uint32]*clfs.Inode{},
-		blocks: map[clfs.ID]clfs.Segment{}, look: func(string) {}, lives: -1}
+	return &watched{Container: mem.New(), objects: map[clfs.ID]map[string]*version{},
+		blocks: map[clfs.ID]clfs.Segment{}, look: func(string) {}, death: death{lives: -1}}
 }
 
 func (w *watched) Put(ctx context.Context, name string, data []byte) error {
@@ -47,7 +54,7 @@ func (w *watched) Delete(ctx context.Context, name string) error {
 		if err != nil {
 			return err
 		}
-		delete(w.objects[n.ID], n.Version)
+		delete(w.objects[n.ID], name)
 		delete(w.blocks, n.ID)
 		return w.Container.Delete(ctx, name)
 	})
@@ -58,7 +65,7 @@ func (w *watched) Delete(ctx context.Context, name string) error {
 func (w *watched) Sync(context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.lives == 0 {
+	if w.lives == 0 && !w.records {
 		return errDied
 	}
 	return nil
@@ -70,7 +77,10 @@ func (w *watched) change(what, name string, do func() error) error {
 	if w.lives == 0 {
 		return errDied
 	}
-	w.lives--
+	if isRoot := strings.HasPrefix(name, rootName); isRoot || !w.ofRoot {
+		w.lives--
+		w.ofRoot = false
+	}
 	if w.lives == 0 && !w.half {
 		return errDied
 	}
@@ -83,6 +93,9 @@ func (w *watched) change(what, name string, do func() error) error {
 	}
 	return nil
 }
+
+// rootName is how the names of the root's inodes begin.
+var rootName, _, _ = strings.Cut(clfs.ObjectName(clfs.RootID, clfs.RootID, clfs.TypeDirectory, 1), ".")
 
 func (w *watched) learn(name string, data []byte) error {
 	n, err := clfs.ParseName(name)
@@ -98,21 +111,31 @@ func (w *watched) learn(name string, data []byte) error {
 		return err
 	}
 	if w.objects[n.ID] == nil {
-		w.objects[n.ID] = map[uint32]*clfs.Inode{}
+		w.objects[n.ID] = map[string]*version{}
 	}
-	w.objects[n.ID][n.Version], err = clfs.DecodeInode(payload)
+	in, err := clfs.DecodeInode(payload)
+	w.objects[n.ID][name] = &version{n.Version, in}
 	return err
 }
 
-// newest is the inode that readers find for an id.
-func (w *watched) newest(id clfs.ID) (in *clfs.Inode, ok bool) {
+// version is an inode of which there may be others.
+type version struct {
+	number uint32
+	inode  *clfs.Inode
+}
+
+// newest is the inode that readers find for an id. twice: there are two of its version.
+func (w *watched) newest(id clfs.ID) (in *clfs.Inode, twice bool) {
 	highest := uint32(0)
-	for version, o := range w.objects[id] {
-		if version >= highest {
-			in, highest, ok = o, version, true
+	for _, o := range w.objects[id] {
+		switch {
+		case o.number > highest:
+			in, highest, twice = o.inode, o.number, false
+		case o.number == highest:
+			twice = true
 		}
 	}
-	return in, ok
+	return in, twice
 }
 
 // sight is what the root leads to.
@@ -126,7 +149,7 @@ type sight struct {
 
 func (w *watched) see() *sight {
 	s := &sight{w: w, data: map[clfs.ID]string{}, above: map[clfs.ID]bool{}}
-	if _, ok := w.newest(clfs.RootID); ok {
+	if root, _ := w.newest(clfs.RootID); root != nil {
 		s.visit(clfs.RootID, "")
 	}
 	return s
@@ -137,16 +160,18 @@ func (s *sight) fault(format string, args ...any) {
 }
 
 func (s *sight) visit(id clfs.ID, path string) {
-	in, ok := s.w.newest(id)
+	in, twice := s.w.newest(id)
 	switch _, before := s.data[id]; {
 	case s.above[id]:
 		s.fault("%s leads in a circle", path)
 		return
 	case before:
 		return
-	case !ok:
+	case in == nil:
 		s.fault("%s is listed and has no inode", path)
 		return
+	case twice:
+		s.fault("%s has two inodes of one version", path)
 	}
 	s.data[id] = string(in.Data)
 	if in.Attr.Type != clfs.TypeDirectory {

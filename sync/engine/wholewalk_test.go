@@ -226,11 +226,8 @@ func (m *tangle) expect() {
 		m.existing[p.node.ID] = true
 	}
 	for id := range m.w.see().data {
-		m.required[id] = m.existing[id]
-	}
-	for id, ok := range m.required {
-		if !ok {
-			delete(m.required, id)
+		if m.existing[id] {
+			m.required[id] = true
 		}
 	}
 }
@@ -261,11 +258,14 @@ func (m *tangle) round() {
 		m.mustUpload()
 	}
 	if m.r.IntN(2) == 0 {
-		m.w.lives, m.w.half = 1+m.r.IntN(25), m.r.IntN(2) == 0
+		m.w.death = death{lives: 1 + m.r.IntN(20), ofRoot: m.r.IntN(3) == 0, half: m.r.IntN(2) == 0, records: m.r.IntN(2) == 0}
+		if m.w.ofRoot {
+			m.w.lives = 1 + m.r.IntN(10)
+		}
 	}
 	err := m.publish()
 	dead := m.w.lives == 0
-	m.w.lives = -1
+	m.w.death = death{lives: -1}
 	if dead {
 		m.restart()
 		return
@@ -300,9 +300,8 @@ func (m *tangle) run(rounds int) {
 		m.mustUpload()
 		m.check(m.publish())
 	}
-	m.mustUpload()
-	_, err := m.engine.PublishMount(m.t.Context())
-	m.check(err)
+	m.expect()
+	m.mustPublish()
 	m.check(m.engine.Collect(m.t.Context()))
 	m.sound()
 	if s := m.w.see(); len(s.names) > 0 {

@@ -1,0 +1,28 @@
+package state
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+func TestStandInsAreNamesOfTheirOwn(t *testing.T) {
+	for _, c := range []struct {
+		ino   Ino
+		again int
+		name  string
+		want  string
+	}{
+		{1003, 0, "x", ".clfsload-moved-1003-x"},
+		{1003, 2, "x", ".clfsload-moved-1003.2-x"},
+		{7, 0, strings.Repeat("n", 255), ".clfsload-moved-7-" + strings.Repeat("n", 237)},
+		{7, 0, strings.Repeat("é", 127), ".clfsload-moved-7-" + strings.Repeat("é", 118)},
+		{7, 0, "n" + strings.Repeat("€", 84), ".clfsload-moved-7-n" + strings.Repeat("€", 78)},
+		{7, 0, strings.Repeat("\x80", 255), ".clfsload-moved-7-" + strings.Repeat("\x80", 233)},
+	} {
+		got := standInName(c.ino, c.again, []byte(c.name))
+		if !bytes.Equal(got, []byte(c.want)) {
+			t.Errorf("%d, %d, %.20q…: %q, want %q", c.ino, c.again, c.name, got, c.want)
+		}
+	}
+}
