@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"clfsload/tests/inventory"
 )
 
@@ -96,26 +98,19 @@ func (v *versioned) change(round int) {
 	for range 5 {
 		v.add()
 	}
-	v.exchange(round)
+	v.exchange()
 }
 
-// exchange moves two directories to each other's place, with all that is in them.
-func (v *versioned) exchange(round int) {
+// exchange lets two directories of one name change places, with all that is in them.
+func (v *versioned) exchange() {
 	v.t.Helper()
-	one, other := v.random.IntN(3), 3+v.random.IntN(3)
-	from, to := v.below[one], v.below[other]
-	v.below[one], v.below[other] = fmt.Sprintf("d%d/below-%d", one, round+1), fmt.Sprintf("d%d/below-%d", other, round+1)
-	v.move(from, v.below[other])
-	v.move(to, v.below[one])
-}
-
-// move renames a directory.
-func (v *versioned) move(from, to string) {
-	v.t.Helper()
-	must(v.t, os.Rename(filepath.Join(v.root, from), filepath.Join(v.root, to)))
+	one, other := v.below[v.random.IntN(3)], v.below[3+v.random.IntN(3)]
+	must(v.t, unix.Renameat2(unix.AT_FDCWD, filepath.Join(v.root, one), unix.AT_FDCWD, filepath.Join(v.root, other), unix.RENAME_EXCHANGE))
 	for number, path := range v.files {
-		if rest, found := strings.CutPrefix(path, from+"/"); found {
-			v.files[number] = to + "/" + rest
+		if rest, found := strings.CutPrefix(path, one+"/"); found {
+			v.files[number] = other + "/" + rest
+		} else if rest, found := strings.CutPrefix(path, other+"/"); found {
+			v.files[number] = one + "/" + rest
 		}
 	}
 }
