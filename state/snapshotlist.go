@@ -22,16 +22,17 @@ type SnapshotChild struct {
 }
 
 // Children returns up to limit entries of a directory in byte order, all after the
-// name after (nil: from the first).
+// name after (nil: from the first). A directory is never listed as what was there
+// before it: it is put before those that list it.
 func (s *Snapshot) Children(ctx context.Context, dir Ino, after []byte, limit int) ([]SnapshotChild, error) {
 	if after == nil {
 		after = []byte{}
 	}
 	list, err := scanChildren(s.conn.QueryContext(ctx, `SELECT d.name, i.handle, i.type, i.ino, i.put_version, i.flags, i.ino <> d.ino
 		FROM dirent d JOIN inode n ON n.ino = d.ino
-		LEFT JOIN replaced r ON n.put_version = 0 AND r.dir = d.parent AND r.name = d.name
+		LEFT JOIN replaced r ON n.put_version = 0 AND n.type <> ?4 AND r.dir = d.parent AND r.name = d.name
 		JOIN inode i ON i.ino = coalesce(r.ino, n.ino)
-		WHERE d.parent = ? AND d.name > ? ORDER BY d.name LIMIT ?`, dir, after, limit))
+		WHERE d.parent = ?1 AND d.name > ?2 ORDER BY d.name LIMIT ?3`, dir, after, limit, clfs.TypeDirectory))
 	if err != nil {
 		return nil, fmt.Errorf("list directory %d: %w", dir, classify(err))
 	}

@@ -220,6 +220,21 @@ func TestANameWhoseNewFileIsNotUploadedYetKeepsItsFormerOne(t *testing.T) {
 	m.sound()
 }
 
+func TestADirectoryInThePlaceOfAFileIsPublishedWhateverWasThereBetween(t *testing.T) {
+	m := newMount(t, mem.New())
+	m.mkdir("d")
+	m.write("d/x", one, 1)
+	m.mustPublish()
+	m.add("d/tmp", clfs.TypeRegular, "") // not uploaded when it takes the place
+	m.rename("d/tmp", "d/x")
+	m.unlink("d/x")
+	m.mkdir("d/x")
+	m.write("d/x/below", one, 2)
+	m.mustPublish()
+	m.check(m.engine.Collect(t.Context()))
+	m.sound()
+}
+
 func TestAWideDirectoryIsRewrittenSegmentBySegment(t *testing.T) {
 	m := newMount(t, mem.New())
 	m.mkdir("wide")
