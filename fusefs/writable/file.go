@@ -80,12 +80,10 @@ func (f *file) load() error {
 // engine may change them between two queries.
 func (s *FS) layout(ino state.Ino) (state.Node, []state.Block, error) {
 	n, err := s.journal.Node(s.ctx, ino)
-	for err == nil {
+	for err == nil && mayHaveBlocks(n) {
 		var rows []state.Block
-		if n.Attr.Size > clfs.FirstSegmentBytes || n.Flags&state.Evicted != 0 || n.Flags&state.Opened != 0 {
-			if rows, err = s.journal.BlocksOf(s.ctx, ino); err != nil {
-				break
-			}
+		if rows, err = s.journal.BlocksOf(s.ctx, ino); err != nil {
+			break
 		}
 		var again state.Node
 		if again, err = s.journal.Node(s.ctx, ino); err == nil && sameLayout(n, again) {
@@ -94,6 +92,12 @@ func (s *FS) layout(ino state.Ino) (state.Node, []state.Block, error) {
 		n = again
 	}
 	return n, nil, err
+}
+
+// mayHaveBlocks reports whether the rows of a file's blocks may say anything that its
+// own does not: a head that is in staging needs none.
+func mayHaveBlocks(n state.Node) bool {
+	return n.Attr.Size > clfs.FirstSegmentBytes || n.Flags&(state.Evicted|state.Opened) != 0
 }
 
 func sameLayout(a, b state.Node) bool {
@@ -169,15 +173,18 @@ func (f *file) begin() error {
 			return err
 		}
 	}
+	simple := !f.isLive() && !mayHaveBlocks(f.node)
 	n, err := f.system.journal.BeginWrite(f.system.ctx, f.ino)
 	if err != nil {
 		return err
 	}
 	f.system.nodes.changed(n)
 	f.setLive(true)
-	rows, err := f.system.journal.BlocksOf(f.system.ctx, f.ino)
-	if err != nil {
-		return err
+	var rows []state.Block
+	if !simple {
+		if rows, err = f.system.journal.BlocksOf(f.system.ctx, f.ino); err != nil {
+			return err
+		}
 	}
 	f.adopt(n, rows)
 	f.ready = true
