@@ -43,19 +43,24 @@ func BlockRange(index uint64) (offset, length int64) {
 
 // BlocksOf returns the blocks of a file that have a row, by index. There may be
 // dirty ones past its end, which mean nothing.
-func (j *Journal) BlocksOf(ctx context.Context, ino Ino) ([]Block, error) {
-	rows, err := j.reads.blocks.QueryContext(context.WithoutCancel(ctx), ino)
-	if err != nil {
-		return nil, fmt.Errorf("list blocks of node %d: %w", ino, classify(err))
+func (j *Journal) BlocksOf(ctx context.Context, ino Ino) (list []Block, err error) {
+	done, err := j.ahead(ctx, func(t *tx) (err error) {
+		list, err = t.blocksFrom(ino, 0)
+		return err
+	})
+	if !done {
+		list, err = scanBlocks(j.reads.blocks.QueryContext(context.WithoutCancel(ctx), ino))
 	}
-	list, err := scanBlocks(rows)
 	if err != nil {
 		return nil, fmt.Errorf("list blocks of node %d: %w", ino, classify(err))
 	}
 	return list, nil
 }
 
-func scanBlocks(rows *sql.Rows) ([]Block, error) {
+func scanBlocks(rows *sql.Rows, err error) ([]Block, error) {
+	if err != nil {
+		return nil, err
+	}
 	defer rows.Close()
 	var list []Block
 	for rows.Next() {
@@ -81,11 +86,7 @@ func (t *tx) block(ino Ino, index uint64) (b Block, known bool, err error) {
 }
 
 func (t *tx) blocksFrom(ino Ino, first uint64) ([]Block, error) {
-	rows, err := t.mount.blocksFrom.Query(ino, first)
-	if err != nil {
-		return nil, err
-	}
-	return scanBlocks(rows)
+	return scanBlocks(t.mount.blocksFrom.Query(ino, first))
 }
 
 func (t *tx) setBlock(ino Ino, b Block) error {

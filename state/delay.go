@@ -62,7 +62,7 @@ func (w *writer) closeDelayed() error {
 	w.late.Stop()
 	var err error
 	if w.behind.Load() {
-		err = w.commit(nil)
+		err = w.commit([]*update{{}})
 	}
 	return errors.Join(err, w.redoLog.close())
 }
@@ -112,7 +112,12 @@ func (w *writer) keep(t *tx, group []*update) error {
 			return w.end(&t.ledger)
 		}
 	}
-	if len(group) == 0 || w.log(w.recorder.end(&t.ledger)) != nil {
+	// Nothing: they were queries, or refused.
+	nothing := w.recorder.isEmpty() && t.ledger == *w.journal.ledger.Load()
+	switch {
+	case nothing && w.behind.Load():
+		return nil
+	case nothing || w.log(w.recorder.end(&t.ledger)) != nil:
 		return w.end(&t.ledger)
 	}
 	if !w.behind.Swap(true) {

@@ -9,8 +9,17 @@ import (
 
 // Lookup returns the node that a name in a directory stands for. Errors:
 // ErrNoEntry.
-func (j *Journal) Lookup(ctx context.Context, dir Ino, name []byte) (Node, error) {
-	n, err := scanNode(j.reads.lookup.QueryRowContext(context.WithoutCancel(ctx), dir, name))
+func (j *Journal) Lookup(ctx context.Context, dir Ino, name []byte) (n Node, err error) {
+	done, err := j.ahead(ctx, func(t *tx) error {
+		found, _, err := t.findNode(dir, name)
+		if err == nil {
+			n = *found
+		}
+		return err
+	})
+	if !done {
+		n, err = scanNode(j.reads.lookup.QueryRowContext(context.WithoutCancel(ctx), dir, name))
+	}
 	if err != nil {
 		return Node{}, fmt.Errorf("look up in directory %d: %w", dir, missing(err))
 	}

@@ -122,8 +122,17 @@ func prepareReads(db *reader) (*reads, error) {
 }
 
 // Node returns a node, removed ones too. Errors: ErrNoEntry.
-func (j *Journal) Node(ctx context.Context, ino Ino) (Node, error) {
-	n, err := scanNode(j.reads.node.QueryRowContext(context.WithoutCancel(ctx), ino))
+func (j *Journal) Node(ctx context.Context, ino Ino) (n Node, err error) {
+	done, err := j.ahead(ctx, func(t *tx) error {
+		found, err := t.node(ino)
+		if err == nil {
+			n = *found
+		}
+		return err
+	})
+	if !done {
+		n, err = scanNode(j.reads.node.QueryRowContext(context.WithoutCancel(ctx), ino))
+	}
 	if err != nil {
 		return Node{}, fmt.Errorf("read node %d: %w", ino, missing(err))
 	}

@@ -59,3 +59,12 @@ var ended = func() chan struct{} { c := make(chan struct{}); close(c); return c 
 func (failed) Deadline() (time.Time, bool) { return time.Time{}, false }
 func (failed) Done() <-chan struct{}       { return ended }
 func (f failed) Err() error                { return f.err }
+
+// ahead runs a query in the transaction that is under way, when that has more than
+// the database: to commit it would cost more. done is false when it has not.
+func (j *Journal) ahead(ctx context.Context, query func(*tx) error) (done bool, err error) {
+	if j.write == nil || !j.write.behind.Load() {
+		return false, nil
+	}
+	return true, j.note(context.WithoutCancel(ctx), query)
+}

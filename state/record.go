@@ -35,6 +35,8 @@ type recorder struct {
 
 func (r *recorder) begin() { r.data = r.data[:0] }
 
+func (r *recorder) isEmpty() bool { return len(r.data) == 0 }
+
 func (r *recorder) operation(op int) { number(&r.codec, &op) }
 
 func (r *recorder) node(op int, n *Node) {
