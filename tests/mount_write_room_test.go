@@ -66,9 +66,15 @@ func TestAFullDiskUnderAMountIsENOSPCAndNothingIsLost(t *testing.T) {
 	i.mount = mountWith(t, mountPoint(t), i.flags(flags))
 	c.Fail(blobserver.Fault{Operation: "Put", Status: 503, Code: "ServerBusy", Times: 1_000_000})
 	written := map[string]string{}
+	var open []*os.File // what is open is not uploaded soon: nobody waits for room
 	for n := 0; ; n++ {
 		name, text := fmt.Sprint("file-", n), strings.Repeat(fmt.Sprintln("file", n), 20_000)
-		if err := os.WriteFile(i.path(name), []byte(text), 0o644); err != nil {
+		file, err := os.Create(i.path(name))
+		if err == nil {
+			open = append(open, file)
+			_, err = file.WriteString(text)
+		}
+		if err != nil {
 			mustBeENOSPC(t, err)
 			_ = os.Remove(i.path(name))
 			break
@@ -77,6 +83,9 @@ func TestAFullDiskUnderAMountIsENOSPCAndNothingIsLost(t *testing.T) {
 		if n == 10 { // somebody else takes what is left
 			takeAll(t, filepath.Join(disk, "ballast"))
 		}
+	}
+	for _, file := range open {
+		must(t, file.Close())
 	}
 	// There may be room for names still, but not for ever.
 	made := 0
