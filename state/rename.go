@@ -214,6 +214,9 @@ func (t *tx) noteLost(n, dir *Node, name []byte) error {
 		return nil
 	}
 	dir.Flags |= Lost
+	if n.IsDirectory() && n.PutSeq == 0 {
+		n.Flags |= Gained // so that who gets it next does, also once no publication is under way
+	}
 	_, err := t.mount.addMoved.Exec(dir.Ino, name, n.Ino, t.ledger.seq)
 	return err
 }

@@ -180,6 +180,30 @@ func TestANewDirectoryThatComesAboveItsFormerParentMakesNoCircle(t *testing.T) {
 	m.standIns()
 }
 
+// A directory that was made and moved while a publication ran may be listed where it
+// was by the next one: then it must not be out of reach again before it is where it is.
+func TestADirectoryThatIsMovedDuringAPublicationStaysInReachInTheNext(t *testing.T) {
+	m := newTangle(t, 1)
+	m.mkdir("a", "b", "c", "d", "e")
+	m.write("c/y", 10, 1)
+	m.write("e/z", 10, 2)
+	m.mustPublish()
+	m.chmod("d", 0o700)
+	m.mustUpload()
+	m.w.look = func(string) {
+		m.w.look = m.look
+		m.mkdir("a/n")
+		m.rename("a/n", "b/n")
+	}
+	_, err := m.engine.PublishMount(t.Context())
+	m.check(err)
+	m.rename("b/n", "c/n")
+	m.rename("c/y", "d/y")
+	m.rename("e/z", "a/z")
+	m.engine.options.Concurrency = 1
+	m.standIns()
+}
+
 var errRefused = errors.New("refused")
 
 // refusing refuses to put one object.
