@@ -87,7 +87,8 @@ func errnoNames() map[string]string {
 }
 
 // replaceFile writes a file under a temporary name and renames it: a reader finds
-// the old one or all of the new one.
+// the old one or all of the new one. When it has returned a power cut leaves the new
+// one.
 func replaceFile(path string, write func(*bufio.Writer) error) error {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {
@@ -100,7 +101,16 @@ func replaceFile(path string, write func(*bufio.Writer) error) error {
 	if err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
-	return nil
+	return syncDir(filepath.Dir(path))
+}
+
+// syncDir brings the names in a directory to the disk.
+func syncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 func fill(f *os.File, write func(*bufio.Writer) error) error {
