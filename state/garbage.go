@@ -129,12 +129,14 @@ func (j *Journal) DropGarbage(ctx context.Context, ids []int64) error {
 
 // RemovedNodes returns up to limit nodes without a name that neither anybody uses
 // nor the published namespace reaches, in order of their numbers, all above after.
-// No put may be under way while it is asked.
+// While a publication is under way, or was cut off, those that were published are not
+// among them: a directory that it has not put yet may list them. No put may be under
+// way while it is asked.
 func (j *Journal) RemovedNodes(ctx context.Context, after Ino, limit int) ([]Node, error) {
 	const published, publishing = `(SELECT published_seq FROM ledger)`, `(SELECT publishing_seq FROM ledger)`
 	return scanNodes(j.read.QueryContext(ctx, `SELECT `+nodeColumns+` FROM inode
 		WHERE state = 7 AND ino > ?1 AND flags & ?2 = 0
-		AND (put_seq = 0 OR put_seq > max(`+published+`, `+publishing+`) OR seq <= `+published+`)
+		AND (put_seq = 0 OR put_seq > max(`+published+`, `+publishing+`) OR seq <= `+published+` AND `+publishing+` = 0)
 		AND (type <> ?3 OR `+publishing+` = 0)
 		AND NOT EXISTS (SELECT 1 FROM replaced r WHERE r.ino = inode.ino)
 		ORDER BY ino LIMIT ?4`, after, Orphan, clfs.TypeDirectory, limit))

@@ -164,6 +164,7 @@ type lethalContainer struct {
 	left  int
 	after bool
 	act   func()
+	http  *httptest.Server
 }
 
 // at has act called with the nth change from now, before or after it has happened.
@@ -171,6 +172,13 @@ func (c *lethalContainer) at(n int, after bool, act func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.left, c.after, c.act = n, after, act
+}
+
+// bury waits until nothing is under way that a process has asked for which is dead:
+// or it might be done when the next one has long gone on.
+func (c *lethalContainer) bury() {
+	c.at(0, false, nil)
+	c.http.CloseClientConnections()
 }
 
 // due counts a change, and returns what is to be done with it.
@@ -203,9 +211,9 @@ func (c *lethalContainer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func newLethalContainer(t *testing.T) *lethalContainer {
 	t.Helper()
 	c := &lethalContainer{meteredContainer: newMeteredContainer(t)}
-	h := httptest.NewServer(c)
-	c.url = h.URL + "/account/container?sig=any"
-	t.Cleanup(h.Close)
+	c.http = httptest.NewServer(c)
+	c.url = c.http.URL + "/account/container?sig=any"
+	t.Cleanup(c.http.Close)
 	return c
 }
 
@@ -267,6 +275,7 @@ func TestAPublicationThatIsKilledAtAnyRequestGoesOn(t *testing.T) {
 			}
 			moments = append(moments, n)
 			i.await().mustExit(-1)
+			c.bury()
 			either(t, exported(t, c.inventory()), old, now)
 			i.again("--settle", "0s")
 		}
@@ -301,7 +310,7 @@ func TestAMountThatIsKilledAtAnyRequestInAStormLosesNothing(t *testing.T) {
 		c.at(1+random.IntN(150), random.IntN(2) == 0, func() { met.Add(1); i.kill() })
 		publication := command(t, []string{"publish", i.point}).start()
 		s.blow(t, most, i.kill)
-		c.at(0, false, nil)
+		c.bury()
 		publication.wait()
 		s.goOn(t, i, c.inventory)
 	}

@@ -220,6 +220,47 @@ func TestANameWhoseNewFileIsNotUploadedYetKeepsItsFormerOne(t *testing.T) {
 	m.sound()
 }
 
+// What a publication that was cut off has not replaced yet is not deleted by the next
+// one before that has replaced it.
+func TestAFormerFileStaysUntilItsDirectoryIsPublishedWithoutIt(t *testing.T) {
+	c := &spy{Container: mem.New()}
+	m := newMount(t, c)
+	m.mkdir("d")
+	m.write("d/x", one, 1)
+	m.mustPublish()
+	want := m.tree()["/d/x"].data
+	late := func() state.Ino {
+		n := m.add("d/tmp", clfs.TypeRegular, "")
+		m.pwrite(n.Ino, []byte("late"), 0)
+		m.rename("d/tmp", "d/x")
+		return n.Ino
+	}
+	first := late()
+	m.mustPublish() // lists the former one
+	m.closeFile(first)
+	m.mustUpload()
+	d := m.lookup("d").ID
+	c.before = func(name string, _ []byte) error {
+		if n, err := clfs.ParseName(name); err == nil && n.ID == d {
+			return errRefused
+		}
+		return nil
+	}
+	for range 2 {
+		if _, err := m.engine.PublishMount(t.Context()); !errors.Is(err, errRefused) {
+			t.Fatalf("publication ends with %v", err)
+		}
+		if got := published(t, c)["/d/x"].data; got != want {
+			t.Fatalf("/d/x has %d bytes, want %d", len(got), len(want))
+		}
+		late()
+	}
+	c.before = nil
+	m.closeFile(m.lookup("d/x").Ino)
+	m.mustPublish()
+	m.sound()
+}
+
 func TestADirectoryInThePlaceOfAFileIsPublishedWhateverWasThereBetween(t *testing.T) {
 	m := newMount(t, mem.New())
 	m.mkdir("d")
