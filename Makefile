@@ -37,16 +37,14 @@ test: test-deps ## all tests
 test-large: test-deps ## the black-box tests of trees too large for every day
 	$(GO) test -tags large -count=1 -timeout 60m -run 'UsrShare|GoToolchain|300000|AMillionFiles|WhileTheContainerIsAway' ./tests
 
-# Under the race detector everything takes five times as long. Left out are tests
-# that do what others do on more data, and those of commands that do one thing at
-# a time; what has many goroutines at work stays in.
-MORE_DATA := GoToolchain|IntoAzureKeepsTheGoldenTree|RsyncCopiesTheGoldenTree|ReaderFindsTheGoldenTree|FiftyThousand|LargeDirectory|ABigDirectory|PastTheDirectBlocks|ClonedRepository|TarUnpacks|CpCopies|FioVerifies|NothingIsLeftOf|ShowsContainersOfCLFSLoad|RangesOfFilesReadAsTheyWere|OfAServiceShowsTheTree|ContainersOfCLFSLoadComeOut
-MORE_KILLS := KilledUnderRsync|AtRandomMoments|APowerCut
-ONE_AT_A_TIME := TakesTheSpelling|NamesTheObjectThatIsDamaged|CannotBeWrittenIsAnError|CatPrints|DuSums|ReadingSays|InspectDecodes|TestLs|TestVerify|ImportsOnly|FromOutside
+# Under the race detector everything takes five times as long. So of the black-box
+# tests only those run with it in which many goroutines are at work together.
+TOGETHER := TestLoadKeepsTheGoldenTree|FilesOfAllTypes|ChangesWhileItIsRead|KeepsItsBandwidthLimit|EveryKindOfCredential|KilledInAStorm|KilledAtAnyRequest|RandomCallsDo|RsyncCopiesASourceTree|MoreThanStagingHolds|IsAwayForAWhile|ThoughItsContainerIsAway|WaitsForNewCredentials|FlushUploads|WithoutANameLiveOn|ALongFileIsUploaded|WhatFsyncAcknowledged|ShowsEveryAttribute|DamageIsEIO|VerifyFindsWhatDiffers
 
 .PHONY: race
 race: test-deps ## the tests under the race detector, the tested binary too
-	$(GO) test -race -count=1 -timeout $(TIMEOUT) -skip '$(MORE_DATA)|$(MORE_KILLS)|$(ONE_AT_A_TIME)' ./...
+	$(GO) test -race -count=1 -timeout $(TIMEOUT) $$($(GO) list ./... | grep -v '/tests$$')
+	$(GO) test -race -count=1 -timeout $(TIMEOUT) -run '$(TOGETHER)' ./tests
 
 .PHONY: lint
 lint: ## gofmt, go vet and staticcheck
