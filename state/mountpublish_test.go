@@ -70,6 +70,7 @@ func (w *mountWalk) beginPublication() {
 	for _, n := range list("new directories", func() ([]Node, error) { return s.NewDirectories(ctx, 0, 1000) }) {
 		p.steps = append(p.steps, func() { w.putDirectory(n, nil, true) })
 	}
+	p.steps = append(p.steps, func() { w.expect("reach new directories", w.j.ReachNew(ctx), nil) })
 	for _, n := range list("changed nodes", func() ([]Node, error) { return s.ChangedNodes(ctx, 0, 1000) }) {
 		p.steps = append(p.steps, func() { w.putChanged(n) })
 	}
@@ -143,7 +144,8 @@ func (w *mountWalk) putDirectory(n Node, out []SnapshotChild, final bool) {
 	}
 	owner := w.owner(&n)
 	w.put(inodeName(&n, n.Version, owner), blob{inode: p})
-	w.pub.pending = &Put{Node: n, Owner: owner, Blocks: blocks, Final: final, Complete: complete}
+	w.pub.pending = &Put{Node: n, Owner: owner, Blocks: blocks, Final: final, Complete: complete,
+		First: n.PutSeq == 0 && n.Ino != RootIno}
 }
 
 func (w *mountWalk) putChanged(n Node) {

@@ -34,6 +34,7 @@ type mountStatements struct {
 
 	addReplaced      redoable
 	dropReplaced     *sql.Stmt
+	reachNew         *sql.Stmt
 	dropNodeReplaced *sql.Stmt
 	setUsed          *sql.Stmt
 	reopen           *sql.Stmt
@@ -91,13 +92,14 @@ func (s *mountStatements) queries() map[string]**sql.Stmt {
 		`INSERT INTO garbage (ino, after, name) VALUES (?, ?, ?)`: &s.addGarbage.Stmt,
 		`INSERT INTO moved (dir, name, ino, seq, last) VALUES (?1, ?2, ?3, ?4, ?4)
 			ON CONFLICT DO UPDATE SET last = max(last, excluded.last)`: &s.addMoved.Stmt,
-		`DELETE FROM moved WHERE dir = ? AND last <= ?`:                             &s.dropMoved,
-		`UPDATE moved SET seq = last WHERE dir = ? AND seq <= ?`:                    &s.renewMoved,
-		`INSERT OR REPLACE INTO replaced (dir, name, ino, seq) VALUES (?, ?, ?, ?)`: &s.addReplaced.Stmt,
-		`DELETE FROM replaced WHERE dir = ? AND seq <= ?`:                           &s.dropReplaced,
-		`DELETE FROM replaced WHERE dir = ?`:                                        &s.dropNodeReplaced,
-		`DELETE FROM garbage WHERE id = ?`:                                          &s.dropGarbage,
-		`DELETE FROM garbage WHERE ino = ? AND name = ?`:                            &s.claim,
+		`DELETE FROM moved WHERE dir = ? AND last <= ?`:                                     &s.dropMoved,
+		`UPDATE moved SET seq = last WHERE dir = ? AND seq <= ?`:                            &s.renewMoved,
+		`INSERT OR REPLACE INTO replaced (dir, name, ino, seq) VALUES (?, ?, ?, ?)`:         &s.addReplaced.Stmt,
+		`UPDATE inode SET put_seq = ?1 WHERE put_seq = 0 AND put_version > 0 AND type = ?2`: &s.reachNew,
+		`DELETE FROM replaced WHERE dir = ? AND seq <= ?`:                                   &s.dropReplaced,
+		`DELETE FROM replaced WHERE dir = ?`:                                                &s.dropNodeReplaced,
+		`DELETE FROM garbage WHERE id = ?`:                                                  &s.dropGarbage,
+		`DELETE FROM garbage WHERE ino = ? AND name = ?`:                                    &s.claim,
 
 		`DELETE FROM inode WHERE ino = ? AND state = 7`: &s.dropNode,
 		`DELETE FROM block WHERE ino = ?`:               &s.dropNodeBlocks,

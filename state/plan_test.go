@@ -26,6 +26,7 @@ func TestQueuesAreReadFromTheirIndexes(t *testing.T) {
 			AND (b.ino, b.idx) > (1, 1) AND i.state = 5 ORDER BY b.ino, b.idx LIMIT 9`, "block_queued"},
 		{`SELECT ino, idx FROM block WHERE state = 2 AND idx > 0 ORDER BY ino, idx LIMIT 9`, "block_uploaded"},
 		{`SELECT 1 FROM replaced r WHERE r.ino = 9`, "replaced_ino"},
+		{`UPDATE inode SET put_seq = 9 WHERE put_seq = 0 AND put_version > 0 AND type = 1`, "inode_unreached"},
 		{`SELECT d.name, r.ino FROM dirent d JOIN inode n ON n.ino = d.ino
 			LEFT JOIN replaced r ON n.put_version = 0 AND n.type <> 2 AND r.dir = d.parent AND r.name = d.name
 			WHERE d.parent = 1 AND d.name > 'a' ORDER BY d.name LIMIT 9`, "SEARCH r USING PRIMARY KEY"},

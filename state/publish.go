@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"fmt"
 	"time"
+
+	"clfsload/clfs"
 )
 
 // Put is an inode that a publication has put.
@@ -17,6 +19,8 @@ type Put struct {
 	Final bool
 	// Complete: of a directory, no entry was left out.
 	Complete bool
+	// First: a directory that was never put, before ReachNew.
+	First bool
 }
 
 // AfterUnion is a directory as its final put takes it, once the put of the union
@@ -54,6 +58,20 @@ func (j *Journal) Reserve(ctx context.Context, dir Node, peak uint64) (Node, err
 		return Node{}, fmt.Errorf("reserve segments of directory %d: %w", dir.Ino, err)
 	}
 	return dir, nil
+}
+
+// ReachNew notes that all new directories of the publication are put, so that others
+// may lead there from now on. Until then a directory counts as never put: when the
+// publication is cut off and it changes, it is put again before anything leads there.
+func (j *Journal) ReachNew(ctx context.Context) error {
+	err := j.mutate(ctx, func(t *tx) error {
+		_, err := t.mount.reachNew.Exec(t.ledger.publishing, clfs.TypeDirectory)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("note new directories: %w", err)
+	}
+	return nil
 }
 
 // AnnounceRoot notes, durably, that the root is about to be put for the first time.
@@ -121,7 +139,9 @@ func (t *tx) recordPut(p *Put) error {
 	if err := t.recordVersion(n, p.Node.Version, p.Owner); err != nil {
 		return err
 	}
-	n.PutSeq = t.ledger.publishing // it is published from now on
+	if n.PutSeq = t.ledger.publishing; p.First {
+		n.PutSeq = 0 // nothing leads there: what it lists may not be put yet
+	}
 	if n.IsDirectory() {
 		err = t.recordDirectory(n, p)
 	} else {

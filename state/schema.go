@@ -90,6 +90,7 @@ CREATE INDEX inode_held ON inode (depth, ino) WHERE state = 2;
 CREATE INDEX inode_dirty ON inode (ino) WHERE state = 5;
 CREATE INDEX inode_sealed ON inode (ino) WHERE state = 6;
 CREATE INDEX inode_removed ON inode (ino) WHERE state = 7;
+CREATE INDEX inode_unreached ON inode (ino) WHERE put_seq = 0 AND put_version > 0;
 CREATE INDEX inode_evictable ON inode (used, ino) WHERE used > 0 AND state = 3;
 CREATE INDEX inode_evictable_sealed ON inode (used, ino) WHERE used > 0 AND state = 6;
 

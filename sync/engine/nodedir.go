@@ -82,7 +82,8 @@ func (p *publication) putNodeDirectory(ctx context.Context, path string, n state
 	if err := p.put(ctx, name, clfs.Pack(nil, o.Append(nil), p.journal.Settings.Compression)); err != nil {
 		return err
 	}
-	p.add(&state.Put{Node: n, Owner: parent[0].Hash(), Blocks: l.segment + 1, Final: f == whole, Complete: left == 0})
+	p.add(&state.Put{Node: n, Owner: parent[0].Hash(), Blocks: l.segment + 1, Final: f == whole,
+		Complete: left == 0, First: n.PutSeq == 0 && n.Ino != state.RootIno && !p.isUnion(n)})
 	if f != whole {
 		p.mu.Lock()
 		defer p.mu.Unlock()

@@ -170,13 +170,37 @@ func TestANewDirectoryThatComesAboveItsFormerParentMakesNoCircle(t *testing.T) {
 	if _, err := m.engine.PublishMount(t.Context()); !errors.Is(err, errRefused) {
 		t.Fatalf("publication ends with %v", err)
 	}
-	if m.lookup("a").PutSeq == 0 {
+	if m.lookup("a").PutVersion == 0 {
 		t.Fatal("the directory above is not recorded")
 	}
 	m.rename("a/b", "b")
 	m.rename("a", "b/a")
 	m.c = m.w
 	m.restart()
+	m.standIns()
+}
+
+// A directory may have been put before one that it lists, when a publication is cut off.
+// If that one is removed then, nothing must lead there before it is put again.
+func TestWhatOnlyACutOffPublicationHasPutIsPutAgainBeforeAnythingLeadsThere(t *testing.T) {
+	m := newTangle(t, 1)
+	m.mkdir("d")
+	m.mustPublish()
+	m.mkdir("d/new", "d/new/below")
+	below := m.lookup("d/new/below").ID
+	m.c = &refusing{m.w, below}
+	m.restart()
+	m.engine.options.Concurrency = 1
+	if _, err := m.engine.PublishMount(t.Context()); !errors.Is(err, errRefused) {
+		t.Fatalf("publication ends with %v", err)
+	}
+	if m.lookup("d/new").PutVersion == 0 {
+		t.Fatal("the directory above is not recorded")
+	}
+	m.rmdir("d/new/below")
+	m.c = m.w
+	m.restart()
+	m.engine.options.Concurrency = 1
 	m.standIns()
 }
 

@@ -108,7 +108,8 @@ func (p *publication) run(ctx context.Context) (err error) {
 }
 
 func (p *publication) steps() []func(context.Context) error {
-	list := []func(context.Context) error{p.all(p.snap.NewDirectories, p.newDirectory), p.all(p.snap.ChangedNodes, p.node)}
+	list := []func(context.Context) error{p.all(p.snap.NewDirectories, p.newDirectory), p.journal.ReachNew,
+		p.all(p.snap.ChangedNodes, p.node)}
 	if p.isParked() {
 		list = append(list, p.parkedRoot, p.partDirectories)
 	}
