@@ -173,6 +173,12 @@ func (f *file) begin() error {
 			return err
 		}
 	}
+	if f.staged == nil && f.size > 0 {
+		// From BeginWrite on a crash takes the size from the staging file.
+		if err := errors.Join(f.ensureStaged(), f.syncStaged()); err != nil {
+			return err
+		}
+	}
 	simple := !f.isLive() && !mayHaveBlocks(f.node)
 	n, err := f.system.journal.BeginWrite(f.system.ctx, f.ino)
 	if err != nil {

@@ -149,16 +149,19 @@ func (f *file) truncate(ctx context.Context, size int64) error {
 	if err := f.prepareCut(ctx, size); err != nil {
 		return err
 	}
+	staged := f.staged != nil || size > 0
+	if staged { // first: a size that is recorded needs a file, also after a kill right here
+		if err := f.ensureStaged(); err != nil {
+			return err
+		}
+	}
 	n, err := f.system.journal.Truncate(f.system.ctx, f.ino, size, now())
 	if err != nil {
 		return err
 	}
 	f.node = n
 	f.forgetCut(size)
-	if f.staged != nil || size > 0 {
-		if err := f.ensureStaged(); err != nil {
-			return err
-		}
+	if staged {
 		if err := f.staged.Truncate(size); err != nil {
 			return err
 		}
