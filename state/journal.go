@@ -88,7 +88,7 @@ func create(temp, dir string, s Settings, root Attr) error {
 	if err := initialize(temp, s, root); err != nil {
 		return err
 	}
-	if err := syncDir(temp); err != nil {
+	if err := SyncDir(temp); err != nil {
 		return err
 	}
 	err := unix.Renameat2(unix.AT_FDCWD, temp, unix.AT_FDCWD, dir, unix.RENAME_NOREPLACE)
@@ -98,7 +98,7 @@ func create(temp, dir string, s Settings, root Attr) error {
 	if err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(dir))
+	return SyncDir(filepath.Dir(dir))
 }
 
 // Open opens the journal of the state directory dir, for this process alone.
@@ -255,7 +255,9 @@ func checkVersion(path, options string) error {
 	return nil
 }
 
-func syncDir(dir string) error {
+// SyncDir brings the names in a directory to the disk: what was made, renamed or removed
+// there before survives a power cut. Errors are those of the file system.
+func SyncDir(dir string) error {
 	f, err := os.Open(dir)
 	if err != nil {
 		return err

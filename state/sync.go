@@ -29,7 +29,7 @@ func (d *disk) open(dir string) error {
 		return fmt.Errorf("open log of journal: %w", err)
 	}
 	d.log = log
-	return syncDir(dir)
+	return SyncDir(dir)
 }
 
 func (d *disk) close() error {

@@ -101,16 +101,7 @@ func replaceFile(path string, write func(*bufio.Writer) error) error {
 	if err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
-	return syncDir(filepath.Dir(path))
-}
-
-// syncDir brings the names in a directory to the disk.
-func syncDir(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return state.SyncDir(filepath.Dir(path))
 }
 
 func fill(f *os.File, write func(*bufio.Writer) error) error {

@@ -39,7 +39,7 @@ func Open(dir string) (*Store, error) {
 		return nil, fmt.Errorf("open staging directory: %w", err)
 	}
 	s := &Store{dir: dir, root: root}
-	if err := errors.Join(root.Sync(), syncDirectory(filepath.Dir(dir))); err != nil {
+	if err := errors.Join(root.Sync(), state.SyncDir(filepath.Dir(dir))); err != nil {
 		return nil, errors.Join(fmt.Errorf("sync staging directory: %w", err), root.Close())
 	}
 	return s, nil
@@ -120,19 +120,10 @@ func (s *Store) SyncFS() error {
 
 // SyncName makes the name of an inode's staging file durable.
 func (s *Store) SyncName(ino state.Ino) error {
-	if err := syncDirectory(filepath.Dir(s.path(ino))); err != nil {
+	if err := state.SyncDir(filepath.Dir(s.path(ino))); err != nil {
 		return fmt.Errorf("sync staging directory: %w", err)
 	}
 	return nil
-}
-
-func syncDirectory(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	return dir.Sync()
 }
 
 // Disk is how many bytes the file system of the staging files has, and how many
