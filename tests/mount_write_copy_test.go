@@ -23,16 +23,20 @@ func rsync(arguments ...string) (string, error) {
 	return string(out), err
 }
 
+// exactTimes makes rsync set times of directories and symbolic links that differ by less
+// than a second. By itself it leaves them: a tree that was just made can be such a one.
+const exactTimes = "--modify-window=-1"
+
 // rsyncInto copies a tree into the mount, twice: the second time there is nothing to do.
 func (i *intake) rsyncInto(source string) {
 	i.t.Helper()
-	runTool(i.t, "rsync", "-aH", source+"/", i.point+"/")
+	runTool(i.t, "rsync", "-aH", exactTimes, source+"/", i.point+"/")
 	i.nothingToDo(source)
 }
 
 func (i *intake) nothingToDo(source string) {
 	i.t.Helper()
-	if out := runTool(i.t, "rsync", "-aHni", "--delete", source+"/", i.point+"/"); out != "" {
+	if out := runTool(i.t, "rsync", "-aHni", exactTimes, "--delete", source+"/", i.point+"/"); out != "" {
 		i.t.Errorf("a second rsync would do:\n%s", clip(out))
 	}
 }

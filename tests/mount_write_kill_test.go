@@ -299,7 +299,7 @@ func TestAMountThatIsKilledUnderRsyncLosesNothing(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d entries were there after the last kill", len(had), len(want))
-	runTool(t, "rsync", "-aH", "--delete", "--modify-window=-1", source+"/", i.point+"/")
+	runTool(t, "rsync", "-aH", "--delete", exactTimes, source+"/", i.point+"/")
 	i.nothingToDo(source)
 	if left := i.status().incomplete(); len(left) > 0 {
 		t.Errorf("incomplete when all is written again: %q", left)
