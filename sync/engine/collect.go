@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -72,36 +73,48 @@ func (e *Engine) freeGarbage(ctx context.Context) (page []state.Garbage, err err
 }
 
 // collectRemoved deletes the blobs of nodes that have no name any more, then their
-// rows.
+// rows. A directory that goes lets go of the files that were replaced in it: those may
+// come before it.
 func (e *Engine) collectRemoved(ctx context.Context) error {
-	var after state.Ino
 	for {
-		page, err := e.journal.RemovedNodes(ctx, after, feedPage)
-		if err != nil || len(page) == 0 {
-			return err
-		}
-		after = page[len(page)-1].Ino
-		if err := e.collectPage(ctx, page); err != nil || len(page) < feedPage {
+		directories, err := e.collectPages(ctx)
+		if err != nil || !directories {
 			return err
 		}
 	}
 }
 
-func (e *Engine) collectPage(ctx context.Context, page []state.Node) error {
-	var claimed []state.Node
+// collectPages goes once through the nodes that may be removed, and reports whether
+// there were directories among them.
+func (e *Engine) collectPages(ctx context.Context) (directories bool, err error) {
+	var after state.Ino
+	for {
+		page, err := e.journal.RemovedNodes(ctx, after, feedPage)
+		if err != nil || len(page) == 0 {
+			return directories, err
+		}
+		after = page[len(page)-1].Ino
+		claimed := e.claimRemoved(page)
+		directories = directories || slices.ContainsFunc(claimed, func(n state.Node) bool { return n.IsDirectory() })
+		if err := e.collectPage(ctx, claimed); err != nil || len(page) < feedPage {
+			return directories, err
+		}
+	}
+}
+
+// claimRemoved claims those nodes of a page that are not being uploaded. The others
+// come the next time.
+func (e *Engine) claimRemoved(page []state.Node) []state.Node {
+	return slices.DeleteFunc(page, func(n state.Node) bool { return !e.claims.removal(n.Ino) })
+}
+
+func (e *Engine) collectPage(ctx context.Context, claimed []state.Node) error {
 	defer func() {
 		for _, n := range claimed {
 			e.resting.forget(n.Ino)
 			e.claims.release(n.Ino)
 		}
 	}()
-	for _, n := range page {
-		// One that is being uploaded comes the next time.
-		if !e.claims.removal(n.Ino) {
-			continue
-		}
-		claimed = append(claimed, n)
-	}
 	if err := e.journal.Sync(ctx); err != nil {
 		return err
 	}

@@ -261,6 +261,20 @@ func TestAFormerFileStaysUntilItsDirectoryIsPublishedWithoutIt(t *testing.T) {
 	m.sound()
 }
 
+// A file that was replaced in a directory which is then removed goes with it.
+func TestAFormerFileGoesWithItsDirectory(t *testing.T) {
+	m := newMount(t, mem.New())
+	m.mkdir("d")
+	m.write("d/x", one, 1)
+	m.mustPublish()
+	m.add("d/tmp", clfs.TypeRegular, "")
+	m.rename("d/tmp", "d/x")
+	m.unlink("d/x")
+	m.rmdir("d")
+	m.mustPublish()
+	m.sound()
+}
+
 func TestADirectoryInThePlaceOfAFileIsPublishedWhateverWasThereBetween(t *testing.T) {
 	m := newMount(t, mem.New())
 	m.mkdir("d")
