@@ -72,7 +72,8 @@ func (j *Journal) Inode(ctx context.Context, ino Ino) (Inode, error) {
 }
 
 // BackPointers returns the directories that link to an inode, one entry for each
-// link, its first directory first; docs/clfs-format.md section 3, BACK.
+// link, its first directory first; docs/clfs-format.md section 3, BACK. Errors:
+// ErrNoEntry when it has not the name any more that it had when it was read.
 func (j *Journal) BackPointers(ctx context.Context, in Inode) ([]clfs.ID, error) {
 	if in.Links == 1 || in.Attr.Type == clfs.TypeDirectory {
 		parent, err := j.handle(ctx, in.Parent)
@@ -88,9 +89,9 @@ type querier interface {
 
 // backPointers lists the directories of an inode that has several links.
 func backPointers(ctx context.Context, q querier, in *Inode) ([]clfs.ID, error) {
-	rows, err := q.QueryContext(ctx, `SELECT p.handle FROM dirent d JOIN inode p ON p.ino = d.parent
-		WHERE d.shared = 1 AND d.ino = ?
-		ORDER BY d.parent = ?2 AND d.name = ?3 DESC LIMIT ?4`, in.Ino, in.Parent, in.Name, in.Links)
+	rows, err := q.QueryContext(ctx, `SELECT p.handle, d.parent = ?2 AND d.name = ?3 AS first
+		FROM dirent d JOIN inode p ON p.ino = d.parent WHERE d.shared = 1 AND d.ino = ?1
+		ORDER BY first DESC LIMIT ?4`, in.Ino, in.Parent, in.Name, in.Links)
 	if err != nil {
 		return nil, fmt.Errorf("list links of inode %d: %w", in.Ino, classify(err))
 	}
@@ -98,10 +99,20 @@ func backPointers(ctx context.Context, q querier, in *Inode) ([]clfs.ID, error) 
 	var list []clfs.ID
 	for rows.Next() {
 		var id []byte
-		if err := rows.Scan(&id); err != nil {
+		var first bool
+		if err := rows.Scan(&id, &first); err != nil {
 			return nil, fmt.Errorf("list links of inode %d: %w", in.Ino, classify(err))
+		}
+		if len(list) == 0 && !first {
+			break
 		}
 		list = append(list, clfs.ID(id))
 	}
-	return list, rows.Err()
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("list links of inode %d: %w", in.Ino, classify(err))
+	}
+	if len(list) == 0 {
+		return nil, fmt.Errorf("list links of inode %d: %w: its first name", in.Ino, ErrNoEntry)
+	}
+	return list, nil
 }

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 
@@ -177,5 +178,11 @@ func TestBackPointersBeginWithTheFirstName(t *testing.T) {
 	}
 	if times[dirs[0].ID] != 2 || times[root.ID] != 1 {
 		t.Errorf("%v: want an entry for each name", times)
+	}
+	// Whoever read the inode before it was renamed must not take another directory for
+	// its first.
+	in.Name = []byte("before")
+	if back, err := j.BackPointers(t.Context(), in); !errors.Is(err, ErrNoEntry) {
+		t.Errorf("of a name that is gone: %v, %v", back, err)
 	}
 }

@@ -329,3 +329,22 @@ func TestRemovedFilesLeaveNothing(t *testing.T) {
 	m.mustPublish()
 	m.sound()
 }
+
+// A blob that was put under a name that the journal does not expect would stay behind
+// if the process died then.
+func TestWhatIsRenamedWhileItIsTakenIsNotPutUnderAnotherDirectory(t *testing.T) {
+	c := mem.New()
+	m := newMount(t, c)
+	m.mkdir("a", "b")
+	m.add("b/l", clfs.TypeSymlink, "target")
+	m.link("b/l", "a/l")
+	m.settle()
+	taken := m.lookup("b/l")
+	m.rename("b/l", "b/m")
+	w := &nodeWorker{worker: newWorker(m.engine, &m.engine.flights[0]), nodes: m}
+	if back, err := w.backPointers(t.Context(), taken); !errors.Is(err, errStale) {
+		t.Errorf("%v, %v", back, err)
+	}
+	m.mustPublish()
+	m.sound()
+}

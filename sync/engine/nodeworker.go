@@ -255,17 +255,17 @@ func (w *nodeWorker) finish(j job, up *state.Upload, grants []*grant, leave func
 	}})
 }
 
-// backPointers are the directories of a node as it is now, which may have lost its
-// names.
+// backPointers are the directories of a node, that of its first name first: its
+// blob is named after that one. It may have lost that name since it was read.
 func (w *nodeWorker) backPointers(ctx context.Context, n state.Node) ([]clfs.ID, error) {
 	back, err := w.journal.BackPointers(ctx, n.Inode)
-	if err == nil && len(back) > 0 {
+	if err == nil {
 		return back, nil
 	}
-	if _, changed := w.unchanged(ctx, n); changed != nil {
-		return nil, changed
+	if now, again := w.journal.Node(ctx, n.Ino); errors.Is(again, state.ErrNoEntry) || again == nil && now.Seq != n.Seq {
+		return nil, errStale
 	}
-	if err == nil {
+	if errors.Is(err, state.ErrNoEntry) {
 		err = fmt.Errorf("inode %d: %w: it has no links", n.Ino, state.ErrDamaged)
 	}
 	return nil, err
