@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // broken is a way to break a container; each acts on one blob of the file
@@ -152,4 +153,28 @@ func TestVerifyFindsWhatDiffersFromTheSource(t *testing.T) {
 	remove(t, filepath.Join(source, "names/.hidden"))
 	clfsload(t, "verify", "--source", source, target).mustExit(exitDamaged).
 		mustSay("/sizes/text-8404993", "the bytes differ", "/modes/extra", "not in the container", "/names/.hidden", "no such file", "the container and the source differ")
+}
+
+func TestVerifyFindsNamesOfOneFileThatAreSeveralInTheSource(t *testing.T) {
+	source := t.TempDir()
+	writeFile(t, filepath.Join(source, "a"), "contents")
+	for _, name := range []string{"b", "c"} {
+		must(t, os.Link(filepath.Join(source, "a"), filepath.Join(source, name)))
+	}
+	joined, alone := newTransfer(t, source), newTransfer(t, source)
+	clfsload(t, joined.begin("--preserve-hardlinks")...).mustExit(exitOK)
+	clfsload(t, alone.begin()...).mustExit(exitOK)
+	verify := func(tr transfer) result { return clfsload(t, "verify", "--source", source, "dir:"+tr.blobs) }
+	verify(joined).mustExit(exitOK)
+	as, err := os.Stat(source)
+	must(t, err)
+	parted := filepath.Join(source, "b")
+	runTool(t, "cp", "-a", parted, parted+".new")
+	must(t, os.Rename(parted+".new", parted))
+	must(t, os.Chtimes(source, time.Time{}, as.ModTime()))
+	found := verify(joined).mustExit(exitDamaged).mustSay(`"/b"`, `is one file with "/a"`)
+	if n := strings.Count(found.stdout, "damage: source:"); n != 1 {
+		t.Errorf("%d findings:\n%s", n, found.stdout)
+	}
+	verify(alone).mustExit(exitOK)
 }

@@ -41,6 +41,9 @@ func TestPatternsChooseWhatIsLoaded(t *testing.T) {
 			if !slices.Equal(got, c.paths) {
 				t.Errorf("loaded %q\nwant   %q", got, c.paths)
 			}
+			verify := []string{"verify", "--source", source, "dir:" + tr.blobs}
+			clfsload(t, append(verify, c.flags...)...).mustExit(exitOK).mustSay("sound")
+			clfsload(t, verify...).mustExit(exitDamaged).mustSay("is in the source, but not in the container")
 		})
 	}
 }
@@ -57,6 +60,17 @@ func TestAnExcludedDirectoryIsNotEntered(t *testing.T) {
 	r := command(t, tr.begin("--exclude", "cache/"))
 	asNobody(r.command)
 	r.start().wait().mustExit(exitOK)
+}
+
+func TestPatternsOfVerifyTellWhatASourceHasMore(t *testing.T) {
+	tr := newTransfer(t, filterTree(t))
+	clfsload(t, tr.begin("--exclude", "*.o")...).mustExit(exitOK)
+	target := "dir:" + tr.blobs
+	clfsload(t, "verify", "--source", tr.source, "--exclude", "*.o", target).mustExit(exitOK)
+	clfsload(t, "verify", "--exclude", "*.o", target).mustExit(exitUsage).mustSay("--source")
+	clfsload(t, "verify", "--source", tr.source, "--exclude", "[z", target).mustExit(exitUsage).mustSay("[z")
+	writeFile(t, filepath.Join(tr.source, "late.c"), "late")
+	clfsload(t, "verify", "--source", tr.source, "--exclude", "*.o", target).mustExit(exitDamaged).mustSay(`"/late.c"`)
 }
 
 func TestPatternsBelongToTheTransfer(t *testing.T) {

@@ -32,7 +32,8 @@ the root and nothing else is there, that links, sizes, block maps and segments
 agree, and that blobs match the MD5 that the service keeps with them.
 
 CLFS has no checksums of its own. To find changed file contents where the service
-keeps no MD5, compare with the source: --source DIR.
+keeps no MD5, compare with the source: --source DIR. Of a source that was loaded with
+--include or --exclude the same patterns tell what the container has not.
 
 What is wrong is told by kind, path and blob. Damage breaks the format; a remark
 does not, such as a log that is named and not there. The exit code is 0 only if
@@ -47,6 +48,8 @@ A temporary database in --temp-dir takes about 150 bytes a blob.`,
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&v.source, "source", "", "directory to compare the tree with, contents included")
+	fl.StringArrayVar(&v.filter.include, "include", nil, "with --source: a `pattern` that the load had; may be repeated")
+	fl.StringArrayVar(&v.filter.exclude, "exclude", nil, "with --source: a `pattern` that the load had; may be repeated")
 	fl.BoolVar(&v.quick, "quick", false, "do not read file contents")
 	fl.BoolVar(&v.json, "json", false, "a JSON object for each finding and, last, one with the summary")
 	f.register(cmd)
@@ -57,6 +60,7 @@ A temporary database in --temp-dir takes about 150 bytes a blob.`,
 // verifyCommand is one run of verify.
 type verifyCommand struct {
 	source      string
+	filter      filterFlags
 	quick, json bool
 	log         logFlags
 }
@@ -66,13 +70,17 @@ func (v *verifyCommand) run(cmd *cobra.Command, target string, f readFlags) erro
 	if err != nil {
 		return usageError(cmd, err)
 	}
+	takes, err := v.takes()
+	if err != nil {
+		return usageError(cmd, err)
+	}
 	t, err := f.newTree(cmd, target)
 	if err != nil {
 		return err
 	}
 	defer t.Close()
 	began := time.Now()
-	report, err := v.verify(cmd.Context(), ui, t)
+	report, err := v.verify(cmd.Context(), ui, t, takes)
 	if err != nil {
 		return stopCause(cmd.Context(), err)
 	}
@@ -85,14 +93,29 @@ func (v *verifyCommand) run(cmd *cobra.Command, target string, f readFlags) erro
 	return nil
 }
 
+// takes is what the patterns of the load say of the source, nil without patterns.
+func (v *verifyCommand) takes() (verify.SourceFilter, error) {
+	if v.filter.isEmpty() {
+		return nil, nil
+	}
+	if v.source == "" {
+		return nil, errors.New("--include and --exclude tell what of the source was loaded: they need --source")
+	}
+	f, err := v.filter.compile()
+	if err != nil {
+		return nil, err
+	}
+	return func(dir string) func(string, bool) bool { return f.At(dir).Takes }, nil
+}
+
 // verify runs with a display of how far it is.
-func (v *verifyCommand) verify(ctx context.Context, ui *console, t *tree.Tree) (verify.Report, error) {
+func (v *verifyCommand) verify(ctx context.Context, ui *console, t *tree.Tree, takes verify.SourceFilter) (verify.Report, error) {
 	out := bufio.NewWriter(ui.out)
 	p := &findingPrinter{out: out, json: v.json, shown: map[string]int{}}
 	var step atomic.Value
 	step.Store("")
 	stop := ui.display(ctx, func() sample { return verifySample(t, step.Load().(string)) })
-	report, err := verify.Run(ctx, t, verify.Options{Quick: v.quick, Source: v.source, Found: p.print,
+	report, err := verify.Run(ctx, t, verify.Options{Quick: v.quick, Source: v.source, Takes: takes, Found: p.print,
 		Step: func(name string) { step.Store(name) }})
 	stop()
 	p.finish(report, err)
@@ -192,7 +215,7 @@ func verifyContainer(ctx context.Context, ui *console, c blob.Container) error {
 	defer t.Close()
 	v := verifyCommand{}
 	began := time.Now()
-	report, err := v.verify(ctx, ui, t)
+	report, err := v.verify(ctx, ui, t, nil)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,8 @@ func (f *filterFlags) register(fl *pflag.FlagSet) {
 	fl.StringArrayVar(&f.exclude, "exclude", nil, "leave out what matches this `pattern`; of a directory, all below it too; may be repeated")
 }
 
+func (f *filterFlags) isEmpty() bool { return len(f.include)+len(f.exclude) == 0 }
+
 // compile refuses patterns that are malformed.
 func (f *filterFlags) compile() (filter.Filter, error) {
 	return filter.New(f.include, f.exclude)

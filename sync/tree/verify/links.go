@@ -8,7 +8,7 @@ import (
 )
 
 // tables are those of the temporary database. An inode with one back pointer is
-// compared with its entry at once; links, backs and firsts are about the others.
+// compared with its entry at once; links, backs, firsts and sources are about the others.
 var tables = []string{
 	"CREATE TABLE sequences (number INTEGER PRIMARY KEY)",
 	"CREATE TABLE names (owner INTEGER, hash INTEGER)",
@@ -16,6 +16,8 @@ var tables = []string{
 	"CREATE TABLE links (child BLOB, parent BLOB, name BLOB, path BLOB)",
 	"CREATE INDEX links_by_child ON links (child, parent)",
 	"CREATE TABLE backs (child BLOB, parent BLOB)",
+	"CREATE TABLE sources (child BLOB, blob TEXT, path BLOB, dev INTEGER, ino INTEGER)",
+	"CREATE INDEX sources_by_child ON sources (child)",
 	"CREATE TABLE firsts (child BLOB, parent BLOB, name BLOB, blob TEXT)",
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -42,14 +43,20 @@ func (c *checker) differs(path, object, format string, args ...any) {
 	c.damage(KindSource, path, object, format, args...)
 }
 
-// compare compares an inode's attributes with those on disk.
-func (c *checker) compare(n *tree.Node, path string) {
+// compare compares an inode with what is on disk under its path, but for the bytes. The
+// error is about the temporary database.
+func (c *checker) compare(n *tree.Node, path string) error {
 	var st unix.Stat_t
 	if err := unix.Lstat(c.source.path(path), &st); err != nil {
 		c.differs(path, n.Blob, "in the source: %s", err)
-		return
+		return nil
 	}
-	for _, d := range attributeDifferences(n, &st) {
+	c.compareAttributes(n, path, &st)
+	return c.rememberSource(n, path, &st)
+}
+
+func (c *checker) compareAttributes(n *tree.Node, path string, st *unix.Stat_t) {
+	for _, d := range attributeDifferences(n, st) {
 		c.differs(path, n.Blob, "%s", d)
 	}
 	switch off := mtimeOff(n.Inode.Attr.Mtime, st.Mtim); {
@@ -98,7 +105,7 @@ func mtimeOff(have clfs.Time, disk unix.Timespec) int64 {
 }
 
 // extraOnDisk reports what the source has in a directory and the container has
-// not.
+// not, though it should.
 func (c *checker) extraOnDisk(ctx context.Context, d *tree.Dir) error {
 	f, err := os.Open(c.source.path(d.Path))
 	if errors.Is(err, os.ErrNotExist) {
@@ -109,21 +116,54 @@ func (c *checker) extraOnDisk(ctx context.Context, d *tree.Dir) error {
 		return nil
 	}
 	defer f.Close()
+	takes := func(string, bool) bool { return true }
+	if c.options.Takes != nil {
+		takes = c.options.Takes(strings.TrimPrefix(d.Path, "/"))
+	}
 	for {
-		names, err := f.Readdirnames(1024)
-		for _, name := range names {
-			known, err := stateOf(d).names.has([]byte(name))
+		entries, err := f.ReadDir(1024)
+		for _, e := range entries {
+			known, err := stateOf(d).names.has([]byte(e.Name()))
 			if err != nil {
 				return err
 			}
-			if !known {
-				c.differs(d.Join(name), "", "is in the source, but not in the container")
+			if !known && takes(e.Name(), e.IsDir()) {
+				c.differs(d.Join(e.Name()), "", "is in the source, but not in the container")
 			}
 		}
-		if errors.Is(err, io.EOF) || len(names) == 0 {
+		if errors.Is(err, io.EOF) || len(entries) == 0 {
 			return ctx.Err()
 		}
 	}
+}
+
+// rememberSource notes which file of the source stands where a name of an inode with
+// several leads.
+func (c *checker) rememberSource(n *tree.Node, path string, st *unix.Stat_t) error {
+	if n.IsDir() || len(n.Inode.BackPointers) < 2 {
+		return nil
+	}
+	_, err := c.db.Exec("INSERT INTO sources VALUES (?, ?, ?, ?, ?)", []byte(n.ID), n.Blob, []byte(path), int64(st.Dev), int64(st.Ino))
+	return err
+}
+
+// joinedNames are the names of one inode that are those of another file in the source
+// than its first one is.
+const joinedNames = `SELECT s.path, s.blob, f.path FROM sources s
+	JOIN (SELECT child, dev, ino, min(path) AS path FROM sources GROUP BY child) f ON f.child = s.child
+	WHERE (s.dev, s.ino) <> (f.dev, f.ino)`
+
+// joined reports names that lead to one file, and in the source to several.
+func (c *checker) joined(context.Context) error {
+	return c.db.Each(joinedNames, nil, func(scan func(...any) error) error {
+		var path, first []byte
+		var blobName string
+		if err := scan(&path, &blobName, &first); err != nil {
+			return err
+		}
+		c.differs(string(path), blobName, "is one file with %q, in the source it is another", first)
+		return nil
+	})
 }
 
 // comparison compares a file's bytes with those on disk, in order. A nil

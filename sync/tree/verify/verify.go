@@ -18,11 +18,17 @@ type Options struct {
 	// Source is a directory to compare the tree with, contents included unless
 	// Quick; empty for none.
 	Source string
+	// Takes tells what of the source the container is to have; nil: all.
+	Takes SourceFilter
 	// Found is called for each finding, one at a time, in no defined order.
 	Found func(Finding)
 	// Step is called with the name of each step as it begins.
 	Step func(string)
 }
+
+// A SourceFilter returns for a directory of the source, by its path below the root
+// ("" for the root), the choice of those of its entries that were loaded.
+type SourceFilter func(dir string) func(name string, isDir bool) bool
 
 // Run verifies the container of a fresh tree. The error is about what kept it
 // from finding out, such as a lost connection, never about what was found.
@@ -36,7 +42,8 @@ func Run(ctx context.Context, t *tree.Tree, o Options) (Report, error) {
 		name string
 		run  func(context.Context) error
 	}{
-		{"list", c.list}, {"names", c.names}, {"bucket", c.bucket}, {"walk", c.walk}, {"links", c.links}, {"orphans", c.orphans},
+		{"list", c.list}, {"names", c.names}, {"bucket", c.bucket}, {"walk", c.walk}, {"links", c.links},
+		{"source", c.joined}, {"orphans", c.orphans},
 	}
 	for _, s := range steps {
 		if o.Step != nil {
@@ -123,7 +130,9 @@ func (c *checker) walk(ctx context.Context) error {
 	c.root = root.Inode.Attr
 	c.rootAttributes(root)
 	if c.source != nil {
-		c.compare(root, "/")
+		if err := c.compare(root, "/"); err != nil {
+			return err
+		}
 	}
 	if err := c.inode(ctx, root, place{path: "/", name: string(root.Inode.Name), dir: clfs.RootID, onDisk: true}); err != nil {
 		return err
@@ -150,7 +159,9 @@ func (c *checker) entry(ctx context.Context, v tree.Visited) error {
 	first := c.reached.Set(v.Node.Number)
 	at := place{path: v.Path(), name: v.Name, dir: v.Dir.Node.ID, onDisk: v.Err == nil}
 	if c.source != nil && at.onDisk {
-		c.compare(v.Node, at.path)
+		if err := c.compare(v.Node, at.path); err != nil {
+			return err
+		}
 	}
 	if err := c.link(v.Node, at, first); err != nil || !first {
 		return err
