@@ -227,6 +227,20 @@ func TestOneTryReportsEveryFailureAtOnce(t *testing.T) {
 	s.Check(t)
 }
 
+func TestThePauseThatAnAnswerAsksForIsTold(t *testing.T) {
+	s, c := openServer(t, azure.Retry{Tries: 1})
+	for _, f := range []blobserver.Fault{{Status: 503, Code: "ServerBusy"}, {Status: 503}, {Status: 429}} {
+		for _, seconds := range []int{0, 7} {
+			f.RetryAfter = seconds
+			s.Fail(f)
+			err := c.Put(t.Context(), "a", nil)
+			if err == nil || blob.PauseOf(err) != time.Duration(seconds)*time.Second {
+				t.Errorf("%+v: %v, pause of %s", f, err, blob.PauseOf(err))
+			}
+		}
+	}
+}
+
 func TestCallersContextEndsAHangingPut(t *testing.T) {
 	s, c := openServer(t, azure.Retry{})
 	s.Fail(blobserver.Fault{Operation: "Put", Hang: true})

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -88,7 +89,7 @@ func (a *access) wrap(ctx context.Context, err error) error {
 		if kind == blob.ErrPermission && sasExpired(a.sas, time.Now()) {
 			kind = blob.ErrCredentials // some services do not tell the two apart
 		}
-		return fmt.Errorf("%w: %s", kind, describe(response))
+		return blob.After(retryAfter(response.RawResponse, time.Now()), fmt.Errorf("%w: %s", kind, describe(response)))
 	}
 	var record tls.RecordHeaderError
 	if errors.Is(err, http.ErrSchemeMismatch) || errors.As(err, &record) {
@@ -139,6 +140,27 @@ func tokenKind(err tokenError) error {
 		}
 	}
 	return blob.ErrCredentials
+}
+
+// retryAfter is the pause that an answer asks for, 0 if it asks for none: in the header
+// Retry-After, RFC 9110 section 10.2.3, or in those that Azure's services have beside it.
+func retryAfter(r *http.Response, now time.Time) time.Duration {
+	if r == nil {
+		return 0
+	}
+	for _, header := range []struct {
+		name string
+		unit time.Duration
+	}{{"x-ms-retry-after-ms", time.Millisecond}, {"Retry-After-Ms", time.Millisecond}, {"Retry-After", time.Second}} {
+		text := r.Header.Get(header.name)
+		if n, err := strconv.ParseUint(text, 10, 31); err == nil {
+			return time.Duration(n) * header.unit
+		}
+		if at, err := http.ParseTime(text); err == nil {
+			return max(0, at.Sub(now))
+		}
+	}
+	return 0
 }
 
 // describe returns the status, the code, when a SAS is out of date its dates, and the

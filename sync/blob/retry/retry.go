@@ -8,8 +8,11 @@
 // that requests that failed together do not come back together. A request is given
 // up when nothing in the container succeeded for Options.For: as long as anything
 // goes on, all of it may. The first success after five seconds without one ends the
-// pauses of all, but for those that throttling has made. Before the first success it is Options.Opening: whoever
-// gave a wrong address wants to know it soon.
+// pauses of all, but for those that throttling has made or the service has asked for. Before the first success it is
+// Options.Opening: whoever gave a wrong address wants to know it soon.
+//
+// A service may say with its answer how long to wait. That is done, for up to five minutes, when it is longer than
+// the pause would be.
 //
 // All other errors are returned at once: they need somebody to act first.
 //
@@ -49,6 +52,7 @@ import (
 const (
 	firstDelay = 500 * time.Millisecond
 	maxDelay   = 30 * time.Second
+	maxAsked   = 5 * time.Minute // of those that a service asks for
 )
 
 // Options say how a Container behaves.
@@ -191,6 +195,9 @@ func (c *Container) pause(ctx context.Context, r *request, err error, back <-cha
 		r.delays = &backoff.ExponentialBackOff{InitialInterval: firstDelay, MaxInterval: maxDelay, Multiplier: 2, RandomizationFactor: 0.5}
 	}
 	f := Failure{Err: err, Tries: r.tries, Wait: r.delays.NextBackOff(), Silence: c.silence(r.began)}
+	if asked := min(blob.PauseOf(err), maxAsked); asked > f.Wait {
+		f.Wait, back = asked, nil
+	}
 	limit := c.options.For
 	if c.last.Load() == 0 {
 		limit = min(limit, c.options.Opening)

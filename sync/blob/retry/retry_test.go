@@ -129,6 +129,44 @@ func TestPausesDoubleUpToHalfAMinute(t *testing.T) {
 	})
 }
 
+func TestAPauseThatTheServiceAsksForIsKept(t *testing.T) {
+	for asked, want := range map[time.Duration]time.Duration{20 * time.Second: 20 * time.Second, time.Hour: 5 * time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFixture(t, day())
+			f.faults.On(faulty.Put, times(1, blob.After(asked, blob.ErrThrottled))...)
+			began := time.Now()
+			var put sync.WaitGroup
+			put.Go(func() {
+				if err := f.Put(t.Context(), "a", nil); err != nil {
+					t.Error(err)
+				}
+			})
+			time.Sleep(10 * time.Second)
+			if _, err := f.List(t.Context(), "", ""); err != nil { // the service is back for others
+				t.Error(err)
+			}
+			put.Wait()
+			if took := time.Since(began); took != want {
+				t.Errorf("asked to wait for %s it waited for %s, want %s", asked, took, want)
+			}
+		})
+	}
+}
+
+func TestAShortPauseThatTheServiceAsksForMakesNoneShorter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, day())
+		f.faults.On(faulty.Put, times(8, blob.After(time.Millisecond, blob.ErrTransient))...)
+		began := time.Now()
+		if err := f.Put(t.Context(), "a", nil); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); took < 30*time.Second {
+			t.Errorf("eight pauses took %s", took)
+		}
+	})
+}
+
 func TestWhenTheServiceIsBackNobodyWaitsAnyLonger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var away atomic.Bool
