@@ -12,6 +12,8 @@ BENCH       ?= .
 # The black-box tests run real processes; this only catches a test that hangs.
 TIMEOUT     ?= 45m
 # -count=1: a cached result knows nothing of the binary that tests/ builds and runs.
+# -parallel: those that run beside others mostly wait.
+TESTFLAGS   := -count=1 -parallel 8 -timeout $(TIMEOUT)
 
 # The journal is SQLite, which is C.
 export CGO_ENABLED := 1
@@ -31,7 +33,7 @@ test-deps: ## install what the tests need: Debian packages (as root) and Azurite
 .PHONY: test
 test: test-deps ## all tests
 	$(GO) vet ./...
-	$(GO) test -count=1 -timeout $(TIMEOUT) ./...
+	$(GO) test $(TESTFLAGS) ./...
 
 .PHONY: test-large
 test-large: test-deps ## the black-box tests of trees too large for every day
@@ -39,12 +41,12 @@ test-large: test-deps ## the black-box tests of trees too large for every day
 
 # Under the race detector everything takes five times as long. So of the black-box
 # tests only those run with it in which many goroutines are at work together.
-TOGETHER := TestLoadKeepsTheGoldenTree|FilesOfAllTypes|ChangesWhileItIsRead|KeepsItsBandwidthLimit|EveryKindOfCredential|KilledInAStorm|KilledAtAnyRequest|RandomCallsDo|RsyncCopiesASourceTree|MoreThanStagingHolds|IsAwayForAWhile|ThoughItsContainerIsAway|WaitsForNewCredentials|FlushUploads|WithoutANameLiveOn|ALongFileIsUploaded|WhatFsyncAcknowledged|ShowsEveryAttribute|DamageIsEIO|VerifyFindsWhatDiffers
+TOGETHER := TestLoadKeepsTheGoldenTree|FilesOfAllTypes|ChangesWhileItIsRead|KeepsItsBandwidthLimit|KilledInAStorm|KilledAtAnyRequest|RandomCallsDo|RsyncCopiesASourceTree|MoreThanStagingHolds|IsAwayForAWhile|ThoughItsContainerIsAway|WaitsForNewCredentials|FlushUploads|WithoutANameLiveOn|ALongFileIsUploaded|WhatFsyncAcknowledged|ShowsEveryAttribute|VerifyFindsWhatDiffers
 
 .PHONY: race
 race: test-deps ## the tests under the race detector, the tested binary too
-	$(GO) test -race -count=1 -timeout $(TIMEOUT) $$($(GO) list ./... | grep -v '/tests$$')
-	$(GO) test -race -count=1 -timeout $(TIMEOUT) -run '$(TOGETHER)' ./tests
+	$(GO) test -race $(TESTFLAGS) $$($(GO) list ./... | grep -v '/tests$$')
+	$(GO) test -race $(TESTFLAGS) -run '$(TOGETHER)' ./tests
 
 .PHONY: lint
 lint: ## gofmt, go vet and staticcheck

@@ -15,13 +15,24 @@ import (
 	"clfsload/tests/inventory"
 )
 
+// kills is how many there are in a test.
+var kills = often(25)
+
 const (
-	kills = 25
 	// killBudget is --memory: the most that may be uploaded again after a kill.
 	killBudget = 64 << 20
 	// manyEntries are in one directory.
 	manyEntries = 50_000
 )
+
+// often is n, or a quarter of it under the race detector, with which everything takes
+// longer.
+func often(n int) int {
+	if raceEnabled {
+		return max(2, n/4)
+	}
+	return n
+}
 
 // seededRandom prints its seed with the test, so that a failure can be repeated.
 func seededRandom(t *testing.T) *rand.Rand {
@@ -179,7 +190,7 @@ func TestALoadKilledAtRandomMomentsEndsAsIfItHadNotBeen(t *testing.T) {
 		t.Errorf("%d objects, not %d", contents.Objects, alone.Objects)
 	}
 	t.Logf("%d blobs; %d kills made %d bytes into %d", all, kills, bytes, sent)
-	if most := bytes + kills*killBudget; sent > most {
+	if most := bytes + int64(kills)*killBudget; sent > most {
 		t.Errorf("%d bytes were sent, more than %d", sent, most)
 	}
 }

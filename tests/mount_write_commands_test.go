@@ -100,6 +100,7 @@ func TestALogThatCannotBeOpenedIsAWrongCommandLine(t *testing.T) {
 // What there is no time for is named, for people and for programs, and so is what
 // keeps it.
 func TestWhatThereIsNoTimeForIsNamed(t *testing.T) {
+	t.Parallel()
 	i, c := newMeteredIntake(t, "--settle", "50ms", "--request-timeout", "2s")
 	writeFile(t, i.path("published"), "x")
 	i.publish()
@@ -184,6 +185,7 @@ func TestAFileThatCannotBeUploadedIsNamedWithTheReason(t *testing.T) {
 
 // Nothing is left, but nobody can tell whether what was published is there still.
 func TestUnmountDoesNotClaimWhatTheContainerDoesNotTell(t *testing.T) {
+	t.Parallel()
 	i, c := newMeteredIntake(t)
 	writeFile(t, i.path("file"), "x")
 	i.publish()

@@ -11,6 +11,7 @@ import (
 // A stop waits only so long for a program that writes. What that had not written by then
 // is missing, so the file must not pass for a whole one.
 func TestAFileWhoseWriterAStopCutsOffIsIncomplete(t *testing.T) {
+	t.Parallel()
 	i := newIntake(t)
 	writeFile(t, i.path("whole"), "all of it")
 	half, err := os.Create(i.path("half"))
@@ -36,25 +37,29 @@ func TestAFileWhoseWriterAStopCutsOffIsIncomplete(t *testing.T) {
 // A container that was started while the mount was there has a copy of it, and does not
 // let go. The mount ends all the same.
 func TestAMountThatAnotherNamespaceHoldsEnds(t *testing.T) {
-	for _, end := range []func(*intake) result{
-		func(i *intake) result { clfsload(t, "unmount", i.point).mustExit(exitOK); return i.await() },
-		func(i *intake) result { return i.end(unix.SIGTERM) },
-	} {
-		i := newIntake(t)
+	commanded, signalled := newIntake(t), newIntake(t)
+	both := []*intake{commanded, signalled}
+	for _, i := range both {
 		writeFile(t, i.path("file"), "contents")
-		other := exec.Command("unshare", "--mount", "--propagation", "private", "cat")
-		input, err := other.StdinPipe()
-		must(t, err)
-		output, err := other.StdoutPipe()
-		must(t, err)
-		must(t, other.Start())
-		_, err = input.Write([]byte("x"))
-		must(t, err)
-		_, err = output.Read(make([]byte, 1)) // now it is there
-		must(t, err)
-		end(i).mustExit(exitOK).mustSay("another mount namespace")
-		must(t, input.Close())
-		must(t, other.Wait())
+	}
+	other := exec.Command("unshare", "--mount", "--propagation", "private", "cat")
+	input, err := other.StdinPipe()
+	must(t, err)
+	output, err := other.StdoutPipe()
+	must(t, err)
+	must(t, other.Start())
+	_, err = input.Write([]byte("x"))
+	must(t, err)
+	_, err = output.Read(make([]byte, 1)) // now it is there
+	must(t, err)
+	must(t, signalled.command.Process.Signal(unix.SIGTERM))
+	clfsload(t, "unmount", commanded.point).mustExit(exitOK)
+	for _, i := range both {
+		i.await().mustExit(exitOK).mustSay("another mount namespace")
+	}
+	must(t, input.Close())
+	must(t, other.Wait())
+	for _, i := range both {
 		mustHold(t, readable(t, i.blobs()), i.blobs(), asMounted)
 	}
 }

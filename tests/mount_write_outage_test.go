@@ -27,6 +27,7 @@ func (i *intake) endsPublishedTo(c *meteredContainer) result {
 // For as long as the container cannot be reached, the mount takes everything in and
 // says what is the matter. Afterwards everything goes through by itself.
 func TestAContainerThatIsAwayForAWhileStopsNobody(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]blobserver.Fault{
 		"connections cut": {Cut: true},
 		"503":             {Status: http.StatusServiceUnavailable, Code: "ServerBusy"},
@@ -57,6 +58,7 @@ func TestAContainerThatIsAwayForAWhileStopsNobody(t *testing.T) {
 // A mount that begins while its container is away serves at once, and goes on with it
 // later.
 func TestAMountBeginsThoughItsContainerIsAway(t *testing.T) {
+	t.Parallel()
 	i, c := newMeteredIntake(t, "--settle", "50ms")
 	writeFile(t, i.path("before"), "before")
 	i.killed()

@@ -151,7 +151,6 @@ func (i *intake) cutPower(d *disk) {
 // programs write. What fsync has acknowledged is there after each, and what is
 // published is whole.
 func TestWhatFsyncAcknowledgedSurvivesAPowerCut(t *testing.T) {
-	const cuts = 8
 	random := seededRandom(t)
 	d := newDisk(t, 192<<20)
 	i := &intake{t: t, state: filepath.Join(d.mount, "state"), target: "dir:" + filepath.Join(d.mount, "container")}
@@ -161,7 +160,7 @@ func TestWhatFsyncAcknowledgedSurvivesAPowerCut(t *testing.T) {
 		programs = append(programs, &syncing{root: i.point, prefix: fmt.Sprint("program-", n, "-"), random: rand.New(rand.NewPCG(random.Uint64(), 1)),
 			kept: map[string]string{}})
 	}
-	for cut := range cuts {
+	for cut := range often(8) {
 		publication := command(t, []string{"publish", i.point}).start()
 		if cut%2 == 1 {
 			publication.wait() // something is published, whatever the moment

@@ -252,7 +252,8 @@ func exported(t *testing.T, blobs inventory.Blobs) map[string]string {
 // A publication that a kill cuts off leaves every file readable, old or new, and the
 // next one goes on to a container without a trace of that.
 func TestAPublicationThatIsKilledAtAnyRequestGoesOn(t *testing.T) {
-	const rounds, cuts = 5, 3
+	const cuts = 3
+	rounds := often(5)
 	random := seededRandom(t)
 	c := newLethalContainer(t)
 	i := newIntakeInto(t, c.url, "--settle", "0s")

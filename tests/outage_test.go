@@ -75,6 +75,7 @@ func TestTemporaryFailuresDoNotChangeTheContainer(t *testing.T) {
 }
 
 func TestAnOutageLongerThanRetriesEndsResumable(t *testing.T) {
+	t.Parallel()
 	source := modestTree(t)
 	before := listTree(t, source)
 	c := newMeteredContainer(t)
