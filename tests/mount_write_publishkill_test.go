@@ -301,13 +301,16 @@ func TestAPublicationThatIsKilledAtAnyRequestGoesOn(t *testing.T) {
 // Uploads and publications that meet changes all the time, and are killed at any of
 // their requests, keep what was acknowledged and what was published, too.
 func TestAMountThatIsKilledAtAnyRequestInAStormLosesNothing(t *testing.T) {
-	const most = 600 // steps, if there are fewer requests
+	const most = 4000 // steps, if there are fewer requests
 	random := seededRandom(t)
 	c := newLethalContainer(t)
 	i := newIntakeInto(t, c.url, busyFlags...)
 	s := newStorm(t, i, 3, random)
 	var met atomic.Int64
-	for range kills {
+	for round := range kills {
+		if round%5 == 4 {
+			command(t, []string{"publish", i.point}).start().wait() // what there is
+		}
 		c.at(1+random.IntN(150), random.IntN(2) == 0, func() { met.Add(1); i.kill() })
 		publication := command(t, []string{"publish", i.point}).start()
 		s.blow(t, most, i.kill)

@@ -35,6 +35,7 @@ type Options struct {
 	Entries int    // about how many names there are, 120 if 0
 	Large   int    // about the most bytes of the four largest files, 18 MiB if 0
 	Small   int    // about the most bytes of the others, 100,000 if 0
+	Names   bool   // mostly names come, go and move, links above all; nothing is written
 }
 
 // defaults fills in what is 0.
@@ -80,11 +81,7 @@ func New(root string, o Options) (*Exerciser, error) {
 		tree:      &node{kind: unix.S_IFDIR, children: map[string]*node{}},
 		intercept: func(call func() error) error { return call() },
 	}
-	e.gone = func() bool {
-		var st unix.Statfs_t
-		err := unix.Statfs(root, &st)
-		return errors.Is(err, unix.ENOTCONN) || errors.Is(err, unix.ECONNABORTED)
-	}
+	e.gone = func() bool { return gone(root) }
 	e.nodes = []*node{e.tree}
 	var st unix.Stat_t
 	if err := unix.Lstat(root, &st); err != nil {
@@ -95,6 +92,20 @@ func New(root string, o Options) (*Exerciser, error) {
 	var err error
 	e.umask, err = umask()
 	return e, err
+}
+
+// gone reports whether the process that serves a file system has died. A call that was
+// just handed to it then ends with EIO, and so may the next one, before the connection
+// is closed.
+func gone(root string) bool {
+	var st unix.Statfs_t
+	err := unix.Statfs(root, &st)
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(10 * time.Second); errors.Is(err, unix.EIO) && time.Now().Before(end); <-tick.C {
+		err = unix.Statfs(root, &st)
+	}
+	return errors.Is(err, unix.ENOTCONN) || errors.Is(err, unix.ECONNABORTED)
 }
 
 // umask is the process's, which can be read without changing it.
@@ -163,34 +174,34 @@ func (e *Exerciser) wrong(what string, err error) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-// deeds are what a step can be, with how often.
+// deeds are what a step can be, with how often: in general, and with Options.Names.
 var deeds = []struct {
-	weight int
-	do     func(*Exerciser) error
+	weight, names int
+	do            func(*Exerciser) error
 }{
-	{10, (*Exerciser).create},
-	{6, (*Exerciser).mkdir},
-	{4, (*Exerciser).symlink},
-	{2, (*Exerciser).mknod},
-	{6, (*Exerciser).link},
-	{7, (*Exerciser).unlink},
-	{4, (*Exerciser).rmdir},
-	{14, (*Exerciser).rename},
-	{4, (*Exerciser).chmod},
-	{4, (*Exerciser).chown},
-	{4, (*Exerciser).utimes},
-	{22, (*Exerciser).write},
-	{8, (*Exerciser).appendTo},
-	{10, (*Exerciser).truncate},
-	{6, (*Exerciser).allocate},
-	{6, (*Exerciser).copyRange},
-	{8, (*Exerciser).mapWrite},
-	{6, (*Exerciser).open},
-	{5, (*Exerciser).close},
-	{3, (*Exerciser).sync},
-	{10, (*Exerciser).read},
-	{4, (*Exerciser).seek},
-	{4, (*Exerciser).list},
+	{10, 2, (*Exerciser).create},
+	{6, 3, (*Exerciser).mkdir},
+	{4, 10, (*Exerciser).symlink},
+	{2, 2, (*Exerciser).mknod},
+	{6, 12, (*Exerciser).link},
+	{7, 12, (*Exerciser).unlink},
+	{4, 3, (*Exerciser).rmdir},
+	{14, 34, (*Exerciser).rename},
+	{4, 3, (*Exerciser).chmod},
+	{4, 3, (*Exerciser).chown},
+	{4, 6, (*Exerciser).utimes},
+	{22, 0, (*Exerciser).write},
+	{8, 0, (*Exerciser).appendTo},
+	{10, 0, (*Exerciser).truncate},
+	{6, 0, (*Exerciser).allocate},
+	{6, 0, (*Exerciser).copyRange},
+	{8, 0, (*Exerciser).mapWrite},
+	{6, 0, (*Exerciser).open},
+	{5, 2, (*Exerciser).close},
+	{3, 0, (*Exerciser).sync},
+	{10, 0, (*Exerciser).read},
+	{4, 0, (*Exerciser).seek},
+	{4, 1, (*Exerciser).list},
 }
 
 // pick chooses a deed. A tree that is too large loses more than it gains.
@@ -198,13 +209,17 @@ func (e *Exerciser) pick() func(*Exerciser) error {
 	if len(e.nodes) > e.options.Entries && e.random.IntN(2) == 0 {
 		return []func(*Exerciser) error{(*Exerciser).unlink, (*Exerciser).unlink, (*Exerciser).rmdir}[e.random.IntN(3)]
 	}
+	weights := make([]int, len(deeds))
 	total := 0
-	for _, d := range deeds {
-		total += d.weight
+	for i, d := range deeds {
+		if weights[i] = d.weight; e.options.Names {
+			weights[i] = d.names
+		}
+		total += weights[i]
 	}
 	n := e.random.IntN(total)
-	for _, d := range deeds {
-		if n -= d.weight; n < 0 {
+	for i, d := range deeds {
+		if n -= weights[i]; n < 0 {
 			return d.do
 		}
 	}

@@ -65,6 +65,17 @@ func TestFileSystemsOfLinuxDoAsTheModel(t *testing.T) {
 	}
 }
 
+func TestNamesAloneDoAsTheModel(t *testing.T) {
+	e, err := New(t.TempDir(), Options{Seed: rand.Uint64(), Names: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = e.Close() })
+	if err := e.RunFor(duration(t)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestASeedAlwaysGivesTheSameSteps(t *testing.T) {
 	var logs []string
 	for range 2 {
