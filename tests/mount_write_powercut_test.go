@@ -137,12 +137,16 @@ func (i *intake) restart() {
 	must(i.t, os.WriteFile(filepath.Join(i.state, "boot"), []byte("another"), 0o600))
 }
 
-// cutPower takes the disk away as it is now, and ends the mount.
-func (i *intake) cutPower(d *disk) {
+// cutPower takes the disk away as it is now, and ends the mount. Commands that have
+// asked it for something have STATE open until they notice.
+func (i *intake) cutPower(d *disk, asking ...*run) {
 	i.t.Helper()
 	must(i.t, i.freeze())
 	snapshot := d.snapshot()
 	i.killed()
+	for _, r := range asking {
+		r.wait()
+	}
 	d.restore(snapshot)
 	i.restart()
 }
@@ -161,14 +165,12 @@ func TestWhatFsyncAcknowledgedSurvivesAPowerCut(t *testing.T) {
 			kept: map[string]string{}})
 	}
 	for cut := range often(8) {
-		publication := command(t, []string{"publish", i.point}).start()
+		asking := []*run{command(t, []string{"publish", i.point}).start()}
 		if cut%2 == 1 {
-			publication.wait() // something is published, whatever the moment
+			asking[0].wait() // something is published, whatever the moment
+			asking = nil
 		}
-		i.writeUntil(programs, 1+random.IntN(60), func() { i.cutPower(d) })
-		if cut%2 == 0 {
-			publication.wait()
-		}
+		i.writeUntil(programs, 1+random.IntN(60), func() { i.cutPower(d, asking...) })
 		mustBeWhole(t, exported(t, i.blobs()))
 		i.again(busyFlags...)
 		for _, p := range programs {
