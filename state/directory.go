@@ -73,7 +73,8 @@ func (j *Journal) Inode(ctx context.Context, ino Ino) (Inode, error) {
 
 // BackPointers returns the directories that link to an inode, one entry for each
 // link, its first directory first; docs/clfs-format.md section 3, BACK. Errors:
-// ErrNoEntry when it has not the name any more that it had when it was read.
+// ErrNoEntry when one with several links has not the name any more that it had when it
+// was read. Of one with a single link it is the directory that it had then.
 func (j *Journal) BackPointers(ctx context.Context, in Inode) ([]clfs.ID, error) {
 	if in.Links == 1 || in.Attr.Type == clfs.TypeDirectory {
 		parent, err := j.handle(ctx, in.Parent)

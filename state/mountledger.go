@@ -83,6 +83,9 @@ func (j *Journal) MountTotals() MountTotals { return j.ledger.Load().MountTotals
 // Seq is the number of the last change that is committed.
 func (j *Journal) Seq() uint64 { return j.ledger.Load().seq }
 
+// LastIno is the number of the newest inode.
+func (j *Journal) LastIno() Ino { return j.ledger.Load().nextIno - 1 }
+
 // Floor is the number up to which a node that was put counts as published: of
 // the last publication, or of one that is under way or was cut off.
 func (j *Journal) Floor() uint64 { return j.ledger.Load().floor() }

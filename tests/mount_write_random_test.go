@@ -71,7 +71,7 @@ func fio(t *testing.T, directory string, more ...string) {
 	t.Helper()
 	arguments := []string{
 		"--name=job", "--directory=" + directory, "--size=16M", "--numjobs=3", "--rw=randwrite", "--bsrange=4k-128k", "--bs_unaligned",
-		"--verify=crc32c", "--verify_fatal=1", "--do_verify=1", "--randseed=1", "--group_reporting", "--minimal",
+		"--verify=crc32c", "--verify_state_save=0", "--verify_fatal=1", "--do_verify=1", "--randseed=1", "--group_reporting", "--minimal",
 	}
 	runTool(t, "fio", append(arguments, more...)...)
 }

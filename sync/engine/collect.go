@@ -73,22 +73,23 @@ func (e *Engine) freeGarbage(ctx context.Context) (page []state.Garbage, err err
 }
 
 // collectRemoved deletes the blobs of nodes that have no name any more, then their
-// rows. A directory that goes lets go of the files that were replaced in it: those may
-// come before it.
+// rows. A directory that goes lets go of the files that were replaced in it, which may
+// come before it: they are taken in a second pass. What is made meanwhile comes the
+// next time, so that a program which makes and removes all the time holds up nobody.
 func (e *Engine) collectRemoved(ctx context.Context) error {
-	for {
-		directories, err := e.collectPages(ctx)
-		if err != nil || !directories {
-			return err
-		}
+	last := e.journal.LastIno()
+	directories, err := e.collectPages(ctx, last)
+	if err != nil || !directories {
+		return err
 	}
+	_, err = e.collectPages(ctx, last)
+	return err
 }
 
-// collectPages goes once through the nodes that may be removed, and reports whether
-// there were directories among them.
-func (e *Engine) collectPages(ctx context.Context) (directories bool, err error) {
-	var after state.Ino
-	for {
+// collectPages goes once through the nodes that may be removed, up to one, and reports
+// whether there were directories among them.
+func (e *Engine) collectPages(ctx context.Context, last state.Ino) (directories bool, err error) {
+	for after := state.Ino(0); after < last; {
 		page, err := e.journal.RemovedNodes(ctx, after, feedPage)
 		if err != nil || len(page) == 0 {
 			return directories, err
@@ -100,6 +101,7 @@ func (e *Engine) collectPages(ctx context.Context) (directories bool, err error)
 			return directories, err
 		}
 	}
+	return directories, nil
 }
 
 // claimRemoved claims those nodes of a page that are not being uploaded. The others

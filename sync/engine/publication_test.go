@@ -399,3 +399,27 @@ func dies(t *testing.T, method faulty.Method, fault faulty.Fault) {
 	m.c = inner
 	m.sound()
 }
+
+// A program that makes and removes directories all the time holds up no publication.
+func TestAPublicationEndsWhileDirectoriesComeAndGo(t *testing.T) {
+	c := &spy{Container: mem.New()}
+	m := newMount(t, c)
+	var mu sync.Mutex
+	made := 0
+	c.onSync = func() error {
+		mu.Lock()
+		defer mu.Unlock()
+		if made++; made > 1000 {
+			return errors.New("the publication does not end")
+		}
+		m.mkdir(fmt.Sprint("d", made))
+		m.rmdir(fmt.Sprint("d", made))
+		return nil
+	}
+	m.mkdir("gone")
+	m.rmdir("gone")
+	m.mustPublish()
+	c.onSync = nil
+	m.mustPublish()
+	m.sound()
+}

@@ -13,9 +13,8 @@ import (
 // it, and its directory is listed again. To be called before Transfer.
 func (e *Engine) ForgetVanished(ctx context.Context) error {
 	return e.eachPage(ctx, e.journal.Vanished, func(ctx context.Context, in state.Inode) error {
-		// It may have gone with its directory.
 		if known, err := e.journal.Known(ctx, in.Ino); err != nil || !known {
-			return err
+			return err // it has gone with its directory
 		}
 		path, err := e.journal.Path(ctx, in)
 		if err != nil {
@@ -50,7 +49,11 @@ func (e *Engine) forgetEntries(ctx context.Context, dir state.Ino) error {
 			return err
 		}
 		for _, in := range page {
-			if err := e.forget(ctx, in); err != nil {
+			known, err := e.journal.Known(ctx, in.Ino)
+			if err == nil && known { // else it has gone with another name of it, in a directory of the page
+				err = e.forget(ctx, in)
+			}
+			if err != nil {
 				return err
 			}
 		}

@@ -11,8 +11,8 @@
 // pauses of all, but for those that throttling has made or the service has asked for. Before the first success it is
 // Options.Opening: whoever gave a wrong address wants to know it soon.
 //
-// A service may say with its answer how long to wait. That is done, for up to five minutes, when it is longer than
-// the pause would be.
+// A service may say with its answer how long to wait. So long, but not more than five minutes, the pause is longer.
+// It still ends when the request is to be given up.
 //
 // All other errors are returned at once: they need somebody to act first.
 //
@@ -195,8 +195,8 @@ func (c *Container) pause(ctx context.Context, r *request, err error, back <-cha
 		r.delays = &backoff.ExponentialBackOff{InitialInterval: firstDelay, MaxInterval: maxDelay, Multiplier: 2, RandomizationFactor: 0.5}
 	}
 	f := Failure{Err: err, Tries: r.tries, Wait: r.delays.NextBackOff(), Silence: c.silence(r.began)}
-	if asked := min(blob.PauseOf(err), maxAsked); asked > f.Wait {
-		f.Wait, back = asked, nil
+	if asked := min(blob.PauseOf(err), maxAsked); asked > 0 {
+		f.Wait, back = f.Wait+asked, nil
 	}
 	limit := c.options.For
 	if c.last.Load() == 0 {

@@ -146,8 +146,8 @@ func TestAPauseThatTheServiceAsksForIsKept(t *testing.T) {
 				t.Error(err)
 			}
 			put.Wait()
-			if took := time.Since(began); took != want {
-				t.Errorf("asked to wait for %s it waited for %s, want %s", asked, took, want)
+			if took := time.Since(began); took <= want || took > want+time.Second {
+				t.Errorf("asked to wait for %s it waited for %s, want a little more than %s", asked, took, want)
 			}
 		})
 	}

@@ -131,8 +131,12 @@ func (c *checker) extraOnDisk(ctx context.Context, d *tree.Dir) error {
 				c.differs(d.Join(e.Name()), "", "is in the source, but not in the container")
 			}
 		}
-		if errors.Is(err, io.EOF) || len(entries) == 0 {
+		switch {
+		case errors.Is(err, io.EOF):
 			return ctx.Err()
+		case err != nil:
+			c.differs(d.Path, d.Node.Blob, "in the source: %s", err)
+			return nil
 		}
 	}
 }
