@@ -134,6 +134,23 @@ func Sync(ctx context.Context, c Container) error {
 	return nil
 }
 
+// WholePutter is implemented by those Syncers that can put a blob of which no power cut
+// leaves a part.
+type WholePutter interface {
+	// PutWhole is Put, but the blob has its name only once its bytes are durable. The
+	// name itself is durable with the next Sync, as with Put. It costs a wait for the disk.
+	PutWhole(ctx context.Context, name string, data []byte) error
+}
+
+// PutWhole puts a blob that readers use from then on. With containers that are no
+// WholePutter it is Put.
+func PutWhole(ctx context.Context, c Container, name string, data []byte) error {
+	if w, ok := c.(WholePutter); ok {
+		return w.PutWhole(ctx, name, data)
+	}
+	return c.Put(ctx, name, data)
+}
+
 // All lists every blob whose name begins with prefix, in byte order, a page at a
 // time. It stops after the first error, which comes with a zero Info.
 func All(ctx context.Context, c Container, prefix string) iter.Seq2[Info, error] {

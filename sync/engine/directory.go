@@ -6,6 +6,7 @@ import (
 
 	"clfsload/clfs"
 	"clfsload/state"
+	"clfsload/sync/blob"
 )
 
 // childrenPage is how many entries of a directory are read from the journal at a
@@ -142,5 +143,20 @@ func (e *Engine) putDirectory(ctx context.Context, path string, dir state.Inode)
 		return err
 	}
 	name := clfs.ObjectName(dir.ID, parent[0], clfs.TypeDirectory, clfs.FirstVersion)
-	return e.put(ctx, name, clfs.Pack(nil, o.Append(nil), e.journal.Settings.Compression))
+	return e.putListing(ctx, name, o, dir.Ino == state.RootIno, l.segment > 0)
+}
+
+// putListing uploads the inode of a directory, whose further segments, if it has any,
+// are uploaded. One that is in reach then must find them.
+func (e *Engine) putListing(ctx context.Context, name string, o clfs.Inode, inReach, segments bool) error {
+	packed := clfs.Pack(nil, o.Append(nil), e.journal.Settings.Compression)
+	if !inReach {
+		return e.put(ctx, name, packed)
+	}
+	if segments {
+		if err := blob.Sync(ctx, e.container); err != nil {
+			return err
+		}
+	}
+	return e.putInReach(ctx, name, packed)
 }

@@ -107,12 +107,25 @@ func (e *Engine) Transfer(ctx context.Context, produced <-chan struct{}) error {
 
 // put stores one blob.
 func (e *Engine) put(ctx context.Context, name string, data []byte) error {
-	if err := e.container.Put(ctx, name, data); err != nil {
-		return err
+	err := e.container.Put(ctx, name, data)
+	e.countPut(data, err)
+	return err
+}
+
+// putInReach is put for what readers use from then on: a new version of an inode that is
+// published, the root, the bucket object. A power cut leaves all of it or nothing. What
+// it refers to must be durable.
+func (e *Engine) putInReach(ctx context.Context, name string, data []byte) error {
+	err := blob.PutWhole(ctx, e.container, name, data)
+	e.countPut(data, err)
+	return err
+}
+
+func (e *Engine) countPut(data []byte, err error) {
+	if err == nil {
+		e.stats.Blobs.Add(1)
+		e.stats.Sent.Add(int64(len(data)))
 	}
-	e.stats.Blobs.Add(1)
-	e.stats.Sent.Add(int64(len(data)))
-	return nil
 }
 
 func (e *Engine) remove(ctx context.Context, id, owner clfs.ID, t clfs.Type) error {

@@ -58,7 +58,7 @@ func (e *Engine) nameLogs(ctx context.Context, bucket clfs.Bucket, before []stri
 		}
 	}
 	packed := clfs.Pack(nil, bucket.Append(nil), e.journal.Settings.Compression)
-	if err := e.put(ctx, BucketName, packed); err != nil {
+	if err := e.putInReach(ctx, BucketName, packed); err != nil {
 		return fmt.Errorf("put bucket object: %w", err)
 	}
 	return blob.Sync(ctx, e.container)

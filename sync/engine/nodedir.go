@@ -78,12 +78,13 @@ func (p *publication) putNodeDirectory(ctx context.Context, path string, n state
 	if err != nil {
 		return err
 	}
+	first := n.PutSeq == 0 && n.Ino != state.RootIno && !p.isUnion(n)
 	name := clfs.ObjectName(n.ID, parent[0], clfs.TypeDirectory, n.Version)
-	if err := p.put(ctx, name, clfs.Pack(nil, o.Append(nil), p.journal.Settings.Compression)); err != nil {
+	if err := p.putListing(ctx, name, o, !first, l.segment > 0); err != nil {
 		return err
 	}
 	p.add(&state.Put{Node: n, Owner: parent[0].Hash(), Blocks: l.segment + 1, Final: f == whole,
-		Complete: left == 0, First: n.PutSeq == 0 && n.Ino != state.RootIno && !p.isUnion(n)})
+		Complete: left == 0, First: first})
 	if f != whole {
 		p.mu.Lock()
 		defer p.mu.Unlock()

@@ -221,7 +221,7 @@ func (p *publication) node(ctx context.Context, n state.Node) error {
 		o.Attr.Size, o.Attr.Used, o.Attr.Mtime, o.Attr.Ctime = contents.Size, contents.Used, contents.Mtime, contents.Ctime
 	}
 	packed := clfs.Pack(nil, o.Append(nil), p.journal.Settings.Compression)
-	if err := p.put(ctx, clfs.ObjectName(n.ID, back[0], n.Attr.Type, n.Version), packed); err != nil {
+	if err := p.putInReach(ctx, clfs.ObjectName(n.ID, back[0], n.Attr.Type, n.Version), packed); err != nil {
 		return fmt.Errorf("put %q: %w", path, err)
 	}
 	p.add(&state.Put{Node: n, Owner: back[0].Hash(), Blocks: n.Mapped, Final: true, Complete: true})

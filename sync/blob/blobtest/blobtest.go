@@ -59,6 +59,7 @@ func TestPaged(t *testing.T, pageSize int, open func(t *testing.T) blob.Containe
 		{"LeaseNeedsABlob", withLeases(testLeaseOfMissing)},
 		{"LeaseHolderMayWrite", withLeases(testLeaseHolderWrites)},
 		{"LeaseIsNotListed", withLeases(testLeaseIsNotListed)},
+		{"PutWholeIsPut", testPutWhole},
 		{"SyncSucceeds", testSync},
 		{"StringIsNotEmpty", testString},
 	}

@@ -212,6 +212,16 @@ func testContext(t *testing.T, s *suite) {
 	s.wantBlob(t, "a", []byte("1"))
 }
 
+func testPutWhole(t *testing.T, s *suite) {
+	for _, data := range [][]byte{[]byte("first"), []byte("second"), {}} {
+		if err := blob.PutWhole(s.ctx, s.c, "a", data); err != nil {
+			t.Fatal(err)
+		}
+		s.wantBlob(t, "a", data)
+	}
+	wantError(t, "PutWhole", blob.PutWhole(s.ctx, s.c, "", nil), blob.ErrName)
+}
+
 func testSync(t *testing.T, s *suite) {
 	s.put(t, "a", []byte("1"))
 	if err := blob.Sync(s.ctx, s.c); err != nil {

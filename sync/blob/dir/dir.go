@@ -8,7 +8,8 @@
 //
 // Put writes a temporary file and renames it, without fsync: a process that dies
 // leaves either blob whole. A power cut is survived by what came before the last
-// successful Sync, which is one syncfs(2) for any number of blobs.
+// successful Sync, which is one syncfs(2) for any number of blobs. What came after it
+// may have its name and none of its bytes, but for what PutWhole has put.
 //
 // # Temporary files
 //
@@ -48,8 +49,9 @@ type Container struct {
 }
 
 var (
-	_ blob.Container = (*Container)(nil)
-	_ blob.Syncer    = (*Container)(nil)
+	_ blob.Container   = (*Container)(nil)
+	_ blob.Syncer      = (*Container)(nil)
+	_ blob.WholePutter = (*Container)(nil)
 )
 
 // Open returns the container in the directory path. The error wraps

@@ -30,6 +30,15 @@ func tempName(slot int) string {
 // Put implements blob.Container. It does not notice that ctx ends while the disk
 // writes.
 func (c *Container) Put(ctx context.Context, name string, data []byte) error {
+	return c.put(ctx, name, data, false)
+}
+
+// PutWhole implements blob.WholePutter with fsync(2) before the rename.
+func (c *Container) PutWhole(ctx context.Context, name string, data []byte) error {
+	return c.put(ctx, name, data, true)
+}
+
+func (c *Container) put(ctx context.Context, name string, data []byte, durable bool) error {
 	if err := check(ctx, name); err != nil {
 		return fmt.Errorf("put %s: %w", name, err)
 	}
@@ -38,7 +47,7 @@ func (c *Container) Put(ctx context.Context, name string, data []byte) error {
 		return fmt.Errorf("put %s: %w", name, err)
 	}
 	temp := tempName(slot)
-	if err := c.fill(fd, temp, name, data); err != nil {
+	if err := c.fill(fd, temp, name, data, durable); err != nil {
 		_ = unix.Unlinkat(c.fd, temp, 0)
 		err = fmt.Errorf("put %s: %w", name, c.wrap(err))
 		c.slots <- slot
@@ -69,8 +78,11 @@ func (c *Container) createTemp(ctx context.Context) (fd, slot int, err error) {
 }
 
 // fill writes data to the file temp that is open as fd, closes it and renames it.
-func (c *Container) fill(fd int, temp, name string, data []byte) error {
+func (c *Container) fill(fd int, temp, name string, data []byte, durable bool) error {
 	err := write(fd, data)
+	if err == nil && durable {
+		err = retry(func() error { return unix.Fsync(fd) })
+	}
 	if closeErr := unix.Close(fd); err == nil && closeErr != unix.EINTR {
 		err = closeErr
 	}

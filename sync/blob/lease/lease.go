@@ -125,6 +125,14 @@ func (c *Container) Put(ctx context.Context, name string, data []byte) error {
 	return c.Leased.Put(ctx, name, data)
 }
 
+// PutWhole implements blob.WholePutter.
+func (c *Container) PutWhole(ctx context.Context, name string, data []byte) error {
+	if err := c.mayWrite(ctx); err != nil {
+		return fmt.Errorf("put %s: %w", name, err)
+	}
+	return blob.PutWhole(ctx, c.Leased, name, data)
+}
+
 // Delete implements blob.Container.
 func (c *Container) Delete(ctx context.Context, name string) error {
 	if err := c.mayWrite(ctx); err != nil {

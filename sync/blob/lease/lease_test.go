@@ -103,6 +103,9 @@ func TestALostLeaseEndsKeepAndWriting(t *testing.T) {
 				if err := <-ended; !errors.Is(err, blob.ErrLeaseLost) {
 					t.Errorf("Keep: %v", err)
 				}
+				if err := blob.PutWhole(t.Context(), c, "a", nil); !errors.Is(err, blob.ErrLeaseLost) {
+					t.Errorf("PutWhole afterwards: %v", err)
+				}
 				if err := c.Put(t.Context(), "a", nil); !errors.Is(err, blob.ErrLeaseLost) {
 					t.Errorf("Put: %v", err)
 				}

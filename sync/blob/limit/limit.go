@@ -136,6 +136,14 @@ func (c *Container) Put(ctx context.Context, name string, data []byte) error {
 	return c.Container.Put(ctx, name, data)
 }
 
+// PutWhole implements blob.WholePutter: it waits as Put does.
+func (c *Container) PutWhole(ctx context.Context, name string, data []byte) error {
+	if err := c.limiter.wait(ctx, len(data)); err != nil {
+		return err
+	}
+	return blob.PutWhole(ctx, c.Container, name, data)
+}
+
 // Sync implements blob.Syncer.
 func (c *Container) Sync(ctx context.Context) error { return blob.Sync(ctx, c.Container) }
 

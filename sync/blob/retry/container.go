@@ -14,6 +14,11 @@ func (c *Container) Put(ctx context.Context, name string, data []byte) error {
 	return c.Do(ctx, "put", name, func() error { return c.inner.Put(ctx, name, data) })
 }
 
+// PutWhole implements blob.WholePutter.
+func (c *Container) PutWhole(ctx context.Context, name string, data []byte) error {
+	return c.Do(ctx, "put", name, func() error { return blob.PutWhole(ctx, c.inner, name, data) })
+}
+
 // Get implements blob.Container.
 func (c *Container) Get(ctx context.Context, name string, offset, length int64) (o blob.Object, err error) {
 	err = c.Do(ctx, "get", name, func() (err error) {

@@ -1,0 +1,128 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+
+	"clfsload/clfs"
+	"clfsload/sync/blob"
+	"clfsload/sync/blob/mem"
+)
+
+// disk is a container on a disk that may lose its power: of what was put since the last
+// Sync it may then have the names and none of the bytes, or nothing.
+type disk struct {
+	*mem.Container
+	mu    sync.Mutex
+	loose map[string]bool // put since the last Sync, not whole
+	after func()          // after each put
+}
+
+func newDisk() *disk { return &disk{Container: mem.New(), loose: map[string]bool{}} }
+
+func (d *disk) Put(ctx context.Context, name string, data []byte) error {
+	return d.put(ctx, name, data, true)
+}
+
+func (d *disk) PutWhole(ctx context.Context, name string, data []byte) error {
+	return d.put(ctx, name, data, false)
+}
+
+func (d *disk) put(ctx context.Context, name string, data []byte, loose bool) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.Container.Put(ctx, name, data); err != nil {
+		return err
+	}
+	if delete(d.loose, name); loose {
+		d.loose[name] = true
+	}
+	if d.after != nil {
+		d.after()
+	}
+	return nil
+}
+
+func (d *disk) Sync(context.Context) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	clear(d.loose)
+	return nil
+}
+
+// cut is what a power cut leaves.
+func (d *disk) cut(t *testing.T, names bool) blob.Container {
+	left := mem.New()
+	for info, err := range blob.All(t.Context(), d.Container, "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		o, err := d.Get(t.Context(), info.Name, 0, -1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d.loose[info.Name] {
+			o.Data = nil
+			if !names {
+				continue
+			}
+		}
+		if err := left.Put(t.Context(), info.Name, o.Data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return left
+}
+
+func TestAPowerCutInAPublicationLeavesEverythingInReachWhole(t *testing.T) {
+	d := newDisk()
+	m := newMount(t, d)
+	looks := 0
+	d.after = func() {
+		looks++
+		for _, names := range []bool{true, false} {
+			published(t, d.cut(t, names))
+		}
+	}
+	m.mkdir("a", "b", "wide")
+	for i := range 200 {
+		m.add(fmt.Sprintf("wide/%0250d", i), clfs.TypeFIFO, "")
+	}
+	m.write("a/x", one, 1)
+	m.write("b/y", 100, 2)
+	m.mustPublish()
+	m.chmod("a/x", 0o600)
+	m.rewrite("b/y", []byte("other contents"), 0)
+	m.rename("a/x", "b/x")
+	m.mkdir("b/new")
+	m.unlink(fmt.Sprintf("wide/%0250d", 7))
+	m.rename(fmt.Sprintf("wide/%0250d", 8), "a/moved")
+	m.mustPublish()
+	m.mkdir("a/d")
+	m.mustPublish()
+	m.rename("a/d", "d")
+	m.rename("a", "d/a")
+	m.mustPublish()
+	m.sound()
+	if looks < 200 {
+		t.Errorf("%d looks at the container", looks)
+	}
+}
+
+func TestAPowerCutAtTheEndOfALoadLeavesNoTornRoot(t *testing.T) {
+	d := newDisk()
+	f := newFixture(t, clfs.CompressionNone)
+	for i := range 300 {
+		f.file(fmt.Sprintf("%0250d", i), 0)
+	}
+	f.scanned()
+	d.after = func() {
+		for _, names := range []bool{true, false} {
+			published(t, d.cut(t, names))
+		}
+	}
+	f.mustLoad(d)
+	f.sound(d)
+}
