@@ -235,7 +235,12 @@ func (w *nodeWorker) putUnlessPublished(ctx context.Context, n state.Node, owner
 		return up, nil
 	}
 	up.Put, up.Owner = true, owner.Hash()
-	return up, w.put(ctx, clfs.ObjectName(n.ID, owner, n.Attr.Type, n.Version), w.packed)
+	name := clfs.ObjectName(n.ID, owner, n.Attr.Type, n.Version)
+	if n.PutVersion != 0 {
+		// Readers prefer it to the one before, should a publication lead there first.
+		return up, w.putInReach(ctx, name, w.packed)
+	}
+	return up, w.put(ctx, name, w.packed)
 }
 
 // finish hands the outcome of a job to the recorder. leave, if any, is called when
