@@ -21,6 +21,7 @@ type watched struct {
 	mu      sync.Mutex
 	objects map[clfs.ID]map[string]*version // by the blob's name
 	blocks  map[clfs.ID]clfs.Segment
+	loose   map[string]bool // blobs of which a power cut may leave the name alone
 
 	look func(what string) // after each change, under the lock
 	death
@@ -36,11 +37,22 @@ type death struct {
 
 func newWatched() *watched {
 	return &watched{Container: mem.New(), objects: map[clfs.ID]map[string]*version{},
-		blocks: map[clfs.ID]clfs.Segment{}, look: func(string) {}, death: death{lives: -1}}
+		blocks: map[clfs.ID]clfs.Segment{}, loose: map[string]bool{}, look: func(string) {}, death: death{lives: -1}}
 }
 
 func (w *watched) Put(ctx context.Context, name string, data []byte) error {
+	return w.put(ctx, name, data, true)
+}
+
+func (w *watched) PutWhole(ctx context.Context, name string, data []byte) error {
+	return w.put(ctx, name, data, false)
+}
+
+func (w *watched) put(ctx context.Context, name string, data []byte, loose bool) error {
 	return w.change("put", name, func() error {
+		if delete(w.loose, name); loose {
+			w.loose[name] = true
+		}
 		if err := w.Container.Put(ctx, name, data); err != nil {
 			return err
 		}
@@ -56,6 +68,7 @@ func (w *watched) Delete(ctx context.Context, name string) error {
 		}
 		delete(w.objects[n.ID], name)
 		delete(w.blocks, n.ID)
+		delete(w.loose, name)
 		return w.Container.Delete(ctx, name)
 	})
 }
@@ -68,6 +81,7 @@ func (w *watched) Sync(context.Context) error {
 	if w.lives == 0 && !w.records {
 		return errDied
 	}
+	clear(w.loose)
 	return nil
 }
 
@@ -114,28 +128,29 @@ func (w *watched) learn(name string, data []byte) error {
 		w.objects[n.ID] = map[string]*version{}
 	}
 	in, err := clfs.DecodeInode(payload)
-	w.objects[n.ID][name] = &version{n.Version, in}
+	w.objects[n.ID][name] = &version{n.Version, name, in}
 	return err
 }
 
 // version is an inode of which there may be others.
 type version struct {
 	number uint32
+	name   string
 	inode  *clfs.Inode
 }
 
-// newest is the inode that readers find for an id. twice: there are two of its version.
-func (w *watched) newest(id clfs.ID) (in *clfs.Inode, twice bool) {
-	highest := uint32(0)
+// newest is the inode that readers find for an id, nil if there is none. twice: there are
+// two of its version.
+func (w *watched) newest(id clfs.ID) (newest *version, twice bool) {
 	for _, o := range w.objects[id] {
 		switch {
-		case o.number > highest:
-			in, highest, twice = o.inode, o.number, false
-		case o.number == highest:
+		case newest == nil || o.number > newest.number:
+			newest, twice = o, false
+		case o.number == newest.number:
 			twice = true
 		}
 	}
-	return in, twice
+	return newest, twice
 }
 
 // sight is what the root leads to.
@@ -160,19 +175,22 @@ func (s *sight) fault(format string, args ...any) {
 }
 
 func (s *sight) visit(id clfs.ID, path string) {
-	in, twice := s.w.newest(id)
+	newest, twice := s.w.newest(id)
 	switch _, before := s.data[id]; {
 	case s.above[id]:
 		s.fault("%s leads in a circle", path)
 		return
 	case before:
 		return
-	case in == nil:
+	case newest == nil:
 		s.fault("%s is listed and has no inode", path)
 		return
 	case twice:
 		s.fault("%s has two inodes of one version", path)
+	case s.w.loose[newest.name]:
+		s.fault("a power cut would leave no bytes of %s", path)
 	}
+	in := newest.inode
 	s.data[id] = string(in.Data)
 	if in.Attr.Type != clfs.TypeDirectory {
 		return
@@ -187,6 +205,9 @@ func (s *sight) visit(id clfs.ID, path string) {
 		o, ok := s.w.blocks[segment]
 		if !ok {
 			s.fault("%s has lost a segment", path)
+		}
+		if s.w.loose[clfs.ObjectName(segment, id, clfs.TypeSegment, clfs.FirstVersion)] {
+			s.fault("a power cut would leave no bytes of a segment of %s", path)
 		}
 		s.list(o.Dirents, path, names)
 	}
