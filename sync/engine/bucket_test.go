@@ -7,6 +7,8 @@ import (
 
 	"clfsload/clfs"
 	"clfsload/state"
+	"clfsload/sync/blob"
+	"clfsload/sync/blob/faulty"
 	"clfsload/sync/blob/mem"
 )
 
@@ -126,3 +128,15 @@ func TestCheckEmptyNamesWhatItFound(t *testing.T) {
 }
 
 var bucketBlobName = clfs.ObjectName(clfs.BucketID, clfs.BucketID, clfs.TypeSpecial, clfs.FirstVersion)
+
+func TestAFailureToLookForTheBucketObjectIsNotAForeignContainer(t *testing.T) {
+	c := faulty.New(mem.New())
+	c.On(faulty.Get, faulty.Fault{Err: blob.ErrTransient})
+	e := newMount(t, c).engine
+	if err := e.Begin(t.Context()); !errors.Is(err, blob.ErrTransient) {
+		t.Errorf("begin: %v", err)
+	}
+	if err := e.Begin(t.Context()); err != nil {
+		t.Errorf("again: %v", err)
+	}
+}

@@ -166,8 +166,11 @@ func (e *Engine) Begin(ctx context.Context) error {
 // What a power cut has left of our own is no other's.
 func (e *Engine) checkClaim(ctx context.Context) error {
 	_, err := e.container.Get(ctx, BucketName, 0, 0)
-	if errors.Is(err, blob.ErrNotFound) {
+	switch {
+	case errors.Is(err, blob.ErrNotFound):
 		return nil
+	case err != nil:
+		return fmt.Errorf("look for the bucket object in %s: %w", e.container, err)
 	}
 	var cut *clfs.FormatError
 	if _, err = e.bucket(ctx); errors.As(err, &cut) {
