@@ -157,22 +157,27 @@ func cutOff(t *testing.T, change func(m *tangle), lives int) bool {
 	return errors.Is(err, errDied)
 }
 
+// cutOffAt lets a publication fail at a directory, when the one above is recorded.
+func (m *tangle) cutOffAt(dir, above string) {
+	m.t.Helper()
+	m.c = &refusing{m.w, m.lookup(dir).ID}
+	m.restart()
+	m.engine.options.Concurrency = 1
+	if _, err := m.engine.PublishMount(m.t.Context()); !errors.Is(err, errRefused) {
+		m.t.Fatalf("publication ends with %v", err)
+	}
+	if m.lookup(above).PutVersion == 0 {
+		m.t.Fatal("the directory above is not recorded")
+	}
+}
+
 // A directory that is put and not recorded may be listed by one that is recorded,
 // although nothing leads there. When it comes above that, no circle must be seen.
 func TestANewDirectoryThatComesAboveItsFormerParentMakesNoCircle(t *testing.T) {
 	m := newTangle(t, 1)
 	m.mustPublish()
 	m.mkdir("a", "a/b")
-	b := m.lookup("a/b").ID
-	m.c = &refusing{m.w, b}
-	m.restart()
-	m.engine.options.Concurrency = 1
-	if _, err := m.engine.PublishMount(t.Context()); !errors.Is(err, errRefused) {
-		t.Fatalf("publication ends with %v", err)
-	}
-	if m.lookup("a").PutVersion == 0 {
-		t.Fatal("the directory above is not recorded")
-	}
+	m.cutOffAt("a/b", "a")
 	m.rename("a/b", "b")
 	m.rename("a", "b/a")
 	m.c = m.w
@@ -187,16 +192,7 @@ func TestWhatOnlyACutOffPublicationHasPutIsPutAgainBeforeAnythingLeadsThere(t *t
 	m.mkdir("d")
 	m.mustPublish()
 	m.mkdir("d/new", "d/new/below")
-	below := m.lookup("d/new/below").ID
-	m.c = &refusing{m.w, below}
-	m.restart()
-	m.engine.options.Concurrency = 1
-	if _, err := m.engine.PublishMount(t.Context()); !errors.Is(err, errRefused) {
-		t.Fatalf("publication ends with %v", err)
-	}
-	if m.lookup("d/new").PutVersion == 0 {
-		t.Fatal("the directory above is not recorded")
-	}
+	m.cutOffAt("d/new/below", "d/new")
 	m.rmdir("d/new/below")
 	m.c = m.w
 	m.restart()
