@@ -57,6 +57,35 @@ func (j *Journal) BlocksOf(ctx context.Context, ino Ino) (list []Block, err erro
 	return list, nil
 }
 
+// Layout returns a file and those of its blocks that have a row as of one moment: the
+// outcome of an upload that is recorded between two queries changes both. Errors:
+// ErrNoEntry.
+func (j *Journal) Layout(ctx context.Context, ino Ino) (Node, []Block, error) {
+	n, err := j.Node(ctx, ino)
+	for err == nil && n.MayHaveBlocks() {
+		var rows []Block
+		if rows, err = j.BlocksOf(ctx, ino); err != nil {
+			break
+		}
+		var again Node
+		if again, err = j.Node(ctx, ino); err == nil && sameLayout(&n, &again) {
+			return n, rows, nil
+		}
+		n = again
+	}
+	return n, nil, err
+}
+
+// MayHaveBlocks reports whether the rows of a file's blocks may say anything that its
+// own does not: a head that is in staging needs none.
+func (n *Node) MayHaveBlocks() bool {
+	return n.Attr.Size > clfs.FirstSegmentBytes || n.Flags&(Evicted|Opened) != 0
+}
+
+func sameLayout(a, b *Node) bool {
+	return a.Gen == b.Gen && a.Next == b.Next && a.Sealed == b.Sealed && a.Flags == b.Flags && a.Attr.Size == b.Attr.Size
+}
+
 func scanBlocks(rows *sql.Rows, err error) ([]Block, error) {
 	if err != nil {
 		return nil, err

@@ -3,6 +3,8 @@ package state
 import (
 	"bytes"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -99,4 +101,57 @@ func TestAttributesOfAnEvictedFileThatWaitsForAPublicationChange(t *testing.T) {
 	if n.State != Dirty || n.Attr.Mode != mode || !n.ContentsCurrent() || n.Flags&(Evicted|Incomplete) != Evicted {
 		t.Errorf("after a power cut: %+v", n)
 	}
+}
+
+// Between the row of a file and those of its blocks the outcome of an upload may be
+// recorded: then a file that is evicted by its row has a new head in staging, of which
+// no row tells any more.
+func TestALayoutIsThatOfOneMoment(t *testing.T) {
+	j := newMount(t)
+	f := addNode(t, j, RootIno, "f", regular)
+	writeTo(t, j, f.Ino, 10, 0)
+	var seen atomic.Int64
+	during(func() {
+		n, rows, err := j.Layout(t.Context(), f.Ino)
+		if err != nil {
+			t.Error(err)
+		}
+		const evictedThenWritten = Content | Evicted
+		if n.Flags&(evictedThenWritten|Opened) != evictedThenWritten {
+			return
+		}
+		seen.Add(1)
+		if len(rows) != 1 || rows[0].State == BlockRemote {
+			t.Errorf("the new head is nowhere: blocks %v of %+v", rows, n)
+		}
+	}, func() {
+		for range 300 {
+			if !evictNode(t, j, upload(t, j, f.Ino)) {
+				t.Fatal("it is not evicted")
+			}
+			writeTo(t, j, f.Ino, 10, 0)
+		}
+	})
+	if seen.Load() == 0 {
+		t.Error("the file was never seen between its change and its upload")
+	}
+}
+
+// during calls look again and again while change runs.
+func during(look, change func()) {
+	changed := make(chan struct{})
+	var looking sync.WaitGroup
+	looking.Go(func() {
+		for {
+			select {
+			case <-changed:
+				return
+			default:
+				look()
+			}
+		}
+	})
+	defer looking.Wait()
+	defer close(changed)
+	change()
 }

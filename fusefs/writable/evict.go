@@ -207,7 +207,7 @@ func (s *FS) evictBlocksOf(ctx context.Context, ino state.Ino, blocks []uint64) 
 	if err != nil {
 		return 0, err
 	}
-	n, rows, err := s.layout(ino)
+	n, rows, err := s.journal.Layout(ctx, ino)
 	if err != nil {
 		f.loaded, f.ready = false, false
 		return 0, err

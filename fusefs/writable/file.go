@@ -59,7 +59,7 @@ func (f *file) load() error {
 	if f.loaded {
 		return nil
 	}
-	n, rows, err := f.system.layout(f.ino)
+	n, rows, err := f.system.journal.Layout(f.system.ctx, f.ino)
 	if err != nil {
 		return err
 	}
@@ -74,34 +74,6 @@ func (f *file) load() error {
 	f.adopt(n, rows)
 	f.loaded = true
 	return nil
-}
-
-// layout reads the row of a file and those of its blocks as of one moment: the
-// engine may change them between two queries.
-func (s *FS) layout(ino state.Ino) (state.Node, []state.Block, error) {
-	n, err := s.journal.Node(s.ctx, ino)
-	for err == nil && mayHaveBlocks(n) {
-		var rows []state.Block
-		if rows, err = s.journal.BlocksOf(s.ctx, ino); err != nil {
-			break
-		}
-		var again state.Node
-		if again, err = s.journal.Node(s.ctx, ino); err == nil && sameLayout(n, again) {
-			return n, rows, nil
-		}
-		n = again
-	}
-	return n, nil, err
-}
-
-// mayHaveBlocks reports whether the rows of a file's blocks may say anything that its
-// own does not: a head that is in staging needs none.
-func mayHaveBlocks(n state.Node) bool {
-	return n.Attr.Size > clfs.FirstSegmentBytes || n.Flags&(state.Evicted|state.Opened) != 0
-}
-
-func sameLayout(a, b state.Node) bool {
-	return a.Gen == b.Gen && a.Next == b.Next && a.Sealed == b.Sealed && a.Flags == b.Flags && a.Attr.Size == b.Attr.Size
 }
 
 // adopt takes over where the journal says that the blocks are.
@@ -179,7 +151,7 @@ func (f *file) begin() error {
 			return err
 		}
 	}
-	simple := !f.isLive() && !mayHaveBlocks(f.node)
+	simple := !f.isLive() && !f.node.MayHaveBlocks()
 	n, err := f.system.journal.BeginWrite(f.system.ctx, f.ino)
 	if err != nil {
 		return err

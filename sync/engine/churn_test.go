@@ -146,7 +146,7 @@ func (m *churn) overwrite(file string) {
 	n := m.lookup(file)
 	data := []byte(fmt.Sprintf("%d bytes of this", m.count))
 	offset := int64(m.r.IntN(len(m.truth[n.Ino]) + 1))
-	m.bringBack(n, offset, int64(len(data)))
+	m.bringBack(n.Ino, offset, int64(len(data)))
 	m.pwrite(n.Ino, data, offset)
 	whole := m.truth[n.Ino]
 	if grow := offset + int64(len(data)) - int64(len(whole)); grow > 0 {
@@ -164,7 +164,7 @@ func (m *churn) cut(file string) {
 	m.t.Helper()
 	n := m.lookup(file)
 	size := int64(m.r.IntN(len(m.truth[n.Ino]) + 1000))
-	m.bringBack(n, min(size, n.Attr.Size), 1)
+	m.bringBack(n.Ino, min(size, n.Attr.Size), 1)
 	m.truncate(file, size)
 	whole := make([]byte, size)
 	copy(whole, m.truth[n.Ino])
@@ -172,9 +172,9 @@ func (m *churn) cut(file string) {
 }
 
 // bringBack fetches what a write, or the end of the file, touches into staging.
-func (m *churn) bringBack(n state.Node, offset, length int64) {
+func (m *churn) bringBack(ino state.Ino, offset, length int64) {
 	m.t.Helper()
-	rows, err := m.journal.BlocksOf(m.t.Context(), n.Ino)
+	n, rows, err := m.journal.Layout(m.t.Context(), ino)
 	m.check(err)
 	p := newBlockPlan(n, rows)
 	last := state.Blocks(n.Attr.Size) - 1 // growing changes it
