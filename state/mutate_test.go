@@ -8,7 +8,7 @@ import (
 )
 
 func TestARefusedChangeTakesNoOtherWithIt(t *testing.T) {
-	j := newMount(t)
+	j := newPatientMount(t)
 	addNode(t, j, RootIno, "taken", regular)
 	var mu sync.Mutex
 	transactions := map[*tx]int{}
@@ -41,7 +41,7 @@ func TestARefusedChangeTakesNoOtherWithIt(t *testing.T) {
 }
 
 func TestSyncWaitsForTheDiskOnlyWhenSomethingWasCommitted(t *testing.T) {
-	j := newMount(t)
+	j := newPatientMount(t)
 	d := &j.write.disk
 	addNode(t, j, RootIno, "a", regular)
 	if d.synced.Load() == d.written.Load() && !j.write.behind.Load() {

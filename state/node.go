@@ -201,7 +201,7 @@ func (t *tx) touch(n *Node) {
 func (t *tx) save(before, n *Node) error {
 	t.ledger.count(before, minusOne)
 	t.ledger.count(n, 1)
-	if n.State == Queued && before.State != Queued {
+	if (n.State == Queued) != (before.State == Queued) {
 		t.queued = true
 	}
 	switch {

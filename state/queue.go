@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// Changed returns a channel that is closed when rows enter a queue. Take it
-// before asking for work, wait on it when there was none.
+// Changed returns a channel that is closed when rows enter a queue, or nodes of a
+// mount leave it. Take it before asking for work, wait on it when there was none.
 func (j *Journal) Changed() <-chan struct{} { return j.wake.wait() }
 
 // Queued returns up to limit inodes that are ready to be uploaded, in order of

@@ -14,7 +14,7 @@ type tx struct {
 	mount    *mountStatements // nil in the journal of a load
 	settings *Settings
 	ledger   ledger
-	queued   bool // something was put into a work queue
+	queued   bool // something was put into a work queue, or a node taken out of it
 
 	// Of a mount alone.
 	rows     *rows

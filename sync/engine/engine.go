@@ -61,7 +61,7 @@ type Engine struct {
 	gate     gate
 	claims   *claims
 	resting  *resting
-	recorded *bell               // rings after uploads were recorded
+	recorded *bell               // rings after uploads were recorded, and when a job came to nothing
 	tidying  *semaphore.Weighted // held by who publishes or deletes
 	fetching *semaphore.Weighted
 }

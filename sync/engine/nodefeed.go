@@ -59,8 +59,8 @@ const (
 	// blockPage is how many blocks of open files are taken at a time: few, so that
 	// nodes that wait have their turn.
 	blockPage = 64
-	// idle is how long the feeder sleeps at most: nothing that is queued waits
-	// longer than that, whatever was missed.
+	// idle is how long those who wait for something that is queued sleep at most,
+	// whatever they have missed.
 	idle = time.Minute
 )
 

@@ -46,6 +46,7 @@ func (w *nodeWorker) work(ctx context.Context, j job) error {
 	w.moved.drop(&w.stats)
 	err = w.dropped(ctx, path, j, err)
 	w.releaseJob(j)
+	w.recorded.ring() // it may be queued again, or nobody's any more
 	if err != nil {
 		return fmt.Errorf("upload %q: %w", path, err)
 	}
@@ -74,13 +75,15 @@ func (w *nodeWorker) dropped(ctx context.Context, path string, j job, cause erro
 	if !own {
 		p = state.Problem{Op: "read", Reason: "its staging file is shorter than the file"}
 	}
-	w.resting.failed(j.node.Ino)
 	if w.events.Failure != nil {
 		w.events.Failure(path, p)
 	}
-	err := w.journal.SetUploadFailure(ctx, j.node.Ino, p.Op+": "+p.Reason, time.Now().UnixNano())
-	w.recorded.ring()
-	return err
+	// Who sees that it rests finds the reason.
+	if err := w.journal.SetUploadFailure(ctx, j.node.Ino, p.Op+": "+p.Reason, time.Now().UnixNano()); err != nil {
+		return err
+	}
+	w.resting.failed(j.node.Ino)
+	return nil
 }
 
 // problemOf tells an error that is the node's own.

@@ -18,7 +18,7 @@ func (e *Engine) WaitUploaded(ctx context.Context, seq uint64) error {
 	failed := false
 	var after state.Ino
 	for {
-		recorded := e.recorded.wait()
+		changed, recorded := e.journal.Changed(), e.recorded.wait()
 		n, found, err := e.oldestQueued(ctx, after, seq)
 		switch {
 		case err != nil:
@@ -36,6 +36,7 @@ func (e *Engine) WaitUploaded(ctx context.Context, seq uint64) error {
 			continue
 		}
 		select {
+		case <-changed: // it may have been written to or removed
 		case <-recorded:
 		case <-time.After(idle):
 		case <-ctx.Done():
