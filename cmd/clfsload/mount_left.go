@@ -32,7 +32,7 @@ func (m *writableMount) nameLeft(ctx context.Context, r *flushReport, toPublish 
 	}
 	for _, n := range nodes {
 		path := m.pathOf(ctx, n)
-		r.add(path, cmp.Or(reasons[path], whyLeft(n)))
+		r.add(path, cmp.Or(reasons[path], m.whyLeft(n)))
 	}
 	t := m.journal.MountTotals()
 	total := t.Dirty + t.Queued
@@ -49,7 +49,7 @@ func (m *writableMount) nameBehind(ctx context.Context, r *flushReport, p engine
 	reasons, err := m.failureReasons(ctx)
 	r.Left = []leftValue{}
 	for _, b := range p.Behind {
-		r.add(b.Path, cmp.Or(b.Problem, reasons[b.Path], whyLeft(b.Node)))
+		r.add(b.Path, cmp.Or(b.Problem, reasons[b.Path], m.whyLeft(b.Node)))
 	}
 	r.LeftTotal = int(p.LeftOut + p.KeptOld)
 	return err
@@ -90,16 +90,27 @@ func (m *writableMount) listUnsettled(ctx context.Context, seq uint64, r *flushR
 			if n.Seq > seq {
 				continue
 			}
-			r.add(m.pathOf(ctx, n), whyLeft(n))
+			r.add(m.pathOf(ctx, n), m.whyLeft(n))
 		}
 	}
+}
+
+const openForWriting = "open for writing"
+
+// whyLeft is whyLeft of a node of a mount that serves. It knows of descriptors that the
+// journal takes for closed because a copy of them was.
+func (m *writableMount) whyLeft(n state.Node) string {
+	if n.State == state.Dirty && m.fs.IsWritten(n.Ino) {
+		return openForWriting
+	}
+	return whyLeft(n)
 }
 
 // whyLeft says why a node is not uploaded, or not published, as it is now.
 func whyLeft(n state.Node) string {
 	switch {
 	case n.Flags&state.Opened != 0:
-		return "open for writing"
+		return openForWriting
 	case n.Flags&state.Incomplete != 0:
 		return "incomplete: a crash of the mount cut off its writer"
 	case n.State == state.Dirty:

@@ -22,6 +22,7 @@ type file struct {
 	ino     state.Ino
 	users   int          // guarded by the table's lock
 	writers atomic.Int32 // handles that may write
+	idle    atomic.Int32 // those of them that were flushed and have not written since
 
 	// mu guards the contents: readers share it.
 	mu     sync.RWMutex
@@ -37,7 +38,7 @@ type file struct {
 	order  order
 	synced bool      // nothing was changed since the last fsync
 	ended  time.Time // when the journal was told that it was written whole
-	idle   int       // handles that may write, were flushed and have not written since
+	shared bool      // some descriptor has a copy: a flush says nothing, until all are released
 
 	// meta guards what is newer than in the journal; who changes size and times
 	// has mu as well.

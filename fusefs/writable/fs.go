@@ -119,8 +119,8 @@ func (s *FS) Done() <-chan struct{} { return s.mount.Done() }
 // file system goes on working in the background.
 func (s *FS) Unmount(force bool) error { return s.mount.Unmount(force) }
 
-// Close ends what goes on in the background. Files that were closed and that the kernel
-// has not released yet count as released. A file that a program was still writing is left
+// Close ends what goes on in the background. Once the kernel has let go, files that were
+// closed and not released count as released. A file that a program was still writing is left
 // to the journal as a crash leaves it: nobody knows whether all of it is there. The
 // journal stays open.
 func (s *FS) Close() error {
@@ -130,6 +130,11 @@ func (s *FS) Close() error {
 }
 
 func (s *FS) close() error {
+	if s.isAttached() {
+		if err := s.awaitReleases(s.ctx); err != nil {
+			return err
+		}
+	}
 	for _, h := range s.handles.all() {
 		if !h.isCutOff() {
 			s.closed(h)
@@ -148,6 +153,20 @@ func (s *FS) close() error {
 		f.mu.Unlock()
 	}
 	return err
+}
+
+// isAttached reports whether programs may have files open: the kernel has not let go
+// of the mount.
+func (s *FS) isAttached() bool {
+	if s.mount == nil {
+		return false
+	}
+	select {
+	case <-s.mount.Done():
+		return false
+	default:
+		return true
+	}
 }
 
 // sweeping counts the staging files and removes those of inodes that are gone.

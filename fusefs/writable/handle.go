@@ -165,15 +165,17 @@ func (h *handle) markFlushed(flushed bool) {
 	}
 	h.flushed = flushed
 	if flushed {
-		h.idle++
+		h.idle.Add(1)
 	} else {
-		h.idle--
+		h.idle.Add(-1)
 	}
 }
 
 // Flush is called when a descriptor is closed. When nobody else may write to the
 // file, the journal is told what was written before the close returns. A handle that
-// was flushed does not count: its release may still be on its way.
+// was flushed does not count: its release may still be on its way. Copies of a
+// descriptor are closed as well, as by every program that its owner starts: of a file
+// of which that has come out, only the release of the last handle tells.
 func (s *FS) Flush(_ <-chan struct{}, in *fuse.FlushIn) fuse.Status {
 	h, err := s.handles.get(in.Fh)
 	if err != nil {
@@ -185,7 +187,7 @@ func (s *FS) Flush(_ <-chan struct{}, in *fuse.FlushIn) fuse.Status {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.markFlushed(true)
-	if int(h.writers.Load()) > h.idle {
+	if h.shared || !h.isFlushed() {
 		return fuse.OK
 	}
 	return s.failNode("close", h.ino, h.end())
@@ -205,6 +207,7 @@ func (s *FS) closed(h *handle) {
 		h.mu.Lock()
 		h.markFlushed(false)
 		if h.writers.Add(-1) == 0 {
+			h.shared = false
 			if err := h.end(); err != nil && !s.orphans.has(h.ino) {
 				s.log.Error("the journal does not know yet that a file was closed; this is tried again", "path", s.pathOf(h.ino), "error", err)
 				s.unended.add(h.ino)
@@ -216,6 +219,10 @@ func (s *FS) closed(h *handle) {
 	}
 	s.release(h.file)
 }
+
+// isFlushed reports whether all handles that may write were flushed, and have not
+// written since.
+func (f *file) isFlushed() bool { return f.idle.Load() >= f.writers.Load() }
 
 // isCutOff reports whether the file is being written, and has a name under which
 // somebody could take it for whole.

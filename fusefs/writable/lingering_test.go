@@ -84,6 +84,30 @@ func TestTheLastWriterEndsWhatWasTakenForOpen(t *testing.T) {
 	}
 }
 
+// Every program that the owner of a descriptor starts closes a copy of it.
+func TestAFileWhoseDescriptorIsCopiedAgainAndAgainIsOpenUntilItIsReleased(t *testing.T) {
+	k := newKernel(t)
+	f := k.create(rootNode, "f")
+	k.ok("write", f.write([]byte("two"), 0))
+	k.ok("flush", f.flush())
+	k.linger(f.node)
+	k.ok("flush", f.flush())
+	if n := k.node(f.node); n.Flags&state.Opened == 0 {
+		t.Fatal("the close of another copy was taken for the last one")
+	}
+	f.close()
+	if n := k.node(f.node); n.Flags&state.Opened != 0 {
+		t.Error("it is open after its release")
+	}
+	again := k.open(f.node, syscall.O_WRONLY)
+	k.ok("write", again.write([]byte("new"), 0))
+	k.ok("flush", again.flush())
+	if n := k.node(f.node); n.Flags&state.Opened != 0 {
+		t.Error("the close of another writer was not taken for one")
+	}
+	again.release()
+}
+
 func TestTimesNeverGoBackAtAClose(t *testing.T) {
 	k := newKernel(t)
 	f := k.create(rootNode, "f")

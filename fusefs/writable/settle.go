@@ -101,6 +101,19 @@ const releaseWait = time.Second
 // stays unchanged for some time, and lets go of what was removed. Files that are
 // open for writing are left alone.
 func (s *FS) SettleNow(ctx context.Context) error {
+	if err := s.awaitReleases(ctx); err != nil {
+		return err
+	}
+	s.endUnended()
+	if err := s.settle(ctx, 0); err != nil {
+		return err
+	}
+	return s.reap(ctx)
+}
+
+// awaitReleases waits a while for the releases of files that were flushed. What has
+// none by then is in use.
+func (s *FS) awaitReleases(ctx context.Context) error {
 	deadline := time.Now().Add(releaseWait)
 	for s.anyReleasing() && time.Now().Before(deadline) {
 		select {
@@ -109,12 +122,8 @@ func (s *FS) SettleNow(ctx context.Context) error {
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
-	s.reopenLingering(0) // what has no release by now is in use
-	s.endUnended()
-	if err := s.settle(ctx, 0); err != nil {
-		return err
-	}
-	return s.reap(ctx)
+	s.reopenLingering(0)
+	return nil
 }
 
 // anyReleasing reports whether a file is flushed and has handles that may write:
@@ -123,7 +132,7 @@ func (s *FS) anyReleasing() bool {
 	s.files.mu.Lock()
 	defer s.files.mu.Unlock()
 	for _, f := range s.files.files {
-		if f.writers.Load() > 0 && !f.isLive() {
+		if f.writers.Load() > 0 && f.isFlushed() {
 			return true
 		}
 	}
@@ -159,12 +168,17 @@ func (s *FS) reopenLingering(after time.Duration) {
 				s.log.Warn("a file that is open still would count as closed after a crash", "inode", uint64(f.ino), "error", err)
 			} else if lingers {
 				f.setLive(true)
+				f.shared = true
 			}
 			f.mu.Unlock()
 		}
 		s.release(f)
 	}
 }
+
+// IsWritten reports whether a file is open for writing, though a close of some
+// descriptor may have counted as the last one.
+func (s *FS) IsWritten(ino state.Ino) bool { return s.files.writing(ino) }
 
 // OpenForWriting returns files that are open for writing, at most limit of them,
 // and how many there are.
