@@ -77,9 +77,9 @@ func (j *Journal) Layout(ctx context.Context, ino Ino) (Node, []Block, error) {
 }
 
 // MayHaveBlocks reports whether the rows of a file's blocks may say anything that its
-// own does not: a head that is in staging needs none.
+// own does not: a head in which the file ends is where the flag Evicted says.
 func (n *Node) MayHaveBlocks() bool {
-	return n.Attr.Size > clfs.FirstSegmentBytes || n.Flags&(Evicted|Opened) != 0
+	return n.Attr.Size >= clfs.FirstSegmentBytes || n.Flags&(Evicted|Opened) != 0
 }
 
 func sameLayout(a, b *Node) bool {

@@ -129,6 +129,9 @@ func (t *tx) resize(n *Node, size int64) error {
 		return err
 	}
 	old := n.Attr.Size
+	if size == old {
+		return nil
+	}
 	n.Attr.Size = size
 	for _, end := range []int64{old, size} {
 		if last := Blocks(end) - 1; end <= size && isPartial(last, end) {

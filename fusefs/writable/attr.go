@@ -31,6 +31,9 @@ func (s *FS) entry(n state.Node, out *fuse.EntryOut) {
 // attributes fills in what the kernel wants to know of a node. A file that is
 // being written has its size and times in memory.
 func (s *FS) attributes(n state.Node, out *fuse.Attr) {
+	if n.Attr.Type == clfs.TypeRegular {
+		n = s.current(n)
+	}
 	a := n.Attr
 	*out = fuse.Attr{
 		Ino: uint64(n.Ino), Size: uint64(a.Size), Mode: a.Type.ModeBits() | a.Mode&0o7777,
@@ -40,8 +43,6 @@ func (s *FS) attributes(n state.Node, out *fuse.Attr) {
 	case clfs.TypeDirectory:
 		out.Size, out.Blocks = directorySize, directorySize/512
 	case clfs.TypeRegular:
-		s.liveAttributes(n.Ino, &a)
-		out.Size = uint64(a.Size)
 		out.Blocks = s.blocksOf(n, a.Size)
 	}
 	out.Atime, out.Atimensec = fuseTime(a.Atime)
@@ -49,17 +50,24 @@ func (s *FS) attributes(n state.Node, out *fuse.Attr) {
 	out.Ctime, out.Ctimensec = fuseTime(a.Ctime)
 }
 
-// liveAttributes replaces what the journal does not know yet.
-func (s *FS) liveAttributes(ino state.Ino, a *state.Attr) {
-	f := s.files.find(ino)
-	if f == nil {
-		return
+// current returns a file with what the journal does not know yet, or what it has learnt
+// since the row was read.
+func (s *FS) current(n state.Node) state.Node {
+	if f := s.files.find(n.Ino); f != nil && f.liveAttributes(&n.Attr) {
+		return n
 	}
+	return s.nodes.newest(n)
+}
+
+// liveAttributes fills in what the journal does not know yet, if the file is being
+// written.
+func (f *file) liveAttributes(a *state.Attr) bool {
 	f.meta.Lock()
 	defer f.meta.Unlock()
 	if f.live {
 		a.Size, a.Mtime, a.Ctime = f.size, f.mtime, max(f.ctime, a.Ctime)
 	}
+	return f.live
 }
 
 // blocksOf is how many units of 512 bytes a file takes.

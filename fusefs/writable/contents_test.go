@@ -41,13 +41,17 @@ func (m *model) resize(size int64) {
 	m.want = append(m.want, make([]byte, size-int64(len(m.want)))...)
 }
 
-// place chooses an offset, often at the edge of a block.
+// place chooses an offset, often at the edge of a block or near one.
 func (m *model) place() int64 {
 	edges := []int64{0, 16384, 16384 + 8<<20, 16384 + 16<<20, int64(len(m.want))}
-	if m.random.IntN(2) == 0 {
-		return m.random.Int64N(modelSize)
+	edge := edges[m.random.IntN(len(edges))]
+	switch m.random.IntN(4) {
+	case 0:
+		return edge
+	case 1:
+		return max(edge+m.random.Int64N(4000)-2000, 0)
 	}
-	return max(edges[m.random.IntN(len(edges))]+m.random.Int64N(4000)-2000, 0)
+	return m.random.Int64N(modelSize)
 }
 
 func (m *model) write() fuse.Status {
@@ -182,6 +186,28 @@ func (m *model) remount() fuse.Status {
 	return fuse.OK
 }
 
+// die is a crash while the file is open.
+func (m *model) die() fuse.Status {
+	m.steps = append(m.steps, "crash while it is open")
+	m.handle = nil
+	m.crash()
+	return fuse.OK
+}
+
+// truncateToItsSize changes nothing.
+func (m *model) truncateToItsSize() fuse.Status {
+	m.steps = append(m.steps, "truncate to its size")
+	return m.kernel.truncate(m.node, int64(len(m.want)))
+}
+
+// empty opens the file with O_TRUNC.
+func (m *model) empty() fuse.Status {
+	m.steps = append(m.steps, "O_TRUNC")
+	m.want = m.want[:0]
+	m.kernel.open(m.node, syscall.O_RDWR|syscall.O_TRUNC).close()
+	return fuse.OK
+}
+
 func (m *model) check() {
 	m.t.Helper()
 	if got := m.attr(m.node).Size; got != uint64(len(m.want)) {
@@ -212,7 +238,10 @@ func TestContentsAreThoseOfAModelAcrossUploadsAndEvictions(t *testing.T) {
 			h := k.create(rootNode, "f")
 			m := &model{kernel: k, random: rand.New(rand.NewPCG(seed, 0)), node: h.node, handle: h}
 			do := []func() fuse.Status{m.write, m.write, m.write, m.truncate, m.allocate, m.close, m.upload, m.upload, m.sync, m.copyRange, m.fill, m.remount,
-				m.publish, m.chmod}
+				m.publish, m.chmod, m.die, m.truncateToItsSize, m.upload, m.upload}
+			if seed%2 == 1 {
+				do = append(do, m.empty)
+			}
 			for range 60 {
 				status := do[m.random.IntN(len(do))]()
 				if status != fuse.OK {

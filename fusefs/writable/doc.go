@@ -27,7 +27,8 @@
 //
 // Nobody but the kernel changes the mount, so it may keep names, attributes and
 // pages for as long as it likes, and calls that change one inode come one after the
-// other: the kernel holds its lock.
+// other: the kernel holds its lock. But not for the last words about a file that was
+// written: a flush and a release come beside anything else.
 //
 // # In the background
 //

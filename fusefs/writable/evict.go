@@ -66,10 +66,7 @@ func (s *FS) evictRound(ctx context.Context) (hope bool, err error) {
 	}
 	made := false
 	for ; free < enough; _, free = s.room.size() {
-		n, err := s.evictFiles(ctx)
-		if err == nil && n == 0 {
-			n, err = s.evictBlocks(ctx)
-		}
+		n, err := s.evict(ctx)
 		if err != nil {
 			return true, err
 		}
@@ -81,27 +78,46 @@ func (s *FS) evictRound(ctx context.Context) (hope bool, err error) {
 	if made {
 		return true, nil
 	}
-	hope, err = s.onTheWay(ctx)
-	if hope && err == nil {
-		s.pause(uploadPause)
+	if hope, err = s.onTheWay(ctx); err != nil {
+		return true, err
 	}
-	return hope, err
+	if hope {
+		s.pause(uploadPause)
+		return true, nil
+	}
+	n, err := s.evict(ctx) // what was uploaded since
+	return n > 0, err
+}
+
+// evict evicts files or, where there are none, blocks, and returns how many.
+func (s *FS) evict(ctx context.Context) (int, error) {
+	n, err := s.evictFiles(ctx)
+	if err == nil && n == 0 {
+		n, err = s.evictBlocks(ctx)
+	}
+	return n, err
 }
 
 // onTheWay reports whether something is being uploaded, or soon will be, that can be
-// evicted then.
+// evicted then. It looks in the order in which files go that way: none passes by.
 func (s *FS) onTheWay(ctx context.Context) (bool, error) {
-	if s.journal.MountTotals().Queued > 0 {
-		return true, nil
+	settles, err := s.anySettles(ctx)
+	if err != nil || settles {
+		return settles, err
 	}
 	blocks, err := s.journal.QueuedBlocks(ctx, 0, 0, 1)
 	if err != nil || len(blocks) > 0 {
 		return true, err
 	}
+	return s.journal.MountTotals().Queued > 0, nil
+}
+
+// anySettles reports whether there is a file that will be uploaded by itself.
+func (s *FS) anySettles(ctx context.Context) (bool, error) {
 	for after := state.Ino(0); ; {
 		list, err := s.journal.Unsettled(ctx, after, settlePage)
 		if err != nil || len(list) == 0 {
-			return err != nil, err
+			return false, err
 		}
 		for i := range list {
 			if list[i].Attr.Type == clfs.TypeRegular && s.settles(&list[i]) {
@@ -234,5 +250,8 @@ func (f *file) punch(index uint64) error {
 		return err
 	}
 	f.account()
-	return nil
+	if !f.isLive() {
+		return nil
+	}
+	return f.staged.SetModified(f.written(false).Mtime) // after a crash it counts
 }

@@ -2,6 +2,7 @@ package writable
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"syscall"
 
@@ -105,8 +106,7 @@ func (s *FS) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fu
 	f := s.files.acquire(ino)
 	if in.Flags&syscall.O_TRUNC != 0 {
 		if err := f.empty(caller(cancel, &in.InHeader)); err != nil {
-			s.release(f)
-			return s.failNode("open", ino, err)
+			return s.failNode("open", ino, errors.Join(err, s.endAndRelease(f)))
 		}
 	}
 	s.opened(f, in.Flags, out)
@@ -200,24 +200,40 @@ func (s *FS) Release(_ <-chan struct{}, in *fuse.ReleaseIn) {
 	}
 }
 
-// closed gives a handle's file back. What cannot be told to the journal now is
-// tried again later.
+// closed gives a handle's file back.
 func (s *FS) closed(h *handle) {
-	if h.mayWrite {
-		h.mu.Lock()
-		h.markFlushed(false)
-		if h.writers.Add(-1) == 0 {
-			h.shared = false
-			if err := h.end(); err != nil && !s.orphans.has(h.ino) {
-				s.log.Error("the journal does not know yet that a file was closed; this is tried again", "path", s.pathOf(h.ino), "error", err)
-				s.unended.add(h.ino)
-				h.mu.Unlock()
-				return // it stays in the table
-			}
-		}
-		h.mu.Unlock()
+	if !h.mayWrite {
+		s.release(h.file)
+		return
 	}
-	s.release(h.file)
+	h.mu.Lock()
+	h.markFlushed(false)
+	if h.writers.Add(-1) == 0 {
+		h.shared = false
+	}
+	h.mu.Unlock()
+	if err := s.endAndRelease(h.file); err != nil {
+		s.log.Error("the journal does not know yet that a file was closed; this is tried again", "path", s.pathOf(h.ino), "error", err)
+	}
+}
+
+// endAndRelease gives back what acquire returned, after a change: when nobody may write
+// to the file any more, the journal is told what was written. Until that works, it stays
+// in the table.
+func (s *FS) endAndRelease(f *file) error {
+	f.mu.Lock()
+	var err error
+	if f.writers.Load() == 0 {
+		err = f.end()
+	}
+	f.mu.Unlock()
+	if s.orphans.has(f.ino) {
+		err = nil
+	}
+	if err == nil || !s.unended.add(f.ino) {
+		s.release(f)
+	}
+	return err
 }
 
 // isFlushed reports whether all handles that may write were flushed, and have not

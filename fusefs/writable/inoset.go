@@ -12,13 +12,16 @@ type inoSet struct {
 	members map[state.Ino]struct{}
 }
 
-func (s *inoSet) add(ino state.Ino) {
+// add puts a member in. It reports whether it was none.
+func (s *inoSet) add(ino state.Ino) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.members == nil {
 		s.members = map[state.Ino]struct{}{}
 	}
+	_, found := s.members[ino]
 	s.members[ino] = struct{}{}
+	return !found
 }
 
 // remove takes a member out. It reports whether it was one.

@@ -76,12 +76,25 @@ func (c *nodes) add(before uint64, n state.Node) {
 	}
 }
 
-// changed tells what became of a node by a change.
+// changed tells what became of a node by a change. Changes at the same time may be told
+// in another order than they were made.
 func (c *nodes) changed(n state.Node) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.changes++
-	c.kept.Add(n.Ino, n)
+	if kept, found := c.kept.Get(n.Ino); !found || kept.Seq <= n.Seq {
+		c.kept.Add(n.Ino, n)
+	}
+}
+
+// newest returns what became of a node since it was read.
+func (c *nodes) newest(n state.Node) state.Node {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if kept, found := c.kept.Get(n.Ino); found && kept.Seq > n.Seq {
+		return kept
+	}
+	return n
 }
 
 // entered tells that an entry of a directory came, went or moved, and how many

@@ -1,6 +1,8 @@
 package writable
 
 import (
+	"errors"
+
 	"github.com/hanwen/go-fuse/v2/fuse"
 
 	"clfsload/clfs"
@@ -38,15 +40,28 @@ func (s *FS) setAttributes(ino state.Ino, in *fuse.SetAttrIn) (state.Node, error
 	if c.Mode != nil {
 		*c.Mode |= before.Attr.Type.ModeBits()
 	}
+	f := s.files.find(ino)
+	if f == nil || c.Mtime == nil {
+		return s.change(ino, c)
+	}
+	if f.isWritten() {
+		// The end of its writing tells the journal the time that the file has.
+		f.mu.Lock()
+		defer f.mu.Unlock()
+	}
+	n, err := s.change(ino, c)
+	if err == nil {
+		f.setModified(*c.Mtime)
+	}
+	return n, err
+}
+
+func (s *FS) change(ino state.Ino, c state.Change) (state.Node, error) {
 	n, err := s.journal.SetAttr(s.ctx, ino, c)
-	if err != nil {
-		return n, err
+	if err == nil {
+		s.nodes.changed(n)
 	}
-	s.nodes.changed(n)
-	if c.Mtime != nil {
-		s.setLiveTime(ino, *c.Mtime)
-	}
-	return n, nil
+	return n, err
 }
 
 // changeOf takes from a request what it changes beside the size.
@@ -77,25 +92,17 @@ func timeOf(sec uint64, nsec uint32, isNow bool) *int64 {
 	return &t
 }
 
-// setLiveTime sets the modification time of a file that is being written.
-func (s *FS) setLiveTime(ino state.Ino, mtime int64) {
-	f := s.files.find(ino)
-	if f == nil {
-		return
-	}
+// setModified sets the modification time. mu is held, if the file is being written.
+func (f *file) setModified(mtime int64) {
 	f.meta.Lock()
 	f.mtime = mtime
 	live := f.live
 	f.meta.Unlock()
-	if !live {
+	if !live || f.staged == nil {
 		return
 	}
-	f.mu.RLock()
-	defer f.mu.RUnlock()
-	if f.staged != nil {
-		if err := f.staged.SetModified(mtime); err != nil {
-			s.log.Warn("the time of a staging file was not set", "inode", uint64(ino), "error", err)
-		}
+	if err := f.staged.SetModified(mtime); err != nil {
+		f.system.log.Warn("the time of a staging file was not set", "inode", uint64(f.ino), "error", err)
 	}
 }
 
@@ -113,14 +120,8 @@ func (s *FS) setSize(cancel <-chan struct{}, in *fuse.InHeader, size uint64) err
 		return errTooBig
 	}
 	f := s.files.acquire(ino)
-	defer s.release(f)
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	if err := f.truncate(caller(cancel, in), int64(size)); err != nil {
-		return err
-	}
-	if f.writers.Load() == 0 {
-		return f.end()
-	}
-	return nil
+	err = f.truncate(caller(cancel, in), int64(size))
+	f.mu.Unlock()
+	return errors.Join(err, s.endAndRelease(f))
 }

@@ -180,8 +180,7 @@ func (f *file) prepareCut(ctx context.Context, size int64) error {
 		return nil
 	}
 	if size == 0 {
-		f.remote.set(0, false)
-		return nil
+		return nil // nothing of it is left
 	}
 	if err := f.ensureStaged(); err != nil {
 		return err
@@ -194,6 +193,9 @@ func (f *file) forgetCut(size int64) {
 	blocks := state.Blocks(min(size, f.size))
 	f.clean.cut(blocks)
 	f.remote.cut(blocks)
+	if size == 0 {
+		f.remote.set(0, false)
+	}
 	at, length := state.BlockRange(blocks - 1)
 	if size != f.size && min(size, f.size) < at+length {
 		f.clean.set(blocks-1, false)

@@ -1,0 +1,207 @@
+package writable
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"clfsload/state"
+)
+
+// The sizes of files that end within each kind of block, and at the end of one.
+var evictedSizes = []int{100, 16384, 40000, 9 << 20}
+
+func TestTruncatingAnEvictedFileToTheSizeItHasKeepsItsContents(t *testing.T) {
+	for _, size := range evictedSizes {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			k := newKernel(t)
+			node := k.evicted(size)
+			k.ok("truncate", k.truncate(node, int64(size)))
+			k.mustEndWith(node, size, "AAAA")
+			k.upload()
+			k.mustEndWith(node, size, "AAAA")
+		})
+	}
+}
+
+func TestAnEvictedFileThatIsWrittenInACrashKeepsItsEnd(t *testing.T) {
+	for _, size := range evictedSizes {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			k := newKernel(t)
+			node := k.evicted(size)
+			f := k.open(node, syscall.O_RDWR)
+			k.ok("write", f.write([]byte("B"), 0))
+			k.crash()
+			k.mustEndWith(node, size, "AAAA")
+		})
+	}
+}
+
+// evicted makes a file of a size that is in the container alone.
+func (k *kernel) evicted(size int) uint64 {
+	k.t.Helper()
+	f := k.create(rootNode, "f")
+	k.ok("write", f.write(bytes.Repeat([]byte("A"), size), 0))
+	f.close()
+	k.upload()
+	k.evict(1)
+	return f.node
+}
+
+// mustEndWith reads the last bytes of a file.
+func (k *kernel) mustEndWith(node uint64, size int, want string) {
+	k.t.Helper()
+	f := k.open(node, syscall.O_RDONLY)
+	defer f.release()
+	got, status := f.read(int64(size-len(want)), len(want))
+	if status != fuse.OK || string(got) != want {
+		k.t.Errorf("it ends with %q, %v, want %q", got, status, want)
+	}
+}
+
+// The head of such a file has a row of its own, which says that it is not in staging.
+func TestAnEvictedFileThatIsCutToItsHeadKeepsThat(t *testing.T) {
+	k := newKernel(t)
+	f := k.create(rootNode, "f")
+	k.ok("write", f.write(bytes.Repeat([]byte("A"), 40000), 0))
+	f.close()
+	k.upload()
+	f = k.open(f.node, syscall.O_RDWR)
+	k.ok("write", f.write([]byte("HEAD"), 0))
+	f.close()
+	k.upload()
+	k.evict(1)
+	k.ok("truncate", k.truncate(f.node, 16384))
+	k.upload()
+	f = k.open(f.node, syscall.O_RDWR)
+	defer f.close()
+	k.ok("write", f.write([]byte("x"), 100))
+	if got, status := f.read(0, 8); status != fuse.OK || string(got) != "HEADAAAA" {
+		t.Errorf("it begins with %q, %v", got, status)
+	}
+}
+
+func (k *kernel) evict(want int) {
+	k.t.Helper()
+	if n, err := k.fs.evictFiles(k.t.Context()); n != want || err != nil {
+		k.t.Fatalf("%d files are evicted, %v", n, err)
+	}
+}
+
+// unreachable is a container that nothing can be read from.
+type unreachable struct{ Container }
+
+func (unreachable) Head(context.Context, state.Node) ([]byte, error) {
+	return nil, errors.New("cut off")
+}
+
+func (unreachable) Block(context.Context, state.Node, uint64, uint64) ([]byte, error) {
+	return nil, errors.New("cut off")
+}
+
+func TestATruncationThatFailsLeavesNoFileOpen(t *testing.T) {
+	k := newKernel(t)
+	node := k.evicted(40000)
+	k.fs.container = unreachable{k.fs.container}
+	if status := k.truncate(node, 20000); status != fuse.EIO {
+		t.Fatalf("truncate: %v", status)
+	}
+	if n := k.node(node); n.Flags&state.Opened != 0 || n.Attr.Size != 40000 {
+		t.Errorf("flags %b, %d bytes", n.Flags, n.Attr.Size)
+	}
+}
+
+func TestTheTimeOfAnOpenFileSurvivesTheEvictionOfItsBlocks(t *testing.T) {
+	k := newKernel(t)
+	f := k.create(rootNode, "f")
+	for i := range 9 {
+		k.ok("write", f.write(bytes.Repeat([]byte("old "), mega/4), int64(i)*mega))
+	}
+	if err := k.engine.early(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	k.ok("setattr", k.setMtime(f.node, 1000))
+	if n, err := k.fs.evictBlocks(t.Context()); n != 1 || err != nil {
+		t.Fatalf("%d blocks are evicted, %v", n, err)
+	}
+	k.crash()
+	if a := k.attr(f.node); a.Mtime != 1000 {
+		t.Errorf("mtime %d", a.Mtime)
+	}
+}
+
+// setMtime sets a time and a mode.
+func (k *kernel) setMtime(node, seconds uint64) fuse.Status {
+	in := &fuse.SetAttrIn{SetAttrInCommon: fuse.SetAttrInCommon{InHeader: header(node),
+		Valid: fuse.FATTR_MODE | fuse.FATTR_MTIME, Mode: 0o600, Mtime: seconds}}
+	return k.fs.SetAttr(nil, in, &fuse.AttrOut{})
+}
+
+// The kernel sends a release when it likes, and a mount that is being published looks
+// for files that have none.
+func TestWhatIsSetWhileAFileIsReleasedStays(t *testing.T) {
+	k := newKernel(t)
+	for i := range 40 {
+		f := k.create(rootNode, fmt.Sprint(i))
+		k.ok("write", f.write(make([]byte, 4096), 0))
+		k.ok("flush", f.flush())
+		k.fs.reopenLingering(0)
+		var beside sync.WaitGroup
+		beside.Go(f.release)
+		k.ok("setattr", k.setMtime(f.node, 1000))
+		if a := k.attr(f.node); a.Size != 4096 {
+			t.Fatalf("while it is released: %d bytes", a.Size)
+		}
+		beside.Wait()
+		if n := k.node(f.node); n.Attr.Mtime != 1000*1e9 {
+			t.Fatalf("the journal has the time %d", n.Attr.Mtime)
+		}
+		if a := k.attr(f.node); a.Size != 4096 || a.Mode&0o7777 != 0o600 || a.Mtime != 1000 {
+			t.Fatalf("afterwards: %+v", a)
+		}
+	}
+}
+
+// Files go from one list to the next while the evictor looks.
+func TestThereIsHopeWhileTheOnlyFileIsUploaded(t *testing.T) {
+	k := newKernel(t)
+	k.fs.options.StagingLimit = mega
+	for i := range 40 {
+		f := k.create(rootNode, fmt.Sprint(i))
+		k.fill(f, mega)
+		f.close()
+		if err := k.fs.settle(t.Context(), 0); err != nil {
+			t.Fatal(err)
+		}
+		var uploads sync.WaitGroup
+		uploads.Go(func() {
+			if err := k.engine.upload(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+		hope, err := k.fs.evictRound(t.Context())
+		if err != nil || !hope {
+			t.Errorf("hope %t, %v", hope, err)
+		}
+		uploads.Wait()
+		for n := 1; n > 0; {
+			if n, err = k.fs.evictFiles(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// fill writes to a file without waiting for room.
+func (k *kernel) fill(o *opened, n int) {
+	k.t.Helper()
+	if _, err := k.fs.files.find(state.Ino(o.node)).write(k.t.Context(), make([]byte, n), 0); err != nil {
+		k.t.Fatal(err)
+	}
+}
