@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -195,6 +196,26 @@ func TestALoadKilledAtRandomMomentsEndsAsIfItHadNotBeen(t *testing.T) {
 	}
 }
 
+// awaitEvents returns when inotify has told of so many events, or the process has ended.
+func (r *run) awaitEvents(watch, events int) {
+	r.t.Helper()
+	buf := make([]byte, 1<<16)
+	for events > 0 && !r.ended() {
+		_, err := unix.Poll([]unix.PollFd{{Fd: int32(watch), Events: unix.POLLIN}}, 20)
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			r.t.Fatal(err)
+		}
+		n, err := unix.Read(watch, buf)
+		if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) {
+			continue
+		}
+		must(r.t, err)
+		for range inotifyEvents(buf[:n]) {
+			events--
+		}
+	}
+}
+
 // Killed while it makes STATE and claims the container, a load can be gone on with
 // or begun again: there is no state directory that is good for neither.
 func TestALoadKilledWhileItBeginsGoesOnOrBeginsAgain(t *testing.T) {
@@ -203,16 +224,12 @@ func TestALoadKilledWhileItBeginsGoesOnOrBeginsAgain(t *testing.T) {
 	for events := range 8 {
 		directory := t.TempDir()
 		tr := transfer{filepath.Join(directory, "state"), source, filepath.Join(directory, "container")}
-		watch, err := unix.InotifyInit1(unix.IN_CLOEXEC)
+		watch, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 		must(t, err)
 		_, err = unix.InotifyAddWatch(watch, directory, unix.IN_CREATE|unix.IN_MOVE|unix.IN_DELETE|unix.IN_OPEN|unix.IN_CLOSE)
 		must(t, err)
 		r := command(t, tr.begin()).start()
-		buf := make([]byte, unix.SizeofInotifyEvent+unix.NAME_MAX+1)
-		for range events + 1 {
-			_, err := unix.Read(watch, buf[:])
-			must(t, err)
-		}
+		r.awaitEvents(watch, events+1)
 		r.command.Process.Kill()
 		r.wait()
 		must(t, unix.Close(watch))

@@ -122,7 +122,7 @@ func TestAClonedRepositoryIsWholeAndBuilds(t *testing.T) {
 	runTool(t, "git", "-c", "safe.directory=*", "clone", "-q", "--no-hardlinks", repository, clone)
 	git := func(arguments ...string) string {
 		t.Helper()
-		return runToolIn(t, clone, nil, "git", append([]string{"-c", "user.name=x", "-c", "user.email=x@localhost"}, arguments...)...)
+		return runToolIn(t, clone, nil, "git", append([]string{"-c", "user.name=x", "-c", "user.email=x@localhost", "-c", "maintenance.auto=false"}, arguments...)...)
 	}
 	git("fsck", "--strict")
 	runToolIn(t, clone, []string{"GOFLAGS=-mod=mod"}, "go", "build", "-o", "built/", "./tests/blobserver/cmd")

@@ -112,6 +112,10 @@ func (i *intake) goroutines() (count int, list string) {
 	return strings.Count("\n"+list, "\ngoroutine "), list
 }
 
+// idleReaders is how many goroutines more may wait for requests of the kernel: go-fuse keeps
+// some of those that had something to do at the same time.
+const idleReaders = 24
+
 // After much has come and gone a mount holds no more than before: no open files, no
 // staging files, no goroutines, no blobs.
 func TestNothingIsLeftOfWhatComesAndGoes(t *testing.T) {
@@ -145,7 +149,7 @@ func TestNothingIsLeftOfWhatComesAndGoes(t *testing.T) {
 		t.Errorf("%d blobs before, %d after", blobs, now)
 	}
 	now, list := i.goroutines()
-	if now > base+8 {
+	if now > base+idleReaders {
 		t.Errorf("%d goroutines before, %d after:\n%s", base, now, clip(list))
 	}
 	t.Logf("%d goroutines before, %d after", base, now)

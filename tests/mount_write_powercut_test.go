@@ -21,11 +21,11 @@ type syncing struct {
 	acked  func()
 }
 
-// work goes on until the file system is gone.
-func (p *syncing) work() {
+// work goes on until the file system is gone, and returns the error that tells it.
+func (p *syncing) work() error {
 	for n := 0; ; n++ {
-		if p.step(n) != nil {
-			return
+		if err := p.step(n); err != nil {
+			return err
 		}
 		p.acked()
 	}
@@ -189,8 +189,7 @@ func TestWhatFsyncAcknowledgedSurvivesAPowerCut(t *testing.T) {
 func (i *intake) writeUntil(programs []*syncing, acked int, act func()) {
 	i.t.Helper()
 	var mu sync.Mutex
-	due := make(chan bool)
-	var running sync.WaitGroup
+	due, ended := make(chan bool), make(chan error, len(programs))
 	for _, p := range programs {
 		p.acked = func() {
 			mu.Lock()
@@ -199,9 +198,15 @@ func (i *intake) writeUntil(programs []*syncing, acked int, act func()) {
 				close(due)
 			}
 		}
-		running.Go(p.work)
+		go func() { ended <- p.work() }()
 	}
-	<-due
+	select {
+	case <-due:
+	case err := <-ended:
+		i.t.Fatalf("a program ended before the file system did: %v", err)
+	}
 	act()
-	running.Wait()
+	for range programs {
+		<-ended
+	}
 }

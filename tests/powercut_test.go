@@ -143,7 +143,8 @@ func TestALoadAndItsContainerGoOnAfterAPowerCut(t *testing.T) {
 	before := listTree(t, source)
 	d := newDisk(t, 256<<20)
 	tr := transfer{filepath.Join(d.mount, "state"), source, filepath.Join(d.mount, "container")}
-	arguments := tr.begin("--preserve-hardlinks")
+	flags := []string{"--preserve-hardlinks", "--concurrency", "1"} // so that none is over too soon
+	arguments := tr.begin(flags...)
 	for _, blobs := range []int{1, 10, 100, 300, 500, 700, 800} {
 		r := command(t, arguments).start()
 		waitForBlobs(r, tr.blobs, blobs)
@@ -157,7 +158,7 @@ func TestALoadAndItsContainerGoOnAfterAPowerCut(t *testing.T) {
 		}
 		d.restore(snapshot)
 		if _, err := os.Stat(filepath.Join(tr.state, "journal.sqlite")); err == nil {
-			arguments = tr.resume("--preserve-hardlinks")
+			arguments = tr.resume(flags...)
 		}
 	}
 	clfsload(t, arguments...).mustExit(exitOK)

@@ -7,10 +7,15 @@ import (
 	"testing"
 )
 
-// mustBeOneLine wants one line of error that names the program, and no more.
+// mustBeOneLine wants one line of error that names the program, and no more, but for what a
+// command says now and then while it waits.
 func (r result) mustBeOneLine() result {
 	r.t.Helper()
-	text := strings.TrimSuffix(r.stderr, "\n")
+	text := r.stderr
+	for strings.HasPrefix(text, "clfsload: waiting: ") {
+		_, text, _ = strings.Cut(text, "\n")
+	}
+	text = strings.TrimSuffix(text, "\n")
 	if !strings.HasPrefix(text, "clfsload: ") || strings.Contains(text, "\n") {
 		r.t.Errorf("clfsload %s: the error is not one line:\n%s", strings.Join(r.arguments, " "), r.stderr)
 	}

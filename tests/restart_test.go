@@ -4,6 +4,7 @@ import (
 	endian "encoding/binary"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -67,10 +68,20 @@ func (w *directoryWatch) look() {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		for rest := buf[:n]; len(rest) > 0; {
-			id, mask := int32(endian.NativeEndian.Uint32(rest)), endian.NativeEndian.Uint32(rest[4:])
-			rest = rest[unix.SizeofInotifyEvent+endian.NativeEndian.Uint32(rest[12:]):]
+		for id, mask := range inotifyEvents(buf[:n]) {
 			w.note(id, mask)
+		}
+	}
+}
+
+// inotifyEvents are the watches and masks of what was read from inotify.
+func inotifyEvents(read []byte) iter.Seq2[int32, uint32] {
+	return func(yield func(id int32, mask uint32) bool) {
+		for e := endian.NativeEndian; len(read) > 0; {
+			if !yield(int32(e.Uint32(read)), e.Uint32(read[4:])) {
+				return
+			}
+			read = read[unix.SizeofInotifyEvent+e.Uint32(read[12:]):]
 		}
 	}
 }

@@ -5,4 +5,4 @@ package tests
 import "time"
 
 // runLimit ends a clfsload that hangs.
-const runLimit = 5 * time.Minute
+const runLimit = 20 * time.Minute

@@ -122,7 +122,7 @@ func (e *Exerciser) offset(n *node) int {
 	case 0:
 		return 0
 	case 1:
-		at := first + e.random.IntN(3)*segment - e.random.IntN(3000)
+		at := first + e.random.IntN(3)*segment - max(e.random.IntN(6000)-3000, 0)
 		return min(at, n.limit)
 	case 2:
 		return len(n.data)
