@@ -62,11 +62,6 @@ func (t *tx) record(o *Outcome) error {
 
 func (t *tx) complete(o *Outcome) error {
 	in := &o.Inode
-	if o.Attr != in.Attr {
-		if err := t.setAttr(in, &o.Attr); err != nil {
-			return err
-		}
-	}
 	isDone, err := changed(t.stmts.complete.Exec(in.Ino, in.Links))
 	if err != nil {
 		return err
@@ -75,10 +70,27 @@ func (t *tx) complete(o *Outcome) error {
 		t.queued = true
 		return nil
 	}
+	if o.Attr != in.Attr {
+		if err := t.replaceAttr(in, &o.Attr); err != nil {
+			return err
+		}
+	}
 	t.ledger.DoneInodes++
 	t.ledger.DoneBytes += contentBytes(&o.Attr)
 	_, err = t.stmts.clearProgress.Exec(in.Ino)
 	return err
+}
+
+// replaceAttr records what was found when an inode was written. Another file may stand
+// there by now: a further link of the one that was found first is none of this one.
+func (t *tx) replaceAttr(in *Inode, a *Attr) error {
+	old := &in.Attr
+	if a.Ino != old.Ino || a.Dev != old.Dev {
+		if _, err := t.stmts.dropHardlink.Exec(in.Ino, int64(old.Dev), int64(old.Ino), old.Type); err != nil {
+			return err
+		}
+	}
+	return t.setAttr(in, a)
 }
 
 func (t *tx) setAttr(in *Inode, a *Attr) error {

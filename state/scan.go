@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
@@ -40,7 +41,8 @@ func (j *Journal) Listed(ctx context.Context) (listed bool, err error) {
 
 // AddEntries adds entries of a directory, and with last set marks it as scanned
 // in the same transaction. Names that are known already are left as they are, so
-// a listing that was interrupted can simply be made again.
+// a listing that was interrupted can simply be made again; but when something else
+// stands there now, what was known has failed and is gone.
 func (j *Journal) AddEntries(ctx context.Context, dir Inode, entries []Entry, last bool) error {
 	err := j.update(ctx, func(t *tx) error {
 		for i := range entries {
@@ -97,10 +99,36 @@ func (t *tx) addNew(dir *Inode, e *Entry, state State, shared any) error {
 
 func (t *tx) insertDirent(dir *Inode, e *Entry, ino Ino, shared any) (bool, error) {
 	isNew, err := changed(t.stmts.insertDirent.Exec(dir.Ino, e.Name, ino, shared))
-	if isNew {
+	switch {
+	case err != nil:
+		return false, err
+	case isNew:
 		t.ledger.FoundEntries++
+		return true, nil
 	}
-	return isNew, err
+	return false, t.checkKnown(dir, e)
+}
+
+// checkKnown lets an inode fail that is not what was found under its name now. What a
+// regular file holds is not asked: it was loaded as it was then.
+func (t *tx) checkKnown(dir *Inode, e *Entry) error {
+	var ino Ino
+	if err := t.stmts.findDirent.QueryRow(dir.Ino, e.Name).Scan(&ino); err != nil {
+		return err
+	}
+	in, err := scanInode(t.stmts.findInode.QueryRow(ino))
+	if err != nil || in.Attr.Type == e.Attr.Type && bytes.Equal(in.Target, e.Target) && in.Attr.Rdev == e.Attr.Rdev {
+		return err
+	}
+	isFailed, err := changed(t.stmts.setState.Exec(ino, Failed, Done))
+	if err != nil {
+		return err
+	}
+	if isFailed {
+		t.ledger.DoneInodes--
+		t.ledger.DoneBytes -= contentBytes(&in.Attr)
+	}
+	return t.failInode(&in, Problem{Op: "list", Reason: "something else stands there now", Gone: true})
 }
 
 // addLink adds a name of an inode that has several.

@@ -12,6 +12,7 @@ type statements struct {
 	setLedger     *sql.Stmt
 	findDirent    *sql.Stmt
 	insertDirent  *sql.Stmt
+	findInode     *sql.Stmt
 	insertInode   *sql.Stmt
 	setState      *sql.Stmt
 	findHardlink  *sql.Stmt
@@ -69,6 +70,7 @@ func (s *statements) queries() map[string]**sql.Stmt {
 			dev, fileid, rdev, links, expect, depth, target)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?)`: &s.insertInode,
 		`UPDATE inode SET state = ?2 WHERE ino = ?1 AND state = ?3`: &s.setState,
+		`SELECT ` + inodeColumns + ` FROM inode WHERE ino = ?`:      &s.findInode,
 
 		`SELECT i.ino, i.links, i.expect, i.state, i.size FROM hardlink h JOIN inode i ON i.ino = h.ino
 			WHERE h.dev = ? AND h.fileid = ? AND h.type = ?`: &s.findHardlink,

@@ -153,3 +153,27 @@ func TestPublishIncompleteThatWasKilledDoesNotForgetWhatWasMended(t *testing.T) 
 	u.load(t, c.url).wait().mustExit(exitOK)
 	mustHoldAll(t, u.source, c.inventory())
 }
+
+// Who may not read a file of the source has not compared it.
+func TestVerifyNamesWhatItMayNotRead(t *testing.T) {
+	u := newUnreadable(t, 3, 0)
+	target := "dir:" + u.blobs
+	must(t, os.Chmod(filepath.Join(u.source, "a", "b", "file-001"), 0o600))
+	clfsload(t, "load", "--new", u.state, u.source, target).mustExit(exitOK)
+	clfsload(t, "verify", target, "--source", u.source).mustExit(exitOK)
+	r := command(t, []string{"verify", target, "--source", u.source})
+	asNobody(r.command)
+	r.start().wait().mustExit(exitDamaged).mustSay("/a/b/file-001", "permission denied")
+}
+
+// An entry that cannot be looked at may be a directory, whatever is asked for.
+func TestADirectoryThatCannotBeLookedAtIsMissedDespitePatterns(t *testing.T) {
+	u := newUnreadable(t, 3, 0)
+	target := "dir:" + u.blobs
+	u.closed = []string{filepath.Join(u.source, "a")}
+	u.chmod(t, 0o444) // can be listed and not entered
+	u.load(t, target, "--new", "--include", "file*").wait().mustExit(exitIncomplete).mustSay("a/b: lstat: permission denied")
+	u.chmod(t, 0o755)
+	u.load(t, target, "--include", "file*").wait().mustExit(exitOK)
+	mustHoldAll(t, u.source, directoryBlobs(t, u.blobs))
+}

@@ -106,11 +106,21 @@ func (t *Tree) lookAt(dir *os.File, names []string, here filter.Directory) ([]st
 	}
 	kept := all[:0]
 	for _, e := range all {
-		if e.Name != nil && here.Takes(string(e.Name), e.Attr.Type == clfs.TypeDirectory) {
+		if e.Name != nil && takes(here, &e) {
 			kept = append(kept, e)
 		}
 	}
 	return kept, nil
+}
+
+// takes reports whether a filter takes an entry. One that could not be looked at may be
+// a directory or anything else.
+func takes(here filter.Directory, e *state.Entry) bool {
+	name := string(e.Name)
+	if e.Problem != nil {
+		return here.Takes(name, false) || here.Takes(name, true)
+	}
+	return here.Takes(name, e.Attr.Type == clfs.TypeDirectory)
 }
 
 // entryOf looks at one name; the entry has no Name when there is none any more.

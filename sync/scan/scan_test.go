@@ -16,6 +16,7 @@ import (
 
 	"clfsload/clfs"
 	"clfsload/state"
+	"clfsload/sync/scan/filter"
 )
 
 func TestEveryTypeAndEveryNameIsFound(t *testing.T) {
@@ -318,5 +319,22 @@ func TestDispatchHandsOutADirectoryOnce(t *testing.T) {
 	}
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+// What cannot be looked at may be a directory with something in it that is asked for.
+func TestAnEntryThatCannotBeLookedAtIsTakenIfItMayBeADirectory(t *testing.T) {
+	f, err := filter.New([]string{"*.c"}, []string{"skip/"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := state.Problem{Op: "lstat"}
+	for name, want := range map[string]bool{"maybe": true, "file.c": true} {
+		if got := takes(f.At(""), &state.Entry{Name: []byte(name), Problem: &p}); got != want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+	if takes(f.At(""), &state.Entry{Name: []byte("known"), Attr: state.Attr{Type: clfs.TypeRegular}}) {
+		t.Error("a file is taken that is not asked for")
 	}
 }

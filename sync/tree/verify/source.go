@@ -190,8 +190,12 @@ func (c *checker) compareBytes(n *tree.Node, at place) *comparison {
 		return nil
 	}
 	f, err := os.OpenFile(c.source.path(at.path), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-	if err != nil {
+	switch {
+	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP):
 		return nil // reported by compare
+	case err != nil:
+		c.differs(at.path, n.Blob, "in the source: %s", err)
+		return nil
 	}
 	return &comparison{c: c, path: at.path, object: n.Blob, file: f, size: n.Inode.Attr.Size, buf: make([]byte, 64<<10)}
 }
