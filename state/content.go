@@ -36,13 +36,28 @@ func (j *Journal) SetAttr(ctx context.Context, ino Ino, c Change) (Node, error) 
 }
 
 // BeginWrite notes that the contents of a regular file are about to change. Until
-// EndWrite its size and mtime are those of its staging file. Errors: ErrNoEntry.
+// EndWrite its size and mtime are those of its staging file. Of a file whose contents the
+// journal vouches for, this is durable: no power cut may bring back that it does, when they
+// have changed on the disk. Errors: ErrNoEntry; with any other one that comes with a Node the
+// change was made and may not be durable.
 func (j *Journal) BeginWrite(ctx context.Context, ino Ino) (Node, error) {
-	return j.change(ctx, ino, "begin to write", func(t *tx, n *Node) error {
+	vouched := false
+	n, err := j.change(ctx, ino, "begin to write", func(t *tx, n *Node) error {
+		vouched = n.vouchesForContents()
 		t.touchContents(n)
 		n.Flags |= Opened
 		return nil
 	})
+	if err != nil || !vouched {
+		return n, err
+	}
+	return n, j.Sync(ctx)
+}
+
+// vouchesForContents reports whether after a power cut the file passes for whole.
+func (n *Node) vouchesForContents() bool {
+	unsynced := n.State == Dirty && n.Flags&(Content|Synced) == Content
+	return n.Attr.Size > 0 && n.State != Removed && !unsynced && n.Flags&(Opened|Incomplete) == 0
 }
 
 func (t *tx) touchContents(n *Node) {

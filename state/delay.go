@@ -44,6 +44,15 @@ func (w *writer) openRedo() error {
 	if !w.holds() {
 		return nil
 	}
+	err = w.commitRedone()
+	if err != nil && errors.Is(classify(err), ErrNoSpace) && w.redoLog.release() {
+		err = w.commitRedone()
+	}
+	return err
+}
+
+// commitRedone commits what the redo log holds.
+func (w *writer) commitRedone() error {
 	if err := w.begin(); err != nil {
 		return err
 	}

@@ -100,3 +100,37 @@ func TestAMountsJournalIsReadAsItWasClosed(t *testing.T) {
 		t.Errorf("number %d after %d", next.Ino, f.Ino)
 	}
 }
+
+// The staging file of such a file changes at once: after a power cut the journal must not
+// say that it is what it was.
+func TestWritingToAFileIsDurableWhereItWouldPassForWhole(t *testing.T) {
+	j := newPatientMount(t)
+	f := addNode(t, j, RootIno, "f", regular)
+	durable := func() bool {
+		return !j.write.behind.Load() && j.write.disk.synced.Load() == j.write.disk.written.Load()
+	}
+	writeTo(t, j, f.Ino, 10, 0)
+	if durable() {
+		t.Error("the first write to a file waits for the disk")
+	}
+	writeTo(t, j, f.Ino, 10, 0)
+	if durable() {
+		t.Error("a file that is incomplete after a power cut waits for the disk")
+	}
+	upload(t, j, f.Ino)
+	addNode(t, j, RootIno, "g", regular)
+	if _, err := j.BeginWrite(t.Context(), f.Ino); err != nil || !durable() {
+		t.Errorf("a file that was uploaded would pass for whole: %v", err)
+	}
+}
+
+func TestAfterAPowerCutNoNumberOfAnInodeIsUsedAgain(t *testing.T) {
+	j := newMount(t)
+	before := j.LastIno()
+	if _, err := j.Recover(t.Context(), true, func(Ino) (int64, int64, bool) { return 0, 0, false }); err != nil {
+		t.Fatal(err)
+	}
+	if n := addNode(t, j, RootIno, "f", regular); n.Ino < before+100_000 {
+		t.Errorf("inode %d comes soon after %d", n.Ino, before)
+	}
+}

@@ -15,10 +15,16 @@ const recoverPage = 1000
 // that were open for writing when the last one ended become Incomplete, with the
 // size and mtime of their staging files, which staged tells. After a reboot also
 // those that were closed but not settled: their bytes may never have reached the
-// disk. Nodes without a name are not in use any more. It returns how many files
-// became incomplete.
+// disk; and the numbers of inodes that were not durable are not used again, as their
+// staging files may be there. Nodes without a name are not in use any more. It returns
+// how many files became incomplete.
 func (j *Journal) Recover(ctx context.Context, rebooted bool,
 	staged func(Ino) (size, mtime int64, ok bool)) (cutOff int, err error) {
+	if rebooted {
+		if err := j.skipNumbers(ctx); err != nil {
+			return 0, fmt.Errorf("recover inode numbers: %w", err)
+		}
+	}
 	r := &recovery{rebooted: rebooted, staged: staged}
 	if err := j.inPages(ctx, j.Unsettled, r.recover); err != nil {
 		return 0, fmt.Errorf("recover files: %w", err)
@@ -31,6 +37,17 @@ func (j *Journal) Recover(ctx context.Context, rebooted bool,
 		return 0, fmt.Errorf("recover removed nodes: %w", err)
 	}
 	return r.cutOff, nil
+}
+
+// skipped is more inodes than are made before the journal reaches the disk: its log is
+// synced at the latest when it has mountCheckpointPages pages.
+const skipped = 1 << 20
+
+func (j *Journal) skipNumbers(ctx context.Context) error {
+	return j.mutateDurably(ctx, func(t *tx) error {
+		t.ledger.nextIno += skipped
+		return nil
+	})
 }
 
 func (j *Journal) orphans(ctx context.Context, after Ino, limit int) ([]Node, error) {
@@ -86,6 +103,9 @@ func (r *recovery) recover(t *tx, n *Node) error {
 			if err := t.resize(n, size); err != nil {
 				return err
 			}
+			if err := r.dirtyStaged(t, n); err != nil {
+				return err
+			}
 		}
 	case !r.rebooted || n.Attr.Size == 0 || n.Flags&Content == 0 || n.Flags&(Synced|Incomplete) != 0:
 		return nil
@@ -94,6 +114,27 @@ func (r *recovery) recover(t *tx, n *Node) error {
 		r.cutOff++
 	}
 	n.Flags |= Incomplete
+	return nil
+}
+
+// dirtyStaged notes after a power cut that any block in staging of a file that was being
+// written may differ from what is in the container: what was noted may be lost.
+func (r *recovery) dirtyStaged(t *tx, n *Node) error {
+	if !r.rebooted {
+		return nil
+	}
+	for index := range Blocks(n.Attr.Size) {
+		b, known, err := t.block(n.Ino, index)
+		if err != nil {
+			return err
+		}
+		if b.State == BlockRemote || !known && n.Flags&Evicted != 0 {
+			continue
+		}
+		if _, err := t.dirtyBlock(n, index); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

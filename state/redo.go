@@ -67,12 +67,13 @@ func openRedoLog(dir string, batch uint64) (*redoLog, error) {
 	return l, nil
 }
 
-// find looks for the records of the batch.
+// find looks for the records of the batch, and whether the file has its room.
 func (l *redoLog) find() error {
 	data, err := io.ReadAll(io.NewSectionReader(l.file, 0, 1<<62))
 	if err != nil {
 		return fmt.Errorf("read redo log of journal: %w", err)
 	}
+	defer func() { l.roomy = int64(len(data)) >= redoRoom }()
 	for {
 		payload, whole := l.record(data[l.size:], l.records)
 		if !whole {

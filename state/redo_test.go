@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -346,5 +347,44 @@ func work(t *testing.T, j *Journal, worker int, stop <-chan struct{}) {
 			t.Errorf("worker %d: %v", worker, err)
 			return
 		}
+	}
+}
+
+// What was acknowledged before a kill has its room, although the disk is full.
+func TestAJournalOpensAfterAKillOnAFullDisk(t *testing.T) {
+	j := newPatientMount(t)
+	for i := range 100 {
+		addNode(t, j, RootIno, fmt.Sprint("file-", i), regular)
+	}
+	dir := t.TempDir()
+	if err := unix.Mount("none", dir, "tmpfs", 0, "size=16m"); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Unmount(dir, unix.MNT_DETACH)
+	if err := os.CopyFS(filepath.Join(dir, "state"), os.DirFS(image(t, j))); err != nil {
+		t.Fatal(err)
+	}
+	redo, err := os.OpenFile(filepath.Join(dir, "state", redoName), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer redo.Close()
+	if err := (&redoLog{file: redo}).reserve(); err != nil {
+		t.Fatal(err)
+	}
+	// The database has its shared memory, as while a mount runs.
+	if err := os.WriteFile(filepath.Join(dir, "state", journalName+"-shm"), make([]byte, 32<<10), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "rest"), make([]byte, 16<<20), 0o600); !errors.Is(err, unix.ENOSPC) {
+		t.Fatalf("the disk is not full: %v", err)
+	}
+	again, err := Open(filepath.Join(dir, "state"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	if list, err := again.List(t.Context(), RootIno, 0, 1000); err != nil || len(list) != 100 {
+		t.Errorf("%d entries, %v", len(list), err)
 	}
 }

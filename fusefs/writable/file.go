@@ -154,11 +154,13 @@ func (f *file) begin() error {
 	}
 	simple := !f.isLive() && !f.node.MayHaveBlocks()
 	n, err := f.system.journal.BeginWrite(f.system.ctx, f.ino)
+	if n.Ino != 0 {
+		f.system.nodes.changed(n)
+		f.setLive(true)
+	}
 	if err != nil {
 		return err
 	}
-	f.system.nodes.changed(n)
-	f.setLive(true)
 	var rows []state.Block
 	if !simple {
 		if rows, err = f.system.journal.BlocksOf(f.system.ctx, f.ino); err != nil {

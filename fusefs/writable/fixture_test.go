@@ -74,6 +74,12 @@ func (k *kernel) crash() {
 	if err := errors.Join(k.fs.staging.Close(), k.fs.journal.Close()); err != nil {
 		k.t.Fatal(err)
 	}
+	k.restart(false)
+}
+
+// restart starts the file system after its death, or that of the machine.
+func (k *kernel) restart(rebooted bool) {
+	k.t.Helper()
 	j, err := state.Open(k.dir)
 	if err != nil {
 		k.t.Fatal(err)
@@ -82,7 +88,7 @@ func (k *kernel) crash() {
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	if _, err := j.Recover(k.t.Context(), false, store.Stat); err != nil {
+	if _, err := j.Recover(k.t.Context(), rebooted, store.Stat); err != nil {
 		k.t.Fatal(err)
 	}
 	store.Close()

@@ -105,7 +105,7 @@ func (s *FS) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fu
 	ino := state.Ino(in.NodeId)
 	f := s.files.acquire(ino)
 	if in.Flags&syscall.O_TRUNC != 0 {
-		if err := f.empty(caller(cancel, &in.InHeader)); err != nil {
+		if err := f.empty(caller(cancel, &in.InHeader), in.Flags&syscall.O_ACCMODE == syscall.O_RDONLY); err != nil {
 			return s.failNode("open", ino, errors.Join(err, s.endAndRelease(f)))
 		}
 	}
@@ -113,11 +113,14 @@ func (s *FS) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fu
 	return fuse.OK
 }
 
-// empty truncates the file for an open.
-func (f *file) empty(ctx context.Context) error {
+// empty truncates the file for an open. One that is for reading writes nothing more.
+func (f *file) empty(ctx context.Context, readOnly bool) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.truncate(ctx, 0)
+	if err := f.truncate(ctx, 0); err != nil || !readOnly || f.writers.Load() > 0 {
+		return err
+	}
+	return f.end()
 }
 
 // Read reads from an open file.

@@ -5,6 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -204,4 +208,105 @@ func (k *kernel) fill(o *opened, n int) {
 	if _, err := k.fs.files.find(state.Ino(o.node)).write(k.t.Context(), make([]byte, n), 0); err != nil {
 		k.t.Fatal(err)
 	}
+}
+
+func TestAFileThatIsTruncatedByAReaderIsWhole(t *testing.T) {
+	k := newKernel(t)
+	node := k.evicted(40000)
+	k.open(node, syscall.O_RDONLY|syscall.O_TRUNC).release()
+	if n := k.node(node); n.Flags&state.Opened != 0 || n.Attr.Size != 0 {
+		t.Errorf("flags %b, %d bytes", n.Flags, n.Attr.Size)
+	}
+}
+
+// The journal is on the disk as of the first write, and staging as of the last one.
+func TestWhatIsInStagingAfterAPowerCutIsUploaded(t *testing.T) {
+	k := newKernel(t)
+	f := k.create(rootNode, "f")
+	k.ok("write", f.write(bytes.Repeat([]byte("A"), 40000), 0))
+	f.close()
+	k.upload()
+	f = k.open(f.node, syscall.O_RDWR)
+	k.ok("write", f.write([]byte("B"), 0))
+	disk := k.journalFiles()
+	k.ok("write", f.write(bytes.Repeat([]byte("B"), 20000), 20000))
+	k.cutPower(disk)
+	if got := Progress(k.node(f.node), 0); got != "incomplete" {
+		t.Errorf("it is %s", got)
+	}
+	f = k.open(f.node, syscall.O_RDWR)
+	k.ok("write", f.write([]byte("C"), 0))
+	f.close()
+	k.upload()
+	k.mustEndWith(f.node, 40000, "BBBB")
+	k.evict(1)
+	k.mustEndWith(f.node, 40000, "BBBB")
+}
+
+// The staging file of an inode that the journal does not know any more is there until it
+// is swept.
+func TestAfterAPowerCutNoFileHasTheBytesOfAnotherOne(t *testing.T) {
+	k := newKernel(t)
+	disk := k.journalFiles()
+	f := k.create(rootNode, "secret")
+	k.ok("write", f.write(bytes.Repeat([]byte("SECRET"), 1000), 0))
+	f.close()
+	k.cutPower(disk)
+	other := k.create(rootNode, "other")
+	if other.node == f.node {
+		t.Errorf("inode %d is used again", f.node)
+	}
+	k.ok("write", other.write([]byte("y"), 4000))
+	k.ok("flush", other.flush())
+	if got, status := other.read(0, 4000); status != fuse.OK || !bytes.Equal(got, make([]byte, 4000)) {
+		t.Errorf("the hole has %q, %v", got[:min(len(got), 40)], status)
+	}
+	other.release()
+}
+
+// journalFiles are those of the journal as a power cut leaves them now.
+func (k *kernel) journalFiles() map[string][]byte {
+	k.t.Helper()
+	if err := k.fs.journal.Sync(k.t.Context()); err != nil {
+		k.t.Fatal(err)
+	}
+	files := map[string][]byte{}
+	for _, path := range k.journalPaths() {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			k.t.Fatal(err)
+		}
+		files[path] = data
+	}
+	return files
+}
+
+func (k *kernel) journalPaths() []string {
+	k.t.Helper()
+	paths, err := filepath.Glob(filepath.Join(k.dir, "journal*"))
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	return slices.DeleteFunc(paths, func(path string) bool { return strings.HasSuffix(path, "-shm") })
+}
+
+// cutPower takes the journal back to what was on the disk, and starts the file system
+// again; what was written to staging is there.
+func (k *kernel) cutPower(disk map[string][]byte) {
+	k.t.Helper()
+	k.fs.stop()
+	if err := errors.Join(k.fs.staging.Close(), k.fs.journal.Close()); err != nil {
+		k.t.Fatal(err)
+	}
+	for _, path := range k.journalPaths() {
+		if err := os.Remove(path); err != nil {
+			k.t.Fatal(err)
+		}
+	}
+	for path, data := range disk {
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			k.t.Fatal(err)
+		}
+	}
+	k.restart(true)
 }

@@ -2,6 +2,7 @@ package writable
 
 import (
 	"context"
+	"errors"
 	"math"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -73,6 +74,10 @@ func (f *file) reserve(ctx context.Context, from, end int64, keepSize bool) erro
 		mode = unix.FALLOC_FL_KEEP_SIZE
 	}
 	if err := f.staged.Allocate(mode, from, end-from); err != nil {
+		if !keepSize { // some of it may be there
+			err = errors.Join(err, f.staged.Truncate(f.size))
+		}
+		f.account()
 		return err
 	}
 	f.account()
