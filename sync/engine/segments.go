@@ -108,7 +108,9 @@ func upTo(first, end uint64) iter.Seq[uint64] {
 }
 
 // putInParallel reads segments in order and uploads them in parallel. It calls
-// reached, from several goroutines, for each that is in the container.
+// reached, from several goroutines, for each that is in the container. After an error,
+// such as that the file has changed, puts under way come to their end: one that was
+// given up could be carried out after the segment was deleted, or put anew.
 func (w *worker) putInParallel(ctx context.Context, c contents, indexes iter.Seq[uint64], reached func(index uint64, g *grant)) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
@@ -118,7 +120,7 @@ func (w *worker) putInParallel(ctx context.Context, c contents, indexes iter.Seq
 				return err
 			}
 			g.Go(func() error {
-				if err := s.put(gctx); err != nil {
+				if err := s.put(ctx); err != nil {
 					s.grant.release()
 					return err
 				}

@@ -228,7 +228,7 @@ func (x *Exporter) makeDirectory(f *folder, e entry) error {
 		case statErr != nil:
 			return statErr
 		case st.Mode&unix.S_IFMT == unix.S_IFDIR:
-			err = nil
+			err = f.unlock(e.name, &st)
 		case x.options.Overwrite:
 			if err = f.remove(e.name); err == nil {
 				err = f.mkdir(e.name)

@@ -146,9 +146,9 @@ func (f *folder) settle(temporary, name string, replace bool) error {
 	return f.remove(temporary)
 }
 
-// attributes sets owner, mode and times of name, in this order: a change of owner
-// clears the bits for set-user-id. Without owners, those bits would give the
-// rights of whoever exports, and are left out.
+// attributes sets owner, times and mode of name, in this order: a change of owner
+// clears the bits for set-user-id, and the mode may forbid to enter a directory.
+// Without owners, those bits would give the rights of whoever exports, and are left out.
 func (f *folder) attributes(name string, a clfs.Attr, owners bool) error {
 	mode := a.Mode & 0o7777
 	if !owners {
@@ -156,14 +156,28 @@ func (f *folder) attributes(name string, a clfs.Attr, owners bool) error {
 	} else if err := unix.Fchownat(f.fd, name, int(a.UID), int(a.GID), unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		return fmt.Errorf("set owner %d:%d: %w", a.UID, a.GID, err)
 	}
-	if a.Type != clfs.TypeSymlink {
-		if err := f.chmod(name, mode); err != nil {
-			return fmt.Errorf("set mode %04o: %w", mode, err)
-		}
-	}
 	times := []unix.Timespec{timespec(a.Atime), timespec(a.Mtime)}
 	if err := unix.UtimesNanoAt(f.fd, name, times, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		return fmt.Errorf("set times: %w", err)
+	}
+	if a.Type == clfs.TypeSymlink {
+		return nil
+	}
+	if err := f.chmod(name, mode); err != nil {
+		return fmt.Errorf("set mode %04o: %w", mode, err)
+	}
+	return nil
+}
+
+// unlock lets the owner of a directory that was there use it, until its attributes are
+// set at the end. Whose it is not, he may have the rights all the same.
+func (f *folder) unlock(name string, st *unix.Stat_t) error {
+	const all = 0o700
+	if st.Mode&all == all {
+		return nil
+	}
+	if err := f.chmod(name, st.Mode&0o7777|all); err != nil && err != unix.EPERM {
+		return err
 	}
 	return nil
 }

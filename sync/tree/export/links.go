@@ -14,7 +14,7 @@ import (
 // several, its further names, and directories whose attributes are to be set.
 var tables = []string{
 	"CREATE TABLE firsts (id BLOB PRIMARY KEY, target BLOB) WITHOUT ROWID",
-	"CREATE TABLE made (id BLOB PRIMARY KEY, target BLOB) WITHOUT ROWID",
+	"CREATE TABLE made (id BLOB PRIMARY KEY, target BLOB, damaged INTEGER) WITHOUT ROWID",
 	"CREATE TABLE further (seq INTEGER PRIMARY KEY, id BLOB, path BLOB, target BLOB)",
 	"CREATE TABLE directories (seq INTEGER PRIMARY KEY, target BLOB, blob TEXT, payload BLOB)",
 }
@@ -33,12 +33,14 @@ func (x *Exporter) claim(e entry) (first bool, err error) {
 	return false, err
 }
 
-// made says that the first name is there, so that others can be linked to it.
-func (x *Exporter) made(e entry) error {
+// made says that the first name is there, so that others can be linked to it. name is
+// what it is called, which is not its own one when a part of it is lost.
+func (x *Exporter) made(e entry, name string) error {
 	if len(e.node.Inode.BackPointers) < 2 {
 		return nil
 	}
-	_, err := x.db.Exec("INSERT OR REPLACE INTO made VALUES (?, ?)", []byte(e.node.ID), []byte(e.target))
+	_, err := x.db.Exec("INSERT OR REPLACE INTO made VALUES (?, ?, ?)",
+		[]byte(e.node.ID), []byte(path.Join(path.Dir(e.target), name)), name != e.name)
 	return err
 }
 
@@ -68,7 +70,8 @@ func (x *Exporter) link(ctx context.Context, id clfs.ID, inContainer, target str
 	defer f.release()
 	name := path.Base(target)
 	var first []byte
-	found, err := x.db.Row("SELECT target FROM made WHERE id = ?", []any{[]byte(id)}, &first)
+	var damaged bool
+	found, err := x.db.Row("SELECT target, damaged FROM made WHERE id = ?", []any{[]byte(id)}, &first, &damaged)
 	if err != nil {
 		return err
 	}
@@ -79,6 +82,10 @@ func (x *Exporter) link(ctx context.Context, id clfs.ID, inContainer, target str
 		}
 		return x.makeNew(ctx, f, entry{n, name, inContainer, target})
 	}
+	if damaged {
+		x.fail(inContainer, fmt.Errorf("it is one file with %q, and a part of that is lost", first))
+		name += DamagedSuffix
+	}
 	return x.linkTo(f, name, string(first))
 }
 
@@ -88,9 +95,12 @@ func (x *Exporter) linkTo(f *folder, name, first string) error {
 		return err
 	}
 	defer from.release()
-	source, _, err := from.stat(path.Base(first))
+	source, found, err := from.stat(path.Base(first))
+	if err == nil && !found {
+		err = unix.ENOENT
+	}
 	if err != nil {
-		return err
+		return fmt.Errorf("link to %q: %w", first, err)
 	}
 	there, found, err := f.stat(name)
 	switch {

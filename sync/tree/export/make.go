@@ -59,7 +59,7 @@ func (x *Exporter) makeNew(ctx context.Context, f *folder, e entry) error {
 		return err
 	case found && isSame(f, e, &st):
 		x.skipped.Add(1)
-		return x.made(e)
+		return x.made(e, e.name)
 	case found && st.Mode&unix.S_IFMT == unix.S_IFDIR:
 		return errDirectoryInTheWay
 	case found && !x.options.Overwrite:
@@ -78,7 +78,7 @@ func (x *Exporter) makeNew(ctx context.Context, f *folder, e entry) error {
 		return err
 	}
 	x.count(e)
-	return x.made(e)
+	return x.made(e, name)
 }
 
 // build makes the file under its temporary name. It returns the name that it is

@@ -1,0 +1,47 @@
+package engine
+
+import (
+	"context"
+	"io"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"clfsload/clfs"
+	"clfsload/sync/blob/mem"
+)
+
+// A put that is given up may be carried out all the same, after what it has put was
+// deleted. So it comes to its end, though the file that it is of has changed.
+func TestNoPutIsGivenUpBecauseItsFileHasChanged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, clfs.CompressionNone)
+		var changed atomic.Bool
+		f.file("file", three).onRead = func(_ *fakeFile, offset int64) error {
+			if offset > clfs.FirstSegmentBytes && changed.CompareAndSwap(false, true) {
+				return io.EOF // it is shorter now
+			}
+			return nil
+		}
+		f.scanned()
+		f.mustLoad(slowPuts{mem.New(), t})
+		if !changed.Load() {
+			t.Error("it did not change")
+		}
+	})
+}
+
+// slowPuts takes a second for each put.
+type slowPuts struct {
+	*mem.Container
+	t *testing.T
+}
+
+func (c slowPuts) Put(ctx context.Context, name string, data []byte) error {
+	time.Sleep(time.Second)
+	if ctx.Err() != nil {
+		c.t.Errorf("the put of %s was given up", name)
+	}
+	return c.Container.Put(ctx, name, data)
+}
