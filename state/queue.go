@@ -115,6 +115,29 @@ func (j *Journal) Grow(ctx context.Context, in Inode, size int64) error {
 	return nil
 }
 
+// ReserveSegments records, before any of them is uploaded, that a directory may have so
+// many segments beside the first in the container: none is uploaded that the journal
+// does not know of. Nothing is taken back by a smaller number.
+func (j *Journal) ReserveSegments(ctx context.Context, dir Ino, segments uint64) error {
+	err := j.update(ctx, func(t *tx) error {
+		_, err := t.stmts.reserve.Exec(dir, segments)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("reserve segments of directory %d: %w", dir, err)
+	}
+	return nil
+}
+
+// ReservedSegments returns how many segments were reserved for a directory so far.
+func (j *Journal) ReservedSegments(ctx context.Context, dir Ino) (segments uint64, err error) {
+	row := j.read.QueryRowContext(ctx, `SELECT peak FROM inode WHERE ino = ?`, dir)
+	if err := row.Scan(&segments); err != nil {
+		return 0, fmt.Errorf("read segments of directory %d: %w", dir, classify(err))
+	}
+	return segments, nil
+}
+
 // ProgressOf returns how far the upload of an inode had come; no progress is no
 // error.
 func (j *Journal) ProgressOf(ctx context.Context, ino Ino) (Progress, error) {

@@ -21,6 +21,7 @@ type statements struct {
 	complete      *sql.Stmt
 	setAttr       *sql.Stmt
 	setSize       *sql.Stmt
+	reserve       *sql.Stmt
 	setProgress   *sql.Stmt
 	clearProgress *sql.Stmt
 	setFailure    *sql.Stmt
@@ -81,7 +82,8 @@ func (s *statements) queries() map[string]**sql.Stmt {
 		`UPDATE inode SET state = 3 WHERE ino = ? AND links = ? AND state IN (1, 2)`: &s.complete,
 		`UPDATE inode SET mode = ?2, uid = ?3, gid = ?4, size = ?5, mtime = ?6, ctime = ?7, atime = ?8,
 			dev = ?9, fileid = ?10, rdev = ?11 WHERE ino = ?1`: &s.setAttr,
-		`UPDATE inode SET size = ?2 WHERE ino = ?1`: &s.setSize,
+		`UPDATE inode SET size = ?2 WHERE ino = ?1`:            &s.setSize,
+		`UPDATE inode SET peak = max(peak, ?2) WHERE ino = ?1`: &s.reserve,
 
 		`INSERT OR REPLACE INTO progress (ino, segments, size, mtime, ctime) VALUES (?, ?, ?, ?, ?)`: &s.setProgress,
 		`DELETE FROM progress WHERE ino = ?`: &s.clearProgress,

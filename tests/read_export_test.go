@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"clfsload/clfs"
 	"clfsload/tests/azurite"
@@ -177,5 +178,66 @@ func TestARescueReportIsLinesOfJSON(t *testing.T) {
 	}
 	if len(paths) != 3 || !paths["/links/h1"] || !paths["/links/h2"] || !paths["/links/other/h3"] {
 		t.Errorf("paths %v", paths)
+	}
+}
+
+// All names of a file that is damaged are those of what is left of it, and nothing that
+// stood there before passes for it.
+func TestAllNamesOfADamagedFileComeOutDamaged(t *testing.T) {
+	directory := t.TempDir()
+	tr := transfer{filepath.Join(directory, "state"), filepath.Join(directory, "source"), filepath.Join(directory, "container")}
+	must(t, os.MkdirAll(filepath.Join(tr.source, "z"), 0o755))
+	writeNoise(t, filepath.Join(tr.source, "a"), 9<<20, seededRandom(t))
+	must(t, os.Link(filepath.Join(tr.source, "a"), filepath.Join(tr.source, "z", "b")))
+	clfsload(t, tr.begin("--preserve-hardlinks")...).mustExit(exitOK)
+	segments, err := filepath.Glob(filepath.Join(tr.blobs, "*.0008.*"))
+	must(t, err)
+	for _, segment := range segments {
+		must(t, os.Remove(segment))
+	}
+	out := filepath.Join(directory, "out")
+	must(t, os.MkdirAll(filepath.Join(out, "z"), 0o755))
+	for _, name := range []string{"a", "z/b"} {
+		writeFile(t, filepath.Join(out, name), "old")
+	}
+	clfsload(t, "export", "--keep-going", "--overwrite", "dir:"+tr.blobs, out).mustExit(exitIncomplete).mustSay("/a", "/z/b", "are lost")
+	first, err := os.Stat(filepath.Join(out, "a.clfsload-damaged"))
+	must(t, err)
+	second, err := os.Stat(filepath.Join(out, "z", "b.clfsload-damaged"))
+	must(t, err)
+	if !os.SameFile(first, second) {
+		t.Error("two names of one file came out as two")
+	}
+}
+
+// A directory's mode may forbid its owner to enter it.
+func TestDirectoriesThatForbidEntryAreExportedAndExportedAgain(t *testing.T) {
+	directory := t.TempDir()
+	openToAll(t, directory)
+	tr := transfer{filepath.Join(directory, "state"), filepath.Join(directory, "source"), filepath.Join(directory, "container")}
+	then := time.Unix(1e9, 0)
+	for name, mode := range map[string]os.FileMode{"closed": 0, "listed": 0o444, "entered": 0o311} {
+		path := filepath.Join(tr.source, name)
+		must(t, os.MkdirAll(path, 0o755))
+		writeFile(t, filepath.Join(path, "file"), name)
+		must(t, os.Chtimes(path, then, then))
+		must(t, os.Chmod(path, mode))
+	}
+	clfsload(t, tr.begin()...).mustExit(exitOK)
+	runTool(t, "chmod", "-R", "a+rX", tr.blobs)
+	out := filepath.Join(directory, "out")
+	must(t, os.Mkdir(out, 0o755))
+	must(t, os.Chown(out, nobody, nobody))
+	for range 2 {
+		r := command(t, []string{"export", "dir:" + tr.blobs, out})
+		asNobody(r.command)
+		r.start().wait().mustExit(exitOK)
+	}
+	for name, mode := range map[string]os.FileMode{"closed": 0, "listed": 0o444, "entered": 0o311} {
+		info, err := os.Stat(filepath.Join(out, name))
+		must(t, err)
+		if info.Mode().Perm() != mode || !info.ModTime().Equal(then) {
+			t.Errorf("%s: %s, %s", name, info.Mode(), info.ModTime())
+		}
 	}
 }

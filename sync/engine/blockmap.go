@@ -42,16 +42,21 @@ func (e *Engine) newMapBuilder(ctx context.Context, owner clfs.ID, generation ui
 // as the journal says, but those that it has now: keep segments and the indirect
 // blocks for them.
 func (e *Engine) removeBlocks(ctx context.Context, in state.Inode, keep uint64) error {
-	before := clfs.SegmentCount(uint64(in.Attr.Size))
+	return e.removeSegments(ctx, in.ID, clfs.SegmentCount(uint64(in.Attr.Size)), keep)
+}
+
+// removeSegments deletes segments, and the indirect blocks for them, of an inode of a
+// load: those behind keep, where there may be so many as before.
+func (e *Engine) removeSegments(ctx context.Context, owner clfs.ID, before, keep uint64) error {
 	if before <= keep {
 		return nil
 	}
 	for i := keep; i < before; i++ {
-		if err := e.removeSegment(ctx, in.ID, 0, i); err != nil {
+		if err := e.removeSegment(ctx, owner, 0, i); err != nil {
 			return err
 		}
 	}
-	return e.removeIndirect(ctx, in.ID, 0, before, keep)
+	return e.removeIndirect(ctx, owner, 0, before, keep)
 }
 
 func (e *Engine) removeSegment(ctx context.Context, owner clfs.ID, generation, index uint64) error {

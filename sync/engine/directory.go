@@ -28,7 +28,13 @@ type listing struct {
 	segment    uint64 // index of the current segment after the first
 	size       uint64 // of the directory, as VATTR says it
 	subdirs    uint32
+	// reserve, if any, is told before so many segments after the first may be put.
+	reserve  func(segments uint64) error
+	reserved uint64
 }
+
+// leastReserved segments are reserved at first, and then twice as many each time.
+const leastReserved = 8
 
 func (e *Engine) newListing(ctx context.Context, id clfs.ID, generation uint64, attr state.Attr) *listing {
 	ctime := ctimeSeconds(attr)
@@ -94,6 +100,12 @@ func (l *listing) flush(ctx context.Context) error {
 		l.first, l.current, l.limit = l.current, nil, clfs.DirSegmentBytes
 		return nil
 	}
+	if l.reserve != nil && l.segment == l.reserved {
+		l.reserved = max(leastReserved, 2*l.reserved)
+		if err := l.reserve(l.reserved); err != nil {
+			return err
+		}
+	}
 	s := &l.engine.journal.Settings
 	id := clfs.SegmentID(s.Key, l.id, l.generation, l.segment)
 	payload := clfs.AppendDirSegment(nil, l.current, l.ctime, clfs.SegmentOffset(l.segment, true), l.id)
@@ -125,13 +137,18 @@ func (l *listing) finish(ctx context.Context, attr clfs.Attr, name []byte) (clfs
 }
 
 // putDirectory uploads a directory of a load: its further segments, then its
-// inode.
+// inode. No segment is put that the journal does not know of.
 func (e *Engine) putDirectory(ctx context.Context, path string, dir state.Inode) error {
 	parent, err := e.journal.BackPointers(ctx, dir)
 	if err != nil {
 		return err
 	}
+	before, err := e.journal.ReservedSegments(ctx, dir.Ino)
+	if err != nil {
+		return err
+	}
 	l := e.newListing(ctx, dir.ID, 0, dir.Attr)
+	l.reserve = func(segments uint64) error { return e.journal.ReserveSegments(ctx, dir.Ino, segments) }
 	if err := l.addDots(ctx, parent[0]); err != nil {
 		return err
 	}
@@ -143,7 +160,11 @@ func (e *Engine) putDirectory(ctx context.Context, path string, dir state.Inode)
 		return err
 	}
 	name := clfs.ObjectName(dir.ID, parent[0], clfs.TypeDirectory, clfs.FirstVersion)
-	return e.putListing(ctx, name, o, dir.Ino == state.RootIno, l.segment > 0)
+	if err := e.putListing(ctx, name, o, dir.Ino == state.RootIno, l.segment > 0); err != nil {
+		return err
+	}
+	// An earlier run may have put more.
+	return e.removeSegments(ctx, dir.ID, before, l.segment)
 }
 
 // putListing uploads the inode of a directory, whose further segments, if it has any,

@@ -81,10 +81,17 @@ func (e *Engine) removeInode(ctx context.Context, in state.Inode) error {
 	if err := e.remove(ctx, in.ID, back[0], in.Attr.Type); err != nil {
 		return err
 	}
-	if in.Attr.Type != clfs.TypeRegular {
-		return nil
+	switch in.Attr.Type {
+	case clfs.TypeRegular:
+		return e.removeBlocks(ctx, in, 0)
+	case clfs.TypeDirectory:
+		segments, err := e.journal.ReservedSegments(ctx, in.Ino)
+		if err != nil {
+			return err
+		}
+		return e.removeSegments(ctx, in.ID, segments, 0)
 	}
-	return e.removeBlocks(ctx, in, 0)
+	return nil
 }
 
 // putDirectories uploads all directories but the root, a level at a time: when a

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"testing"
 
 	"clfsload/clfs"
@@ -25,4 +26,40 @@ func TestADirectoryIsForgottenThoughAFileHasNamesOnTwoOfItsLevels(t *testing.T) 
 	if gone := before - f.journal.Totals().FoundInodes; gone != 3 {
 		t.Errorf("%d inodes are forgotten, want 3", gone)
 	}
+}
+
+// A directory that was put, but for its inode, and lost entries before it is put again.
+func TestADirectoryThatGetsShorterLeavesNoSegment(t *testing.T) {
+	f := newFixture(t, clfs.CompressionNone)
+	f.wide("d", 300)
+	f.scanned()
+	c := &spy{Container: mem.New()}
+	stop := errors.New("stop")
+	segments := 0
+	c.before = func(name string, _ []byte) error {
+		switch n := nameOf(t, name); {
+		case n.Type == clfs.TypeSegment:
+			segments++
+		case n.Type == clfs.TypeDirectory:
+			return stop
+		}
+		return nil
+	}
+	if err := f.load(t.Context(), c); !errors.Is(err, stop) || segments == 0 {
+		t.Fatalf("load: %v, %d segments", err, segments)
+	}
+	c.before = nil
+	e := f.engine(c, 4)
+	gone, err := f.journal.Entries(t.Context(), f.dirs["d"].Ino, 290)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, in := range gone {
+		if err := e.forget(t.Context(), in); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.scanned()
+	f.mustLoad(c)
+	f.sound(c)
 }

@@ -42,7 +42,7 @@ import (
 type Container struct {
 	path  string
 	fd    int // the directory; no os.File, which could be closed by the collector during a system call
-	slots slots
+	slots *slots
 
 	mu     sync.Mutex
 	window window // what the last List read ahead

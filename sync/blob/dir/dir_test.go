@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -254,5 +255,20 @@ func TestSyncNoticesThatTheDirectoryIsNotAtItsPathAnyMore(t *testing.T) {
 	move(path+".away", path)
 	if err := c.Sync(t.Context()); err != nil {
 		t.Errorf("back again: Sync: %v", err)
+	}
+}
+
+func TestPutsEndWhenOtherProcessesHaveAllTemporaryNames(t *testing.T) {
+	path := t.TempDir()
+	c := open(t, path)
+	for i := range 1024 {
+		if err := os.WriteFile(filepath.Join(path, fmt.Sprintf(".put.%03x", i)), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		if err := c.Put(t.Context(), "name", nil); err == nil || !strings.Contains(err.Error(), ".put.") {
+			t.Errorf("put: %v", err)
+		}
 	}
 }

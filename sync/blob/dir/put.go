@@ -2,7 +2,9 @@ package dir
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,15 +15,29 @@ import (
 const maxPuts = 1024
 
 // slots holds the numbers that no Put uses at the moment.
-type slots chan int
+type slots struct {
+	free  chan int
+	taken atomic.Int32  // by other processes
+	none  chan struct{} // closed when all are
+}
 
-func newSlots() slots {
-	s := make(slots, maxPuts)
+func newSlots() *slots {
+	s := &slots{free: make(chan int, maxPuts), none: make(chan struct{})}
 	for i := range maxPuts {
-		s <- i
+		s.free <- i
 	}
 	return s
 }
+
+// lose gives up a number that another process uses.
+func (s *slots) lose() {
+	if s.taken.Add(1) == maxPuts {
+		close(s.none)
+	}
+}
+
+// errNoSlot: there is no name for a temporary file.
+var errNoSlot = errors.New("temporary files of other processes (.put.*) have all names; if no clfsload uses the directory, remove them")
 
 func tempName(slot int) string {
 	return fmt.Sprintf(".put.%03x", slot)
@@ -50,10 +66,10 @@ func (c *Container) put(ctx context.Context, name string, data []byte, durable b
 	if err := c.fill(fd, temp, name, data, durable); err != nil {
 		_ = unix.Unlinkat(c.fd, temp, 0)
 		err = fmt.Errorf("put %s: %w", name, c.wrap(err))
-		c.slots <- slot
+		c.slots.free <- slot
 		return err
 	}
-	c.slots <- slot
+	c.slots.free <- slot
 	return nil
 }
 
@@ -62,7 +78,9 @@ func (c *Container) put(ctx context.Context, name string, data []byte, durable b
 func (c *Container) createTemp(ctx context.Context) (fd, slot int, err error) {
 	for {
 		select {
-		case slot = <-c.slots:
+		case slot = <-c.slots.free:
+		case <-c.slots.none:
+			return -1, 0, errNoSlot
 		case <-ctx.Done():
 			return -1, 0, ctx.Err()
 		}
@@ -71,9 +89,10 @@ func (c *Container) createTemp(ctx context.Context) (fd, slot int, err error) {
 			return fd, slot, nil
 		}
 		if err != unix.EEXIST {
-			c.slots <- slot
+			c.slots.free <- slot
 			return -1, 0, c.wrap(err)
 		}
+		c.slots.lose()
 	}
 }
 
