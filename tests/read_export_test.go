@@ -241,3 +241,27 @@ func TestDirectoriesThatForbidEntryAreExportedAndExportedAgain(t *testing.T) {
 		}
 	}
 }
+
+// A path may be longer than the kernel takes in one piece.
+func TestATreeThatIsDeeperThanPathsMayBeLongComesThrough(t *testing.T) {
+	directory := t.TempDir()
+	tr := transfer{filepath.Join(directory, "state"), filepath.Join(directory, "source"), filepath.Join(directory, "container")}
+	must(t, os.Mkdir(tr.source, 0o755))
+	root, err := os.OpenRoot(tr.source)
+	must(t, err)
+	defer root.Close()
+	deep := "."
+	for range 25 {
+		deep = filepath.Join(deep, strings.Repeat("d", 200))
+		must(t, root.Mkdir(deep, 0o755))
+	}
+	must(t, root.WriteFile(filepath.Join(deep, "file"), []byte("deep"), 0o644))
+	must(t, root.Symlink("file", filepath.Join(deep, "link")))
+	clfsload(t, tr.begin()...).mustExit(exitOK)
+	clfsload(t, "verify", "dir:"+tr.blobs, "--source", tr.source).mustExit(exitOK)
+	out := filepath.Join(directory, "out")
+	clfsload(t, "export", "dir:"+tr.blobs, out).mustExit(exitOK)
+	clfsload(t, "verify", "dir:"+tr.blobs, "--source", out).mustExit(exitOK)
+	must(t, root.WriteFile(filepath.Join(deep, "file"), []byte("DEEP"), 0o644))
+	clfsload(t, "verify", "dir:"+tr.blobs, "--source", tr.source).mustExit(exitDamaged)
+}

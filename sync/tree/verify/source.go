@@ -17,7 +17,10 @@ import (
 )
 
 // source is the directory that the container is compared with.
-type source struct{ dir string }
+type source struct {
+	dir  string
+	root *os.Root
+}
 
 // microsecond is how far CLFSLoad's times may be off, in nanoseconds: it had
 // them as floating point numbers.
@@ -34,10 +37,66 @@ func openSource(dir string) (*source, error) {
 	if !info.IsDir() {
 		return nil, fmt.Errorf("%w %s: %w", ErrSource, dir, unix.ENOTDIR)
 	}
-	return &source{dir: dir}, nil
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSource, err)
+	}
+	return &source{dir: dir, root: root}, nil
 }
 
-func (s *source) path(inContainer string) string { return filepath.Join(s.dir, inContainer) }
+// close lets go of the directory. There may be none.
+func (s *source) close() {
+	if s != nil {
+		_ = s.root.Close()
+	}
+}
+
+// at calls do with a directory and the path in it of what has a path in the container,
+// which may be longer than the kernel takes in one piece.
+func (s *source) at(inContainer string, do func(dir int, path string) error) error {
+	if path := filepath.Join(s.dir, inContainer); len(path) < unix.PathMax {
+		return do(unix.AT_FDCWD, path)
+	}
+	parent, name := filepath.Split(strings.TrimPrefix(inContainer, "/"))
+	dir, err := s.root.Open(filepath.Clean(parent))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return do(int(dir.Fd()), name)
+}
+
+func (s *source) lstat(inContainer string) (st unix.Stat_t, err error) {
+	err = s.at(inContainer, func(dir int, path string) error {
+		return unix.Fstatat(dir, path, &st, unix.AT_SYMLINK_NOFOLLOW)
+	})
+	return st, err
+}
+
+func (s *source) readlink(inContainer string) (target string, err error) {
+	err = s.at(inContainer, func(dir int, path string) error {
+		buf := make([]byte, unix.PathMax)
+		n, err := unix.Readlinkat(dir, path, buf)
+		target = string(buf[:max(n, 0)])
+		return err
+	})
+	return target, err
+}
+
+func (s *source) open(inContainer string, flags int) (f *os.File, err error) {
+	err = s.at(inContainer, func(dir int, path string) error {
+		for {
+			fd, err := unix.Openat(dir, path, flags|unix.O_CLOEXEC, 0)
+			if err == nil {
+				f = os.NewFile(uintptr(fd), inContainer)
+			}
+			if err != unix.EINTR {
+				return err
+			}
+		}
+	})
+	return f, err
+}
 
 func (c *checker) differs(path, object, format string, args ...any) {
 	c.damage(KindSource, path, object, format, args...)
@@ -46,8 +105,8 @@ func (c *checker) differs(path, object, format string, args ...any) {
 // compare compares an inode with what is on disk under its path, but for the bytes. The
 // error is about the temporary database.
 func (c *checker) compare(n *tree.Node, path string) error {
-	var st unix.Stat_t
-	if err := unix.Lstat(c.source.path(path), &st); err != nil {
+	st, err := c.source.lstat(path)
+	if err != nil {
 		c.differs(path, n.Blob, "in the source: %s", err)
 		return nil
 	}
@@ -69,7 +128,7 @@ func (c *checker) compareAttributes(n *tree.Node, path string, st *unix.Stat_t) 
 	if n.Type() != clfs.TypeSymlink {
 		return
 	}
-	if target, err := os.Readlink(c.source.path(path)); err != nil || target != string(n.Inode.Data) {
+	if target, err := c.source.readlink(path); err != nil || target != string(n.Inode.Data) {
 		c.differs(path, n.Blob, "links to %q, in the source to %q", n.Inode.Data, target)
 	}
 }
@@ -107,7 +166,7 @@ func mtimeOff(have clfs.Time, disk unix.Timespec) int64 {
 // extraOnDisk reports what the source has in a directory and the container has
 // not, though it should.
 func (c *checker) extraOnDisk(ctx context.Context, d *tree.Dir) error {
-	f, err := os.Open(c.source.path(d.Path))
+	f, err := c.source.open(d.Path, unix.O_RDONLY|unix.O_DIRECTORY)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil // reported by compare
 	}
@@ -189,7 +248,7 @@ func (c *checker) compareBytes(n *tree.Node, at place) *comparison {
 	if c.source == nil || c.options.Quick || !at.onDisk || n.Type() != clfs.TypeRegular {
 		return nil
 	}
-	f, err := os.OpenFile(c.source.path(at.path), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	f, err := c.source.open(at.path, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK)
 	switch {
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP):
 		return nil // reported by compare

@@ -38,6 +38,7 @@ func Run(ctx context.Context, t *tree.Tree, o Options) (Report, error) {
 		return Report{}, err
 	}
 	defer c.db.Close()
+	defer c.source.close()
 	steps := []struct {
 		name string
 		run  func(context.Context) error
