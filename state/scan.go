@@ -109,6 +109,12 @@ func (t *tx) insertDirent(dir *Inode, e *Entry, ino Ino, shared any) (bool, erro
 	return false, t.checkKnown(dir, e)
 }
 
+// stillIs reports whether an entry may be the inode.
+func (in *Inode) stillIs(e *Entry) bool {
+	device := in.Attr.Type == clfs.TypeBlock || in.Attr.Type == clfs.TypeChar
+	return in.Attr.Type == e.Attr.Type && bytes.Equal(in.Target, e.Target) && (!device || in.Attr.Rdev == e.Attr.Rdev)
+}
+
 // checkKnown lets an inode fail that is not what was found under its name now. What a
 // regular file holds is not asked: it was loaded as it was then.
 func (t *tx) checkKnown(dir *Inode, e *Entry) error {
@@ -117,7 +123,7 @@ func (t *tx) checkKnown(dir *Inode, e *Entry) error {
 		return err
 	}
 	in, err := scanInode(t.stmts.findInode.QueryRow(ino))
-	if err != nil || in.Attr.Type == e.Attr.Type && bytes.Equal(in.Target, e.Target) && in.Attr.Rdev == e.Attr.Rdev {
+	if err != nil || in.stillIs(e) {
 		return err
 	}
 	isFailed, err := changed(t.stmts.setState.Exec(ino, Failed, Done))
