@@ -47,15 +47,22 @@ func TestAnEvictedFileThatIsWrittenInACrashKeepsItsEnd(t *testing.T) {
 	}
 }
 
-// evicted makes a file of a size that is in the container alone.
-func (k *kernel) evicted(size int) uint64 {
+// uploaded makes a file of a size that is in staging and in the container.
+func (k *kernel) uploaded(size int) uint64 {
 	k.t.Helper()
 	f := k.create(rootNode, "f")
 	k.ok("write", f.write(bytes.Repeat([]byte("A"), size), 0))
 	f.close()
 	k.upload()
-	k.evict(1)
 	return f.node
+}
+
+// evicted makes one that is in the container alone.
+func (k *kernel) evicted(size int) uint64 {
+	k.t.Helper()
+	node := k.uploaded(size)
+	k.evict(1)
+	return node
 }
 
 // mustEndWith reads the last bytes of a file.
@@ -72,11 +79,7 @@ func (k *kernel) mustEndWith(node uint64, size int, want string) {
 // The head of such a file has a row of its own, which says that it is not in staging.
 func TestAnEvictedFileThatIsCutToItsHeadKeepsThat(t *testing.T) {
 	k := newKernel(t)
-	f := k.create(rootNode, "f")
-	k.ok("write", f.write(bytes.Repeat([]byte("A"), 40000), 0))
-	f.close()
-	k.upload()
-	f = k.open(f.node, syscall.O_RDWR)
+	f := k.open(k.uploaded(40000), syscall.O_RDWR)
 	k.ok("write", f.write([]byte("HEAD"), 0))
 	f.close()
 	k.upload()
@@ -222,11 +225,7 @@ func TestAFileThatIsTruncatedByAReaderIsWhole(t *testing.T) {
 // The journal is on the disk as of the first write, and staging as of the last one.
 func TestWhatIsInStagingAfterAPowerCutIsUploaded(t *testing.T) {
 	k := newKernel(t)
-	f := k.create(rootNode, "f")
-	k.ok("write", f.write(bytes.Repeat([]byte("A"), 40000), 0))
-	f.close()
-	k.upload()
-	f = k.open(f.node, syscall.O_RDWR)
+	f := k.open(k.uploaded(40000), syscall.O_RDWR)
 	k.ok("write", f.write([]byte("B"), 0))
 	disk := k.journalFiles()
 	k.ok("write", f.write(bytes.Repeat([]byte("B"), 20000), 20000))
