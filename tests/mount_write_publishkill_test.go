@@ -165,6 +165,7 @@ type lethalContainer struct {
 	after bool
 	act   func()
 	http  *httptest.Server
+	alive sync.RWMutex // held for reading by those who answer a request
 }
 
 // at has act called with the nth change from now, before or after it has happened.
@@ -179,6 +180,8 @@ func (c *lethalContainer) at(n int, after bool, act func()) {
 func (c *lethalContainer) bury() {
 	c.at(0, false, nil)
 	c.http.CloseClientConnections()
+	c.alive.Lock()
+	defer c.alive.Unlock()
 }
 
 // due counts a change, and returns what is to be done with it.
@@ -197,6 +200,8 @@ func (c *lethalContainer) due(r *http.Request) (act func(), after bool) {
 
 // ServeHTTP implements http.Handler.
 func (c *lethalContainer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c.alive.RLock()
+	defer c.alive.RUnlock()
 	act, after := c.due(r)
 	if act != nil && !after {
 		act()
