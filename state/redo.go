@@ -73,7 +73,7 @@ func (l *redoLog) find() error {
 	if err != nil {
 		return fmt.Errorf("read redo log of journal: %w", err)
 	}
-	defer func() { l.roomy = int64(len(data)) >= redoRoom }()
+	l.roomy = int64(len(data)) >= redoRoom
 	for {
 		payload, whole := l.record(data[l.size:], l.records)
 		if !whole {

@@ -126,13 +126,11 @@ func (t *tx) checkKnown(dir *Inode, e *Entry) error {
 	if err != nil || in.stillIs(e) {
 		return err
 	}
-	isFailed, err := changed(t.stmts.setState.Exec(ino, Failed, Done))
-	if err != nil {
-		return err
-	}
-	if isFailed {
-		t.ledger.DoneInodes--
-		t.ledger.DoneBytes -= contentBytes(&in.Attr)
+	if in.State == Done {
+		if _, err := t.stmts.setState.Exec(ino, Failed, Done); err != nil {
+			return err
+		}
+		t.undone(&in.Attr)
 	}
 	return t.failInode(&in, Problem{Op: "list", Reason: "something else stands there now", Gone: true})
 }
@@ -164,8 +162,7 @@ func (t *tx) addLink(dir *Inode, e *Entry) error {
 	if first.state == Done {
 		// It was written before this link was made; it is written once more.
 		next = Queued
-		t.ledger.DoneInodes--
-		t.ledger.DoneBytes -= contentBytes(&Attr{Type: e.Attr.Type, Size: first.size})
+		t.undone(&Attr{Type: e.Attr.Type, Size: first.size})
 	}
 	t.queued = true
 	_, err = t.stmts.addLink.Exec(first.ino, next)

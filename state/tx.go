@@ -90,6 +90,12 @@ func (t *tx) dirMgr(dir *Inode, typ clfs.Type) uint8 {
 	return t.ledger.lastDirMgr
 }
 
+// undone takes an inode out of the totals of what is done.
+func (t *tx) undone(a *Attr) {
+	t.ledger.DoneInodes--
+	t.ledger.DoneBytes -= contentBytes(a)
+}
+
 // contentBytes is what an entry counts for in the totals.
 func contentBytes(a *Attr) uint64 {
 	if a.Type == clfs.TypeRegular {

@@ -52,8 +52,7 @@ func (t *tx) forget(in *Inode) error {
 		return err
 	}
 	if in.State == Done {
-		t.ledger.DoneInodes--
-		t.ledger.DoneBytes -= contentBytes(&in.Attr)
+		t.undone(&in.Attr)
 	}
 	t.ledger.FoundInodes--
 	t.ledger.FoundBytes -= contentBytes(&in.Attr)

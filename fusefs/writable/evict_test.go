@@ -212,13 +212,7 @@ func TestABlockIsNotEvictedWhoseFileWasChanged(t *testing.T) {
 // Until its file is uploaded whole, a block is put again under the name that it has.
 func TestABlockThatWasReadBackAndRewrittenIsReadBackAsItIs(t *testing.T) {
 	k := newKernel(t)
-	f := k.create(rootNode, "f")
-	for i := range 9 {
-		k.ok("write", f.write(bytes.Repeat([]byte("old "), mega/4), int64(i)*mega))
-	}
-	if err := k.engine.early(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	f := k.openUploaded()
 	if n, err := k.fs.evictBlocks(t.Context()); n != 1 || err != nil {
 		t.Fatalf("%d blocks evicted, %v", n, err)
 	}

@@ -188,6 +188,14 @@ func (f *file) setLive(live bool) {
 	f.live = live
 }
 
+// endLast is end when nobody may write to the file any more. mu is held.
+func (f *file) endLast() error {
+	if f.writers.Load() > 0 {
+		return nil
+	}
+	return f.end()
+}
+
 // end tells the journal what was written. mu is held.
 func (f *file) end() error {
 	if !f.isLive() {

@@ -70,11 +70,16 @@ func (k *kernel) stop() {
 // crash ends the file system as a death of the process does, and starts it again.
 func (k *kernel) crash() {
 	k.t.Helper()
+	k.die()
+	k.restart(false)
+}
+
+func (k *kernel) die() {
+	k.t.Helper()
 	k.fs.stop()
 	if err := errors.Join(k.fs.staging.Close(), k.fs.journal.Close()); err != nil {
 		k.t.Fatal(err)
 	}
-	k.restart(false)
 }
 
 // restart starts the file system after its death, or that of the machine.

@@ -117,10 +117,10 @@ func (s *FS) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fu
 func (f *file) empty(ctx context.Context, readOnly bool) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if err := f.truncate(ctx, 0); err != nil || !readOnly || f.writers.Load() > 0 {
+	if err := f.truncate(ctx, 0); err != nil || !readOnly {
 		return err
 	}
-	return f.end()
+	return f.endLast()
 }
 
 // Read reads from an open file.
@@ -225,10 +225,7 @@ func (s *FS) closed(h *handle) {
 // in the table.
 func (s *FS) endAndRelease(f *file) error {
 	f.mu.Lock()
-	var err error
-	if f.writers.Load() == 0 {
-		err = f.end()
-	}
+	err := f.endLast()
 	f.mu.Unlock()
 	if s.orphans.has(f.ino) {
 		err = nil

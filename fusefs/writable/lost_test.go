@@ -126,13 +126,7 @@ func TestATruncationThatFailsLeavesNoFileOpen(t *testing.T) {
 
 func TestTheTimeOfAnOpenFileSurvivesTheEvictionOfItsBlocks(t *testing.T) {
 	k := newKernel(t)
-	f := k.create(rootNode, "f")
-	for i := range 9 {
-		k.ok("write", f.write(bytes.Repeat([]byte("old "), mega/4), int64(i)*mega))
-	}
-	if err := k.engine.early(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	f := k.openUploaded()
 	k.ok("setattr", k.setMtime(f.node, 1000))
 	if n, err := k.fs.evictBlocks(t.Context()); n != 1 || err != nil {
 		t.Fatalf("%d blocks are evicted, %v", n, err)
@@ -141,6 +135,19 @@ func TestTheTimeOfAnOpenFileSurvivesTheEvictionOfItsBlocks(t *testing.T) {
 	if a := k.attr(f.node); a.Mtime != 1000 {
 		t.Errorf("mtime %d", a.Mtime)
 	}
+}
+
+// openUploaded makes a file that is open, with a full block that is uploaded.
+func (k *kernel) openUploaded() *opened {
+	k.t.Helper()
+	f := k.create(rootNode, "f")
+	for i := range 9 {
+		k.ok("write", f.write(bytes.Repeat([]byte("old "), mega/4), int64(i)*mega))
+	}
+	if err := k.engine.early(k.t.Context()); err != nil {
+		k.t.Fatal(err)
+	}
+	return f
 }
 
 // setMtime sets a time and a mode.
@@ -293,10 +300,7 @@ func (k *kernel) journalPaths() []string {
 // again; what was written to staging is there.
 func (k *kernel) cutPower(disk map[string][]byte) {
 	k.t.Helper()
-	k.fs.stop()
-	if err := errors.Join(k.fs.staging.Close(), k.fs.journal.Close()); err != nil {
-		k.t.Fatal(err)
-	}
+	k.die()
 	for _, path := range k.journalPaths() {
 		if err := os.Remove(path); err != nil {
 			k.t.Fatal(err)

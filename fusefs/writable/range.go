@@ -73,14 +73,14 @@ func (f *file) reserve(ctx context.Context, from, end int64, keepSize bool) erro
 	if keepSize {
 		mode = unix.FALLOC_FL_KEEP_SIZE
 	}
-	if err := f.staged.Allocate(mode, from, end-from); err != nil {
-		if !keepSize { // some of it may be there
-			err = errors.Join(err, f.staged.Truncate(f.size))
-		}
-		f.account()
-		return err
+	err := f.staged.Allocate(mode, from, end-from)
+	if err != nil && !keepSize { // some of it may be there
+		err = errors.Join(err, f.staged.Truncate(f.size))
 	}
 	f.account()
+	if err != nil {
+		return err
+	}
 	if keepSize {
 		end = f.size
 	}

@@ -148,10 +148,7 @@ func (s *FS) endUnended() {
 			continue
 		}
 		f.mu.Lock()
-		var err error
-		if f.writers.Load() == 0 {
-			err = f.end()
-		}
+		err := f.endLast()
 		f.mu.Unlock()
 		if err == nil && s.unended.remove(ino) {
 			s.release(f) // the one that the handle left behind

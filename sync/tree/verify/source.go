@@ -17,10 +17,7 @@ import (
 )
 
 // source is the directory that the container is compared with.
-type source struct {
-	dir  string
-	root *os.Root
-}
+type source struct{ dir string }
 
 // microsecond is how far CLFSLoad's times may be off, in nanoseconds: it had
 // them as floating point numbers.
@@ -37,33 +34,36 @@ func openSource(dir string) (*source, error) {
 	if !info.IsDir() {
 		return nil, fmt.Errorf("%w %s: %w", ErrSource, dir, unix.ENOTDIR)
 	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrSource, err)
-	}
-	return &source{dir: dir, root: root}, nil
+	return &source{dir: dir}, nil
 }
 
-// close lets go of the directory. There may be none.
-func (s *source) close() {
-	if s != nil {
-		_ = s.root.Close()
-	}
-}
-
-// at calls do with a directory and the path in it of what has a path in the container,
-// which may be longer than the kernel takes in one piece.
-func (s *source) at(inContainer string, do func(dir int, path string) error) error {
+// at makes a system call with a directory and the path in it of what has a path in the
+// container, which may be longer than the kernel takes in one piece.
+func (s *source) at(inContainer string, call func(dir int, path string) error) error {
 	if path := filepath.Join(s.dir, inContainer); len(path) < unix.PathMax {
-		return do(unix.AT_FDCWD, path)
+		return retry(func() error { return call(unix.AT_FDCWD, path) })
 	}
+	root, err := os.OpenRoot(s.dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
 	parent, name := filepath.Split(strings.TrimPrefix(inContainer, "/"))
-	dir, err := s.root.Open(filepath.Clean(parent))
+	dir, err := root.Open(filepath.Clean(parent))
 	if err != nil {
 		return err
 	}
 	defer dir.Close()
-	return do(int(dir.Fd()), name)
+	return retry(func() error { return call(int(dir.Fd()), name) })
+}
+
+// retry repeats a system call that a signal interrupted.
+func retry(call func() error) error {
+	for {
+		if err := call(); err != unix.EINTR {
+			return err
+		}
+	}
 }
 
 func (s *source) lstat(inContainer string) (st unix.Stat_t, err error) {
@@ -85,15 +85,11 @@ func (s *source) readlink(inContainer string) (target string, err error) {
 
 func (s *source) open(inContainer string, flags int) (f *os.File, err error) {
 	err = s.at(inContainer, func(dir int, path string) error {
-		for {
-			fd, err := unix.Openat(dir, path, flags|unix.O_CLOEXEC, 0)
-			if err == nil {
-				f = os.NewFile(uintptr(fd), inContainer)
-			}
-			if err != unix.EINTR {
-				return err
-			}
+		fd, err := unix.Openat(dir, path, flags|unix.O_CLOEXEC, 0)
+		if err == nil {
+			f = os.NewFile(uintptr(fd), inContainer)
 		}
+		return err
 	})
 	return f, err
 }

@@ -38,7 +38,6 @@ func Run(ctx context.Context, t *tree.Tree, o Options) (Report, error) {
 		return Report{}, err
 	}
 	defer c.db.Close()
-	defer c.source.close()
 	steps := []struct {
 		name string
 		run  func(context.Context) error
