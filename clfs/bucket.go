@@ -4,9 +4,10 @@ package clfs
 // Its only record is EXTATTRS, with these entries in this order:
 //
 //	bucketCurrentNameVersion 2 | bucketNameVersion 2 | bucketObjVersion 2 |
-//	bucketUUID a UUID | logfile001 a blob's name | logfile002 ...
+//	bucketUUID a UUID | logfile001 a blob's name | logfile002 ... |
+//	the mark of clfsload, see [Mark]
 //
-// Without logs: 20 + 4 + (28 + 1 + 4) + (21 + 1 + 4) + (20 + 1 + 4) + (14 + 36
+// Without logs and mark: 20 + 4 + (28 + 1 + 4) + (21 + 1 + 4) + (20 + 1 + 4) + (14 + 36
 // + 4) and padding = 168 bytes.
 
 import "fmt"
@@ -24,6 +25,7 @@ var bucketFormatKeys = [...]string{"bucketCurrentNameVersion", "bucketNameVersio
 type Bucket struct {
 	UUID    string    // lower case with hyphens
 	Logs    []string  // names of the log blobs, in order
+	Mark    *Mark     // nil: nobody knows which publication the container holds
 	Others  []ExtAttr // what this package has no field for, carried over
 	Unknown []Record  // likewise
 }
@@ -38,6 +40,7 @@ func (b Bucket) Append(dst []byte) []byte {
 	for i, name := range b.Logs {
 		attrs = append(attrs, ExtAttr{logfileKey(i), name})
 	}
+	attrs = append(attrs, b.Mark.attrs()...)
 	dst, start := openRecord(dst, RecordExtAttrs)
 	dst = closeRecord(appendExtAttrs(dst, append(attrs, b.Others...)), start)
 	for _, r := range b.Unknown {
@@ -86,6 +89,7 @@ func (b *Bucket) sort(attrs []ExtAttr) error {
 			b.Others = append(b.Others, a)
 		}
 	}
+	b.Mark, b.Others = takeMark(b.Others)
 	for _, key := range bucketFormatKeys {
 		if values[key] != bucketFormat {
 			return fmt.Errorf("%s is %q, want %q", key, values[key], bucketFormat)

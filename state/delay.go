@@ -36,7 +36,7 @@ func (w *writer) openRedo() error {
 	if err != nil {
 		return err
 	}
-	if w.redoLog, err = openRedoLog(w.journal.dir, uint64(batch)); err != nil {
+	if w.redoLog, err = openRedoLog(w.journal.dir, uint64(batch), w.journal.uninterrupted); err != nil {
 		return err
 	}
 	w.late = time.AfterFunc(time.Hour, w.commitLate)

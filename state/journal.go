@@ -50,6 +50,8 @@ type Journal struct {
 	handles *lru.Cache[Ino, clfs.ID]
 	wake    *notifier
 	closing sync.Once
+
+	uninterrupted bool // the system was not started anew since the journal was open last, and it was not closed
 }
 
 // Exists reports whether there is a journal in the state directory dir.
@@ -128,13 +130,16 @@ func openLocked(dir string, lock *lockFile) (*Journal, error) {
 
 func (j *Journal) open() error {
 	path := filepath.Join(j.dir, journalName)
+	var err error
+	if j.uninterrupted, err = checkLog(j.dir); err != nil {
+		return err
+	}
 	if err := checkVersion(path, "mode=rw"); err != nil {
 		return err
 	}
 	if err := j.openReaders(path, "_query_only=true"); err != nil {
 		return err
 	}
-	var err error
 	j.write, err = newWriter(j, path)
 	return err
 }

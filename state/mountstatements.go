@@ -33,6 +33,7 @@ type mountStatements struct {
 	dropNodeMoves  *sql.Stmt
 
 	addReplaced      redoable
+	passReplaced     redoable
 	dropReplaced     *sql.Stmt
 	reachNew         *sql.Stmt
 	dropNodeReplaced *sql.Stmt
@@ -92,14 +93,15 @@ func (s *mountStatements) queries() map[string]**sql.Stmt {
 		`INSERT INTO garbage (ino, after, name) VALUES (?, ?, ?)`: &s.addGarbage.Stmt,
 		`INSERT INTO moved (dir, name, ino, seq, last) VALUES (?1, ?2, ?3, ?4, ?4)
 			ON CONFLICT DO UPDATE SET last = max(last, excluded.last)`: &s.addMoved.Stmt,
-		`DELETE FROM moved WHERE dir = ? AND last <= ?`:                                     &s.dropMoved,
-		`UPDATE moved SET seq = last WHERE dir = ? AND seq <= ?`:                            &s.renewMoved,
-		`INSERT OR REPLACE INTO replaced (dir, name, ino, seq) VALUES (?, ?, ?, ?)`:         &s.addReplaced.Stmt,
-		`UPDATE inode SET put_seq = ?1 WHERE put_seq = 0 AND put_version > 0 AND type = ?2`: &s.reachNew,
-		`DELETE FROM replaced WHERE dir = ? AND seq <= ?`:                                   &s.dropReplaced,
-		`DELETE FROM replaced WHERE dir = ?`:                                                &s.dropNodeReplaced,
-		`DELETE FROM garbage WHERE id = ?`:                                                  &s.dropGarbage,
-		`DELETE FROM garbage WHERE ino = ? AND name = ?`:                                    &s.claim,
+		`DELETE FROM moved WHERE dir = ? AND last <= ?`:                                           &s.dropMoved,
+		`UPDATE moved SET seq = last WHERE dir = ? AND seq <= ?`:                                  &s.renewMoved,
+		`INSERT OR REPLACE INTO replaced (dir, name, ino, seq, successor) VALUES (?, ?, ?, ?, ?)`: &s.addReplaced.Stmt,
+		`UPDATE replaced SET successor = ?2 WHERE successor = ?1`:                                 &s.passReplaced.Stmt,
+		`UPDATE inode SET put_seq = ?1 WHERE put_seq = 0 AND put_version > 0 AND type = ?2`:       &s.reachNew,
+		`DELETE FROM replaced WHERE dir = ? AND seq <= ?`:                                         &s.dropReplaced,
+		`DELETE FROM replaced WHERE dir = ?`:                                                      &s.dropNodeReplaced,
+		`DELETE FROM garbage WHERE id = ?`:                                                        &s.dropGarbage,
+		`DELETE FROM garbage WHERE ino = ? AND name = ?`:                                          &s.claim,
 
 		`DELETE FROM inode WHERE ino = ? AND state = 7`: &s.dropNode,
 		`DELETE FROM block WHERE ino = ?`:               &s.dropNodeBlocks,
@@ -114,7 +116,7 @@ const savedColumns = `parent = ?2, name = ?3, mode = ?4, uid = ?5, gid = ?6, siz
 // redoables are the statements that the redo log can hold.
 func (s *mountStatements) redoables() []*redoable {
 	return []*redoable{&s.insertEntry, &s.replaceEntry, &s.dropEntry, &s.shareEntry, &s.setBlock, &s.dropBlocks,
-		&s.addGarbage, &s.addMoved, &s.addReplaced}
+		&s.addGarbage, &s.addMoved, &s.addReplaced, &s.passReplaced}
 }
 
 func prepareMountStatements(conn *sql.Conn, r *recorder) (*mountStatements, error) {
@@ -127,7 +129,8 @@ func prepareMountStatements(conn *sql.Conn, r *recorder) (*mountStatements, erro
 		dropBlocks:   redoable{op: opDropBlocks, arguments: 3, recorder: r},
 		addGarbage:   redoable{op: opAddGarbage, arguments: 3, recorder: r},
 		addMoved:     redoable{op: opAddMoved, arguments: 4, recorder: r},
-		addReplaced:  redoable{op: opAddReplaced, arguments: 4, recorder: r},
+		addReplaced:  redoable{op: opAddReplaced, arguments: 5, recorder: r},
+		passReplaced: redoable{op: opPassReplaced, arguments: 2, recorder: r},
 	}
 	for query, stmt := range s.queries() {
 		prepared, err := conn.PrepareContext(context.Background(), query)

@@ -71,7 +71,7 @@ func TestTheJournalOfALoadIsDurableByItself(t *testing.T) {
 	if err := j.write.conn.QueryRowContext(t.Context(), `PRAGMA synchronous`).Scan(&level); err != nil || level != 2 {
 		t.Errorf("synchronous is %d, want FULL (%v)", level, err)
 	}
-	if j.write.disk.log != nil || j.write.mount != nil {
+	if !j.write.disk.waits || j.write.mount != nil {
 		t.Error("it has what only a mount needs")
 	}
 }

@@ -25,6 +25,7 @@ const (
 	opAddGarbage
 	opAddMoved
 	opAddReplaced
+	opPassReplaced
 )
 
 // recorder gathers what the updates of a transaction do, for the redo log.

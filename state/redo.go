@@ -54,35 +54,56 @@ const redoHeader = 24
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // openRedoLog opens the redo log of a journal, whose ledger says which batch goes on
-// behind it.
-func openRedoLog(dir string, batch uint64) (*redoLog, error) {
+// behind it. uninterrupted: the log has all that was written to it, so that nothing may
+// be damaged but the last record. ErrDamaged: another one is.
+func openRedoLog(dir string, batch uint64, uninterrupted bool) (*redoLog, error) {
 	file, err := os.OpenFile(filepath.Join(dir, redoName), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open redo log of journal: %w", err)
 	}
 	l := &redoLog{file: file, batch: batch}
-	if err := l.find(); err != nil {
+	data, err := l.find()
+	if err == nil && uninterrupted {
+		err = l.checkEnd(data)
+	}
+	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
 	return l, nil
 }
 
-// find looks for the records of the batch, and whether the file has its room.
-func (l *redoLog) find() error {
+// find looks for the records of the batch, and whether the file has its room. It
+// returns what the file holds.
+func (l *redoLog) find() ([]byte, error) {
 	data, err := io.ReadAll(io.NewSectionReader(l.file, 0, 1<<62))
 	if err != nil {
-		return fmt.Errorf("read redo log of journal: %w", err)
+		return nil, fmt.Errorf("read redo log of journal: %w", err)
 	}
 	l.roomy = int64(len(data)) >= redoRoom
 	for {
 		payload, whole := l.record(data[l.size:], l.records)
 		if !whole {
-			return nil
+			return data, nil
 		}
 		l.used = true
 		l.records++
 		l.size += redoHeader + int64(len(payload))
 	}
+}
+
+// checkEnd returns ErrDamaged if a record of the batch follows the end of the log.
+func (l *redoLog) checkEnd(data []byte) error {
+	le := binary.LittleEndian
+	for at := l.size + 1; at+redoHeader <= int64(len(data)); at++ {
+		if le.Uint64(data[at+8:]) != l.batch {
+			continue
+		}
+		number := le.Uint64(data[at+16:])
+		if _, whole := l.record(data[at:], number); whole && number > l.records {
+			return fmt.Errorf("%w: its redo log is damaged at byte %d, before record %d", ErrDamaged, l.size, number)
+		}
+	}
+	return nil
 }
 
 func (l *redoLog) close() error {

@@ -266,10 +266,17 @@ func (t *tx) mayBePublished(n *Node) bool {
 // not uploaded yet. A publication before that lists what was there: to those who
 // read the container a rename over an entry never takes its name away.
 func (t *tx) noteReplaced(n *renaming) error {
-	if n.moved.PutVersion != 0 || n.other.IsDirectory() || !t.isPublished(n.other) {
+	if n.moved.PutVersion != 0 || n.other.IsDirectory() {
 		return nil
 	}
-	_, err := t.mount.addReplaced.Exec(n.To, n.NewName, n.other.Ino, t.ledger.seq)
+	if t.isPublished(n.other) {
+		_, err := t.mount.addReplaced.Exec(n.To, n.NewName, n.other.Ino, t.ledger.seq, n.moved.Ino)
+		return err
+	}
+	if n.other.Links > 1 {
+		return nil
+	}
+	_, err := t.mount.passReplaced.Exec(n.other.Ino, n.moved.Ino)
 	return err
 }
 

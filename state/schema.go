@@ -2,7 +2,7 @@ package state
 
 // schemaVersion is sqlite's user_version of the schema below. A journal of any
 // other version is refused.
-const schemaVersion = 3
+const schemaVersion = 4
 
 // applicationID marks the database as a clfsload journal ("CLFS").
 const applicationID = 0x434c4653
@@ -44,6 +44,14 @@ CREATE TABLE ledger (
     uploaded_nodes  INTEGER NOT NULL DEFAULT 0,
     uploaded_bytes  INTEGER NOT NULL DEFAULT 0,
     batch           INTEGER NOT NULL DEFAULT 0  -- of the redo log that goes on from here
+);
+
+-- One row; see Mark.
+CREATE TABLE mark (
+    id          INTEGER PRIMARY KEY CHECK (id = 1),
+    publication INTEGER NOT NULL,
+    newest      TEXT NOT NULL,
+    before      TEXT NOT NULL
 );
 
 CREATE TABLE inode (
@@ -133,16 +141,18 @@ CREATE TABLE moved (
 ) WITHOUT ROWID;
 CREATE INDEX moved_ino ON moved (ino);
 
--- Published entries whose place was taken by a node that is not uploaded yet:
--- until it is, publications go on listing them.
+-- Published entries whose place was taken by a node that is not uploaded yet, the
+-- successor: until it is uploaded or removed, publications list them.
 CREATE TABLE replaced (
     dir  INTEGER NOT NULL,
     name BLOB    NOT NULL,
     ino  INTEGER NOT NULL,
     seq  INTEGER NOT NULL,
+    successor INTEGER NOT NULL,
     PRIMARY KEY (dir, name)
 ) WITHOUT ROWID;
 CREATE INDEX replaced_ino ON replaced (ino);
+CREATE INDEX replaced_successor ON replaced (successor);
 
 -- Blobs that nothing needs once the inode has been put with put_gen >= after.
 CREATE TABLE garbage (

@@ -10,6 +10,7 @@ import (
 // statements are prepared once on the writer's connection.
 type statements struct {
 	setLedger     *sql.Stmt
+	setMark       *sql.Stmt
 	findDirent    *sql.Stmt
 	insertDirent  *sql.Stmt
 	findInode     *sql.Stmt
@@ -64,6 +65,7 @@ func (s *statements) close() error {
 func (s *statements) queries() map[string]**sql.Stmt {
 	return map[string]**sql.Stmt{
 		`INSERT OR REPLACE INTO ledger (id, ` + ledgerColumns + `) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?)`: &s.setLedger,
+		`UPDATE mark SET publication = ?, newest = ?, before = ?`:                                         &s.setMark,
 
 		`SELECT ino FROM dirent WHERE parent = ? AND name = ?`:                                      &s.findDirent,
 		`INSERT INTO dirent (parent, name, ino, shared) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`: &s.insertDirent,

@@ -2,6 +2,7 @@ package state
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,19 +17,27 @@ import (
 type disk struct {
 	written atomic.Uint64 // commits so far
 
+	log   *os.File
+	waits bool // every commit waits for the disk
+
+	ending sync.Mutex // guards end
+	end    logTracker
+
 	mu     sync.Mutex
-	log    *os.File      // nil: every commit waits for the disk
 	synced atomic.Uint64 // commits that are durable
 	failed error
 }
 
-// open makes the log durable together with its name.
-func (d *disk) open(dir string) error {
-	log, err := os.OpenFile(filepath.Join(dir, journalName+"-wal"), os.O_RDWR, 0)
-	if err != nil {
+// open makes the log durable together with its name. waits: sqlite does that for
+// every commit.
+func (d *disk) open(dir string, waits bool) (err error) {
+	d.waits = waits
+	if d.log, err = os.OpenFile(filepath.Join(dir, journalName+"-wal"), os.O_RDWR, 0); err != nil {
 		return fmt.Errorf("open log of journal: %w", err)
 	}
-	d.log = log
+	if err := d.end.open(dir, d.log); err != nil {
+		return err
+	}
 	return SyncDir(dir)
 }
 
@@ -36,13 +45,55 @@ func (d *disk) close() error {
 	if d.log == nil {
 		return nil
 	}
-	return d.log.Close()
+	return errors.Join(d.end.close(), d.log.Close())
+}
+
+// abandon closes the log of a journal that could not be opened. sqlite may take the log
+// away then: all that is noted from now on is whether the system was started anew since.
+func (d *disk) abandon(uninterrupted bool) error {
+	if d.log == nil {
+		return nil
+	}
+	if !uninterrupted {
+		return d.close()
+	}
+	d.end.write(nil)
+	return errors.Join(d.end.note.Close(), d.log.Close())
+}
+
+// committed counts a commit. None may be under way.
+func (d *disk) committed() {
+	d.ending.Lock()
+	defer d.ending.Unlock()
+	err := d.end.follow()
+	if d.waits {
+		d.end.end.synced = d.end.end.written
+	}
+	d.end.write(err)
+	d.written.Add(1)
+}
+
+// now is how many commits there are, and where the log ends with the last one.
+func (d *disk) now() (uint64, logEnd) {
+	d.ending.Lock()
+	defer d.ending.Unlock()
+	return d.written.Load(), d.end.end
+}
+
+// reached notes that the log is on the disk up to an end.
+func (d *disk) reached(end logEnd) {
+	d.ending.Lock()
+	defer d.ending.Unlock()
+	if d.end.end.salt == end.salt {
+		d.end.end.synced = end.written
+	}
+	d.end.write(nil)
 }
 
 // sync returns when all commits that were made before it are durable.
 func (d *disk) sync() error {
 	want := d.written.Load()
-	if d.log == nil || d.synced.Load() >= want {
+	if d.waits || d.synced.Load() >= want {
 		return nil
 	}
 	d.mu.Lock()
@@ -53,13 +104,14 @@ func (d *disk) sync() error {
 	if d.synced.Load() >= want {
 		return nil // another's fsync was after it
 	}
-	now := d.written.Load()
+	now, end := d.now()
 	if err := d.log.Sync(); err != nil {
 		// The kernel forgets which pages it could not write: a further fsync
 		// would succeed and prove nothing.
 		d.failed = fmt.Errorf("make journal durable: %w", classify(err))
 		return d.failed
 	}
+	d.reached(end)
 	d.synced.Store(now)
 	return nil
 }

@@ -52,7 +52,10 @@ func insertRoot(q *sql.Tx, s Settings, a Attr) error {
 	}
 	_, err = q.Exec(`INSERT INTO ledger (id, `+ledgerColumns+`) VALUES (1, ?, 0, ?, 1, 1, 0, 0, 0, 0)`,
 		clfs.FirstSequence+1, PhaseNew)
-	if err != nil || s.Kind != KindMount {
+	if err != nil {
+		return err
+	}
+	if _, err := q.Exec(`INSERT INTO mark VALUES (1, 0, ?, '')`, s.BucketUUID); err != nil || s.Kind != KindMount {
 		return err
 	}
 	_, err = q.Exec(`UPDATE ledger SET directories = 1, held = 1`)

@@ -49,7 +49,7 @@ func newWriter(j *Journal, path string) (*writer, error) {
 	w := &writer{journal: j, db: db, queue: make(chan *update, maxGroup), turn: make(chan struct{}, 1),
 		closing: make(chan struct{}), stopped: make(chan struct{})}
 	if err := w.prepare(); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, w.disk.abandon(j.uninterrupted), db.Close())
 	}
 	w.turn <- struct{}{}
 	return w, nil
@@ -79,10 +79,11 @@ func (w *writer) prepare() error {
 	}
 	w.journal.ledger.Store(first)
 	w.committed = *first
-	if w.journal.Settings.Kind == KindMount {
-		return w.prepareMount()
+	isMount := w.journal.Settings.Kind == KindMount
+	if err := w.disk.open(w.journal.dir, !isMount); err != nil || !isMount {
+		return err
 	}
-	return nil
+	return w.prepareMount()
 }
 
 func (w *writer) prepareTransaction() error {
@@ -100,9 +101,6 @@ func (w *writer) prepareTransaction() error {
 // prepareMount lets commits not wait for the disk: Sync does.
 func (w *writer) prepareMount() error {
 	if err := w.exec(`PRAGMA synchronous = NORMAL`); err != nil {
-		return err
-	}
-	if err := w.disk.open(w.journal.dir); err != nil {
 		return err
 	}
 	var err error
@@ -301,7 +299,7 @@ func (w *writer) end(l *ledger) error {
 		return err
 	}
 	w.open, w.committed = false, *l
-	w.disk.written.Add(1)
+	w.disk.committed()
 	w.beginBatch(batch)
 	return nil
 }

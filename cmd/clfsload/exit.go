@@ -89,6 +89,7 @@ var outcomes = []outcome{
 	{engine.ErrNotEmpty, exitNotEmpty, "a new transfer or mount needs an empty container; 'clfsload mount --read-only' shows what is in it"},
 	{engine.ErrGone, exitDamaged, "somebody has removed blobs from it: 'clfsload verify' tells what is there"},
 	{engine.ErrForeign, exitNotEmpty, "check TARGET and STATE: they must be those of one transfer or mount"},
+	{engine.ErrOtherPublication, exitState, "use the newest STATE of this container; 'clfsload mount --read-only' and 'clfsload export' read what the container holds; see docs/operations.md, section 'A STATE that does not fit its container'"},
 	{verify.ErrSource, exitSource, ""},
 	{fusefs.ErrMountPoint, exitMountPoint, ""},
 	{tree.ErrNotFound, exitNotFound, ""},

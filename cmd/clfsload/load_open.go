@@ -291,7 +291,7 @@ func compareSettings(cmd *cobra.Command, s state.Settings, f loadFlags, source, 
 
 // newEngine returns an engine for this transfer.
 func (l *load) newEngine(ev engine.Events) (*engine.Engine, error) {
-	o := engine.Options{Concurrency: l.flags.concurrency, Memory: int64(l.flags.memory)}
+	o := engine.Options{Concurrency: l.flags.concurrency, Memory: int64(l.flags.memory), StateName: stateName(l.journal.Dir())}
 	return engine.New(l.journal, limit.Wrap(l.target.Container, l.limiter), treeSource{l.tree}, o, ev)
 }
 

@@ -170,7 +170,7 @@ func (m *writableMount) openTarget(spec targetSpec, opening time.Duration) (err 
 }
 
 func (m *writableMount) newEngine() error {
-	o := engine.Options{Concurrency: m.flags.concurrency, Memory: int64(m.flags.memory)}
+	o := engine.Options{Concurrency: m.flags.concurrency, Memory: int64(m.flags.memory), StateName: stateName(m.dir)}
 	e, err := engine.New(m.journal, limit.Wrap(m.target.Container, m.limiter), nil, o, engine.Events{
 		Failure: func(path string, p state.Problem) {
 			m.ui.log.Error("a file cannot be uploaded; it is tried again", "path", path, "op", p.Op, "reason", p.Reason)

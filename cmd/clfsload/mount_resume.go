@@ -75,7 +75,8 @@ func (m *writableMount) reach(ctx context.Context, spec targetSpec) error {
 		return nil
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case spec.dir != "", errors.Is(err, blob.ErrLeased), errors.Is(err, engine.ErrForeign), errors.Is(err, blob.ErrContainerMissing):
+	case spec.dir != "", errors.Is(err, blob.ErrLeased), errors.Is(err, engine.ErrForeign), errors.Is(err, engine.ErrOtherPublication),
+		errors.Is(err, blob.ErrContainerMissing):
 		return err
 	}
 	m.uploads.failed("reach the container", m.unreached(err))

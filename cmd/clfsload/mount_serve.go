@@ -189,7 +189,8 @@ func (m *writableMount) confirmSoon(ctx context.Context) error {
 
 // isGone reports whether an error says that a container has not what it should have.
 func isGone(err error) bool {
-	return errors.Is(err, engine.ErrGone) || errors.Is(err, engine.ErrForeign) || errors.Is(err, blob.ErrContainerMissing)
+	return errors.Is(err, engine.ErrGone) || errors.Is(err, engine.ErrForeign) || errors.Is(err, engine.ErrOtherPublication) ||
+		errors.Is(err, blob.ErrContainerMissing)
 }
 
 // outcome is the last word of a mount that a signal or umount has ended.
@@ -253,6 +254,7 @@ func (m *writableMount) close(ctx context.Context) error {
 	if m.staged != nil {
 		errs = append(errs, m.staged.Close())
 	}
+	m.closeMark(ctx)
 	if m.target != nil {
 		errs = append(errs, m.target.close(ctx))
 	}
@@ -264,6 +266,23 @@ func (m *writableMount) close(ctx context.Context) error {
 		errs = append(errs, m.log.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// closeMark notes in the container that nothing of this mount is left to publish, if
+// that is so. Where it fails the container only stays marked as in use.
+func (m *writableMount) closeMark(ctx context.Context) {
+	if m.uploads == nil || !m.uploads.held || !m.allPublished() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reachFor)
+	defer cancel()
+	tidy, err := m.journal.Tidy(ctx)
+	if err == nil && tidy {
+		err = m.engine.Close(ctx)
+	}
+	if err != nil {
+		m.ui.log.Warn("the container stays marked as in use by this mount", "error", err)
+	}
 }
 
 // mountPointOf is where the last mount with a STATE was; "" if it is not known.

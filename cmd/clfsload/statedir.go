@@ -60,3 +60,12 @@ func escapePoint(point string) string {
 	}
 	return name
 }
+
+// stateName names a STATE to people on other machines.
+func stateName(dir string) string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return host + ":" + dir
+}

@@ -44,12 +44,16 @@ func newUploader(m *writableMount, ids leaseIDs) *uploader {
 	return &uploader{m: m, ids: ids, changed: make(chan struct{}), done: make(chan struct{}), taken: make(chan struct{})}
 }
 
-// connect makes sure that the container is the journal's, and claims it.
+// connect makes sure that the container is the journal's, claims it, and notes there
+// that it is in use.
 func (u *uploader) connect(ctx context.Context) error {
 	if err := u.m.engine.Begin(ctx); err != nil {
 		return err
 	}
 	if err := u.m.target.claim(ctx, u.ids); err != nil {
+		return err
+	}
+	if err := u.m.engine.Open(ctx); err != nil {
 		return err
 	}
 	u.claimed = true

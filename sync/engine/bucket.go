@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"clfsload/clfs"
-	"clfsload/state"
 	"clfsload/sync/blob"
 )
 
@@ -36,12 +35,6 @@ func CheckEmpty(ctx context.Context, c blob.Container, but ...string) error {
 		}
 	}
 	return nil
-}
-
-// bucketBlob is the bucket object of a container, docs/clfs-format.md section 6.
-func bucketBlob(s *state.Settings) []byte {
-	payload := clfs.Bucket{UUID: s.BucketUUID}.Append(nil)
-	return clfs.Pack(nil, payload, s.Compression)
 }
 
 // Abandon removes the bucket object of a transfer that could not begin.

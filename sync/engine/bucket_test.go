@@ -50,7 +50,7 @@ func TestBeginIsRepeatedAfterItsBucketObjectWasPut(t *testing.T) {
 	f := newFixture(t, clfs.CompressionLZ4)
 	f.scanned()
 	m := mem.New()
-	if err := m.Put(t.Context(), bucketBlobName, bucketBlob(&f.journal.Settings)); err != nil {
+	if err := m.Put(t.Context(), bucketBlobName, bucketBlob(f.journal.Settings.BucketUUID)); err != nil {
 		t.Fatal(err)
 	}
 	f.mustLoad(m)
@@ -99,7 +99,7 @@ func TestPublishCanBeRepeated(t *testing.T) {
 
 func TestNewRefusesOptionsOutOfRange(t *testing.T) {
 	f := newFixture(t, clfs.CompressionNone)
-	for _, o := range []Options{{0, MinMemory}, {-1, MinMemory}, {1, MinMemory - 1}} {
+	for _, o := range []Options{{Memory: MinMemory}, {Concurrency: -1, Memory: MinMemory}, {Concurrency: 1, Memory: MinMemory - 1}} {
 		if _, err := New(f.journal, mem.New(), f.source, o, Events{}); err == nil {
 			t.Errorf("%+v is accepted", o)
 		}
@@ -125,6 +125,28 @@ func TestCheckEmptyNamesWhatItFound(t *testing.T) {
 	if err := CheckEmpty(ctx, m); errors.Is(err, ErrNotEmpty) || err == nil {
 		t.Error(err)
 	}
+}
+
+// bucketBlob is a bucket object without a mark.
+func bucketBlob(id string) []byte {
+	return clfs.Pack(nil, clfs.Bucket{UUID: id}.Append(nil), clfs.CompressionNone)
+}
+
+// withoutMark is the payload of a bucket object without what is drawn for each
+// publication.
+func withoutMark(data string) string {
+	payload, _, err := clfs.Unpack([]byte(data), maxBucketPayload)
+	if err != nil {
+		return err.Error()
+	}
+	b, err := clfs.DecodeBucket(payload)
+	if err != nil {
+		return err.Error()
+	}
+	if b.Mark != nil {
+		b.Mark.ID, b.Mark.Time = "", ""
+	}
+	return string(b.Append(nil))
 }
 
 var bucketBlobName = clfs.ObjectName(clfs.BucketID, clfs.BucketID, clfs.TypeSpecial, clfs.FirstVersion)

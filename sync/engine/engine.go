@@ -30,8 +30,9 @@ type File interface {
 
 // Options bound what the engine uses.
 type Options struct {
-	Concurrency int   // files at a time, 1 or more; how many requests, the container decides
-	Memory      int64 // bytes of buffers and of uploads not yet recorded, MinMemory or more
+	Concurrency int    // files at a time, 1 or more; how many requests, the container decides
+	Memory      int64  // bytes of buffers and of uploads not yet recorded, MinMemory or more
+	StateName   string // host and path of STATE, for people who look at the container
 }
 
 // MinMemory is the least budget: two of the largest objects, each as it is and

@@ -191,6 +191,9 @@ func same(t *testing.T, got, want map[string]string) {
 
 func difference(got, want map[string]string) error {
 	for name, data := range want {
+		if name == bucketBlobName && withoutMark(got[name]) == withoutMark(data) {
+			continue // the id of a mark is drawn
+		}
 		if got[name] != data {
 			return fmt.Errorf("blob %s is missing or another one", name)
 		}

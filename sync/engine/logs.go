@@ -57,15 +57,12 @@ func (e *Engine) nameLogs(ctx context.Context, bucket clfs.Bucket, before []stri
 			return fmt.Errorf("delete log %s: %w", name, err)
 		}
 	}
-	packed := clfs.Pack(nil, bucket.Append(nil), e.journal.Settings.Compression)
-	if err := e.putInReach(ctx, BucketName, packed); err != nil {
-		return fmt.Errorf("put bucket object: %w", err)
-	}
-	return blob.Sync(ctx, e.container)
+	return e.putBucket(ctx, bucket)
 }
 
 // bucket returns the container's bucket object, or ErrForeign unless it is the
-// one that this journal has put there.
+// one that this journal has put there, and ErrOtherPublication unless the journal
+// knows the publication that it names.
 func (e *Engine) bucket(ctx context.Context) (clfs.Bucket, error) {
 	o, err := e.container.Get(ctx, BucketName, 0, -1)
 	if errors.Is(err, blob.ErrNotFound) {
@@ -86,5 +83,5 @@ func (e *Engine) bucket(ctx context.Context) (clfs.Bucket, error) {
 		return clfs.Bucket{}, fmt.Errorf("%s: %w: its bucket is %s, the journal's %s",
 			e.container, ErrForeign, b.UUID, e.journal.Settings.BucketUUID)
 	}
-	return b, nil
+	return b, e.checkMark(ctx, b)
 }

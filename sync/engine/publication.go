@@ -50,15 +50,23 @@ func (e *Engine) PublishMount(ctx context.Context) (PublishReport, error) {
 	if err := e.collect(ctx); err != nil {
 		return PublishReport{}, err
 	}
+	bucket, err := e.bucket(ctx)
+	if err != nil {
+		return PublishReport{}, err
+	}
 	p := &publication{Engine: e, rec: newRecorder(e), unions: map[state.Ino]state.Node{}}
-	err := e.gate.closed(ctx, func() (err error) {
+	err = e.gate.closed(ctx, func() (err error) {
 		p.snap, err = e.journal.BeginPublish(ctx)
 		return err
 	})
 	if err != nil {
 		return PublishReport{}, fmt.Errorf("begin publication: %w", err)
 	}
-	err = errors.Join(p.run(ctx), p.snap.Close())
+	err = e.mark(ctx, bucket, true)
+	if err == nil {
+		err = p.run(ctx)
+	}
+	err = errors.Join(err, p.snap.Close())
 	if err != nil {
 		return PublishReport{}, fmt.Errorf("publish: %w", err)
 	}

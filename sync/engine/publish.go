@@ -32,6 +32,9 @@ func (e *Engine) Publish(ctx context.Context, incomplete bool, logs ...Log) erro
 	if err := e.recorder.during(ctx, e.putDirectories); err != nil {
 		return err
 	}
+	if err := e.markLoad(ctx); err != nil {
+		return err
+	}
 	if err := e.putLogs(ctx, logs); err != nil {
 		return err
 	}
@@ -147,11 +150,15 @@ func (e *Engine) putAndRecord(ctx context.Context, dir state.Inode) error {
 }
 
 // Begin makes sure that the container is the journal's, before anything else is
-// put: that of a new journal must be empty, and gets its bucket object.
+// put: that of a new journal must be empty, and gets its bucket object. Any other must
+// hold what the journal has published last. Errors: ErrNotEmpty, ErrForeign,
+// ErrOtherPublication, and those of requests.
 func (e *Engine) Begin(ctx context.Context) error {
 	if e.journal.Phase() != state.PhaseNew {
-		_, err := e.bucket(ctx)
-		return err
+		if _, err := e.bucket(ctx); err != nil {
+			return err
+		}
+		return e.checkRoot(ctx)
 	}
 	if err := CheckEmpty(ctx, e.container, BucketName); err != nil {
 		return err
@@ -159,11 +166,12 @@ func (e *Engine) Begin(ctx context.Context) error {
 	if err := e.checkClaim(ctx); err != nil {
 		return err
 	}
-	s := &e.journal.Settings
-	if err := e.put(ctx, BucketName, bucketBlob(s)); err != nil {
-		return fmt.Errorf("put bucket object: %w", err)
+	m, err := e.journal.Mark(ctx)
+	if err != nil {
+		return err
 	}
-	if err := blob.Sync(ctx, e.container); err != nil {
+	first := clfs.Bucket{UUID: e.journal.Settings.BucketUUID, Mark: e.newMark(m.Newest, m.Publication, true)}
+	if err := e.putBucket(ctx, first); err != nil {
 		return err
 	}
 	return e.journal.SetPhase(ctx, state.PhaseTransfer)

@@ -22,6 +22,10 @@ func (c *checker) orphans(ctx context.Context) error {
 		if n.Form == 1 {
 			what = "object"
 		}
+		if m := c.mark; m != nil && m.Open && n.Form != 1 {
+			c.remark(KindUnpublished, "", e.Name, "nothing leads to this %s yet: STATE %s has not published all that it has uploaded", what, m.State)
+			return nil
+		}
 		c.damage(KindOrphan, "", e.Name, "nothing leads to this %s", what)
 		return nil
 	})

@@ -16,6 +16,7 @@ const (
 	KindForeign     tree.Kind = "foreign-blob"       // a blob that is no object and no log
 	KindStale       tree.Kind = "stale-version"      // an older version of an object
 	KindOrphan      tree.Kind = "orphan"             // nothing leads to an object
+	KindUnpublished tree.Kind = "unpublished"        // nothing leads to an object yet, as its STATE has not published it
 	KindNoBucket    tree.Kind = "no-bucket"          // there is no bucket object
 	KindBucket      tree.Kind = "bucket-object"      // the bucket object is not as it must be
 	KindNoRoot      tree.Kind = "no-root"            // there is no root directory

@@ -1,0 +1,65 @@
+package clfs
+
+import "strconv"
+
+// A Mark says which publication a container holds and which STATE made it. It
+// is a set of clfsload's own attributes in the bucket object
+// (docs/clfs-format.md section 6):
+//
+//	clfsloadMark a UUID | clfsloadPublication a decimal number |
+//	clfsloadTime RFC 3339, UTC | clfsloadState host:path | clfsloadOpen 1
+//
+// clfsloadOpen is left out once nothing of that STATE waits for a publication.
+type Mark struct {
+	ID          string // drawn for this publication alone
+	Publication uint64 // counted by STATE from 1; 0: STATE has not published yet
+	Time        string // when it began: RFC 3339, UTC
+	State       string // host and path of STATE, for people; valid UTF-8
+	Open        bool   // the container may hold blobs that the next publication leads to
+}
+
+const (
+	markPrefix         = "clfsload"
+	markIDKey          = markPrefix + "Mark"
+	markPublicationKey = markPrefix + "Publication"
+	markTimeKey        = markPrefix + "Time"
+	markStateKey       = markPrefix + "State"
+	markOpenKey        = markPrefix + "Open"
+)
+
+// attrs are the attributes of a mark, in their order; none for nil.
+func (m *Mark) attrs() []ExtAttr {
+	if m == nil {
+		return nil
+	}
+	list := []ExtAttr{
+		{markIDKey, m.ID},
+		{markPublicationKey, strconv.FormatUint(m.Publication, 10)},
+		{markTimeKey, m.Time},
+		{markStateKey, m.State},
+	}
+	if m.Open {
+		list = append(list, ExtAttr{markOpenKey, "1"})
+	}
+	return list
+}
+
+// takeMark takes the attributes of a mark out of a list. Without an ID there is
+// no mark. The number is for people alone: one that makes no sense counts as 0.
+func takeMark(list []ExtAttr) (m *Mark, others []ExtAttr) {
+	values := map[string]string{}
+	for _, a := range list {
+		switch a.Key {
+		case markIDKey, markPublicationKey, markTimeKey, markStateKey, markOpenKey:
+			values[a.Key] = a.Value
+		default:
+			others = append(others, a)
+		}
+	}
+	if values[markIDKey] == "" {
+		return nil, others
+	}
+	m = &Mark{ID: values[markIDKey], Time: values[markTimeKey], State: values[markStateKey], Open: values[markOpenKey] != ""}
+	m.Publication, _ = strconv.ParseUint(values[markPublicationKey], 10, 64)
+	return m, others
+}
