@@ -11,11 +11,8 @@ import (
 type Mark struct {
 	Publication uint64 // publications begun
 	Newest      string // id of the publication that was begun last
-	Before      string // id of the one that the container held at that moment; "": none
+	Before      string // id of the one that the container held at that moment; "": none, or that is over
 }
-
-// Knows reports whether the container may hold the publication of this id.
-func (m Mark) Knows(id string) bool { return id != "" && (id == m.Newest || id == m.Before) }
 
 // Mark returns the journal's mark.
 func (j *Journal) Mark(ctx context.Context) (Mark, error) {
@@ -23,6 +20,9 @@ func (j *Journal) Mark(ctx context.Context) (Mark, error) {
 	err := j.read.QueryRowContext(ctx, `SELECT publication, newest, before FROM mark`).Scan(&m.Publication, &m.Newest, &m.Before)
 	if err != nil {
 		return Mark{}, fmt.Errorf("read mark of journal: %w", classify(err))
+	}
+	if !j.Publishing() {
+		m.Before = ""
 	}
 	return m, nil
 }
@@ -40,5 +40,11 @@ func (j *Journal) SetMark(ctx context.Context, m Mark) error {
 	return nil
 }
 
-// Publishing reports whether a publication of a mount is under way or was cut off.
-func (j *Journal) Publishing() bool { return j.ledger.Load().publishing != 0 }
+// Publishing reports whether a publication is under way or was cut off. A load has one
+// that ends with it.
+func (j *Journal) Publishing() bool {
+	if j.Settings.Kind == KindMount {
+		return j.ledger.Load().publishing != 0
+	}
+	return j.Phase() != PhaseComplete
+}

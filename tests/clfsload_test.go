@@ -156,6 +156,17 @@ func (r result) mustSay(texts ...string) result {
 	return r
 }
 
+// mustNotSay wants the output to be without some texts.
+func (r result) mustNotSay(texts ...string) result {
+	r.t.Helper()
+	for _, text := range texts {
+		if strings.Contains(r.stdout+r.stderr, text) {
+			r.t.Errorf("says %q:\n%s%s", text, r.stdout, r.stderr)
+		}
+	}
+	return r
+}
+
 // clip shortens long output for a message.
 func clip(text string) string {
 	const most = 4000

@@ -135,6 +135,7 @@ func mustBeWhole(t *testing.T, files map[string]string) {
 func (i *intake) restart() {
 	i.t.Helper()
 	must(i.t, os.WriteFile(filepath.Join(i.state, "boot"), []byte("another"), 0o600))
+	startAnew(i.t, i.state)
 }
 
 // cutPower takes the disk away as it is now, and ends the mount. Commands that have

@@ -24,7 +24,7 @@ const (
 	exitUsage       = 2   // the command line is wrong; nothing was touched
 	exitIncomplete  = 3   // ended with entries that could not be transferred or published
 	exitSource      = 4   // the source is missing, not a directory or not readable
-	exitState       = 5   // STATE does not fit the command: exists, missing, misplaced or of other settings
+	exitState       = 5   // STATE does not fit the command or the container: exists, missing, misplaced, of other settings, or older than what the container holds
 	exitNoContainer = 6   // the target container does not exist
 	exitNotEmpty    = 7   // the target container holds something else
 	exitCredentials = 8   // the service refused the credentials, or there are none

@@ -26,7 +26,7 @@ func (e *Engine) checkMark(ctx context.Context, b clfs.Bucket) error {
 		return nil
 	}
 	known, err := e.journal.Mark(ctx)
-	if err != nil || known.Knows(b.Mark.ID) {
+	if err != nil || b.Mark.ID == known.Newest || b.Mark.ID == known.Before {
 		return err
 	}
 	return fmt.Errorf("%s: %w: the container holds publication %d, begun %s by STATE %s; STATE %s knows publication %d of its own",
