@@ -54,7 +54,7 @@ func (p *blockPlan) dirty() []uint64 {
 
 // file uploads what has changed of a regular file. Blocks that are in the container
 // stay as they are; others are put under the node's next generation.
-func (w *nodeWorker) file(ctx context.Context, path string, j job) error {
+func (w *nodeWorker) file(ctx context.Context, path pathOf, j job) error {
 	n := j.node
 	rows, err := w.journal.BlocksOf(ctx, n.Ino)
 	if err != nil {
