@@ -101,7 +101,12 @@ func (f *file) zero(ctx context.Context, from, end int64, keepSize bool) error {
 	if from >= end {
 		return nil
 	}
-	if err := f.prepare(ctx, from, end); err != nil {
+	// What is made zero as a whole is a hole in staging as long as it is remote.
+	isEdge := func(index uint64) bool {
+		at, length := state.BlockRange(index)
+		return at < from || min(at+length, f.size) > end
+	}
+	if err := f.prepareBlocks(ctx, from, end, isEdge); err != nil {
 		return err
 	}
 	if err := f.staged.Punch(from, end-from); err != nil {
