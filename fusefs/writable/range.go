@@ -31,7 +31,7 @@ func (f *file) allocate(ctx context.Context, mode uint32, off, length uint64) er
 	if length == 0 {
 		return errInvalid
 	}
-	if off > maxSize || length > maxSize-off {
+	if most := uint64(f.system.options.MaxFileSize); off > most || length > most-off {
 		return errTooBig
 	}
 	from, end := int64(off), int64(off+length)

@@ -43,14 +43,16 @@ func blockAt(off int64) uint64 {
 
 // write writes to the file. It says how many bytes were written before an error.
 func (f *file) write(ctx context.Context, p []byte, off int64) (int, error) {
-	if off < 0 || off+int64(len(p)) > maxSize {
-		return 0, errTooBig
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	if len(p) == 0 {
 		return 0, nil
 	}
+	most := f.system.options.MaxFileSize
+	if off < 0 || off >= most {
+		return 0, errTooBig
+	}
+	p = p[:min(int64(len(p)), most-off)] // the caller writes the rest, and that fails
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	end := off + int64(len(p))
 	if err := f.prepare(ctx, off, end); err != nil {
 		return 0, err
