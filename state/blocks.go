@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"iter"
 
 	"clfsload/clfs"
 )
@@ -102,6 +103,24 @@ func scanBlocks(rows *sql.Rows, err error) ([]Block, error) {
 	return list, rows.Err()
 }
 
+// gaps lists the ranges from..to-1 of blocks that have no row, given the rows in order.
+func gaps(rows []Block, from, to uint64) iter.Seq2[uint64, uint64] {
+	return func(yield func(from, to uint64) bool) {
+		for _, b := range rows {
+			if b.Index >= to {
+				break
+			}
+			if b.Index > from && !yield(from, b.Index) {
+				return
+			}
+			from = max(from, b.Index+1)
+		}
+		if from < to {
+			yield(from, to)
+		}
+	}
+}
+
 // isUp reports whether the block is in the container as its generation says.
 func (b *Block) isUp() bool { return b.State == BlockUploaded || b.State == BlockRemote }
 
@@ -180,7 +199,6 @@ func (j *Journal) QueueBlock(ctx context.Context, ino Ino, block uint64) error {
 		if !isNew {
 			return nil
 		}
-		n.Peak = max(n.Peak, block+1)
 		// The size in the row may be old while the file is open; but the block
 		// in which it ends must not be one that is whole and uploaded.
 		offset, length := BlockRange(block)

@@ -3,8 +3,6 @@ package state
 import (
 	"context"
 	"fmt"
-
-	"clfsload/clfs"
 )
 
 // Change sets what is not nil. Times are nanoseconds since 1970.
@@ -176,18 +174,13 @@ func (t *tx) dropBlocks(n *Node, first uint64) error {
 	if _, err := t.mount.dropBlocks.Exec(n.Ino, first, noBlockState); err != nil {
 		return err
 	}
-	known := map[uint64]bool{}
 	for _, b := range rows {
-		known[b.Index] = true
 		if err := t.dropBlock(n, b); err != nil {
 			return err
 		}
 	}
-	for index := first; index < n.Sealed; index++ {
-		if known[index] {
-			continue
-		}
-		if err := t.discardSegment(n, index, n.Gen, n.Next+1); err != nil {
+	for from, to := range gaps(rows, first, n.Sealed) {
+		if err := t.discardSegments(n, from, to, n.Gen, n.Next+1); err != nil {
 			return err
 		}
 	}
@@ -205,11 +198,21 @@ func (t *tx) dropBlock(n *Node, b Block) error {
 	return nil
 }
 
+// discardSegments makes the blobs of the blocks from..to-1 garbage, in one row.
+func (t *tx) discardSegments(n *Node, from, to, gen, after uint64) error {
+	if from = max(from, 1); to <= from+1 {
+		if to <= from {
+			return nil
+		}
+		return t.discardSegment(n, from, gen, after)
+	}
+	return t.addGarbage(n.Ino, after, segmentRun{n.ID, gen, from, to}.String())
+}
+
 // discardSegment makes the blob of a block garbage; the head has none.
 func (t *tx) discardSegment(n *Node, index, gen, after uint64) error {
 	if index == 0 {
 		return nil
 	}
-	id := clfs.SegmentID(t.settings.Key, n.ID, gen, index-1)
-	return t.addGarbage(n.Ino, after, clfs.ObjectName(id, n.ID, clfs.TypeSegment, clfs.FirstVersion))
+	return t.addGarbage(n.Ino, after, segmentName(t.settings.Key, n.ID, gen, index))
 }

@@ -43,7 +43,10 @@
 //     uploaded) begins the next one.
 //   - What may be in the container and is not needed any more is in the table of
 //     garbage, or follows from a node's row (NamesOf). It is free once the inode
-//     that did without it has been put.
+//     that did without it has been put. A run of segments is one row of garbage.
+//   - An upload reserves blocks before it puts them (Peak, ReserveBlocks), a part of
+//     a large file at a time; a block that is uploaded early has a row. So a sparse
+//     file that is cut or removed costs what was uploaded of it.
 //   - Readers take the highest version of an inode. So a node that is published
 //     (PutSeq up to Floor) is put by publications alone, and until one is complete
 //     nothing that it replaces is free.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"iter"
 
 	"clfsload/clfs"
 )
@@ -80,13 +81,30 @@ func (t *tx) handle(dir Ino) (clfs.ID, error) {
 	return n.ID, nil
 }
 
-// Garbage is a blob that nothing needs any more.
+// Garbage is a blob that nothing needs any more, or a run of segments.
 type Garbage struct {
 	ID   int64
-	Name string
+	name string
+	key  clfs.Key
 }
 
-// FreeGarbage returns up to limit blobs that may be deleted. No put may be under
+// Names lists the names of the blobs.
+func (g Garbage) Names() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		run, ok := parseSegmentRun(g.name)
+		if !ok {
+			yield(g.name)
+			return
+		}
+		for index := run.from; index < run.to; index++ {
+			if !yield(segmentName(g.key, run.owner, run.gen, index)) {
+				return
+			}
+		}
+	}
+}
+
+// FreeGarbage returns up to limit blobs or runs that may be deleted. No put may be under
 // way while it is asked. While a publication is under way, or was cut off, there
 // are none.
 func (j *Journal) FreeGarbage(ctx context.Context, limit int) ([]Garbage, error) {
@@ -99,8 +117,8 @@ func (j *Journal) FreeGarbage(ctx context.Context, limit int) ([]Garbage, error)
 	defer rows.Close()
 	var list []Garbage
 	for rows.Next() {
-		var g Garbage
-		if err := rows.Scan(&g.ID, &g.Name); err != nil {
+		g := Garbage{key: j.Settings.Key}
+		if err := rows.Scan(&g.ID, &g.name); err != nil {
 			return nil, fmt.Errorf("list garbage: %w", classify(err))
 		}
 		list = append(list, g)

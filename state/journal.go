@@ -46,7 +46,7 @@ type Journal struct {
 	reads   *reads
 	write   *writer
 	ledger  atomic.Pointer[ledger]
-	paths   *lru.Cache[Ino, string]
+	paths   *pathCache
 	handles *lru.Cache[Ino, clfs.ID]
 	wake    *notifier
 	closing sync.Once
@@ -158,7 +158,7 @@ func (j *Journal) openReaders(path, options string) error {
 	if j.reads, err = prepareReads(j.read); err != nil {
 		return err
 	}
-	if j.paths, err = lru.New[Ino, string](pathCacheSize); err != nil {
+	if j.paths, err = newPathCache(); err != nil {
 		return err
 	}
 	j.handles, err = lru.New[Ino, clfs.ID](pathCacheSize)

@@ -173,18 +173,21 @@ func (w *mountWalk) checkNames() {
 	w.expect("garbage", err, nil)
 	defer rows.Close()
 	for rows.Next() {
-		var name string
-		w.expect("garbage", rows.Scan(&name), nil)
-		if known[name] {
-			w.t.Fatalf("%s is garbage twice", name)
+		g := Garbage{key: w.j.Settings.Key}
+		w.expect("garbage", rows.Scan(&g.name), nil)
+		for name := range g.Names() {
+			if known[name] {
+				w.t.Fatalf("%s is garbage twice", name)
+			}
+			known[name] = true
 		}
-		known[name] = true
 	}
 	nodes, err := scanNodes(w.j.read.QueryContext(w.t.Context(), `SELECT `+nodeColumns+` FROM inode`))
 	w.expect("nodes", err, nil)
 	for _, n := range nodes {
-		names, err := w.j.NamesOf(w.t.Context(), n)
+		list, err := w.j.NamesOf(w.t.Context(), n)
 		w.expect("names", err, nil)
+		names := slices.Collect(list)
 		if n.State != Removed && (n.IsDirectory() || n.Flags&Begun != 0) {
 			names = append(names, clfs.ObjectName(n.ID, w.id(n.Parent), n.Attr.Type, n.Version))
 		}

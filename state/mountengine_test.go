@@ -265,7 +265,9 @@ func (w *mountWalk) collect() {
 	w.expect("free garbage", err, nil)
 	var ids []int64
 	for _, g := range list {
-		w.delete(g.Name)
+		for name := range g.Names() {
+			w.delete(name)
+		}
 		ids = append(ids, g.ID)
 	}
 	w.expect("drop garbage", w.j.DropGarbage(ctx, ids), nil)
@@ -277,7 +279,7 @@ func (w *mountWalk) collect() {
 		}
 		names, err := w.j.NamesOf(ctx, n)
 		w.expect("names", err, nil)
-		for _, name := range names {
+		for name := range names {
 			w.delete(name)
 		}
 		w.expect("drop node", w.j.DropNode(ctx, n.Ino), nil)

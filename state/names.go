@@ -2,6 +2,7 @@ package state
 
 import (
 	"context"
+	"fmt"
 	"iter"
 
 	"clfsload/clfs"
@@ -29,25 +30,54 @@ func indirectNames(key clfs.Key, owner clfs.ID, gen, blocks uint64, kept [4][4]u
 
 // NamesOf lists the blobs of a removed node that may be in the container, but for
 // those that are garbage already.
-func (j *Journal) NamesOf(ctx context.Context, n Node) ([]string, error) {
+func (j *Journal) NamesOf(ctx context.Context, n Node) (iter.Seq[string], error) {
 	rows, err := j.BlocksOf(ctx, n.Ino)
 	if err != nil {
 		return nil, err
 	}
-	var names []string
-	if n.PutVersion != 0 {
-		names = append(names, inodeName(&n, n.PutVersion, n.PutOwner))
-	}
-	for index, gen := range segmentsOf(&n, rows) {
-		id := clfs.SegmentID(j.Settings.Key, n.ID, gen, index-1)
-		names = append(names, clfs.ObjectName(id, n.ID, clfs.TypeSegment, clfs.FirstVersion))
-	}
-	for _, m := range []struct{ gen, blocks uint64 }{{n.sealGen(), n.Mapped}, {n.Next, n.Peak}} {
-		for name := range indirectNames(j.Settings.Key, n.ID, m.gen, m.blocks, nothingKept) {
-			names = append(names, name)
+	return func(yield func(string) bool) {
+		if n.PutVersion != 0 && !yield(inodeName(&n, n.PutVersion, n.PutOwner)) {
+			return
 		}
-	}
-	return names, nil
+		for index, gen := range segmentsOf(&n, rows) {
+			if !yield(segmentName(j.Settings.Key, n.ID, gen, index)) {
+				return
+			}
+		}
+		for _, m := range []struct{ gen, blocks uint64 }{{n.sealGen(), n.Mapped}, {n.Next, n.Peak}} {
+			for name := range indirectNames(j.Settings.Key, n.ID, m.gen, m.blocks, nothingKept) {
+				if !yield(name) {
+					return
+				}
+			}
+		}
+	}, nil
+}
+
+// segmentName is the name of the blob of a block, which is not the head.
+func segmentName(key clfs.Key, owner clfs.ID, gen, index uint64) string {
+	return clfs.ObjectName(clfs.SegmentID(key, owner, gen, index-1), owner, clfs.TypeSegment, clfs.FirstVersion)
+}
+
+// segmentRun stands for the blobs of the blocks from..to-1 of one generation.
+type segmentRun struct {
+	owner         clfs.ID
+	gen, from, to uint64
+}
+
+// segmentRunForm is how the journal has a run in place of the name of a blob.
+const segmentRunForm = "segments of %X generation %d blocks %d to %d"
+
+func (r segmentRun) String() string {
+	return fmt.Sprintf(segmentRunForm, string(r.owner), r.gen, r.from, r.to)
+}
+
+// parseSegmentRun is the inverse; ok is false for the name of a blob.
+func parseSegmentRun(text string) (r segmentRun, ok bool) {
+	var owner []byte
+	n, err := fmt.Sscanf(text, segmentRunForm, &owner, &r.gen, &r.from, &r.to)
+	r.owner = clfs.ID(owner)
+	return r, n == 4 && err == nil
 }
 
 // sealGen is the generation of the last seal; that of a directory was recorded
@@ -60,13 +90,13 @@ func (n *Node) sealGen() uint64 {
 }
 
 // segmentsOf lists the data segments of a node, by block and generation, that may
-// be in the container: all that were uploaded, and what may have been as Next.
+// be in the container: all that were uploaded, and what may have been as Next: below the
+// peak, and early, which have rows.
 func segmentsOf(n *Node, rows []Block) iter.Seq2[uint64, uint64] {
 	return func(yield func(index, gen uint64) bool) {
-		known := map[uint64]bool{0: true}
 		for _, b := range rows {
-			known[b.Index] = true
-			if b.Index > 0 && b.isUp() && (b.Gen != n.Next || b.Index >= n.Peak) && !yield(b.Index, b.Gen) {
+			mayBeUp := b.isUp() && b.Gen != n.Next || b.Gen == n.Next && b.Index >= n.Peak
+			if b.Index > 0 && mayBeUp && !yield(b.Index, b.Gen) {
 				return
 			}
 		}
@@ -74,9 +104,11 @@ func segmentsOf(n *Node, rows []Block) iter.Seq2[uint64, uint64] {
 		if n.IsDirectory() {
 			standing, gen = n.Mapped, n.sealGen()
 		}
-		for index := uint64(1); index < standing; index++ {
-			if !known[index] && !yield(index, gen) {
-				return
+		for from, to := range gaps(rows, 1, standing) {
+			for index := from; index < to; index++ {
+				if !yield(index, gen) {
+					return
+				}
 			}
 		}
 		for index := uint64(1); index < n.Peak; index++ {

@@ -35,7 +35,7 @@ type Node struct {
 	Gen    uint64 // generation of uploaded blocks that have no row
 	Next   uint64 // generation of what is uploaded from now on
 	Sealed uint64 // blocks of the last seal that still stand
-	Peak   uint64 // blocks that may have been uploaded as Next
+	Peak   uint64 // blocks that may have been uploaded as Next, beside those that have a row
 	Mapped uint64 // blocks at the last seal; of a directory: segments in the container and 1
 
 	Version    uint32 // of the next inode blob

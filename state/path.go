@@ -3,6 +3,11 @@ package state
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"clfsload/clfs"
 )
@@ -27,16 +32,15 @@ func join(dir string, name []byte) string {
 	return dir + "/" + string(name)
 }
 
-// maxCachedPath bounds the memory that the paths of very deep trees take.
-const maxCachedPath = 4096
-
 // directoryPath climbs until it meets a directory whose path it knows.
 func (j *Journal) directoryPath(ctx context.Context, ino Ino) (string, error) {
 	if ino == RootIno {
 		return "", nil
 	}
-	// In a mount directories move: what was read once may be wrong soon.
-	keep := j.Settings.Kind != KindMount
+	if j.Settings.Kind == KindMount {
+		// Directories move: what was read once may be wrong soon.
+		return climb(ctx, j.read, ino)
+	}
 	if path, ok := j.paths.Get(ino); ok {
 		return path, nil
 	}
@@ -51,10 +55,66 @@ func (j *Journal) directoryPath(ctx context.Context, ino Ino) (string, error) {
 		return "", err
 	}
 	path := join(above, name)
-	if keep && len(path) <= maxCachedPath {
-		j.paths.Add(ino, path)
-	}
+	j.paths.add(ino, path)
 	return path, nil
+}
+
+// climb returns the path of an inode in one query, whatever its depth.
+func climb(ctx context.Context, q querier, ino Ino) (string, error) {
+	rows, err := q.QueryContext(ctx, `WITH RECURSIVE up (ino, parent, name, height) AS (
+			SELECT ino, parent, name, 0 FROM inode WHERE ino = ?1 AND ino <> ?2
+			UNION ALL SELECT i.ino, i.parent, i.name, height + 1 FROM up CROSS JOIN inode i ON i.ino = up.parent WHERE i.ino <> ?2)
+		SELECT parent, name FROM up ORDER BY height`, ino, RootIno)
+	if err != nil {
+		return "", fmt.Errorf("find path of inode %d: %w", ino, classify(err))
+	}
+	defer rows.Close()
+	var names []string // from the inode up
+	parent := ino
+	for rows.Next() {
+		var name []byte
+		if err := rows.Scan(&parent, &name); err != nil {
+			return "", fmt.Errorf("find path of inode %d: %w", ino, classify(err))
+		}
+		names = append(names, string(name))
+	}
+	if err := rows.Err(); err != nil {
+		return "", fmt.Errorf("find path of inode %d: %w", ino, classify(err))
+	}
+	if parent != RootIno {
+		return "", fmt.Errorf("find path of inode %d: %w: directory %d", ino, ErrNoEntry, parent)
+	}
+	slices.Reverse(names)
+	return strings.Join(names, "/"), nil
+}
+
+// cachedPathBytes bounds the memory that cached paths take: those of a deep tree are
+// long.
+const cachedPathBytes = 16 << 20
+
+// pathCache has the paths of directories that do not move.
+type pathCache struct {
+	*lru.Cache[Ino, string]
+	bytes atomic.Int64
+}
+
+func newPathCache() (*pathCache, error) {
+	c := &pathCache{}
+	var err error
+	c.Cache, err = lru.NewWithEvict(pathCacheSize, func(_ Ino, path string) { c.bytes.Add(-int64(len(path))) })
+	return c, err
+}
+
+// add keeps a path, and drops those that were not used for longest when all together
+// take too much.
+func (c *pathCache) add(dir Ino, path string) {
+	c.bytes.Add(int64(len(path)))
+	if known, _ := c.ContainsOrAdd(dir, path); known {
+		c.bytes.Add(-int64(len(path)))
+	}
+	for c.bytes.Load() > cachedPathBytes && c.Len() > 1 {
+		c.RemoveOldest()
+	}
 }
 
 // handle returns the id of a directory.

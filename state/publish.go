@@ -97,10 +97,8 @@ func (j *Journal) AnnounceRoot(ctx context.Context) error {
 // something newer is put.
 func (t *tx) discardAttempt(n *Node) error {
 	after := n.Next + 2
-	for index := uint64(1); index < n.Peak; index++ {
-		if err := t.discardSegment(n, index, n.Next, after); err != nil {
-			return err
-		}
+	if err := t.discardSegments(n, 1, n.Peak, n.Next, after); err != nil {
+		return err
 	}
 	return t.discardIndirect(n, n.Next, n.Peak, nothingKept, after)
 }
@@ -195,10 +193,8 @@ func (t *tx) recordChanged(n *Node, p *Put) error {
 }
 
 func (t *tx) recordDirectory(n *Node, p *Put) error {
-	for index := uint64(1); index < n.Mapped; index++ {
-		if err := t.discardSegment(n, index, n.sealGen(), atOnce); err != nil {
-			return err
-		}
+	if err := t.discardSegments(n, 1, n.Mapped, n.sealGen(), atOnce); err != nil {
+		return err
 	}
 	if err := t.discardIndirect(n, n.sealGen(), n.Mapped, nothingKept, atOnce); err != nil {
 		return err

@@ -123,7 +123,7 @@ func TestChangesThatWaitAreSeenByAllWhoRead(t *testing.T) {
 	if err := j.QueueBlock(t.Context(), n.Ino, 1); err != nil {
 		t.Fatal(err)
 	}
-	if found, err := j.Lookup(t.Context(), RootIno, []byte("a")); err != nil || found.Ino != n.Ino || found.Peak != 2 {
+	if found, err := j.Lookup(t.Context(), RootIno, []byte("a")); err != nil || found.Ino != n.Ino || found.Attr.Size != sizeOf(2) {
 		t.Errorf("%+v, %v", found, err)
 	}
 	if _, err := j.Lookup(t.Context(), RootIno, []byte("b")); !errors.Is(err, ErrNoEntry) {
@@ -132,7 +132,7 @@ func TestChangesThatWaitAreSeenByAllWhoRead(t *testing.T) {
 	if rows, err := j.BlocksOf(t.Context(), n.Ino); err != nil || len(rows) != 1 || rows[0].Index != 1 {
 		t.Errorf("%v, %v", rows, err)
 	}
-	if got := nodeOf(t, j, n.Ino); got.Peak != 2 || !j.write.behind.Load() {
+	if got := nodeOf(t, j, n.Ino); got.Attr.Size != sizeOf(2) || !j.write.behind.Load() {
 		t.Errorf("%+v; a question about one node was a reason to commit: %v", got, !j.write.behind.Load())
 	}
 	addNode(t, j, RootIno, "b", regular)

@@ -25,18 +25,16 @@ func (t *tx) seal(n *Node) error {
 }
 
 func (t *tx) sealBlocks(n *Node, blocks uint64) error {
-	if _, err := t.mount.dropBlocks.Exec(n.Ino, blocks, noBlockState); err != nil {
-		return err // those past the end
+	if err := t.dropPastEnd(n, blocks); err != nil {
+		return err
 	}
 	rows, err := t.blocksFrom(n.Ino, 0)
 	if err != nil {
 		return err
 	}
-	known := map[uint64]bool{}
 	uniform, replaced := true, uint64(0)
 	for i := range rows {
 		b := &rows[i]
-		known[b.Index] = true
 		if !b.isUp() {
 			b.Gen, b.State = n.Next, BlockUploaded
 			if err := t.setBlock(n.Ino, *b); err != nil {
@@ -54,15 +52,33 @@ func (t *tx) sealBlocks(n *Node, blocks uint64) error {
 	if replaced == n.Sealed {
 		n.Flags &^= Evicted // nothing is without a row any more
 	}
-	for index := n.Sealed; index < blocks; index++ {
-		if known[index] {
-			continue
-		}
-		if err := t.setBlock(n.Ino, Block{Index: index, Gen: n.Next, State: BlockUploaded}); err != nil {
-			return err
+	for from, to := range gaps(rows, n.Sealed, blocks) {
+		for index := from; index < to; index++ {
+			if err := t.setBlock(n.Ino, Block{Index: index, Gen: n.Next, State: BlockUploaded}); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// dropPastEnd forgets blocks past the end. Those of them that may have been uploaded
+// early, as Next, are garbage; discardExcess has the ones below the peak.
+func (t *tx) dropPastEnd(n *Node, blocks uint64) error {
+	rows, err := t.blocksFrom(n.Ino, max(blocks, n.Peak))
+	if err != nil {
+		return err
+	}
+	for _, b := range rows {
+		if b.Gen != n.Next {
+			continue
+		}
+		if err := t.discardSegment(n, b.Index, b.Gen, atOnce); err != nil {
+			return err
+		}
+	}
+	_, err = t.mount.dropBlocks.Exec(n.Ino, blocks, noBlockState)
+	return err
 }
 
 // makeUniform drops the rows of a file whose blocks are all of one generation, but
@@ -77,10 +93,8 @@ func (t *tx) makeUniform(n *Node) error {
 // discardExcess makes garbage of what may have been uploaded as Next past the end
 // that the object has now.
 func (t *tx) discardExcess(n *Node, blocks uint64) error {
-	for index := max(blocks, 1); index < n.Peak; index++ {
-		if err := t.discardSegment(n, index, n.Next, atOnce); err != nil {
-			return err
-		}
+	if err := t.discardSegments(n, blocks, n.Peak, n.Next, atOnce); err != nil {
+		return err
 	}
 	if n.Peak <= blocks {
 		return nil

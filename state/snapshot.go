@@ -141,22 +141,7 @@ func (n *Node) ContentsCurrent() bool {
 
 // Path returns the path of a node below the root, by its first name.
 func (s *Snapshot) Path(ctx context.Context, n Node) (string, error) {
-	path, ino := "", n.Ino
-	for ino != RootIno {
-		var parent Ino
-		var name []byte
-		row := s.conn.QueryRowContext(ctx, `SELECT parent, name FROM inode WHERE ino = ?`, ino)
-		if err := row.Scan(&parent, &name); err != nil {
-			return "", fmt.Errorf("find path of node %d: %w", n.Ino, classify(err))
-		}
-		if path == "" {
-			path = string(name)
-		} else {
-			path = string(name) + "/" + path
-		}
-		ino = parent
-	}
-	return path, nil
+	return climb(ctx, s.conn, n.Ino)
 }
 
 // Image returns the payload that is kept of a node for its publication; nil when

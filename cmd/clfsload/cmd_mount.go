@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"clfsload/fusefs"
+	"clfsload/fusefs/writable"
 	"clfsload/sync/engine"
 )
 
@@ -30,6 +31,7 @@ type mountFlags struct {
 	publishInterval   time.Duration
 	stopTimeout       time.Duration
 	stagingLimit      byteSize // 0: a share of the free space
+	maxFileSize       byteSize
 	includeIncomplete bool
 	bandwidth         bandwidthFlags
 	retry             retryFlags
@@ -41,10 +43,11 @@ const (
 	writeConcurrency = 128
 	writeMemory      = 96 << 20
 	mountRetryFor    = 10 * time.Minute
+	maxFileSize      = 16 << 40
 )
 
 func newMountCommand() *cobra.Command {
-	f := mountFlags{readFlags: newReadFlags()}
+	f := mountFlags{readFlags: newReadFlags(), maxFileSize: maxFileSize}
 	cmd := &cobra.Command{
 		Use:   "mount [--state STATE] [--target TARGET] [--read-only] MOUNTPOINT",
 		Short: "Mount a container as a file system",
@@ -108,6 +111,7 @@ func (f *mountFlags) registerWriting(cmd *cobra.Command) {
 	fl.DurationVar(&f.stopTimeout, "stop-timeout", time.Minute, "at the end, upload and publish for at most so long")
 	fl.Var(&f.stagingLimit, "staging-limit", "bytes of file contents kept in STATE, 64MiB or more (default: half of what was free on its disk when STATE was new)")
 	fl.Lookup("staging-limit").DefValue = "0"
+	fl.Var(&f.maxFileSize, "max-file-size", "largest size of a file, holes included: beyond it a call fails with EFBIG; 1GiB to 1PiB")
 	fl.BoolVar(&f.includeIncomplete, "include-incomplete", false, "take files as complete whose writer a crash of an earlier mount has cut off")
 	f.bandwidth.register(fl)
 	fl.DurationVar(&f.retry.retryFor, "retry-for", mountRetryFor, "let a read of what is in the container alone fail after so long; uploads are repeated without end")
@@ -118,7 +122,7 @@ func (f *mountFlags) registerWriting(cmd *cobra.Command) {
 // Flags that go with one kind of mount alone.
 var (
 	writingFlags = []string{"state", "create-container", "compression", "settle", "publish-interval", "stop-timeout",
-		"staging-limit", "include-incomplete", "bandwidth-limit", "retry-for", "request-timeout", "metrics-addr"}
+		"staging-limit", "max-file-size", "include-incomplete", "bandwidth-limit", "retry-for", "request-timeout", "metrics-addr"}
 	readingFlags = []string{"temp-dir"}
 )
 
@@ -164,6 +168,8 @@ func (f *mountFlags) checkWriting() error {
 	case f.stagingLimit != 0 && f.stagingLimit < leastRoom:
 		least := byteSize(leastRoom)
 		return fmt.Errorf("--staging-limit %s: it must be %s or more", &f.stagingLimit, &least)
+	case f.maxFileSize < 1<<30 || f.maxFileSize > writable.LargestFile:
+		return fmt.Errorf("--max-file-size %s: it must be 1GiB to 1PiB", &f.maxFileSize)
 	case f.stopTimeout < 0:
 		return fmt.Errorf("--stop-timeout %s: it must not be negative", f.stopTimeout)
 	}

@@ -29,8 +29,17 @@ func (s *blockSet) grow(i uint64) {
 
 // addRange makes the blocks from..to-1 members.
 func (s *blockSet) addRange(from, to uint64) {
+	if from >= to {
+		return
+	}
+	s.grow(to - 1)
 	for i := from; i < to; i++ {
-		s.set(i, true)
+		if i%64 == 0 && to-i >= 64 {
+			(*s)[i/64] = ^uint64(0)
+			i += 63
+			continue
+		}
+		(*s)[i/64] |= 1 << (i % 64)
 	}
 }
 

@@ -2,6 +2,7 @@ package writable
 
 import (
 	"context"
+	"math"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 )
@@ -23,7 +24,7 @@ func (s *FS) CopyFileRange(cancel <-chan struct{}, in *fuse.CopyFileRangeIn) (ui
 	if err != nil {
 		return 0, fuse.EBADF
 	}
-	if in.OffIn > maxSize || in.OffOut > maxSize {
+	if in.OffIn > math.MaxInt64 || in.OffOut > math.MaxInt64 {
 		return 0, s.fail("copy_file_range", to.ino, errTooBig)
 	}
 	ctx := caller(cancel, &in.InHeader)
@@ -69,7 +70,7 @@ func copyStaged(ctx context.Context, to *file, off int64, from *file, fromOff, l
 	}
 	defer to.mu.Unlock()
 	defer from.mu.RUnlock()
-	length = min(length, from.size-fromOff)
+	length = min(length, from.size-fromOff, to.system.options.MaxFileSize-off)
 	if length <= 0 || from.staged == nil || from.remote.any(blockAt(fromOff), blockAt(fromOff+length-1)+1) {
 		return 0, nil
 	}

@@ -13,9 +13,6 @@ import (
 	"clfsload/state"
 )
 
-// maxSize is the size that a file may have, in bytes.
-const maxSize = 1 << 50
-
 // A file is a regular file that somebody works on.
 type file struct {
 	system  *FS

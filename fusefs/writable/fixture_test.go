@@ -55,7 +55,7 @@ func (k *kernel) start(j *state.Journal) {
 		k.engine = &fakeEngine{blocks: map[blockKey][]byte{}, heads: map[headKey][]byte{}}
 	}
 	k.engine.journal, k.engine.staging = j, store
-	k.fs = newFS(context.WithoutCancel(k.t.Context()), j, store, k.engine, Options{Settle: time.Hour, StagingLimit: 1 << 40,
+	k.fs = newFS(context.WithoutCancel(k.t.Context()), j, store, k.engine, Options{Settle: time.Hour, StagingLimit: 1 << 40, MaxFileSize: 1 << 44,
 		Memory: 64 << 20, Log: slog.New(slog.NewTextHandler(k.log, nil)),
 		Errno: func(error) syscall.Errno { return syscall.EIO }, StatePath: k.dir})
 	k.fs.sweeping()

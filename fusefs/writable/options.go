@@ -19,10 +19,15 @@ type Container interface {
 	Block(ctx context.Context, n state.Node, index, gen uint64) ([]byte, error)
 }
 
+// LargestFile is the most that a file may have, in bytes, whatever the options say. A
+// container could hold more; the files that clfsload keeps of it are not made for that.
+const LargestFile = 1 << 50
+
 // Options say how the file system works.
 type Options struct {
 	Settle         time.Duration // how long a closed file must stay unchanged before it is uploaded
 	StagingLimit   int64         // bytes that staging files may take on the disk; 0: what the disk has
+	MaxFileSize    int64         // bytes that a file may have, at most LargestFile
 	StagingReserve int64         // bytes of the disk that are left free, for the journal
 	AllowOther     bool          // other users may use the mount
 	Memory         int64         // bytes that blocks read from the container may take

@@ -3,7 +3,6 @@ package writable
 import (
 	"context"
 	"errors"
-	"math"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
@@ -17,23 +16,32 @@ func (s *FS) Fallocate(cancel <-chan struct{}, in *fuse.FallocateIn) fuse.Status
 	if err != nil {
 		return fuse.EBADF
 	}
+	if err := s.checkRange(in.Offset, in.Length); err != nil {
+		return s.fail("fallocate", h.ino, err)
+	}
 	ctx := caller(cancel, &in.InHeader)
-	if in.Mode&unix.FALLOC_FL_PUNCH_HOLE == 0 {
-		if err := s.room.wait(ctx, int64(min(in.Length, math.MaxInt64))); err != nil {
+	if in.Mode&^unix.FALLOC_FL_KEEP_SIZE == 0 {
+		if err := s.room.wait(ctx, int64(in.Length)); err != nil {
 			return s.fail("fallocate", h.ino, err)
 		}
 	}
 	return s.failNode("fallocate", h.ino, h.allocate(ctx, in.Mode, in.Offset, in.Length))
 }
 
-// allocate is fallocate(2). Ranges are made zero as holes.
-func (f *file) allocate(ctx context.Context, mode uint32, off, length uint64) error {
-	if length == 0 {
+// checkRange refuses a range that is empty, or that no file has.
+func (s *FS) checkRange(off, length uint64) error {
+	most := uint64(s.options.MaxFileSize)
+	switch {
+	case length == 0:
 		return errInvalid
-	}
-	if off > maxSize || length > maxSize-off {
+	case off > most || length > most-off:
 		return errTooBig
 	}
+	return nil
+}
+
+// allocate is fallocate(2). Ranges are made zero as holes.
+func (f *file) allocate(ctx context.Context, mode uint32, off, length uint64) error {
 	from, end := int64(off), int64(off+length)
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -101,7 +109,12 @@ func (f *file) zero(ctx context.Context, from, end int64, keepSize bool) error {
 	if from >= end {
 		return nil
 	}
-	if err := f.prepare(ctx, from, end); err != nil {
+	// What is made zero as a whole is a hole in staging as long as it is remote.
+	isEdge := func(index uint64) bool {
+		at, length := state.BlockRange(index)
+		return at < from || min(at+length, f.size) > end
+	}
+	if err := f.prepareBlocks(ctx, from, end, isEdge); err != nil {
 		return err
 	}
 	if err := f.staged.Punch(from, end-from); err != nil {

@@ -116,7 +116,7 @@ func (s *FS) setSize(cancel <-chan struct{}, in *fuse.InHeader, size uint64) err
 	if n.Attr.Type != clfs.TypeRegular {
 		return errWrongKind
 	}
-	if size > maxSize {
+	if size > uint64(s.options.MaxFileSize) {
 		return errTooBig
 	}
 	f := s.files.acquire(ino)

@@ -2,7 +2,6 @@ package writable
 
 import (
 	"context"
-	"slices"
 
 	"clfsload/clfs"
 	"clfsload/state"
@@ -44,14 +43,16 @@ func blockAt(off int64) uint64 {
 
 // write writes to the file. It says how many bytes were written before an error.
 func (f *file) write(ctx context.Context, p []byte, off int64) (int, error) {
-	if off < 0 || off+int64(len(p)) > maxSize {
-		return 0, errTooBig
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	if len(p) == 0 {
 		return 0, nil
 	}
+	most := f.system.options.MaxFileSize
+	if off < 0 || off >= most {
+		return 0, errTooBig
+	}
+	p = p[:min(int64(len(p)), most-off)] // the caller writes the rest, and that fails
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	end := off + int64(len(p))
 	if err := f.prepare(ctx, off, end); err != nil {
 		return 0, err
@@ -94,6 +95,17 @@ func (f *file) queue(off, end int64) {
 // Remote blocks are fetched although they may be overwritten whole: when the disk
 // is full in the middle of that, the rest must be what it was.
 func (f *file) prepare(ctx context.Context, off, end int64) error {
+	return f.prepareBlocks(ctx, off, end, func(uint64) bool { return true })
+}
+
+// dirtyBatch is how many blocks the journal is told of at a time, so that other calls
+// have their turn.
+const dirtyBatch = 1024
+
+// prepareBlocks is prepare where the contents of some blocks are not needed any more:
+// these are not fetched. It takes as long as there are blocks in the range that are in
+// the container, however long the range is.
+func (f *file) prepareBlocks(ctx context.Context, off, end int64, needed func(index uint64) bool) error {
 	if err := f.begin(); err != nil {
 		return err
 	}
@@ -102,22 +114,38 @@ func (f *file) prepare(ctx context.Context, off, end int64) error {
 	}
 	var dirty []uint64
 	first := blockAt(off)
-	if index, partial := f.partialEnd(); partial && end > f.size && index < first {
+	if index, partial := f.partialEnd(); partial && end > f.size && index < first && f.clean.has(index) {
 		dirty = append(dirty, index) // it gets longer
 	}
-	for index := first; index <= blockAt(end-1); index++ {
+	for index, found := f.clean.next(first); found && index <= blockAt(end-1); index, found = f.clean.next(index + 1) {
+		if len(dirty) == dirtyBatch {
+			if err := f.change(ctx, dirty, needed); err != nil {
+				return err
+			}
+			dirty = dirty[:0]
+		}
 		dirty = append(dirty, index)
 	}
-	dirty = slices.DeleteFunc(dirty, func(index uint64) bool { return !f.clean.has(index) })
-	for _, index := range dirty {
-		if !f.remote.has(index) {
+	return f.change(ctx, dirty, needed)
+}
+
+// change makes blocks dirty, and fetches those of them that are remote and needed.
+func (f *file) change(ctx context.Context, blocks []uint64, needed func(index uint64) bool) error {
+	for _, index := range blocks {
+		if !f.remote.has(index) || !needed(index) {
 			continue
 		}
 		if err := f.fetch(ctx, index); err != nil {
 			return err
 		}
 	}
-	return f.dirty(dirty)
+	if err := f.dirty(blocks); err != nil {
+		return err
+	}
+	for _, index := range blocks {
+		f.remote.set(index, false)
+	}
+	return nil
 }
 
 // partialEnd returns the last block, if the file ends in the middle of it.

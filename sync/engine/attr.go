@@ -8,7 +8,7 @@ import (
 )
 
 // attr converts attributes for the container; Nlink is left to the caller.
-func (e *Engine) attr(path string, in state.Inode, a state.Attr) clfs.Attr {
+func (e *Engine) attr(path pathOf, in state.Inode, a state.Attr) clfs.Attr {
 	s := &e.journal.Settings
 	out := clfs.Attr{
 		Mode:        a.Mode,
@@ -33,7 +33,7 @@ func (e *Engine) attr(path string, in state.Inode, a state.Attr) clfs.Attr {
 		clamped = clamped || c
 	}
 	if clamped && e.events.Warning != nil {
-		e.events.Warning(path, "a time before 1970 or after 2106 was set to the nearest that CLFS can hold")
+		e.events.Warning(path(), "a time before 1970 or after 2106 was set to the nearest that CLFS can hold")
 	}
 	return out
 }

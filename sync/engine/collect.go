@@ -47,7 +47,12 @@ func (e *Engine) collectGarbage(ctx context.Context) error {
 		ids := make([]int64, len(page))
 		for i, garbage := range page {
 			ids[i] = garbage.ID
-			g.Go(func() error { return e.container.Delete(gctx, garbage.Name) })
+			for name := range garbage.Names() {
+				g.Go(func() error { return e.container.Delete(gctx, name) })
+				if gctx.Err() != nil {
+					break
+				}
+			}
 		}
 		if err := g.Wait(); err != nil {
 			return err
@@ -151,7 +156,7 @@ func (e *Engine) removeNode(ctx context.Context, n state.Node) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range names {
+	for name := range names {
 		if err := e.container.Delete(ctx, name); err != nil {
 			return err
 		}

@@ -138,7 +138,7 @@ func (l *listing) finish(ctx context.Context, attr clfs.Attr, name []byte) (clfs
 
 // putDirectory uploads a directory of a load: its further segments, then its
 // inode. No segment is put that the journal does not know of.
-func (e *Engine) putDirectory(ctx context.Context, path string, dir state.Inode) error {
+func (e *Engine) putDirectory(ctx context.Context, path pathOf, dir state.Inode) error {
 	parent, err := e.journal.BackPointers(ctx, dir)
 	if err != nil {
 		return err

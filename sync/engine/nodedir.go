@@ -21,12 +21,9 @@ const (
 
 // directory puts a directory.
 func (p *publication) directory(ctx context.Context, n state.Node, f form) error {
-	path, err := p.snap.Path(ctx, n)
-	if err != nil {
-		return err
-	}
+	path := p.pathOf(ctx, n)
 	if err := p.putNodeDirectory(ctx, path, n, f); err != nil {
-		return fmt.Errorf("put directory %q: %w", path, err)
+		return fmt.Errorf("put directory %q: %w", path(), err)
 	}
 	atomic.AddInt64(&p.report.Directories, 1)
 	return nil
@@ -36,7 +33,7 @@ func (p *publication) directory(ctx context.Context, n state.Node, f form) error
 // put: a segment, as it is, encoded and compressed, and a page of entries.
 const largeDirectory = 2 << 20
 
-func (p *publication) putNodeDirectory(ctx context.Context, path string, n state.Node, f form) error {
+func (p *publication) putNodeDirectory(ctx context.Context, path pathOf, n state.Node, f form) error {
 	parent, err := p.snap.BackPointers(ctx, n)
 	if err != nil {
 		return err

@@ -1,8 +1,11 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"iter"
+	"slices"
 
 	"clfsload/clfs"
 	"clfsload/state"
@@ -12,22 +15,27 @@ import (
 // mount": block 0 is in the inode, block n is data segment n-1.
 type blockPlan struct {
 	node  state.Node
-	count uint64 // blocks of the file
-	rows  map[uint64]state.Block
+	count uint64        // blocks of the file
+	rows  []state.Block // by index
 }
 
 func newBlockPlan(n state.Node, rows []state.Block) blockPlan {
-	p := blockPlan{node: n, count: state.Blocks(n.Attr.Size), rows: make(map[uint64]state.Block, len(rows))}
-	for _, b := range rows {
-		p.rows[b.Index] = b
+	return blockPlan{node: n, count: state.Blocks(n.Attr.Size), rows: rows}
+}
+
+// row returns the row of a block, if it has one.
+func (p *blockPlan) row(block uint64) (b state.Block, found bool) {
+	i, found := slices.BinarySearchFunc(p.rows, block, func(b state.Block, block uint64) int { return cmp.Compare(b.Index, block) })
+	if found {
+		b = p.rows[i]
 	}
-	return p
+	return b, found
 }
 
 // uploaded returns the generation under which a block is in the container; ok is
 // false when it is to be uploaded.
 func (p *blockPlan) uploaded(block uint64) (generation uint64, ok bool) {
-	if b, has := p.rows[block]; has {
+	if b, has := p.row(block); has {
 		return b.Gen, b.State == state.BlockUploaded || b.State == state.BlockRemote
 	}
 	return p.node.Gen, block < p.node.Sealed
@@ -35,26 +43,52 @@ func (p *blockPlan) uploaded(block uint64) (generation uint64, ok bool) {
 
 // staged reports whether a block is in staging.
 func (p *blockPlan) staged(block uint64) bool {
-	if b, has := p.rows[block]; has {
+	if b, has := p.row(block); has {
 		return b.State != state.BlockRemote
 	}
 	return block >= p.node.Sealed || p.node.Flags&state.Evicted == 0
 }
 
 // dirty lists the data segments' blocks that are to be uploaded.
-func (p *blockPlan) dirty() []uint64 {
-	var list []uint64
-	for i := uint64(1); i < p.count; i++ {
-		if _, ok := p.uploaded(i); !ok {
-			list = append(list, i)
+func (p *blockPlan) dirty() iter.Seq[uint64] {
+	return func(yield func(uint64) bool) {
+		for i := uint64(1); i < p.count; i++ {
+			if _, ok := p.uploaded(i); !ok && !yield(i) {
+				return
+			}
+		}
+	}
+}
+
+// few returns the first dirty blocks, two at most.
+func (p *blockPlan) few() (list []uint64) {
+	for block := range p.dirty() {
+		if list = append(list, block); len(list) == 2 {
+			break
 		}
 	}
 	return list
 }
 
+// reserve sees to it that the journal knows, before a block is put, that it may be in
+// the container. Of a file that is large it reserves twice as many each time: so a file
+// that is cut or removed has left about as much as was uploaded of it.
+func (w *nodeWorker) reserve(ctx context.Context, p *blockPlan, block uint64) error {
+	if block < p.node.Peak {
+		return nil
+	}
+	peak := min(2*block+1, p.count)
+	ok, err := w.journal.ReserveBlocks(ctx, p.node, peak)
+	if err == nil && !ok {
+		err = errStale
+	}
+	p.node.Peak = peak
+	return err
+}
+
 // file uploads what has changed of a regular file. Blocks that are in the container
 // stay as they are; others are put under the node's next generation.
-func (w *nodeWorker) file(ctx context.Context, path string, j job) error {
+func (w *nodeWorker) file(ctx context.Context, path pathOf, j job) error {
 	n := j.node
 	rows, err := w.journal.BlocksOf(ctx, n.Ino)
 	if err != nil {
@@ -77,7 +111,7 @@ func (w *nodeWorker) file(ctx context.Context, path string, j job) error {
 // putContents uploads the blocks that are dirty and returns the first bytes of the
 // file. A grant that comes back has room for the inode.
 func (w *nodeWorker) putContents(ctx context.Context, p *blockPlan) (head []byte, grants []*grant, err error) {
-	n, dirty := p.node, p.dirty()
+	n, dirty := p.node, p.few()
 	head = w.head[:min(n.Attr.Size, clfs.FirstSegmentBytes)]
 	if len(head) == 0 {
 		return head, nil, nil
@@ -101,11 +135,14 @@ func (w *nodeWorker) putContents(ctx context.Context, p *blockPlan) (head []byte
 	}
 	c := w.nodeContents(f, n)
 	if len(dirty) == 1 {
+		if err := w.reserve(ctx, p, dirty[0]); err != nil {
+			return nil, nil, err
+		}
 		var e event
 		err := w.putOnlySegment(ctx, c, dirty[0]-1, &e)
 		return head, e.grants, err
 	}
-	return head, nil, w.putBlocks(ctx, c, n, dirty)
+	return head, nil, w.putBlocks(ctx, c, p)
 }
 
 // wholeHead returns the first bytes of a file whose block 0 is not in staging.
@@ -119,17 +156,20 @@ func (w *nodeWorker) wholeHead(ctx context.Context, n state.Node) ([]byte, error
 
 // putBlocks uploads blocks. Each is recorded by itself, so that a run that comes
 // after goes on with those that are missing.
-func (w *nodeWorker) putBlocks(ctx context.Context, c contents, n state.Node, dirty []uint64) error {
+func (w *nodeWorker) putBlocks(ctx context.Context, c contents, p *blockPlan) error {
+	n := p.node
+	var reserving error
 	segments := func(yield func(uint64) bool) {
-		for _, block := range dirty {
-			if !yield(block - 1) {
+		for block := range p.dirty() {
+			if reserving = w.reserve(ctx, p, block); reserving != nil || !yield(block-1) {
 				return
 			}
 		}
 	}
-	return w.putInParallel(ctx, c, segments, func(index uint64, g *grant) {
+	err := w.putInParallel(ctx, c, segments, func(index uint64, g *grant) {
 		w.addBlock(n, index+1, false, g, nil)
 	})
+	return cmp.Or(err, reserving)
 }
 
 // putNodeMap uploads the indirect blocks of a file whose segments are uploaded.
@@ -138,6 +178,11 @@ func (w *nodeWorker) putNodeMap(ctx context.Context, p *blockPlan) (clfs.Inode, 
 	own := n.Next
 	if n.Flags&state.Content == 0 && own > 0 {
 		own-- // they belong to the last seal
+	}
+	if own == n.Next && p.count > clfs.MaxDirect {
+		if err := w.reserve(ctx, p, p.count-1); err != nil {
+			return clfs.Inode{}, err
+		}
 	}
 	b := w.newMapBuilder(ctx, n.ID, own, ctimeSeconds(n.Attr))
 	for i := uint64(1); i < p.count; i++ {

@@ -29,12 +29,10 @@ func (w *nodeWorker) run(ctx context.Context, work <-chan job) error {
 // work does a job and hands its outcome to the recorder, which then gives the
 // claim back. Only an error that is not the node's own is returned.
 func (w *nodeWorker) work(ctx context.Context, j job) error {
-	path, err := w.journal.Path(ctx, j.node.Inode)
-	if err != nil {
-		path = fmt.Sprintf("inode %d", j.node.Ino) // it has no name any more
-	}
-	w.flight.Store(&Flight{Path: path, Since: time.Now()})
+	path := w.pathOf(ctx, j.node.Inode)
+	w.flight.Store(&flight{path: path, since: time.Now()})
 	defer w.flight.Store(nil)
+	var err error
 	if j.early {
 		err = w.early(ctx, j)
 	} else {
@@ -48,7 +46,7 @@ func (w *nodeWorker) work(ctx context.Context, j job) error {
 	w.releaseJob(j)
 	w.recorded.ring() // it may be queued again, or nobody's any more
 	if err != nil {
-		return fmt.Errorf("upload %q: %w", path, err)
+		return fmt.Errorf("upload %q: %w", path(), err)
 	}
 	return nil
 }
@@ -58,7 +56,7 @@ var errStale = errors.New("changed since it was queued")
 
 // dropped decides what becomes of a job that came to no end: nothing when the node
 // was changed meanwhile, it comes again; a failure when it is the node's own.
-func (w *nodeWorker) dropped(ctx context.Context, path string, j job, cause error) error {
+func (w *nodeWorker) dropped(ctx context.Context, path pathOf, j job, cause error) error {
 	if errors.Is(cause, errStale) {
 		return nil
 	}
@@ -76,7 +74,7 @@ func (w *nodeWorker) dropped(ctx context.Context, path string, j job, cause erro
 		p = state.Problem{Op: "read", Reason: "its staging file is shorter than the file"}
 	}
 	if w.events.Failure != nil {
-		w.events.Failure(path, p)
+		w.events.Failure(path(), p)
 	}
 	// Who sees that it rests finds the reason.
 	if err := w.journal.SetUploadFailure(ctx, j.node.Ino, p.Op+": "+p.Reason, time.Now().UnixNano()); err != nil {
@@ -146,7 +144,7 @@ func (w *nodeWorker) addBlock(n state.Node, block uint64, early bool, g *grant, 
 }
 
 // upload does what a queued node needs.
-func (w *nodeWorker) upload(ctx context.Context, path string, j job) error {
+func (w *nodeWorker) upload(ctx context.Context, path pathOf, j job) error {
 	n := j.node
 	switch {
 	case n.PutSeq != 0 && n.ContentsCurrent():
@@ -162,7 +160,7 @@ func (w *nodeWorker) upload(ctx context.Context, path string, j job) error {
 // rewrite puts an inode again of which only the attributes or the names have
 // changed. The next publication does that for one that is published, or that waits
 // for it with new contents.
-func (w *nodeWorker) rewrite(ctx context.Context, path string, j job) error {
+func (w *nodeWorker) rewrite(ctx context.Context, path pathOf, j job) error {
 	n := j.node
 	if w.published(n) || n.ImageGen != 0 {
 		w.finish(j, &state.Upload{Node: n}, nil, nil)
@@ -183,14 +181,14 @@ func (e *Engine) published(n state.Node) bool {
 
 // seal completes a node whose contents are all in the container but for the inode
 // itself, in which the caller has set Direct, Roots and Data.
-func (w *nodeWorker) seal(ctx context.Context, path string, j job, o clfs.Inode, grants []*grant) error {
+func (w *nodeWorker) seal(ctx context.Context, path pathOf, j job, o clfs.Inode, grants []*grant) error {
 	o.FirstSegmentSize, o.SegmentSize = clfs.FirstSegmentBytes, clfs.SegmentBytes
 	return w.complete(ctx, path, j, o, grants, true)
 }
 
 // complete puts the inode of a node, or hands it to the journal for the next
 // publication when the node is published. The grants, if any, have room for it.
-func (w *nodeWorker) complete(ctx context.Context, path string, j job, o clfs.Inode, grants []*grant, sealed bool) error {
+func (w *nodeWorker) complete(ctx context.Context, path pathOf, j job, o clfs.Inode, grants []*grant, sealed bool) error {
 	back, err := w.backPointers(ctx, j.node)
 	if err != nil {
 		releaseAll(grants)
@@ -281,7 +279,7 @@ func (w *nodeWorker) backPointers(ctx context.Context, n state.Node) ([]clfs.ID,
 
 // stamp gives an inode the attributes, the name and the links of a node. What the
 // journal knows nothing of stays.
-func (e *Engine) stamp(o *clfs.Inode, path string, n state.Node, back []clfs.ID) {
+func (e *Engine) stamp(o *clfs.Inode, path pathOf, n state.Node, back []clfs.ID) {
 	before := o.Attr
 	o.Attr = e.attr(path, n.Inode, n.Attr)
 	o.Attr.Flags, o.Attr.Dtime, o.Attr.Reserved3, o.Attr.Reserved92 = before.Flags, before.Dtime, before.Reserved3, before.Reserved92

@@ -206,17 +206,14 @@ func (p *publication) isUnion(n state.Node) bool {
 
 // node puts a new version of an inode that has been put before.
 func (p *publication) node(ctx context.Context, n state.Node) error {
-	path, err := p.snap.Path(ctx, n)
-	if err != nil {
-		return err
-	}
+	path := p.pathOf(ctx, n)
 	o, err := p.base(ctx, n)
 	if problem, own := problemOf(err); own {
-		p.behind(Behind{path, n, problem.Op + ": " + problem.Reason, true})
+		p.behind(Behind{path(), n, problem.Op + ": " + problem.Reason, true})
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("read back %q: %w", path, err)
+		return fmt.Errorf("read back %q: %w", path(), err)
 	}
 	back, err := p.snap.BackPointers(ctx, n)
 	if err != nil {
@@ -230,7 +227,7 @@ func (p *publication) node(ctx context.Context, n state.Node) error {
 	}
 	packed := clfs.Pack(nil, o.Append(nil), p.journal.Settings.Compression)
 	if err := p.putInReach(ctx, clfs.ObjectName(n.ID, back[0], n.Attr.Type, n.Version), packed); err != nil {
-		return fmt.Errorf("put %q: %w", path, err)
+		return fmt.Errorf("put %q: %w", path(), err)
 	}
 	p.add(&state.Put{Node: n, Owner: back[0].Hash(), Blocks: n.Mapped, Final: true, Complete: true})
 	atomic.AddInt64(&p.report.Nodes, 1)
@@ -266,9 +263,7 @@ func (p *publication) listBehind(ctx context.Context) error {
 		for _, n := range page {
 			path := ""
 			if len(p.report.Behind) < maxBehind {
-				if path, err = p.snap.Path(ctx, n); err != nil {
-					return err
-				}
+				path = p.pathOf(ctx, n)()
 			}
 			p.behind(Behind{Path: path, Node: n, KeptOld: n.PutSeq != 0})
 		}

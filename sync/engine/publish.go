@@ -137,12 +137,9 @@ func (e *Engine) putLevel(ctx context.Context, depth int) error {
 }
 
 func (e *Engine) putAndRecord(ctx context.Context, dir state.Inode) error {
-	path, err := e.journal.Path(ctx, dir)
-	if err != nil {
-		return err
-	}
+	path := e.pathOf(ctx, dir)
 	if err := e.putDirectory(ctx, path, dir); err != nil {
-		return fmt.Errorf("put directory %q: %w", path, err)
+		return fmt.Errorf("put directory %q: %w", path(), err)
 	}
 	e.recorder.add(event{outcome: state.Outcome{Inode: dir, Attr: dir.Attr}})
 	e.stats.Inodes.Add(1)

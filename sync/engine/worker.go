@@ -14,14 +14,14 @@ import (
 // worker transfers one inode after the other and keeps its buffers.
 type worker struct {
 	*Engine
-	flight  *atomic.Pointer[Flight]
+	flight  *atomic.Pointer[flight]
 	moved   moved
 	head    []byte // the first bytes of a file
 	payload []byte // an encoded inode
 	packed  []byte // the same as a blob
 }
 
-func newWorker(e *Engine, f *atomic.Pointer[Flight]) *worker {
+func newWorker(e *Engine, f *atomic.Pointer[flight]) *worker {
 	return &worker{Engine: e, flight: f, head: make([]byte, clfs.FirstSegmentBytes)}
 }
 
@@ -41,7 +41,7 @@ func (w *worker) transfer(ctx context.Context, in state.Inode) error {
 	if err != nil {
 		return err
 	}
-	w.flight.Store(&Flight{Path: path, Since: time.Now()})
+	w.flight.Store(&flight{path: func() string { return path }, since: time.Now()})
 	defer w.flight.Store(nil)
 	e := event{outcome: state.Outcome{Inode: in, Attr: in.Attr}, finished: true}
 	if in.Attr.Type == clfs.TypeRegular {
@@ -89,7 +89,7 @@ func (w *worker) putInode(ctx context.Context, path string, e *event, o clfs.Ino
 	if o.BackPointers, err = w.journal.BackPointers(ctx, *in); err != nil {
 		return err
 	}
-	o.Attr = w.attr(path, *in, e.outcome.Attr)
+	o.Attr = w.attr(func() string { return path }, *in, e.outcome.Attr)
 	o.Attr.Nlink = in.Links
 	if in.Links == clfs.MaxLinks && e.outcome.Attr.Nlink > clfs.MaxLinks && w.events.Warning != nil {
 		w.events.Warning(path, "it has more than the 1023 links that CLFS can hold: the others became a further file")

@@ -40,21 +40,29 @@ func openSource(dir string) (*source, error) {
 // at makes a system call with a directory and the path in it of what has a path in the
 // container, which may be longer than the kernel takes in one piece.
 func (s *source) at(inContainer string, call func(dir int, path string) error) error {
-	if path := filepath.Join(s.dir, inContainer); len(path) < unix.PathMax {
-		return retry(func() error { return call(unix.AT_FDCWD, path) })
+	dir, path := unix.AT_FDCWD, filepath.Join(s.dir, inContainer)
+	for len(path) >= unix.PathMax {
+		cut := strings.LastIndexByte(path[:unix.PathMax-1], '/')
+		if cut <= 0 {
+			return unix.ENAMETOOLONG
+		}
+		next := -1
+		err := retry(func() (err error) {
+			next, err = unix.Openat(dir, path[:cut], unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+			return err
+		})
+		if dir != unix.AT_FDCWD {
+			unix.Close(dir)
+		}
+		if err != nil {
+			return err
+		}
+		dir, path = next, path[cut+1:]
 	}
-	root, err := os.OpenRoot(s.dir)
-	if err != nil {
-		return err
+	if dir != unix.AT_FDCWD {
+		defer unix.Close(dir)
 	}
-	defer root.Close()
-	parent, name := filepath.Split(strings.TrimPrefix(inContainer, "/"))
-	dir, err := root.Open(filepath.Clean(parent))
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	return retry(func() error { return call(int(dir.Fd()), name) })
+	return retry(func() error { return call(dir, path) })
 }
 
 // retry repeats a system call that a signal interrupted.
