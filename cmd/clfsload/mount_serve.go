@@ -149,7 +149,7 @@ func (m *writableMount) unmounted(left error) error {
 		return left
 	}
 	text := "unmounted"
-	if !m.allPublished() {
+	if !m.allPublished() || m.leftoverText() != "" {
 		text = m.unpublished()
 	}
 	m.ui.log.Info(text)
@@ -197,7 +197,7 @@ func (m *writableMount) outcome(r flushReport, err error) error {
 	switch published := m.allPublished(); {
 	case published && isGone(err):
 		return withExit(exitIncomplete, fmt.Errorf("unmounted; what was published is not there: %w", err), "")
-	case published:
+	case published && m.leftoverText() == "":
 		m.ui.log.Info("unmounted; everything is published")
 		return nil
 	}
@@ -217,7 +217,7 @@ func (m *writableMount) incomplete(r *flushReport, err error, limit string) erro
 		m.ui.log.Warn("not published", "path", l.bytes(), "why", l.Why)
 	}
 	text, hint := m.unpublished(), "it is kept in "+m.dir+", and the next mount with it goes on"
-	if m.allPublished() {
+	if m.allPublished() && m.leftoverText() == "" {
 		text, hint = "unmounted; what is published was not found in the container", ""
 	}
 	if errors.Is(err, errOutOfTime) {
@@ -233,12 +233,17 @@ func (m *writableMount) incomplete(r *flushReport, err error, limit string) erro
 // unpublished tells what waits for the next mount.
 func (m *writableMount) unpublished() string {
 	t := m.journal.MountTotals()
-	n := t.Dirty + t.Queued + t.Sealed
-	if n == 0 {
-		return "unmounted; not everything is published"
+	text := "unmounted; not everything is published"
+	if n := t.Dirty + t.Queued + t.Sealed; n > 0 {
+		text = fmt.Sprintf("unmounted; %s %s (%s) not published", humanize.Comma(int64(n)), english.PluralWord(int(n), "entry", "entries"),
+			ibytes(int64(t.DirtyBytes+t.QueuedBytes+t.SealedBytes)))
+	} else if m.allPublished() {
+		text = "unmounted; everything is published"
 	}
-	return fmt.Sprintf("unmounted; %s %s (%s) not published", humanize.Comma(int64(n)), english.PluralWord(int(n), "entry", "entries"),
-		ibytes(int64(t.DirtyBytes+t.QueuedBytes+t.SealedBytes)))
+	if left := m.leftoverText(); left != "" {
+		text += "; still in the container: " + left
+	}
+	return text
 }
 
 // close ends everything that was begun, in the reverse order.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -10,6 +11,10 @@ import (
 	"clfsload/state"
 	"clfsload/sync/blob"
 )
+
+// ErrLeftover: a publication is complete, but not everything that it replaced, or that
+// was removed before it, could be deleted. Collect and the next publication do that.
+var ErrLeftover = errors.New("blobs that are no longer needed are not deleted")
 
 // Collect deletes the blobs that nothing leads to any more: those that
 // publications and uploads have replaced, and those of nodes that were removed.
