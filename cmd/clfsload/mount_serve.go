@@ -38,14 +38,12 @@ func serveWritable(cmd *cobra.Command, point string, f mountFlags, ui *console) 
 			ui.log.Warn("end the mount", "error", err)
 		}
 	}()
-	metrics, err := serveMetrics(f.metrics, m.collectMetrics)
-	if err != nil {
-		return err
-	}
-	defer metrics.close()
 	if err := m.mount(ctx); err != nil {
-		return stopCause(ctx, err)
+		return errors.Join(stopCause(ctx, err), m.undo.run(ctx))
 	}
+	m.undo.keep()
+	metrics := serveMetrics(m.metrics, m.collectMetrics)
+	defer metrics.close()
 	if control, err := serveControl(m.dir, m.controlHandler()); err != nil {
 		ui.log.Warn("flush, publish, unmount and status cannot ask this mount", "error", err)
 	} else {
@@ -64,16 +62,23 @@ func serveWritable(cmd *cobra.Command, point string, f mountFlags, ui *console) 
 // journal's pages, and what garbage the collector has not seen yet.
 const mountOverhead = 96 << 20
 
-func (m *writableMount) mount(ctx context.Context) (err error) {
+func (m *writableMount) mount(ctx context.Context) error {
 	limit, reserve, err := m.stagingRoom()
 	if err != nil {
 		return err
 	}
-	m.fs, err = writable.Mount(ctx, m.point, m.journal, m.staged, m.engine, writable.Options{
+	fs, err := writable.Mount(ctx, m.point, m.journal, m.staged, m.engine, writable.Options{
 		Settle: m.flags.settle, StagingLimit: limit, StagingReserve: reserve, AllowOther: m.flags.allowOther,
 		Memory: int64(m.flags.memory) / 4, Log: m.ui.log, Errno: errnoOf, Source: m.target.String(), StatePath: m.dir,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	if err := m.notePoint(); err != nil {
+		return errors.Join(err, fs.Unmount(true), fs.Close())
+	}
+	m.fs = fs
+	return nil
 }
 
 // stagingReserve of the disk stays free for the journal, but not more than a quarter of
@@ -249,26 +254,39 @@ func (m *writableMount) unpublished() string {
 // close ends everything that was begun, in the reverse order.
 func (m *writableMount) close(ctx context.Context) error {
 	var errs []error
+	closeListener(m.metrics)
 	if m.uploads != nil {
 		m.uploads.close()
 	}
 	if m.fs != nil {
 		errs = append(errs, m.fs.Close())
 	}
-	if m.staged != nil {
-		errs = append(errs, m.staged.Close())
-	}
+	errs = append(errs, m.closeStaging())
 	if m.target != nil {
 		errs = append(errs, m.target.close(ctx))
 	}
 	if m.journal != nil {
 		errs = append(errs, m.journal.Close())
 	}
-	if m.log != nil {
-		m.ui.logTo(nil)
-		errs = append(errs, m.log.Close())
+	return errors.Join(append(errs, m.closeLog())...)
+}
+
+func (m *writableMount) closeStaging() error {
+	if m.staged == nil {
+		return nil
 	}
-	return errors.Join(errs...)
+	defer func() { m.staged = nil }()
+	return m.staged.Close()
+}
+
+// closeLog ends the log in STATE.
+func (m *writableMount) closeLog() error {
+	if m.log == nil {
+		return nil
+	}
+	m.ui.logTo(nil)
+	defer func() { m.log = nil }()
+	return m.log.Close()
 }
 
 // mountPointOf is where the last mount with a STATE was; "" if it is not known.
