@@ -20,8 +20,9 @@ import (
 	"clfsload/tests/blobserver"
 )
 
-// pictureOf is all that a directory holds: modes, and the contents of everything but of
-// databases, locks and logs, which change when they are opened.
+// pictureOf is all that a directory holds, but for the files that sqlite makes beside a
+// database that it opens: modes, and the contents of everything but of databases, locks and
+// logs, which change when they are opened.
 func pictureOf(t *testing.T, directory string) (lines []string) {
 	t.Helper()
 	must(t, filepath.WalkDir(directory, func(path string, d fs.DirEntry, err error) error {
@@ -33,6 +34,9 @@ func pictureOf(t *testing.T, directory string) (lines []string) {
 			return err
 		}
 		name := d.Name()
+		if strings.HasPrefix(name, "journal.sqlite-") {
+			return nil
+		}
 		contents := ""
 		if d.Type().IsRegular() && name != "lock" && !strings.HasPrefix(name, "journal.sqlite") && !strings.HasSuffix(name, ".log") {
 			data, err := os.ReadFile(path)
@@ -301,6 +305,26 @@ func TestAReadingCommandThatIsRefusedLeavesNothing(t *testing.T) {
 			mustLeave(t, directory, func() {
 				if r := command(t, arguments, home).start().wait(); r.code == exitOK {
 					t.Errorf("it was not refused: %s", r.stdout)
+				}
+			})
+		})
+	}
+}
+
+// A directory that only looks like a STATE is somebody else's.
+func TestWhatIsNoJournalIsLeftAsItWas(t *testing.T) {
+	p, point := newPlaces(t), mountPoint(t)
+	must(t, os.Mkdir(p.state, 0o755))
+	writeFile(t, filepath.Join(p.state, "journal.sqlite"), "no journal")
+	for _, arguments := range [][]string{
+		{"load", p.state, p.source, "dir:" + p.blobs},
+		{"mount", "--state", p.state, point},
+		{"status", p.state}, {"flush", p.state}, {"unmount", p.state},
+	} {
+		t.Run(arguments[0], func(t *testing.T) {
+			mustLeave(t, p.directory, func() {
+				if clfsload(t, arguments...).mustSay("not a database").code == exitOK {
+					t.Error("it was not refused")
 				}
 			})
 		})
