@@ -208,3 +208,13 @@ func (j *Journal) QueueBlock(ctx context.Context, ino Ino, block uint64) error {
 	})
 	return err
 }
+
+// IsBlockQueued reports whether a block is still in the queue of early uploads.
+func (j *Journal) IsBlockQueued(ctx context.Context, ino Ino, block uint64) (queued bool, err error) {
+	err = j.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM block WHERE ino = ? AND idx = ? AND state = ?)`,
+		ino, block, BlockQueued).Scan(&queued)
+	if err != nil {
+		return false, fmt.Errorf("look for block %d of node %d: %w", block, ino, classify(err))
+	}
+	return queued, nil
+}

@@ -123,7 +123,7 @@ func Open(dir string) (*Journal, error) {
 func openLocked(dir string, lock *lockFile) (*Journal, error) {
 	j := &Journal{dir: dir, lock: lock, wake: newNotifier()}
 	if err := j.open(); err != nil {
-		return nil, errors.Join(fmt.Errorf("open journal in %s: %w", dir, classify(err)), j.Close())
+		return nil, errors.Join(fmt.Errorf("open journal in %s: %w", dir, classify(err)), lock.discard(), j.Close())
 	}
 	return j, nil
 }

@@ -11,9 +11,14 @@ import (
 
 // lockFile holds an exclusive flock(2) on a file of the state directory for as
 // long as it is open. The kernel lets go of it when the process dies.
-type lockFile struct{ f *os.File }
+type lockFile struct {
+	f    *os.File
+	made bool // it was not there before
+}
 
 func acquireLock(path string) (*lockFile, error) {
+	_, err := os.Lstat(path)
+	made := errors.Is(err, os.ErrNotExist)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("open lock: %w", err)
@@ -29,7 +34,7 @@ func acquireLock(path string) (*lockFile, error) {
 	if f.Truncate(0) == nil {
 		fmt.Fprintf(f, "%d\n", os.Getpid())
 	}
-	return &lockFile{f}, nil
+	return &lockFile{f, made}, nil
 }
 
 func lockOwner(path string) string {
@@ -42,3 +47,11 @@ func lockOwner(path string) string {
 }
 
 func (l *lockFile) release() error { return l.f.Close() }
+
+// discard removes a lock file that was made for what turned out to be no journal.
+func (l *lockFile) discard() error {
+	if !l.made {
+		return nil
+	}
+	return os.Remove(l.f.Name())
+}

@@ -21,7 +21,11 @@ type intakeStatus struct {
 	Uploading   entriesAndBytes `json:"uploading"`
 	Uploaded    entriesAndBytes `json:"uploaded"`
 	Unchanged   entriesAndBytes `json:"unchanged"`
-	Trouble     *struct {
+	Deleting    struct {
+		Removed  int `json:"removed_entries"`
+		Replaced int `json:"replaced_blobs"`
+	} `json:"deleting"`
+	Trouble *struct {
 		Reason  string  `json:"reason"`
 		Seconds float64 `json:"seconds"`
 	} `json:"trouble"`

@@ -116,10 +116,12 @@ func (e *exportCommand) open(cmd *cobra.Command, f readFlags, target, path strin
 }
 
 func (e *exportCommand) export(ctx context.Context, ui *console, t *tree.Tree, start *tree.Node, path, dest string) (err error) {
-	reported, err := e.failures(ui)
-	if err != nil {
-		return err
+	if e.report != "" {
+		if err := mayAppend(e.report); err != nil {
+			return fmt.Errorf("report: %w", err)
+		}
 	}
+	reported := &failureLog{ui: ui}
 	e.options.Owners = os.Geteuid() == 0
 	e.options.Failed = reported.add
 	x, err := export.New(t, dest, e.options)
@@ -127,6 +129,9 @@ func (e *exportCommand) export(ctx context.Context, ui *console, t *tree.Tree, s
 		return err
 	}
 	defer x.Close()
+	if err := reported.open(e.report); err != nil {
+		return err
+	}
 	began := time.Now()
 	stop := ui.display(ctx, func() sample {
 		c := x.Counts()
@@ -181,16 +186,15 @@ type failureLog struct {
 	err error
 }
 
-func (e *exportCommand) failures(ui *console) (*failureLog, error) {
-	l := &failureLog{ui: ui}
-	if e.report == "" {
-		return l, nil
+// open makes the file of the report, once nothing else can refuse the export; "" for none.
+func (l *failureLog) open(path string) (err error) {
+	if path == "" {
+		return nil
 	}
-	var err error
-	if l.file, err = os.Create(e.report); err != nil {
-		return nil, fmt.Errorf("report: %w", err)
+	if l.file, err = os.Create(path); err != nil {
+		return fmt.Errorf("report: %w", err)
 	}
-	return l, nil
+	return nil
 }
 
 func (l *failureLog) add(f export.Failure) {

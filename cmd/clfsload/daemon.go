@@ -129,11 +129,25 @@ func checkLog(path string) error {
 	if path == "" {
 		return nil
 	}
-	f, err := appendTo(path)
-	if err != nil {
+	if err := mayAppend(path); err != nil {
 		return withExit(exitUsage, fmt.Errorf("--log-file: %w", err), "name a file in a directory that is there and that you may write to")
 	}
-	return f.Close()
+	return nil
+}
+
+// mayAppend tells, without making the file, whether it can be written to.
+func mayAppend(path string) error {
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err == nil {
+		return f.Close()
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if err := unix.Access(filepath.Dir(path), unix.W_OK|unix.X_OK); err != nil {
+		return &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	return nil
 }
 
 // readOnlyLog is the default log of a read-only mount in the background.
@@ -142,5 +156,5 @@ func readOnlyLog(point string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%w; pass --log-file", err)
 	}
-	return filepath.Join(home, "mount-"+strings.ReplaceAll(strings.Trim(point, "/"), "/", "-")+".log"), os.MkdirAll(home, 0o700)
+	return filepath.Join(home, "mount-"+strings.ReplaceAll(strings.Trim(point, "/"), "/", "-")+".log"), nil
 }

@@ -22,7 +22,7 @@ const (
 	exitOK          = 0   // all that was asked for is done
 	exitFailure     = 1   // an error that has no code of its own
 	exitUsage       = 2   // the command line is wrong; nothing was touched
-	exitIncomplete  = 3   // ended with entries that could not be transferred or published
+	exitIncomplete  = 3   // ended with entries that could not be transferred or published, or with blobs that could not be deleted
 	exitSource      = 4   // the source is missing, not a directory or not readable
 	exitState       = 5   // STATE does not fit the command or the container: exists, missing, misplaced, of other settings, or older than what the container holds
 	exitNoContainer = 6   // the target container does not exist

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"clfsload/sync/blob"
 	"clfsload/sync/engine"
 )
 
@@ -26,6 +27,8 @@ const maxFormer = 8
 type leaseIDs struct {
 	id     string
 	former []string
+	path   string // of the file that has them
+	before []byte // what it had before; nil: it was not there
 }
 
 // drawLease draws the id of the lease of a run, and notes it in STATE before it can
@@ -36,7 +39,7 @@ func drawLease(stateDir string) (leaseIDs, error) {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return leaseIDs{}, withExit(exitState, fmt.Errorf("read leases: %w", err), "")
 	}
-	l := leaseIDs{id: randomUUID(), former: strings.Fields(string(content))}
+	l := leaseIDs{id: randomUUID(), former: strings.Fields(string(content)), path: path, before: content}
 	l.former = l.former[:min(len(l.former), maxFormer)]
 	err = replaceFile(path, func(w *bufio.Writer) error {
 		_, err := fmt.Fprintln(w, strings.Join(append([]string{l.id}, l.former...), "\n"))
@@ -46,6 +49,23 @@ func drawLease(stateDir string) (leaseIDs, error) {
 		return leaseIDs{}, fmt.Errorf("note the lease: %w", err)
 	}
 	return l, nil
+}
+
+// forget takes back the note of a lease that was refused with an error. It stays if the
+// error leaves open whether the lease was taken.
+func (l leaseIDs) forget(refused error) error {
+	for _, unknown := range []error{blob.ErrTransient, context.Canceled, context.DeadlineExceeded} {
+		if errors.Is(refused, unknown) {
+			return nil
+		}
+	}
+	if l.before == nil {
+		return removeIfThere(l.path)
+	}
+	return replaceFile(l.path, func(w *bufio.Writer) error {
+		_, err := w.Write(l.before)
+		return err
+	})
 }
 
 // claim takes the lease of the container.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -12,7 +13,10 @@ func (l *load) claim(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return l.target.claim(ctx, ids)
+	if err := l.target.claim(ctx, ids); err != nil {
+		return errors.Join(err, ids.forget(err))
+	}
+	return nil
 }
 
 // holding runs do while it keeps the lease, ends its context when the lease is lost,

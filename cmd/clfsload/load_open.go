@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -32,6 +33,8 @@ type load struct {
 	journal *state.Journal
 	filter  filter.Filter
 	limiter *limit.Limiter
+	metrics net.Listener // nil: none
+	undo    undo         // of what a refused load has made
 
 	// Of the run that goes on.
 	failed     func(path string, p state.Problem) // is told of each entry that failed
@@ -45,6 +48,7 @@ type load struct {
 
 func (l *load) close(ctx context.Context) error {
 	var err error
+	closeListener(l.metrics)
 	if l.target != nil {
 		err = l.target.close(ctx)
 	}
@@ -78,13 +82,17 @@ func openLoad(cmd *cobra.Command, args []string, f loadFlags, log *slog.Logger) 
 		return nil, usageError(cmd, err)
 	}
 	if err := l.open(cmd, stateDir, source, spec); err != nil {
-		return nil, errors.Join(err, l.close(cmd.Context()))
+		return nil, errors.Join(err, l.undo.run(cmd.Context()), l.close(cmd.Context()))
 	}
+	l.undo.keep()
 	return l, nil
 }
 
 func (l *load) open(cmd *cobra.Command, stateDir, source string, spec targetSpec) error {
 	var err error
+	if l.metrics, err = l.flags.metrics.listen(); err != nil {
+		return err
+	}
 	if l.tree, err = scan.OpenTree(source); err != nil {
 		return withExit(exitSource, fmt.Errorf("open source: %w", err), "SOURCE must be a directory that you can read")
 	}
@@ -92,19 +100,12 @@ func (l *load) open(cmd *cobra.Command, stateDir, source string, spec targetSpec
 		return err
 	}
 	if l.flags.isNew {
-		err = l.create(cmd.Context(), stateDir, source)
-	} else {
-		err = l.resume(cmd, stateDir, source)
+		return l.create(cmd.Context(), stateDir, source)
 	}
-	if err != nil {
+	if err := l.resume(cmd, stateDir, source); err != nil {
 		return err
 	}
-	if err := l.claim(cmd.Context()); err != nil || !l.flags.isNew {
-		return err
-	}
-	// Another new load may have put its bucket object over ours before the lease
-	// was ours.
-	return l.begin(cmd.Context())
+	return l.claim(cmd.Context())
 }
 
 // resolvePaths makes both paths absolute and refuses a state directory inside of
@@ -170,8 +171,9 @@ func within(path, dir string) bool {
 	return err == nil && rel != ".." && !strings.HasPrefix(rel, "../")
 }
 
-// create begins a new transfer. When it fails, what it made is removed.
-func (l *load) create(ctx context.Context, stateDir, source string) (err error) {
+// create begins a new transfer. What can be checked before anything is made is checked
+// first.
+func (l *load) create(ctx context.Context, stateDir, source string) error {
 	if _, err := os.Lstat(stateDir); err == nil {
 		return withExit(exitState, fmt.Errorf("state directory %s already exists", stateDir),
 			"to go on with its transfer leave out --new; for a new one choose another STATE")
@@ -179,16 +181,8 @@ func (l *load) create(ctx context.Context, stateDir, source string) (err error) 
 	if _, err := os.Stat(filepath.Dir(stateDir)); err != nil {
 		return withExit(exitState, fmt.Errorf("make state directory: %w", err), "make the directory that it is to be in")
 	}
-	made, err := l.target.ensure(ctx, l.flags.createContainer)
+	missing, err := l.target.fit(ctx, l.flags.createContainer)
 	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil && made {
-			err = errors.Join(err, l.target.discard(context.WithoutCancel(ctx)))
-		}
-	}()
-	if err := engine.CheckEmpty(ctx, l.target.Container); err != nil {
 		return err
 	}
 	root, err := l.tree.Attr()
@@ -202,15 +196,36 @@ func (l *load) create(ctx context.Context, stateDir, source string) (err error) 
 	if l.journal, err = state.Create(stateDir, settings, root); err != nil {
 		return stateError(err)
 	}
-	if err := l.begin(ctx); err != nil {
-		// Whether the bucket object was put is not known for sure; where it
-		// cannot be removed it could not be put either.
-		_ = engine.Abandon(context.WithoutCancel(ctx), l.target.Container)
-		err = errors.Join(err, l.journal.Remove())
+	l.undo.add(func(context.Context) error {
+		err := l.journal.Remove()
 		l.journal = nil
 		return err
+	})
+	if missing {
+		if err := l.target.make(ctx, &l.undo); err != nil {
+			return err
+		}
 	}
-	return nil
+	return l.beginNew(ctx)
+}
+
+// beginNew makes the container the journal's.
+func (l *load) beginNew(ctx context.Context) error {
+	e, err := l.newEngine(engine.Events{})
+	if err != nil {
+		return err
+	}
+	l.undo.add(e.Abandon)
+	if err := e.Begin(ctx); err != nil {
+		return err
+	}
+	l.undo.add(l.target.release)
+	if err := l.claim(ctx); err != nil {
+		return err
+	}
+	// Another new load may have put its bucket object over ours before the lease
+	// was ours.
+	return e.Begin(ctx)
 }
 
 const stateAccess = "the account you run as must be able to write to STATE, and with --new to the directory that it is to be in"
@@ -223,7 +238,7 @@ func stateError(err error) error {
 	return err
 }
 
-// begin writes the bucket object: the proof that the container may be written.
+// begin makes sure that the container is the journal's.
 func (l *load) begin(ctx context.Context) error {
 	e, err := l.newEngine(engine.Events{})
 	if err != nil {

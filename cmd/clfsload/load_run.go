@@ -35,10 +35,7 @@ func (l *load) run(ctx context.Context, ui *console) error {
 		return err
 	}
 	l.start(ui, e)
-	metrics, err := serveMetrics(l.flags.metrics, func() []metric { return l.loadMetrics(e) })
-	if err != nil {
-		return err
-	}
+	metrics := serveMetrics(l.metrics, func() []metric { return l.loadMetrics(e) })
 	defer metrics.close()
 	control, err := serveControl(l.journal.Dir(), l.controlHandler(ui, e))
 	if err != nil {

@@ -42,20 +42,34 @@ func (m metric) write(w io.Writer) {
 
 // metricsServer answers /metrics.
 type metricsServer struct {
-	address string // that it has
-	server  *http.Server
-	ended   chan struct{}
+	server *http.Server
+	ended  chan struct{}
 }
 
-// serveMetrics shows what collect returns. Without an address it returns nil, which
-// can be closed like any other.
-func serveMetrics(f metricsFlags, collect func() []metric) (*metricsServer, error) {
+// listen takes the address, before anything is made. It returns nil without an address.
+func (f *metricsFlags) listen() (net.Listener, error) {
 	if f.address == "" {
 		return nil, nil
 	}
 	l, err := net.Listen("tcp", f.address)
 	if err != nil {
-		return nil, withExit(exitUsage, fmt.Errorf("--metrics-addr %s: %w", f.address, err), "")
+		return nil, withExit(exitUsage, fmt.Errorf("--metrics-addr %s: %w", f.address, err), "choose another address")
+	}
+	return l, nil
+}
+
+// closeListener closes what listen has returned. Closing again does nothing.
+func closeListener(l net.Listener) {
+	if l != nil {
+		l.Close()
+	}
+}
+
+// serveMetrics shows what collect returns. Without a listener it returns nil, which
+// can be closed like any other.
+func serveMetrics(l net.Listener, collect func() []metric) *metricsServer {
+	if l == nil {
+		return nil
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
@@ -65,13 +79,13 @@ func serveMetrics(f metricsFlags, collect func() []metric) (*metricsServer, erro
 		}
 		metrics.WriteProcessMetrics(w)
 	})
-	s := &metricsServer{address: l.Addr().String(), ended: make(chan struct{}),
+	s := &metricsServer{ended: make(chan struct{}),
 		server: &http.Server{Handler: mux, ReadTimeout: answerLimit, WriteTimeout: answerLimit, IdleTimeout: time.Minute}}
 	go func() {
 		defer close(s.ended)
 		_ = s.server.Serve(l) // ends with http.ErrServerClosed
 	}()
-	return s, nil
+	return s
 }
 
 func (s *metricsServer) close() {

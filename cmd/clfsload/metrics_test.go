@@ -20,15 +20,16 @@ func TestMetricsComeInThePrometheusTextFormat(t *testing.T) {
 }
 
 func TestAnAddressThatIsTakenIsRefused(t *testing.T) {
-	s, err := serveMetrics(metricsFlags{"127.0.0.1:0"}, func() []metric { return nil })
+	l, err := (&metricsFlags{"127.0.0.1:0"}).listen()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.close()
-	if _, err := serveMetrics(metricsFlags{s.address}, nil); err == nil {
-		t.Errorf("%s was taken twice", s.address)
+	address := l.Addr().String()
+	defer serveMetrics(l, func() []metric { return nil }).close()
+	if _, err := (&metricsFlags{address}).listen(); err == nil {
+		t.Errorf("%s was taken twice", address)
 	}
-	r, err := http.Get("http://" + s.address + "/metrics")
+	r, err := http.Get("http://" + address + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}

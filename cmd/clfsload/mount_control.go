@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"syscall"
 	"time"
+
+	"clfsload/sync/engine"
 )
 
 // finishValue is the body of POST /flush, /publish and /unmount.
@@ -95,7 +97,7 @@ func (m *writableMount) inTime(ctx context.Context, what string, v finishValue, 
 		return r, nil
 	}
 	if !errors.Is(err, errOutOfTime) {
-		return r, fmt.Errorf("%s: %w", what, err)
+		return r, fmt.Errorf("%s: %w", what, m.countLeftovers(err))
 	}
 	s, err := m.status(ctx)
 	if err != nil {
@@ -119,7 +121,7 @@ func (m *writableMount) unmount(ctx context.Context, v finishValue) (r flushRepo
 		finish = m.settle
 	}
 	if r, err = finish(limit); err != nil && !vain(err) {
-		return r, fmt.Errorf("unmount: %w", err)
+		return r, fmt.Errorf("unmount: %w", m.countLeftovers(err))
 	}
 	m.commanded.Store(true)
 	if err := m.fs.Unmount(false); err != nil {
@@ -132,15 +134,17 @@ func (m *writableMount) unmount(ctx context.Context, v finishValue) (r flushRepo
 	r.after(before)
 	r.Unmounted = true
 	var left error
-	if err != nil || r.LeftTotal > 0 {
+	if err != nil || r.LeftTotal > 0 || !v.NoPublish && m.leftoverText() != "" {
 		left = m.incomplete(&r, err, fmt.Sprintf(" after %s (--timeout)", v.timeout()))
 	}
 	m.asked <- left
-	if err != nil {
+	if err != nil && !errors.Is(err, engine.ErrLeftover) {
 		r.Published = false
-		err = left
 	}
-	return r, err
+	if r.LeftTotal > 0 && err == nil {
+		return r, nil // they are named
+	}
+	return r, left
 }
 
 // stillUsed says what to do about a file system that cannot be unmounted.

@@ -12,13 +12,12 @@ import (
 
 	"clfsload/clfs"
 	"clfsload/state"
-	"clfsload/sync/engine"
 	"clfsload/sync/scan"
 )
 
-// create makes the journal of a new STATE and claims its container. When it fails,
-// what it made is removed.
-func (m *writableMount) create(ctx context.Context) (err error) {
+// create makes the journal of a new STATE and claims its container. What can be checked
+// before anything is made is checked first.
+func (m *writableMount) create(ctx context.Context) error {
 	spec, err := m.spec("")
 	if err != nil {
 		return err
@@ -26,19 +25,9 @@ func (m *writableMount) create(ctx context.Context) (err error) {
 	if err := m.openTarget(spec, openingFor); err != nil {
 		return err
 	}
-	made := false
+	missing := true
 	if !m.isDefault(spec) {
-		if made, err = m.target.ensure(ctx, m.flags.createContainer); err != nil {
-			return err
-		}
-	}
-	defer func() {
-		if err != nil && made {
-			err = errors.Join(err, m.target.discard(context.WithoutCancel(ctx)))
-		}
-	}()
-	if !m.isDefault(spec) {
-		if err := engine.CheckEmpty(ctx, m.target.Container); err != nil {
+		if missing, err = m.target.fit(ctx, m.flags.createContainer); err != nil {
 			return err
 		}
 	}
@@ -46,40 +35,46 @@ func (m *writableMount) create(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := makeRoomForState(m.dir); err != nil {
+	if err := makeRoomForState(m.dir, &m.undo); err != nil {
 		return err
 	}
 	if m.journal, err = state.Create(m.dir, settings, root); err != nil {
 		return stateError(err)
 	}
-	if err := m.beginNew(ctx, spec); err != nil {
-		if m.engine != nil {
-			_ = engine.Abandon(context.WithoutCancel(ctx), m.target.Container) // it could not be put, or will be put again
+	m.undo.add(m.removeState)
+	if missing {
+		if err := m.target.make(ctx, &m.undo); err != nil {
+			return err
 		}
-		err = errors.Join(err, m.journal.Remove())
-		m.journal = nil
+	}
+	if err := m.beginNew(ctx); err != nil {
 		return err
 	}
 	m.openLog()
 	return nil
 }
 
+// removeState removes what create has made. Nothing may write to STATE any more: the log
+// would make it again.
+func (m *writableMount) removeState(context.Context) error {
+	err := errors.Join(m.closeLog(), m.closeStaging(), m.journal.Remove())
+	m.journal = nil
+	return err
+}
+
 // beginNew makes the container the journal's, for the first time.
-func (m *writableMount) beginNew(ctx context.Context, spec targetSpec) error {
-	if m.isDefault(spec) {
-		if _, err := m.target.ensure(ctx, true); err != nil {
-			return err
-		}
-	}
+func (m *writableMount) beginNew(ctx context.Context) error {
 	if err := m.newEngine(); err != nil {
 		return err
 	}
+	m.undo.add(m.engine.Abandon)
 	if err := m.engine.Begin(ctx); err != nil {
 		return err
 	}
 	if err := m.newUploader(); err != nil {
 		return err
 	}
+	m.undo.add(m.target.release)
 	return m.uploads.connect(ctx)
 }
 
@@ -94,15 +89,52 @@ func (m *writableMount) newUploader() error {
 
 // makeRoomForState makes the directories above a new STATE, and takes one away that
 // is empty: a journal comes into being under another name. A file is left alone.
-func makeRoomForState(dir string) error {
-	if err := unix.Rmdir(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
+func makeRoomForState(dir string, u *undo) error {
+	var st unix.Stat_t
+	err := unix.Lstat(dir, &st)
+	if err == nil {
+		err = unix.Rmdir(dir)
+	}
+	switch {
+	case err == nil:
+		u.add(func(context.Context) error {
+			return errors.Join(unix.Mkdir(dir, st.Mode), unix.Chown(dir, int(st.Uid), int(st.Gid)), unix.Chmod(dir, st.Mode&0o7777))
+		})
+	case !errors.Is(err, os.ErrNotExist):
 		return withExit(exitState, fmt.Errorf("state directory %s is there and holds no journal: %w", dir, err),
 			"choose another STATE")
 	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
+	if err := makeDirectories(filepath.Dir(dir), u); err != nil {
 		return withExit(exitState, fmt.Errorf("make state directory: %w", err), stateAccess)
 	}
 	return nil
+}
+
+// makeDirectories makes a directory and those above it, as far as they are missing.
+func makeDirectories(dir string, u *undo) error {
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if err := makeDirectories(filepath.Dir(dir), u); err != nil {
+		return err
+	}
+	err := os.Mkdir(dir, 0o700)
+	if errors.Is(err, os.ErrExist) {
+		return nil // another process has made it just now
+	}
+	if err == nil {
+		u.add(func(context.Context) error { return removeEmpty(dir) })
+	}
+	return err
+}
+
+// removeEmpty removes a directory, unless somebody has put something into it.
+func removeEmpty(dir string) error {
+	err := unix.Rmdir(dir)
+	if errors.Is(err, unix.ENOTEMPTY) || errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // newSettings draws what is random in a container. The root directory begins with

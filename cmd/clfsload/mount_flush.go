@@ -123,16 +123,16 @@ func (m *writableMount) publishLeft(ctx context.Context) (r flushReport, idle bo
 		r.Published = true
 		return r, true, nil
 	}
-	p, err := m.publishNow(ctx)
-	if err != nil {
-		return r, false, err
+	p, leftover := m.publishNow(ctx)
+	if leftover != nil && !errors.Is(leftover, engine.ErrLeftover) {
+		return r, false, leftover
 	}
 	if err := m.nameBehind(ctx, &r, p); err != nil {
 		return r, false, err
 	}
 	r.Published, r.Objects, r.Dirs = r.LeftTotal == 0, p.Nodes, p.Directories
 	r.Seconds = time.Since(began).Seconds()
-	return r, false, nil
+	return r, false, leftover
 }
 
 // publishNow publishes what is uploaded, and logs it.
@@ -143,11 +143,11 @@ func (m *writableMount) publishNow(ctx context.Context) (p engine.PublishReport,
 		p, err = m.engine.PublishMount(ctx)
 		return err
 	})
-	if err != nil {
-		return p, m.late(ctx, err)
+	if err = m.late(ctx, err); err != nil && !errors.Is(err, engine.ErrLeftover) {
+		return p, err
 	}
 	m.ui.log.Info("published", "objects", p.Nodes, "directories", p.Directories, "left_out", p.LeftOut, "kept_old", p.KeptOld)
-	return p, nil
+	return p, err
 }
 
 // late says why something was not done in the time that there was.
@@ -155,11 +155,14 @@ func (m *writableMount) late(ctx context.Context, err error) error {
 	if err == nil || !errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
 		return err
 	}
-	err = errOutOfTime
-	if t := m.uploads.why(); t != nil {
-		err = fmt.Errorf("%w: %s", err, t.err)
+	late := errOutOfTime
+	if errors.Is(err, engine.ErrLeftover) {
+		late = fmt.Errorf("%w: %w", engine.ErrLeftover, errOutOfTime)
 	}
-	return err
+	if t := m.uploads.why(); t != nil {
+		late = fmt.Errorf("%w: %s", late, t.err)
+	}
+	return late
 }
 
 var errOutOfTime = errors.New("there was not enough time")

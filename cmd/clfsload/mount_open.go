@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,6 +35,8 @@ type writableMount struct {
 	staged  *staging.Store
 	fs      *writable.FS
 	uploads *uploader
+	metrics net.Listener // nil: none
+	undo    undo         // of what a refused mount has made
 
 	began time.Time
 	meter meter
@@ -58,13 +61,16 @@ func openWritable(cmd *cobra.Command, point string, f mountFlags, ui *console) (
 	m := &writableMount{flags: f, ui: ui, point: point, began: time.Now(), limiter: limit.New(int64(f.bandwidth.limit)),
 		asked: make(chan error, 1)}
 	if err := m.open(cmd); err != nil {
-		return nil, errors.Join(stopCause(cmd.Context(), err), m.close(cmd.Context()))
+		return nil, errors.Join(stopCause(cmd.Context(), err), m.undo.run(cmd.Context()), m.close(cmd.Context()))
 	}
 	return m, nil
 }
 
 func (m *writableMount) open(cmd *cobra.Command) error {
 	var err error
+	if m.metrics, err = m.flags.metrics.listen(); err != nil {
+		return err
+	}
 	if m.dir, err = mountState(m.flags.state, m.point); err != nil {
 		return err
 	}
@@ -80,9 +86,11 @@ func (m *writableMount) open(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if err := m.recover(cmd.Context()); err != nil {
-		return err
-	}
+	return m.recover(cmd.Context())
+}
+
+// notePoint writes into STATE where it is mounted.
+func (m *writableMount) notePoint() error {
 	return replaceFile(filepath.Join(m.dir, pointName), func(w *bufio.Writer) error {
 		_, err := w.WriteString(m.point)
 		return err

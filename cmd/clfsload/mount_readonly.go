@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
@@ -14,17 +16,6 @@ import (
 
 func serveReadOnly(cmd *cobra.Command, point string, f mountFlags, c *console) error {
 	ctx := cmd.Context()
-	path := f.logFile
-	if path == "" && isDaemon() {
-		var err error
-		if path, err = readOnlyLog(point); err != nil {
-			return err
-		}
-	}
-	log, err := openLog(path)
-	if err != nil {
-		return err
-	}
 	m, err := openMounted(cmd, f, c.log)
 	if err != nil {
 		return err
@@ -40,11 +31,31 @@ func serveReadOnly(cmd *cobra.Command, point string, f mountFlags, c *console) e
 	if err != nil {
 		return stopCause(ctx, err)
 	}
+	log, err := openReadOnlyLog(point, f.logFile)
+	if err != nil {
+		return errors.Join(err, mount.Unmount())
+	}
 	c.log.Info("mounted", "mountpoint", point, "target", m.source)
 	if err := detachFromStarter(log); err != nil {
 		return errors.Join(err, mount.Unmount())
 	}
 	return finishReadOnly(ctx, mount, m, c)
+}
+
+// openReadOnlyLog opens the log of a mount in the background, the default one if none is
+// named; nil in the foreground.
+func openReadOnlyLog(point, named string) (*os.File, error) {
+	if named != "" || !isDaemon() {
+		return openLog(named)
+	}
+	path, err := readOnlyLog(point)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
+	}
+	return openLog(path)
 }
 
 // finishReadOnly waits for the end of a mount. A signal is the usual end, and no

@@ -47,10 +47,12 @@ func (m *writableMount) resume(cmd *cobra.Command) (err error) {
 	}
 	ctx := cmd.Context()
 	if m.journal.Phase() == state.PhaseNew {
-		if _, err := m.target.ensure(ctx, m.flags.createContainer || m.isDefault(spec)); err != nil {
+		if err := m.target.ensure(ctx, m.flags.createContainer || m.isDefault(spec)); err != nil {
 			return err
 		}
-		return m.beginNew(ctx, spec)
+		err := m.beginNew(ctx)
+		m.undo.keep() // STATE was there before
+		return err
 	}
 	return m.reach(ctx, spec)
 }
@@ -72,15 +74,24 @@ func (m *writableMount) reach(ctx context.Context, spec targetSpec) error {
 	}
 	switch {
 	case err == nil:
+		m.undo.add(m.giveBack)
 		return nil
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case spec.dir != "", errors.Is(err, blob.ErrLeased), errors.Is(err, engine.ErrForeign), errors.Is(err, engine.ErrOtherPublication),
 		errors.Is(err, blob.ErrContainerMissing):
-		return err
+		return errors.Join(err, m.uploads.ids.forget(err))
 	}
 	m.uploads.failed("reach the container", m.unreached(err))
 	return nil
+}
+
+// giveBack ends the lease of a mount that is refused, and takes back that STATE has it.
+func (m *writableMount) giveBack(ctx context.Context) error {
+	if err := m.target.release(ctx); err != nil {
+		return err
+	}
+	return m.uploads.ids.forget(nil)
 }
 
 // unreached says why a container did not answer in time.

@@ -38,14 +38,12 @@ func serveWritable(cmd *cobra.Command, point string, f mountFlags, ui *console) 
 			ui.log.Warn("end the mount", "error", err)
 		}
 	}()
-	metrics, err := serveMetrics(f.metrics, m.collectMetrics)
-	if err != nil {
-		return err
-	}
-	defer metrics.close()
 	if err := m.mount(ctx); err != nil {
-		return stopCause(ctx, err)
+		return errors.Join(stopCause(ctx, err), m.undo.run(ctx))
 	}
+	m.undo.keep()
+	metrics := serveMetrics(m.metrics, m.collectMetrics)
+	defer metrics.close()
 	if control, err := serveControl(m.dir, m.controlHandler()); err != nil {
 		ui.log.Warn("flush, publish, unmount and status cannot ask this mount", "error", err)
 	} else {
@@ -64,16 +62,23 @@ func serveWritable(cmd *cobra.Command, point string, f mountFlags, ui *console) 
 // journal's pages, and what garbage the collector has not seen yet.
 const mountOverhead = 96 << 20
 
-func (m *writableMount) mount(ctx context.Context) (err error) {
+func (m *writableMount) mount(ctx context.Context) error {
 	limit, reserve, err := m.stagingRoom()
 	if err != nil {
 		return err
 	}
-	m.fs, err = writable.Mount(ctx, m.point, m.journal, m.staged, m.engine, writable.Options{
+	fs, err := writable.Mount(ctx, m.point, m.journal, m.staged, m.engine, writable.Options{
 		Settle: m.flags.settle, StagingLimit: limit, StagingReserve: reserve, MaxFileSize: int64(m.flags.maxFileSize), AllowOther: m.flags.allowOther,
 		Memory: int64(m.flags.memory) / 4, Log: m.ui.log, Errno: errnoOf, Source: m.target.String(), StatePath: m.dir,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	if err := m.notePoint(); err != nil {
+		return errors.Join(err, fs.Unmount(true), fs.Close())
+	}
+	m.fs = fs
+	return nil
 }
 
 // stagingReserve of the disk stays free for the journal, but not more than a quarter of
@@ -149,7 +154,7 @@ func (m *writableMount) unmounted(left error) error {
 		return left
 	}
 	text := "unmounted"
-	if !m.allPublished() {
+	if !m.allPublished() || m.leftoverText() != "" {
 		text = m.unpublished()
 	}
 	m.ui.log.Info(text)
@@ -198,7 +203,7 @@ func (m *writableMount) outcome(r flushReport, err error) error {
 	switch published := m.allPublished(); {
 	case published && isGone(err):
 		return withExit(exitIncomplete, fmt.Errorf("unmounted; what was published is not there: %w", err), "")
-	case published:
+	case published && m.leftoverText() == "":
 		m.ui.log.Info("unmounted; everything is published")
 		return nil
 	}
@@ -218,7 +223,7 @@ func (m *writableMount) incomplete(r *flushReport, err error, limit string) erro
 		m.ui.log.Warn("not published", "path", l.bytes(), "why", l.Why)
 	}
 	text, hint := m.unpublished(), "it is kept in "+m.dir+", and the next mount with it goes on"
-	if m.allPublished() {
+	if m.allPublished() && m.leftoverText() == "" {
 		text, hint = "unmounted; what is published was not found in the container", ""
 	}
 	if errors.Is(err, errOutOfTime) {
@@ -234,26 +239,30 @@ func (m *writableMount) incomplete(r *flushReport, err error, limit string) erro
 // unpublished tells what waits for the next mount.
 func (m *writableMount) unpublished() string {
 	t := m.journal.MountTotals()
-	n := t.Dirty + t.Queued + t.Sealed
-	if n == 0 {
-		return "unmounted; not everything is published"
+	text := "unmounted; not everything is published"
+	if n := t.Dirty + t.Queued + t.Sealed; n > 0 {
+		text = fmt.Sprintf("unmounted; %s %s (%s) not published", humanize.Comma(int64(n)), english.PluralWord(int(n), "entry", "entries"),
+			ibytes(int64(t.DirtyBytes+t.QueuedBytes+t.SealedBytes)))
+	} else if m.allPublished() {
+		text = "unmounted; everything is published"
 	}
-	return fmt.Sprintf("unmounted; %s %s (%s) not published", humanize.Comma(int64(n)), english.PluralWord(int(n), "entry", "entries"),
-		ibytes(int64(t.DirtyBytes+t.QueuedBytes+t.SealedBytes)))
+	if left := m.leftoverText(); left != "" {
+		text += "; still in the container: " + left
+	}
+	return text
 }
 
 // close ends everything that was begun, in the reverse order.
 func (m *writableMount) close(ctx context.Context) error {
 	var errs []error
+	closeListener(m.metrics)
 	if m.uploads != nil {
 		m.uploads.close()
 	}
 	if m.fs != nil {
 		errs = append(errs, m.fs.Close())
 	}
-	if m.staged != nil {
-		errs = append(errs, m.staged.Close())
-	}
+	errs = append(errs, m.closeStaging())
 	m.closeMark(ctx)
 	if m.target != nil {
 		errs = append(errs, m.target.close(ctx))
@@ -261,17 +270,31 @@ func (m *writableMount) close(ctx context.Context) error {
 	if m.journal != nil {
 		errs = append(errs, m.journal.Close())
 	}
-	if m.log != nil {
-		m.ui.logTo(nil)
-		errs = append(errs, m.log.Close())
+	return errors.Join(append(errs, m.closeLog())...)
+}
+
+func (m *writableMount) closeStaging() error {
+	if m.staged == nil {
+		return nil
 	}
-	return errors.Join(errs...)
+	defer func() { m.staged = nil }()
+	return m.staged.Close()
+}
+
+// closeLog ends the log in STATE.
+func (m *writableMount) closeLog() error {
+	if m.log == nil {
+		return nil
+	}
+	m.ui.logTo(nil)
+	defer func() { m.log = nil }()
+	return m.log.Close()
 }
 
 // closeMark notes in the container that nothing of this mount is left to publish, if
 // that is so. Where it fails the container only stays marked as in use.
 func (m *writableMount) closeMark(ctx context.Context) {
-	if m.uploads == nil || !m.uploads.held || !m.allPublished() {
+	if m.uploads == nil || !m.uploads.held && !m.uploads.claimed || !m.allPublished() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reachFor)

@@ -37,6 +37,7 @@ type mountStatus struct {
 	Unchanged   countValue `json:"unchanged"` // in the container
 	Unpublished uint64     `json:"unpublished_directories"`
 	Publishing  bool       `json:"publishing"` // or removing what a publication has replaced
+	Deleting    leftovers  `json:"deleting"`   // what the container holds and the mount no longer needs
 
 	PublishedAt      *time.Time     `json:"published_at"` // null: never
 	ObjectsPerSecond float64        `json:"objects_per_second"`
@@ -92,6 +93,11 @@ func journalStatus(ctx context.Context, j *state.Journal) (mountStatus, error) {
 		at := time.Unix(0, t.PublishedAt)
 		v.PublishedAt = &at
 	}
+	left, err := j.Leftovers(ctx)
+	if err != nil {
+		return v, err
+	}
+	v.Deleting = leftovers(left)
 	failures, err := j.UploadFailures(ctx, listedInStatus)
 	if err != nil {
 		return v, err
@@ -193,6 +199,9 @@ func (v *mountStatus) print(w io.Writer) {
 		published += ", and at it again"
 	}
 	line("published", "%s; %s directories changed since", published, humanize.Comma(int64(v.Unpublished)))
+	if text := v.Deleting.String(); text != "" {
+		line("deleting", "%s", text)
+	}
 	v.printLive(line)
 	printList(w, line, "failures", len(v.Failures), func(i int) (pathValue, string) { return v.Failures[i].pathValue, v.Failures[i].Reason })
 	printList(w, line, "incomplete", len(v.Incomplete), func(i int) (pathValue, string) { return v.Incomplete[i].pathValue, v.Incomplete[i].Why })
@@ -203,6 +212,9 @@ func (v *mountStatus) waitsFor() string {
 	text := fmt.Sprintf("%s to settle, %s to upload, %s/s", v.Staged, v.Uploading, ibytes(int64(v.BytesPerSecond)))
 	if v.Publishing {
 		text += fmt.Sprintf("; publishing, %s directories to go", humanize.Comma(int64(v.Unpublished)))
+	}
+	if left := v.Deleting.String(); left != "" {
+		text += "; deleting " + left
 	}
 	if t := v.Trouble; t != nil {
 		text += fmt.Sprintf("; for %s: %s", seconds(t.Seconds), t.Reason)

@@ -47,7 +47,7 @@ func TestAFileWhereANewStateIsToBeIsLeftAlone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = makeRoomForState(path)
+		err = makeRoomForState(path, &undo{})
 		if code, _ := describe(err); code != exitState {
 			t.Errorf("%s: code %d, %v", kind, code, err)
 		}
@@ -59,7 +59,7 @@ func TestAFileWhereANewStateIsToBeIsLeftAlone(t *testing.T) {
 	if err := os.Mkdir(empty, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := makeRoomForState(empty); err != nil {
+	if err := makeRoomForState(empty, &undo{}); err != nil {
 		t.Error(err)
 	}
 }

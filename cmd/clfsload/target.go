@@ -130,8 +130,8 @@ type place interface {
 	byItself() bool
 }
 
-// ensure finds the container, or makes it. made tells which.
-func (t *target) ensure(ctx context.Context, create bool) (made bool, err error) {
+// find looks for the container. missing: it is to be made.
+func (t *target) find(ctx context.Context, create bool) (missing bool, err error) {
 	err = t.check(ctx)
 	if !errors.Is(err, blob.ErrContainerMissing) {
 		return false, err
@@ -139,10 +139,16 @@ func (t *target) ensure(ctx context.Context, create bool) (made bool, err error)
 	if !create && !t.byItself() {
 		return false, withExit(exitNoContainer, err, "create it, or pass --create-container")
 	}
-	if err := t.create(ctx); err != nil {
-		return false, err
-	}
 	return true, nil
+}
+
+// ensure finds the container, or makes it.
+func (t *target) ensure(ctx context.Context, create bool) error {
+	missing, err := t.find(ctx, create)
+	if err == nil && missing {
+		err = t.create(ctx)
+	}
+	return err
 }
 
 // openTarget returns the container that a command names. It makes no request.

@@ -72,8 +72,11 @@ func (p azurePlace) create(ctx context.Context) error {
 	return p.t.retry.Do(ctx, "create", p.c.String(), func() error { return p.c.Create(ctx) })
 }
 
-// discard leaves the container: it is empty, and the next try finds it as asked for.
-func (p azurePlace) discard(context.Context) error { return nil }
+// discard leaves the container: the service would refuse for a minute to make one of
+// that name again, and somebody may have begun to use it.
+func (p azurePlace) discard(context.Context) error {
+	return fmt.Errorf("%s was made and stays, empty", p.c)
+}
 
 // noCredentials is the error of credentials that nobody has refused: they cannot be
 // read, or there are none.

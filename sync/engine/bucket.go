@@ -37,5 +37,21 @@ func CheckEmpty(ctx context.Context, c blob.Container, but ...string) error {
 	return nil
 }
 
-// Abandon removes the bucket object of a transfer that could not begin.
-func Abandon(ctx context.Context, c blob.Container) error { return c.Delete(ctx, BucketName) }
+// Abandon removes the bucket object of a transfer or mount that was refused after Begin, if
+// it is in the container. One that another process has put stays.
+func (e *Engine) Abandon(ctx context.Context) error {
+	_, err := e.bucket(ctx)
+	if errors.Is(err, ErrForeign) {
+		return nil
+	}
+	if err == nil {
+		err = e.container.Delete(ctx, BucketName)
+	}
+	if err == nil {
+		err = blob.Sync(ctx, e.container)
+	}
+	if err != nil {
+		return fmt.Errorf("%s may still hold %s, which is to be deleted: %w", e.container, BucketName, err)
+	}
+	return nil
+}

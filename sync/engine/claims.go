@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"sync"
 
 	"clfsload/state"
@@ -19,6 +20,7 @@ type claims struct {
 	reading      bool
 	landed       map[state.Ino]struct{}
 	landedBlocks map[blockKey]struct{}
+	freed        chan struct{} // closed when a claim is given back; nil: nobody waits
 }
 
 type blockKey struct {
@@ -60,11 +62,41 @@ func (c *claims) upload(ino state.Ino) bool {
 	return c.take(ino)
 }
 
-// removal claims all of a node whose row is read only now.
-func (c *claims) removal(ino state.Ino) bool {
+// removal claims all of a node whose row is read only now. It waits for the jobs of the
+// node: the node is removed, so they are canceled, and it gets no others.
+func (c *claims) removal(ctx context.Context, ino state.Ino) error {
+	for {
+		freed, taken := c.tryRemoval(ino)
+		if taken {
+			return nil
+		}
+		select {
+		case <-freed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// tryRemoval returns a channel that is closed when it is worth another try.
+func (c *claims) tryRemoval(ino state.Ino) (freed <-chan struct{}, taken bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.take(ino)
+	if c.take(ino) {
+		return nil, true
+	}
+	if c.freed == nil {
+		c.freed = make(chan struct{})
+	}
+	return c.freed, false
+}
+
+// announce wakes those who wait for a claim.
+func (c *claims) announce() {
+	if c.freed != nil {
+		close(c.freed)
+		c.freed = nil
+	}
 }
 
 func (c *claims) take(ino state.Ino) bool {
@@ -79,6 +111,7 @@ func (c *claims) release(ino state.Ino) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.whole, ino)
+	c.announce()
 	if c.reading {
 		c.landed[ino] = struct{}{}
 	}
@@ -106,6 +139,7 @@ func (c *claims) releaseBlock(ino state.Ino, block uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.blocks[ino], block)
+	c.announce()
 	if len(c.blocks[ino]) == 0 {
 		delete(c.blocks, ino)
 	}

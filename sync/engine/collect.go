@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -10,6 +11,10 @@ import (
 	"clfsload/state"
 	"clfsload/sync/blob"
 )
+
+// ErrLeftover: a publication is complete, but not everything that it replaced, or that
+// was removed before it, could be deleted. Collect and the next publication do that.
+var ErrLeftover = errors.New("blobs that are no longer needed are not deleted")
 
 // Collect deletes the blobs that nothing leads to any more: those that
 // publications and uploads have replaced, and those of nodes that were removed.
@@ -100,28 +105,30 @@ func (e *Engine) collectPages(ctx context.Context, last state.Ino) (directories 
 			return directories, err
 		}
 		after = page[len(page)-1].Ino
-		claimed := e.claimRemoved(page)
-		directories = directories || slices.ContainsFunc(claimed, func(n state.Node) bool { return n.IsDirectory() })
-		if err := e.collectPage(ctx, claimed); err != nil || len(page) < feedPage {
+		directories = directories || slices.ContainsFunc(page, func(n state.Node) bool { return n.IsDirectory() })
+		if err := e.collectPage(ctx, page); err != nil || len(page) < feedPage {
 			return directories, err
 		}
 	}
 	return directories, nil
 }
 
-// claimRemoved claims those nodes of a page that are not being uploaded. The others
-// come the next time.
-func (e *Engine) claimRemoved(page []state.Node) []state.Node {
-	return slices.DeleteFunc(page, func(n state.Node) bool { return !e.claims.removal(n.Ino) })
-}
-
-func (e *Engine) collectPage(ctx context.Context, claimed []state.Node) error {
+// collectPage deletes the blobs of removed nodes. It waits for uploads of them to end:
+// one that ended later would leave blobs behind.
+func (e *Engine) collectPage(ctx context.Context, page []state.Node) error {
+	var claimed []state.Node
 	defer func() {
 		for _, n := range claimed {
 			e.resting.forget(n.Ino)
 			e.claims.release(n.Ino)
 		}
 	}()
+	for _, n := range page {
+		if err := e.claims.removal(ctx, n.Ino); err != nil {
+			return err
+		}
+		claimed = append(claimed, n)
+	}
 	if err := e.journal.Sync(ctx); err != nil {
 		return err
 	}

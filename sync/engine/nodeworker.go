@@ -32,12 +32,12 @@ func (w *nodeWorker) work(ctx context.Context, j job) error {
 	path := w.pathOf(ctx, j.node.Inode)
 	w.flight.Store(&flight{path: path, since: time.Now()})
 	defer w.flight.Store(nil)
-	var err error
-	if j.early {
-		err = w.early(ctx, j)
-	} else {
-		err = w.upload(ctx, path, j)
-	}
+	err := w.whileUseful(ctx, j, func(ctx context.Context) error {
+		if j.early {
+			return w.early(ctx, j)
+		}
+		return w.upload(ctx, path, j)
+	})
 	if err == nil {
 		return nil
 	}

@@ -34,7 +34,8 @@ const maxBehind = 1000
 
 // PublishMount makes what is uploaded of a mount what the root leads to, as of one
 // moment, and deletes what that replaces. Files that are open, or not uploaded yet,
-// are published as they were last closed and uploaded; new ones are left out.
+// are published as they were last closed and uploaded; new ones are left out. With
+// ErrLeftover comes the report of a publication that is complete.
 //
 // At every instant the container has a whole namespace: what was published before
 // stays, each entry under its old name, its new one or a stand-in, until what replaces
@@ -73,7 +74,10 @@ func (e *Engine) PublishMount(ctx context.Context) (PublishReport, error) {
 	if err := e.journal.EndPublish(ctx, p.report.Seq); err != nil {
 		return PublishReport{}, fmt.Errorf("end publication: %w", err)
 	}
-	return p.report, e.collect(ctx)
+	if err := e.collect(ctx); err != nil {
+		return p.report, fmt.Errorf("%w: %w", ErrLeftover, err)
+	}
+	return p.report, nil
 }
 
 // publication is a publication under way.

@@ -11,12 +11,14 @@ func (c *Container) String() string { return c.inner.String() }
 
 // Put implements blob.Container.
 func (c *Container) Put(ctx context.Context, name string, data []byte) error {
-	return c.Do(ctx, "put", name, func() error { return c.inner.Put(ctx, name, data) })
+	sending := blob.Begun(ctx)
+	return c.Do(ctx, "put", name, func() error { return c.inner.Put(sending, name, data) })
 }
 
 // PutWhole implements blob.WholePutter.
 func (c *Container) PutWhole(ctx context.Context, name string, data []byte) error {
-	return c.Do(ctx, "put", name, func() error { return blob.PutWhole(ctx, c.inner, name, data) })
+	sending := blob.Begun(ctx)
+	return c.Do(ctx, "put", name, func() error { return blob.PutWhole(sending, c.inner, name, data) })
 }
 
 // Get implements blob.Container.

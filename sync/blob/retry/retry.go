@@ -29,6 +29,11 @@
 // until it is accepted; then all go on. The wait is not limited: it ends with the
 // request's context.
 //
+// # Revoked puts
+//
+// If the context of a put is revoked (blob.Revocable), a put that waits ends at once. A put
+// that was sent goes on, and so does one whose last try may have taken effect.
+//
 // # Hazards
 //
 // The container inside must not repeat requests itself: tries would multiply, and
@@ -138,6 +143,9 @@ func (c *Container) Do(ctx context.Context, op, name string, call func() error) 
 		back := c.revival.next()
 		sent, err := c.send(ctx, p, call)
 		c.gate.leave(p, err)
+		if errors.Is(err, blob.ErrTransient) {
+			ctx = blob.Begun(ctx) // it may have been carried out, or may still be
+		}
 		switch {
 		case err == errClosed:
 			continue

@@ -67,17 +67,18 @@ type Exporter struct {
 // New makes the destination directory, if need be, and opens it. It may itself
 // be reached over symbolic links.
 func New(t *tree.Tree, dest string, o Options) (*Exporter, error) {
+	db, err := scratch.Open(t.TempDir())
+	if err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(dest, 0o777); err != nil {
+		db.Close()
 		return nil, fmt.Errorf("make destination: %w", err)
 	}
 	fd, err := unix.Open(dest, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
+		db.Close()
 		return nil, fmt.Errorf("open destination %s: %w", dest, err)
-	}
-	db, err := scratch.Open(t.TempDir())
-	if err != nil {
-		unix.Close(fd)
-		return nil, err
 	}
 	x := &Exporter{t: t, options: o, dest: newFolder(fd), db: db}
 	for _, table := range tables {
