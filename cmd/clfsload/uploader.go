@@ -10,6 +10,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"clfsload/fusefs/staging"
+	"clfsload/rescue"
 	"clfsload/state"
 	"clfsload/sync/blob"
 	"clfsload/sync/engine"
@@ -103,7 +104,7 @@ func (u *uploader) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		if !u.claimed {
 			u.m.target.refresh()
-			if err := u.connect(ctx); err != nil {
+			if err := rescue.Call(func() error { return u.connect(ctx) }); err != nil {
 				if ctx.Err() != nil {
 					return
 				}
@@ -153,7 +154,7 @@ func (u *uploader) hold(ctx context.Context) {
 	t := u.begin(ctx)
 	var all sync.WaitGroup
 	all.Go(func() {
-		if err := u.m.target.lease.Keep(ctx); err != nil {
+		if err := rescue.Call(func() error { return u.m.target.lease.Keep(ctx) }); err != nil {
 			lose(err)
 		}
 	})
@@ -195,7 +196,7 @@ func (u *uploader) upload(ctx context.Context) {
 	pauses := newPauses()
 	for ctx.Err() == nil {
 		began := time.Now()
-		err := u.m.engine.RunMount(ctx, stagedFiles{u.m.staged})
+		err := rescue.Call(func() error { return u.m.engine.RunMount(ctx, stagedFiles{u.m.staged}) })
 		if ctx.Err() != nil {
 			return
 		}
@@ -223,7 +224,7 @@ func (u *uploader) every(ctx context.Context, interval time.Duration, what strin
 		case <-ctx.Done():
 			return
 		}
-		if err := do(ctx); err != nil && ctx.Err() == nil {
+		if err := rescue.Call(func() error { return do(ctx) }); err != nil && ctx.Err() == nil {
 			u.failed(what, err)
 		}
 	}
@@ -248,6 +249,9 @@ func (u *uploader) failed(what string, err error) {
 	if known == nil || known.err.Error() != err.Error() {
 		code, text := describe(err)
 		u.m.ui.log.Error("what is written stays in STATE for now", "error", text, "code", code)
+		if p := new(rescue.Panic); errors.As(err, &p) {
+			u.m.ui.log.Error("a fault of the program", "stack", string(p.Stack))
+		}
 		known = &trouble{err, time.Now()}
 	}
 	u.trouble, u.blobs = known, u.m.engine.Stats().Blobs.Load()

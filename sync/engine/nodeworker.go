@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"clfsload/clfs"
+	"clfsload/rescue"
 	"clfsload/state"
 	"clfsload/sync/blob"
 )
@@ -35,11 +36,12 @@ func (w *nodeWorker) work(ctx context.Context, j job) error {
 	}
 	w.flight.Store(&Flight{Path: path, Since: time.Now()})
 	defer w.flight.Store(nil)
-	if j.early {
-		err = w.early(ctx, j)
-	} else {
-		err = w.upload(ctx, path, j)
-	}
+	err = rescue.Call(func() error {
+		if j.early {
+			return w.early(ctx, j)
+		}
+		return w.upload(ctx, path, j)
+	})
 	if err == nil {
 		return nil
 	}
@@ -90,7 +92,10 @@ func (w *nodeWorker) dropped(ctx context.Context, path string, j job, cause erro
 func problemOf(err error) (state.Problem, bool) {
 	var failed *entryError
 	var format *clfs.FormatError
+	var panicked *rescue.Panic
 	switch {
+	case errors.As(err, &panicked):
+		return state.Problem{Op: "upload", Reason: err.Error()}, true
 	case errors.As(err, &failed):
 		return failed.Problem, true
 	case errors.Is(err, blob.ErrNotFound), errors.As(err, &format), errors.Is(err, errDamaged):

@@ -6,9 +6,8 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"golang.org/x/sync/errgroup"
-
 	"clfsload/clfs"
+	"clfsload/rescue"
 	"clfsload/sync/blob"
 	"clfsload/sync/tree/scratch"
 )
@@ -91,7 +90,7 @@ func (x *Index) listRest(ctx context.Context, t *Tree, prefix string, page blob.
 // the 256 pairs of them; logs and strangers may begin with any other character
 // that can be printed. Only names that begin otherwise are not found.
 func (x *Index) listParts(ctx context.Context, t *Tree) error {
-	group, ctx := errgroup.WithContext(ctx)
+	group, ctx := rescue.WithContext(ctx)
 	group.SetLimit(t.options.Requests)
 	for prefix := range namePrefixes {
 		group.Go(func() error {

@@ -6,6 +6,7 @@ import (
 	"iter"
 
 	"clfsload/clfs"
+	"clfsload/rescue"
 )
 
 // readAhead is how many segments of one file are read at a time. Of a directory
@@ -92,6 +93,14 @@ func drain(queue <-chan *pending) {
 // that the piece that the consumer waits for always has its share.
 func (t *Tree) produce(ctx context.Context, n *Node, from, to uint64, queue chan<- *pending) {
 	defer close(queue)
+	if err := rescue.Call(func() error { t.queue(ctx, n, from, to, queue); return nil }); err != nil {
+		p := &pending{err: err, done: make(chan struct{}), release: func() {}}
+		close(p.done)
+		queue <- p
+	}
+}
+
+func (t *Tree) queue(ctx context.Context, n *Node, from, to uint64, queue chan<- *pending) {
 	weight := segmentWeightOf(n)
 	for b, err := range t.Blocks(ctx, n, from, to) {
 		p := &pending{piece: Piece{Block: b}, err: err, done: make(chan struct{}), release: func() {}}
@@ -113,6 +122,7 @@ func (t *Tree) produce(ctx context.Context, n *Node, from, to uint64, queue chan
 
 func (t *Tree) readPiece(ctx context.Context, n *Node, p *pending) {
 	defer close(p.done)
+	defer rescue.Into(&p.err)
 	most := maxSegmentPayload
 	if n.IsDir() {
 		most = maxDirSegmentPayload
