@@ -127,16 +127,26 @@ func (t *Tree) readPiece(ctx context.Context, n *Node, p *pending) {
 	if n.IsDir() {
 		most = maxDirSegmentPayload
 	}
-	o, payload, err := t.fetch(ctx, p.piece.ID, most)
-	p.piece.Blob = o
-	if err != nil {
-		p.err = err
-		return
+	p.piece.Blob, _, p.err = t.fetch(ctx, p.piece.ID, most, func(o Object, payload []byte) (err error) {
+		if p.piece.Segment, err = clfs.DecodeSegment(payload); err != nil {
+			return BadObject(err, o.Blob)
+		}
+		return p.check(n, o)
+	})
+	if errors.Is(p.err, errMisplaced) {
+		p.err = nil // twice: that is what the container has
 	}
-	p.piece.Segment, err = clfs.DecodeSegment(payload)
-	if err != nil {
-		p.err = BadObject(err, o.Blob)
+}
+
+// errMisplaced: what a segment says about itself is not its place. It is reason to read
+// it again, and for the consumer to judge.
+var errMisplaced = errors.New("segment of another place")
+
+func (p *pending) check(n *Node, o Object) error {
+	if CheckSegment(n, p.piece.Number, o, p.piece.Segment) != nil {
+		return errMisplaced
 	}
+	return nil
 }
 
 // segmentWeightOf is what a segment of n takes of the memory budget. A small

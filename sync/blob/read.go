@@ -1,0 +1,47 @@
+package blob
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5"
+	"fmt"
+)
+
+// reads is how often a blob is read at most whose bytes are not what they must be.
+const reads = 5
+
+// MD5Error: the bytes of a blob are not those of the MD5 that is kept with it.
+type MD5Error struct{ Sum, Kept []byte }
+
+func (e *MD5Error) Error() string {
+	return fmt.Sprintf("the bytes do not match the MD5 that is kept with them (%x, kept is %x)", e.Sum, e.Kept)
+}
+
+// CheckMD5 compares the bytes of a whole blob with the MD5 that is kept with it, if there
+// is one. The error is an [MD5Error].
+func CheckMD5(o Object) error {
+	if sum := md5.Sum(o.Data); len(o.MD5) > 0 && !bytes.Equal(sum[:], o.MD5) {
+		return &MD5Error{sum[:], o.MD5}
+	}
+	return nil
+}
+
+// ReadChecked reads a blob with get until check accepts it, and returns the last
+// answer with the last error of check. What is damaged on its way to us is right the
+// next time, or at least different; what is damaged in the container is not. So two
+// answers in a row with the same bytes are believed.
+func ReadChecked(ctx context.Context, get func(context.Context) (Object, error), check func(Object) error) (Object, error) {
+	var before *[md5.Size]byte
+	for try := 1; ; try++ {
+		o, err := get(ctx)
+		if err != nil {
+			return o, err
+		}
+		err = check(o)
+		sum := md5.Sum(o.Data)
+		if err == nil || try == reads || before != nil && *before == sum {
+			return o, err
+		}
+		before = &sum
+	}
+}
