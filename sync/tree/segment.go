@@ -123,10 +123,7 @@ func (t *Tree) queue(ctx context.Context, n *Node, from, to uint64, queue chan<-
 func (t *Tree) readPiece(ctx context.Context, n *Node, p *pending) {
 	defer close(p.done)
 	defer rescue.Into(&p.err)
-	most := maxSegmentPayload
-	if n.IsDir() {
-		most = maxDirSegmentPayload
-	}
+	most := mostOf(n, p.piece.Number)
 	p.piece.Blob, _, p.err = t.fetch(ctx, p.piece.ID, most, func(o Object, payload []byte) (err error) {
 		if p.piece.Segment, err = clfs.DecodeSegment(payload); err != nil {
 			return BadObject(err, o.Blob)
@@ -136,6 +133,23 @@ func (t *Tree) readPiece(ctx context.Context, n *Node, p *pending) {
 	if errors.Is(p.err, errMisplaced) {
 		p.err = nil // twice: that is what the container has
 	}
+}
+
+// segmentSlack is how much longer a segment's payload may be than the contents that it
+// must have: for what belongs to it, and to find out what it is if it is too long.
+const segmentSlack = 64 << 10
+
+// mostOf is how many bytes the payload of block number may have, of which
+// segmentWeightOf takes the room.
+func mostOf(n *Node, number uint64) int {
+	if n.IsDir() {
+		return maxDirSegmentPayload
+	}
+	l, err := layoutOf(n)
+	if err != nil {
+		return maxSegmentPayload
+	}
+	return min(int(wantLength(n, l, number))+segmentSlack, maxSegmentPayload)
 }
 
 // errMisplaced: what a segment says about itself is not its place. It is reason to read
@@ -155,7 +169,7 @@ func segmentWeightOf(n *Node) int64 {
 	if n.IsDir() {
 		return 0
 	}
-	return min(2*int64(min(n.Inode.Attr.Size, clfs.SegmentBytes))+65536, segmentWeight)
+	return min(2*(int64(min(n.Inode.Attr.Size, clfs.SegmentBytes))+segmentSlack), segmentWeight)
 }
 
 // CheckSegment compares what a segment says about itself with its place: block
