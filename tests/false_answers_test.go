@@ -107,18 +107,22 @@ func TestAContainerIsNotMadeByAProxy(t *testing.T) {
 func readFaults() map[string]blobserver.Fault {
 	faults := map[string]blobserver.Fault{}
 	for name, f := range map[string]alter{
-		"damaged":             flip,
-		"shorter":             func(_ http.Header, _ *int, body []byte) []byte { return body[:len(body)/2] },
-		"empty":               func(http.Header, *int, []byte) []byte { return nil },
-		"304":                 withStatus(http.StatusNotModified),
-		"redirect":            withStatus(http.StatusTemporaryRedirect),
-		"no content":          withStatus(http.StatusNoContent),
-		"of 50 GiB":           withHeader("Content-Length", strconv.Itoa(50<<30)),
-		"of 2^63-1 bytes":     withHeader("Content-Length", strconv.Itoa(1<<63-1)),
-		"range of 50 GiB":     withHeader("Content-Range", fmt.Sprintf("bytes 0-%d/%d", 50<<30-1, 50<<30), "Content-Length", strconv.Itoa(50<<30)),
-		"another range":       withHeader("Content-Range", "bytes 7-9/100"),
-		"no range":            without("Content-Range"),
-		"no length":           withHeader("Transfer-Encoding", "chunked"),
+		"damaged":         flip,
+		"shorter":         func(_ http.Header, _ *int, body []byte) []byte { return body[:len(body)/2] },
+		"empty":           func(http.Header, *int, []byte) []byte { return nil },
+		"304":             withStatus(http.StatusNotModified),
+		"redirect":        withStatus(http.StatusTemporaryRedirect),
+		"no content":      withStatus(http.StatusNoContent),
+		"of 50 GiB":       withHeader("Content-Length", strconv.Itoa(50<<30)),
+		"of 2^63-1 bytes": withHeader("Content-Length", strconv.Itoa(1<<63-1)),
+		"range of 50 GiB": withHeader("Content-Range", fmt.Sprintf("bytes 0-%d/%d", 50<<30-1, 50<<30), "Content-Length", strconv.Itoa(50<<30)),
+		"another range":   withHeader("Content-Range", "bytes 7-9/100"),
+		"no range":        without("Content-Range"),
+		"no length": func(h http.Header, _ *int, b []byte) []byte {
+			h.Del("Content-Length")
+			h.Set("Transfer-Encoding", "chunked")
+			return b
+		},
 		"wrong MD5":           withHeader("x-ms-blob-content-md5", "AAAAAAAAAAAAAAAAAAAAAA==", "Content-MD5", "AAAAAAAAAAAAAAAAAAAAAA=="),
 		"an MD5 that is none": withHeader("x-ms-blob-content-md5", "&", "Content-MD5", "&"),
 		"dates that are none": withHeader("Last-Modified", "today", "x-ms-creation-time", "yesterday", "x-ms-blob-sequence-number", "x"),
@@ -157,6 +161,7 @@ func readFaults() map[string]blobserver.Fault {
 }
 
 func TestAFalseAnswerIsAskedForAgain(t *testing.T) {
+	t.Parallel()
 	source := t.TempDir()
 	for i := range 20 {
 		writeNoise(t, filepath.Join(source, fmt.Sprint(i)), 3000, seededRandom(t))
@@ -210,6 +215,7 @@ func nextMarker(marker func(n int) string) alter {
 }
 
 func TestAListingWithoutAnEndIsAnError(t *testing.T) {
+	t.Parallel()
 	for name, marker := range map[string]func(int) string{
 		"one marker":       func(int) string { return "AAAA" },
 		"two markers":      func(n int) string { return []string{"AAAA", "BBBB"}[n%2] },

@@ -7,8 +7,12 @@ import (
 	"fmt"
 )
 
-// reads is how often a blob is read at most whose bytes are not what they must be.
-const reads = 5
+// A blob whose bytes are not what they must be is read reads times at most, and is
+// believed when it was the same believed times in a row.
+const (
+	reads    = 6
+	believed = 3
+)
 
 // MD5Error: the bytes of a blob are not those of the MD5 that is kept with it.
 type MD5Error struct{ Sum, Kept []byte }
@@ -28,20 +32,23 @@ func CheckMD5(o Object) error {
 
 // ReadChecked reads a blob with get until check accepts it, and returns the last
 // answer with the last error of check. What is damaged on its way to us is right the
-// next time, or at least different; what is damaged in the container is not. So two
+// next time, or at least different; what is damaged in the container is not. So three
 // answers in a row with the same bytes are believed.
 func ReadChecked(ctx context.Context, get func(context.Context) (Object, error), check func(Object) error) (Object, error) {
-	var before *[md5.Size]byte
-	for try := 1; ; try++ {
+	var before [md5.Size]byte
+	for try, same := 1, 0; ; try++ {
 		o, err := get(ctx)
 		if err != nil {
 			return o, err
 		}
 		err = check(o)
 		sum := md5.Sum(o.Data)
-		if err == nil || try == reads || before != nil && *before == sum {
+		if same++; sum != before {
+			same = 1
+		}
+		if err == nil || try == reads || same == believed {
 			return o, err
 		}
-		before = &sum
+		before = sum
 	}
 }

@@ -74,7 +74,7 @@ func (t *Tree) read(ctx context.Context, o Object, most int, check func(blob.Obj
 		}
 		return nil
 	})
-	if err == errDiffers { // twice: it was replaced
+	if err == errDiffers { // again and again: it was replaced
 		err = nil
 	}
 	return got, err

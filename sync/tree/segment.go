@@ -131,7 +131,7 @@ func (t *Tree) readPiece(ctx context.Context, n *Node, p *pending) {
 		return p.check(n, o)
 	})
 	if errors.Is(p.err, errMisplaced) {
-		p.err = nil // twice: that is what the container has
+		p.err = nil // again and again: that is what the container has
 	}
 }
 
