@@ -16,7 +16,7 @@ func TestAPanicBecomesTheErrorOfTheWorkThatPanicked(t *testing.T) {
 		return nil
 	})
 	var p *rescue.Panic
-	if !errors.As(err, &p) || !strings.Contains(string(p.Stack), "rescue_test.go") {
+	if !errors.As(err, &p) || !strings.Contains(string(p.Stack), "rescue_test.go") || !strings.Contains(p.Error(), "rescue_test.go:15") {
 		t.Errorf("error %v", err)
 	}
 }
