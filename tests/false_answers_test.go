@@ -65,11 +65,11 @@ func page(status int) http.HandlerFunc {
 
 // endless answers as the service, with a body that has no end.
 func endless(status int, text string) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
+	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("x-ms-request-id", "1")
 		w.WriteHeader(status)
 		text := strings.Repeat(text, 1<<16/len(text))
-		for {
+		for r.Method != http.MethodHead {
 			if _, err := io.WriteString(w, text); err != nil {
 				return
 			}
