@@ -14,7 +14,7 @@ const (
 	believed = 3
 )
 
-// MD5Error: the bytes of a blob are not those of the MD5 that is kept with it.
+// MD5Error says that the bytes of a blob are not those of the MD5 that is kept with it.
 type MD5Error struct{ Sum, Kept []byte }
 
 func (e *MD5Error) Error() string {

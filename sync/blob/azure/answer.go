@@ -78,11 +78,11 @@ const (
 // boundBody limits the body of an answer. That of a blob is left to the one who knows
 // how long it must be.
 func boundBody(req *http.Request, resp *http.Response) {
-	isGet, ok := req.Method == http.MethodGet, resp.StatusCode < 300
+	isData := req.Method == http.MethodGet && (resp.StatusCode == http.StatusOK || resp.StatusCode == http.StatusPartialContent)
 	switch {
-	case isGet && ok && req.URL.Query().Get("comp") == "list":
+	case isData && req.URL.Query().Get("comp") == "list":
 		resp.Body = &listingBody{ReadCloser: resp.Body}
-	case isGet && ok:
+	case isData:
 	default:
 		resp.Body = messageBody{io.LimitReader(resp.Body, maxMessage), resp.Body}
 	}

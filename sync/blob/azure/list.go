@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 	"golang.org/x/sync/semaphore"
 
@@ -34,7 +34,7 @@ func (c *Container) list(ctx context.Context, prefix, marker string, limit int32
 	turn := &listingTurn{turns: c.listings}
 	defer turn.end()
 	var raw *http.Response
-	reqCtx := context.WithValue(runtime.WithCaptureResponse(ctx, &raw), listingKey{}, turn)
+	reqCtx := context.WithValue(policy.WithCaptureResponse(ctx, &raw), listingKey{}, turn)
 	answer, err := a.client.NewListBlobsFlatPager(options).NextPage(reqCtx)
 	if err != nil {
 		if !errors.As(err, new(*azcore.ResponseError)) && raw != nil {
