@@ -25,13 +25,14 @@ type layer struct {
 
 var layers = []layer{
 	{path: "clfs", never: []string{"os", "net", "database/sql", "crypto/rand", "math/rand", "log", "syscall"}},
+	{path: "rescue"},
 	{path: "state", ours: []string{"clfs"}},
 	{path: "sync/blob"},
 	{path: "sync/scan", ours: []string{"state", "clfs"}},
-	{path: "sync/engine", ours: []string{"state", "clfs", "sync/blob"}},
-	{path: "sync/tree", ours: []string{"clfs", "sync/blob"}},
-	{path: "fusefs", ours: []string{"state", "clfs"}},
-	{path: "cmd", ours: []string{"state", "clfs", "sync", "fusefs"}},
+	{path: "sync/engine", ours: []string{"state", "clfs", "sync/blob", "rescue"}},
+	{path: "sync/tree", ours: []string{"clfs", "sync/blob", "rescue"}},
+	{path: "fusefs", ours: []string{"state", "clfs", "rescue"}},
+	{path: "cmd", ours: []string{"state", "clfs", "sync", "fusefs", "rescue"}},
 	{path: "tests", ours: []string{"clfs", "sync/blob"}},
 }
 

@@ -57,11 +57,11 @@ func mustLeave(t *testing.T, directory string, do func()) {
 	before := pictureOf(t, directory)
 	do()
 	after := pictureOf(t, directory)
-	reportLines(t, "what was there is gone or changed", without(before, after))
-	reportLines(t, "what is there was not there before", without(after, before))
+	reportLines(t, "what was there is gone or changed", linesWithout(before, after))
+	reportLines(t, "what is there was not there before", linesWithout(after, before))
 }
 
-func without(lines, others []string) []string {
+func linesWithout(lines, others []string) []string {
 	return slices.DeleteFunc(slices.Clone(lines), func(line string) bool { return slices.Contains(others, line) })
 }
 

@@ -11,9 +11,9 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"clfsload/clfs"
+	"clfsload/rescue"
 	"clfsload/sync/tree"
 )
 
@@ -205,7 +205,7 @@ func (l *lister) printAll(ctx context.Context, entries []listed) (subdirectories
 
 // look reads the inodes of a batch, as far as they matter.
 func (l *lister) look(ctx context.Context, batch []listed) error {
-	var g errgroup.Group
+	g := rescue.NewGroup()
 	g.SetLimit(lsBatch)
 	for i := range batch {
 		e := &batch[i]

@@ -12,6 +12,7 @@ import (
 
 	"clfsload/clfs"
 	"clfsload/fusefs"
+	"clfsload/rescue"
 	"clfsload/sync/tree"
 )
 
@@ -43,7 +44,12 @@ func openMounted(cmd *cobra.Command, f mountFlags, log *slog.Logger) (*mounted, 
 		options: tree.Options{Requests: half.concurrency, Memory: int64(half.memory), TempDir: half.tempDir}}
 	m.tree.Store(t)
 	ctx, m.stop = context.WithCancel(context.WithoutCancel(ctx))
-	m.listing.Go(func() { m.list(ctx, t, strings.HasPrefix(f.target, "dir:"), log) })
+	m.listing.Go(func() {
+		err := rescue.Call(func() error { m.list(ctx, t, strings.HasPrefix(f.target, "dir:"), log); return nil })
+		if err != nil {
+			log.Error("the container could not be listed", "error", err)
+		}
+	})
 	return m, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"clfsload/fusefs/staging"
+	"clfsload/rescue"
 	"clfsload/state"
 	"clfsload/sync/blob"
 	"clfsload/sync/engine"
@@ -107,7 +108,7 @@ func (u *uploader) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		if !u.claimed {
 			u.m.target.refresh()
-			if err := u.connect(ctx); err != nil {
+			if err := rescue.Call(func() error { return u.connect(ctx) }); err != nil {
 				if ctx.Err() != nil {
 					return
 				}
@@ -157,7 +158,7 @@ func (u *uploader) hold(ctx context.Context) {
 	t := u.begin(ctx)
 	var all sync.WaitGroup
 	all.Go(func() {
-		if err := u.m.target.lease.Keep(ctx); err != nil {
+		if err := rescue.Call(func() error { return u.m.target.lease.Keep(ctx) }); err != nil {
 			lose(err)
 		}
 	})
@@ -199,7 +200,7 @@ func (u *uploader) upload(ctx context.Context) {
 	pauses := newPauses()
 	for ctx.Err() == nil {
 		began := time.Now()
-		err := u.m.engine.RunMount(ctx, stagedFiles{u.m.staged})
+		err := rescue.Call(func() error { return u.m.engine.RunMount(ctx, stagedFiles{u.m.staged}) })
 		if ctx.Err() != nil {
 			return
 		}
@@ -227,7 +228,7 @@ func (u *uploader) every(ctx context.Context, interval time.Duration, what strin
 		case <-ctx.Done():
 			return
 		}
-		if err := do(ctx); err != nil && ctx.Err() == nil {
+		if err := rescue.Call(func() error { return do(ctx) }); err != nil && ctx.Err() == nil {
 			u.failed(what, err)
 		}
 	}
@@ -252,6 +253,9 @@ func (u *uploader) failed(what string, err error) {
 	if known == nil || known.err.Error() != err.Error() {
 		code, text := describe(err)
 		u.m.ui.log.Error("what is written stays in STATE for now", "error", text, "code", code)
+		if p := new(rescue.Panic); errors.As(err, &p) {
+			u.m.ui.log.Error("a fault of the program", "stack", string(p.Stack))
+		}
 		known = &trouble{err, time.Now()}
 	}
 	u.trouble, u.blobs = known, u.m.engine.Stats().Blobs.Load()

@@ -8,6 +8,7 @@ import (
 	"os"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
@@ -15,6 +16,7 @@ import (
 	"clfsload/fusefs/internal/attach"
 	"clfsload/fusefs/internal/fetch"
 	"clfsload/fusefs/staging"
+	"clfsload/rescue"
 	"clfsload/state"
 )
 
@@ -95,8 +97,26 @@ func (s *FS) mountOptions() *fuse.MountOptions {
 // work starts what goes on in the background.
 func (s *FS) work(loops ...func()) {
 	for _, loop := range loops {
-		s.loops.Go(loop)
+		s.loops.Go(func() {
+			for s.panics(loop) {
+			}
+		})
 	}
+}
+
+// panics runs a loop and reports whether it has panicked and must go on, after a while.
+func (s *FS) panics(loop func()) bool {
+	err := rescue.Call(func() error { loop(); return nil })
+	var p *rescue.Panic
+	if !errors.As(err, &p) {
+		return false
+	}
+	s.log.Error("a task of the mount failed", "error", p, "stack", string(p.Stack))
+	select {
+	case <-time.After(time.Second):
+	case <-s.ctx.Done():
+	}
+	return s.ctx.Err() == nil
 }
 
 // String is the name of the file system.

@@ -25,7 +25,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"strings"
 )
 
@@ -79,6 +78,10 @@ type Page struct {
 	Next  string // the marker of the next page; empty: this was the last
 }
 
+// MaxWhole is how many bytes a Get without a length reads at most. A larger blob is an
+// error.
+const MaxWhole = 64 << 20
+
 // MaxPage is how many blobs a Page holds at most.
 const MaxPage = 5000
 
@@ -97,7 +100,7 @@ type Container interface {
 	Put(ctx context.Context, name string, data []byte) error
 
 	// Get reads length bytes from offset on; with a negative length, all that
-	// follow. What lies behind the blob's end is left out, so Data may be
+	// follow, MaxWhole at most. What lies behind the blob's end is left out, so Data may be
 	// shorter than asked for, and is empty for an offset at or past the end.
 	// Get(ctx, name, 0, 0) tells Info alone. Get does not compare Data with MD5.
 	Get(ctx context.Context, name string, offset, length int64) (Object, error)
@@ -149,30 +152,6 @@ func PutWhole(ctx context.Context, c Container, name string, data []byte) error 
 		return w.PutWhole(ctx, name, data)
 	}
 	return c.Put(ctx, name, data)
-}
-
-// All lists every blob whose name begins with prefix, in byte order, a page at a
-// time. It stops after the first error, which comes with a zero Info.
-func All(ctx context.Context, c Container, prefix string) iter.Seq2[Info, error] {
-	return func(yield func(Info, error) bool) {
-		marker := ""
-		for {
-			page, err := c.List(ctx, prefix, marker)
-			if err != nil {
-				yield(Info{}, err)
-				return
-			}
-			for _, b := range page.Blobs {
-				if !yield(b, nil) {
-					return
-				}
-			}
-			if page.Next == "" {
-				return
-			}
-			marker = page.Next
-		}
-	}
 }
 
 // maxName is the longest name that every kind of container can hold: a file

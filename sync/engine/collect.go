@@ -6,8 +6,7 @@ import (
 	"fmt"
 	"slices"
 
-	"golang.org/x/sync/errgroup"
-
+	"clfsload/rescue"
 	"clfsload/state"
 	"clfsload/sync/blob"
 )
@@ -47,7 +46,7 @@ func (e *Engine) collectGarbage(ctx context.Context) error {
 		if err := e.journal.Sync(ctx); err != nil {
 			return err
 		}
-		g, gctx := errgroup.WithContext(ctx)
+		g, gctx := rescue.WithContext(ctx)
 		g.SetLimit(e.options.Concurrency)
 		ids := make([]int64, len(page))
 		for i, garbage := range page {
@@ -144,7 +143,7 @@ func (e *Engine) collectPage(ctx context.Context, page []state.Node) error {
 }
 
 func (e *Engine) eachNode(ctx context.Context, list []state.Node, fn func(context.Context, state.Node) error) error {
-	g, ctx := errgroup.WithContext(ctx)
+	g, ctx := rescue.WithContext(ctx)
 	g.SetLimit(e.options.Concurrency)
 	for _, n := range list {
 		g.Go(func() error { return fn(ctx, n) })

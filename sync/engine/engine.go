@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 
-	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 
 	"clfsload/clfs"
+	"clfsload/rescue"
 	"clfsload/state"
 	"clfsload/sync/blob"
 )
@@ -93,7 +93,7 @@ func (e *Engine) Stats() *Stats { return &e.stats }
 // the transfer could not go on, and can be gone on with later.
 func (e *Engine) Transfer(ctx context.Context, produced <-chan struct{}) error {
 	return e.recorder.during(ctx, func(ctx context.Context) error {
-		g, ctx := errgroup.WithContext(ctx)
+		g, ctx := rescue.WithContext(ctx)
 		work := make(chan state.Inode)
 		g.Go(func() error {
 			defer close(work)

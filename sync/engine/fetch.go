@@ -1,9 +1,7 @@
 package engine
 
 import (
-	"bytes"
 	"context"
-	"crypto/md5"
 	"errors"
 	"fmt"
 
@@ -81,18 +79,17 @@ func (e *Engine) putInodeOf(ctx context.Context, n state.Node) (*clfs.Inode, err
 		return nil, fmt.Errorf("inode %d: %w: it is not in the container", n.Ino, errDamaged)
 	}
 	name := putName(n)
-	payload, err := e.fetch(ctx, name, maxInodePayload)
-	if err != nil {
-		return nil, err
-	}
-	o, err := clfs.DecodeInode(payload)
-	if err != nil {
-		return nil, clfs.WithObject(err, name)
-	}
-	if o.ID() != n.ID || o.Attr.Type != n.Attr.Type {
-		return nil, fmt.Errorf("%s: %w: it says that it is the %s %s", name, errDamaged, o.Attr.Type, o.ID())
-	}
-	return o, nil
+	var o *clfs.Inode
+	err := e.fetch(ctx, name, maxInodePayload, func(payload []byte) (err error) {
+		if o, err = clfs.DecodeInode(payload); err != nil {
+			return clfs.WithObject(err, name)
+		}
+		if o.ID() != n.ID || o.Attr.Type != n.Attr.Type {
+			return fmt.Errorf("%s: %w: it says that it is the %s %s", name, errDamaged, o.Attr.Type, o.ID())
+		}
+		return nil
+	})
+	return o, err
 }
 
 // Block returns the contents of a block of a file, 1 or higher, that was uploaded
@@ -104,40 +101,52 @@ func (e *Engine) Block(ctx context.Context, n state.Node, index, gen uint64) ([]
 	defer e.fetching.Release(1)
 	id := clfs.SegmentID(e.journal.Settings.Key, n.ID, gen, index-1)
 	name := clfs.ObjectName(id, n.ID, clfs.TypeSegment, clfs.FirstVersion)
-	payload, err := e.fetch(ctx, name, clfs.MaxSegmentPayload)
-	if err != nil {
-		return nil, err
-	}
-	s, err := clfs.DecodeSegment(payload)
-	if err != nil {
-		return nil, clfs.WithObject(err, name)
-	}
+	var s clfs.Segment
+	err := e.fetch(ctx, name, clfs.MaxSegmentPayload, func(payload []byte) (err error) {
+		if s, err = clfs.DecodeSegment(payload); err != nil {
+			return clfs.WithObject(err, name)
+		}
+		return checkBlock(n, name, index, s)
+	})
+	return s.Data, err
+}
+
+// checkBlock compares what a segment says about itself with the block of a file that it
+// must be.
+func checkBlock(n state.Node, name string, index uint64, s clfs.Segment) error {
 	offset, length := state.BlockRange(index)
 	switch {
 	case s.Owner != n.ID || s.IsDirectory:
-		return nil, fmt.Errorf("%s: %w: it says that it belongs to %s", name, errDamaged, s.Owner)
+		return fmt.Errorf("%s: %w: it says that it belongs to %s", name, errDamaged, s.Owner)
 	case s.Offset != uint64(offset):
-		return nil, fmt.Errorf("%s: %w: it says that it starts at %d, not at %d", name, errDamaged, s.Offset, offset)
+		return fmt.Errorf("%s: %w: it says that it starts at %d, not at %d", name, errDamaged, s.Offset, offset)
 	case int64(len(s.Data)) != length && offset+int64(len(s.Data)) != n.Attr.Size:
 		// The size that the row has of a file that is being written may be older
 		// than a block, but then the block is a full one.
-		return nil, fmt.Errorf("%s: %w: it has %d bytes", name, errDamaged, len(s.Data))
+		return fmt.Errorf("%s: %w: it has %d bytes", name, errDamaged, len(s.Data))
 	}
-	return s.Data, nil
+	return nil
 }
 
-// fetch reads a blob and compares it with the MD5 that is kept with it.
-func (e *Engine) fetch(ctx context.Context, name string, most int) ([]byte, error) {
-	got, err := e.container.Get(ctx, name, 0, int64(clfs.PackBound(most)))
-	if err != nil {
-		return nil, fmt.Errorf("get %s: %w", name, err)
+// fetch reads a blob, compares it with the MD5 that is kept with it, and has its payload
+// decoded. What is found wrong is believed when the blob was read again.
+func (e *Engine) fetch(ctx context.Context, name string, most int, decode func(payload []byte) error) error {
+	get := func(ctx context.Context) (blob.Object, error) {
+		o, err := e.container.Get(ctx, name, 0, int64(clfs.PackBound(most)))
+		if err != nil {
+			return o, fmt.Errorf("get %s: %w", name, err)
+		}
+		return o, nil
 	}
-	if sum := md5.Sum(got.Data); len(got.MD5) > 0 && !bytes.Equal(sum[:], got.MD5) {
-		return nil, fmt.Errorf("%s: %w: its MD5 is %x, %x is kept with it", name, errDamaged, sum, got.MD5)
-	}
-	payload, _, err := clfs.Unpack(got.Data, most)
-	if err != nil {
-		return nil, clfs.WithObject(err, name)
-	}
-	return payload, nil
+	_, err := blob.ReadChecked(ctx, get, func(o blob.Object) error {
+		if err := blob.CheckMD5(o); err != nil {
+			return fmt.Errorf("%s: %w: %w", name, errDamaged, err)
+		}
+		payload, _, err := clfs.Unpack(o.Data, most)
+		if err != nil {
+			return clfs.WithObject(err, name)
+		}
+		return decode(payload)
+	})
+	return err
 }

@@ -64,20 +64,19 @@ func (e *Engine) nameLogs(ctx context.Context, bucket clfs.Bucket, before []stri
 // one that this journal has put there, and ErrOtherPublication unless the journal
 // knows the publication that it names.
 func (e *Engine) bucket(ctx context.Context) (clfs.Bucket, error) {
-	o, err := e.container.Get(ctx, BucketName, 0, -1)
-	if errors.Is(err, blob.ErrNotFound) {
+	var b clfs.Bucket
+	err := e.fetch(ctx, BucketName, maxBucketPayload, func(payload []byte) (err error) {
+		b, err = clfs.DecodeBucket(payload)
+		return clfs.WithObject(err, BucketName)
+	})
+	var format *clfs.FormatError
+	switch {
+	case errors.Is(err, blob.ErrNotFound):
 		return clfs.Bucket{}, fmt.Errorf("%s: %w: it has no bucket object", e.container, ErrForeign)
-	}
-	if err != nil {
-		return clfs.Bucket{}, fmt.Errorf("get bucket object: %w", err)
-	}
-	payload, _, err := clfs.Unpack(o.Data, maxBucketPayload)
-	if err != nil {
-		return clfs.Bucket{}, fmt.Errorf("%s: %w: %w", e.container, ErrForeign, clfs.WithObject(err, BucketName))
-	}
-	b, err := clfs.DecodeBucket(payload)
-	if err != nil {
-		return clfs.Bucket{}, fmt.Errorf("%s: %w: %w", e.container, ErrForeign, clfs.WithObject(err, BucketName))
+	case errors.As(err, &format), errors.Is(err, errDamaged), errors.Is(err, clfs.ErrEncrypted):
+		return clfs.Bucket{}, fmt.Errorf("%s: %w: %w", e.container, ErrForeign, err)
+	case err != nil:
+		return clfs.Bucket{}, fmt.Errorf("bucket object: %w", err)
 	}
 	if b.UUID != e.journal.Settings.BucketUUID {
 		return clfs.Bucket{}, fmt.Errorf("%s: %w: its bucket is %s, the journal's %s",

@@ -6,8 +6,7 @@ import (
 	"io"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
+	"clfsload/rescue"
 	"clfsload/state"
 )
 
@@ -36,7 +35,7 @@ type job struct {
 // that it could not go on; it may be called again.
 func (e *Engine) RunMount(ctx context.Context, src NodeSource) error {
 	err := e.recorder.during(ctx, func(ctx context.Context) error {
-		g, ctx := errgroup.WithContext(ctx)
+		g, ctx := rescue.WithContext(ctx)
 		work := make(chan job)
 		f := &nodeFeeder{engine: e, work: work}
 		g.Go(func() error {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"clfsload/clfs"
+	"clfsload/rescue"
 	"clfsload/state"
 	"clfsload/sync/blob"
 )
@@ -33,10 +34,7 @@ func (w *nodeWorker) work(ctx context.Context, j job) error {
 	w.flight.Store(&flight{path: path, since: time.Now()})
 	defer w.flight.Store(nil)
 	err := w.whileUseful(ctx, j, func(ctx context.Context) error {
-		if j.early {
-			return w.early(ctx, j)
-		}
-		return w.upload(ctx, path, j)
+		return rescue.Call(func() error { return w.do(ctx, path, j) })
 	})
 	if err == nil {
 		return nil
@@ -49,6 +47,13 @@ func (w *nodeWorker) work(ctx context.Context, j job) error {
 		return fmt.Errorf("upload %q: %w", path(), err)
 	}
 	return nil
+}
+
+func (w *nodeWorker) do(ctx context.Context, path pathOf, j job) error {
+	if j.early {
+		return w.early(ctx, j)
+	}
+	return w.upload(ctx, path, j)
 }
 
 // errStale: a node is not any more what its row was when it was taken.
@@ -88,7 +93,10 @@ func (w *nodeWorker) dropped(ctx context.Context, path pathOf, j job, cause erro
 func problemOf(err error) (state.Problem, bool) {
 	var failed *entryError
 	var format *clfs.FormatError
+	var panicked *rescue.Panic
 	switch {
+	case errors.As(err, &panicked):
+		return state.Problem{Op: "upload", Reason: err.Error()}, true
 	case errors.As(err, &failed):
 		return failed.Problem, true
 	case errors.Is(err, blob.ErrNotFound), errors.As(err, &format), errors.Is(err, errDamaged):

@@ -3,8 +3,7 @@ package engine
 import (
 	"context"
 
-	"golang.org/x/sync/errgroup"
-
+	"clfsload/rescue"
 	"clfsload/state"
 )
 
@@ -74,7 +73,7 @@ func (p *publication) unparkedRoot(ctx context.Context) error {
 
 // putAll puts a list of nodes, many at a time.
 func (p *publication) putAll(ctx context.Context, list []state.Node, put func(context.Context, state.Node) error) error {
-	g, ctx := errgroup.WithContext(ctx)
+	g, ctx := rescue.WithContext(ctx)
 	g.SetLimit(p.options.Concurrency)
 	for _, n := range list {
 		g.Go(func() error { return put(ctx, n) })

@@ -5,9 +5,8 @@ import (
 	"errors"
 	"fmt"
 
-	"golang.org/x/sync/errgroup"
-
 	"clfsload/clfs"
+	"clfsload/rescue"
 	"clfsload/state"
 	"clfsload/sync/blob"
 )
@@ -121,7 +120,7 @@ func (e *Engine) putLevel(ctx context.Context, depth int) error {
 		if err != nil {
 			return err
 		}
-		g, gctx := errgroup.WithContext(ctx)
+		g, gctx := rescue.WithContext(ctx)
 		g.SetLimit(e.options.Concurrency)
 		for _, dir := range page {
 			g.Go(func() error { return e.putAndRecord(gctx, dir) })

@@ -4,8 +4,7 @@ import (
 	"context"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
+	"clfsload/rescue"
 	"clfsload/state"
 	"clfsload/sync/blob"
 )
@@ -54,7 +53,7 @@ func (r *recorder) during(ctx context.Context, fn func(context.Context) error) e
 	r.inFlight = newInFlight() // what a run that was stopped has left is not
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	var g errgroup.Group
+	g := rescue.NewGroup()
 	g.Go(func() error {
 		// What was uploaded is recorded even when the run is being stopped.
 		return r.loop(context.WithoutCancel(ctx), cancel)

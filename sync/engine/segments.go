@@ -7,9 +7,8 @@ import (
 	"iter"
 	"sync"
 
-	"golang.org/x/sync/errgroup"
-
 	"clfsload/clfs"
+	"clfsload/rescue"
 	"clfsload/state"
 )
 
@@ -112,7 +111,7 @@ func upTo(first, end uint64) iter.Seq[uint64] {
 // such as that the file has changed, puts under way come to their end: one that was
 // given up could be carried out after the segment was deleted, or put anew.
 func (w *worker) putInParallel(ctx context.Context, c contents, indexes iter.Seq[uint64], reached func(index uint64, g *grant)) error {
-	g, gctx := errgroup.WithContext(ctx)
+	g, gctx := rescue.WithContext(ctx)
 	g.Go(func() error {
 		for i := range indexes {
 			s, err := w.readSegment(gctx, c, i, 0)

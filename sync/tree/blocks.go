@@ -142,13 +142,15 @@ func (t *Tree) indirect(ctx context.Context, id clfs.ID) (Object, clfs.IndirectB
 	if cached, ok := t.indirects.Get(id); ok {
 		return cached.object, cached.block, nil
 	}
-	o, payload, err := t.fetch(ctx, id, maxInodePayload)
+	var b clfs.IndirectBlock
+	o, _, err := t.fetch(ctx, id, maxInodePayload, func(o Object, payload []byte) (err error) {
+		if b, err = clfs.DecodeIndirect(payload); err != nil {
+			return BadObject(err, o.Blob)
+		}
+		return nil
+	})
 	if err != nil {
 		return o, clfs.IndirectBlock{}, err
-	}
-	b, err := clfs.DecodeIndirect(payload)
-	if err != nil {
-		return o, clfs.IndirectBlock{}, BadObject(err, o.Blob)
 	}
 	t.indirects.Add(id, cachedIndirect{o, b})
 	return o, b, nil

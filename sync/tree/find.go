@@ -1,9 +1,7 @@
 package tree
 
 import (
-	"bytes"
 	"context"
-	"crypto/md5"
 	"errors"
 	"fmt"
 
@@ -31,23 +29,36 @@ type Object struct {
 }
 
 // Find finds the live version of an object: the highest version in the live
-// file system. The error is a [Damage] of [KindMissing] if there is none.
+// file system. The error is a [Damage] of [KindMissing] if there is none. That is
+// believed only of a second listing: nothing protects the bytes of one.
 func (t *Tree) Find(ctx context.Context, id clfs.ID) (Object, error) {
-	var candidates []candidate
-	var err error
+	for _, look := range t.looks() {
+		o, found, err := look(ctx, id)
+		if err != nil || found {
+			return o, err
+		}
+	}
+	return Object{}, damagef(KindMissing, objectText(id), "no blob holds it")
+}
+
+// looks are the ways to look for an object, which are tried in turn.
+func (t *Tree) looks() [2]func(context.Context, clfs.ID) (Object, bool, error) {
 	if t.index != nil {
-		candidates, err = t.index.find(id)
-	} else {
-		candidates, err = t.list(ctx, id)
+		return [2]func(context.Context, clfs.ID) (Object, bool, error){t.findIndexed, t.list}
 	}
+	return [2]func(context.Context, clfs.ID) (Object, bool, error){t.list, t.list}
+}
+
+func (t *Tree) findIndexed(_ context.Context, id clfs.ID) (Object, bool, error) {
+	candidates, err := t.index.find(id)
 	if err != nil {
-		return Object{}, err
+		return Object{}, false, err
 	}
-	o, found := t.choose(candidates)
-	if !found {
-		return Object{}, damagef(KindMissing, objectText(id), "no blob holds it")
+	var c choice
+	for _, candidate := range candidates {
+		c.add(t, candidate)
 	}
-	return o, nil
+	return c.made(t)
 }
 
 // candidate is a blob whose name begins with the id that is looked for.
@@ -56,53 +67,72 @@ type candidate struct {
 	number int64
 }
 
+// maxCandidates is more than an object has blobs.
+const maxCandidates = 1 << 20
+
 // list asks the service for all blobs of an object.
-func (t *Tree) list(ctx context.Context, id clfs.ID) ([]candidate, error) {
-	var all []candidate
-	for marker, first := "", true; first || marker != ""; first = false {
-		if err := t.requests.Acquire(ctx, 1); err != nil {
-			return nil, err
-		}
-		page, err := t.container.List(ctx, clfs.NamePrefix(id), marker)
-		t.requests.Release(1)
-		t.traffic.requests.Add(1)
+func (t *Tree) list(ctx context.Context, id clfs.ID) (Object, bool, error) {
+	var c choice
+	seen := 0
+	for b, err := range blob.All(ctx, lister{t.container, t}, clfs.NamePrefix(id)) {
 		if err != nil {
-			return nil, err
+			return Object{}, false, err
 		}
-		for _, b := range page.Blobs {
-			all = append(all, candidate{b, -1})
+		if seen++; seen > maxCandidates {
+			return Object{}, false, fmt.Errorf("list %s: %w: it has more than %d blobs", objectText(id), blob.ErrUnexpected, maxCandidates)
 		}
-		marker = page.Next
+		c.add(t, candidate{b, -1})
 	}
-	return all, nil
+	return c.made(t)
 }
 
-// choose picks the live version and counts what it passes over.
-func (t *Tree) choose(candidates []candidate) (o Object, found bool) {
-	live := 0
-	for _, c := range candidates {
-		n, err := clfs.ParseName(c.Name)
-		switch {
-		case err != nil:
-			continue // verify tells of it
-		case n.Snapshot != clfs.LiveSnapshot:
-			t.passed.snapshots.Add(1)
-			continue
-		case n.Type == clfs.TypeTombstone:
-			t.passed.tombstones.Add(1)
-			continue
-		}
-		live++
-		if !found || n.Version > o.Version {
-			o = Object{Name: n, Blob: c.Name, Size: c.Size, MD5: c.MD5, Number: c.number}
-			found = true
-		}
+// lister lists as one of the tree's requests in flight, which are counted.
+type lister struct {
+	blob.Container
+	t *Tree
+}
+
+func (l lister) List(ctx context.Context, prefix, marker string) (blob.Page, error) {
+	if err := l.t.requests.Acquire(ctx, 1); err != nil {
+		return blob.Page{}, err
 	}
-	if found {
-		o.Older = live - 1
-		t.passed.older.Add(int64(o.Older))
+	defer l.t.requests.Release(1)
+	l.t.traffic.requests.Add(1)
+	return l.Container.List(ctx, prefix, marker)
+}
+
+// choice picks the live version of an object from its blobs.
+type choice struct {
+	o    Object
+	live int // versions
+}
+
+func (c *choice) add(t *Tree, of candidate) {
+	n, err := clfs.ParseName(of.Name)
+	switch {
+	case err != nil:
+		return // verify tells of it
+	case n.Snapshot != clfs.LiveSnapshot:
+		t.passed.snapshots.Add(1)
+		return
+	case n.Type == clfs.TypeTombstone:
+		t.passed.tombstones.Add(1)
+		return
 	}
-	return o, found
+	if c.live == 0 || n.Version > c.o.Version {
+		c.o = Object{Name: n, Blob: of.Name, Size: of.Size, MD5: of.MD5, Number: of.number}
+	}
+	c.live++
+}
+
+// made returns what was chosen, and counts what is passed over.
+func (c *choice) made(t *Tree) (o Object, found bool, err error) {
+	if c.live == 0 {
+		return Object{}, false, nil
+	}
+	c.o.Older = c.live - 1
+	t.passed.older.Add(int64(c.o.Older))
+	return c.o, true, nil
 }
 
 // Blob describes a blob by its name, whichever version of an object it is. The
@@ -117,80 +147,4 @@ func (t *Tree) Blob(ctx context.Context, name string) (Object, error) {
 		return Object{}, fmt.Errorf("blob %s: %w", name, ErrNotFound)
 	}
 	return Object{Name: n, Blob: name, Size: got.Size, MD5: got.MD5, Number: -1}, err
-}
-
-// Bytes reads the whole blob of an object as it is stored.
-func (t *Tree) Bytes(ctx context.Context, o Object) ([]byte, error) {
-	return t.blob(ctx, o, int64(clfs.PackBound(maxSegmentPayload)))
-}
-
-// fetch finds an object and reads its payload. An index may be older than the
-// container: when the blob that it names is gone, the service is asked again.
-func (t *Tree) fetch(ctx context.Context, id clfs.ID, most int) (Object, []byte, error) {
-	o, err := t.Find(ctx, id)
-	if err != nil {
-		return o, nil, err
-	}
-	payload, err := t.payload(ctx, o, most)
-	if !errors.Is(err, blob.ErrNotFound) {
-		return o, payload, err
-	}
-	candidates, listErr := t.list(ctx, id)
-	if listErr != nil {
-		return o, nil, listErr
-	}
-	again, found := t.choose(candidates)
-	if !found || again.Blob == o.Blob {
-		return o, nil, err
-	}
-	again.Number = o.Number
-	payload, err = t.payload(ctx, again, most)
-	return again, payload, err
-}
-
-// payload reads an object's blob and decompresses it to at most most bytes.
-func (t *Tree) payload(ctx context.Context, o Object, most int) ([]byte, error) {
-	data, err := t.blob(ctx, o, int64(clfs.PackBound(most)))
-	if err != nil {
-		return nil, err
-	}
-	payload, _, err := clfs.Unpack(data, most)
-	if err != nil {
-		return nil, BadObject(err, o.Blob)
-	}
-	return payload, nil
-}
-
-// blob reads all of a blob, which has at most most bytes, and compares it with
-// the MD5 that the service keeps.
-func (t *Tree) blob(ctx context.Context, o Object, most int64) ([]byte, error) {
-	if o.Size > most {
-		return nil, damagef(KindOversized, o.Blob, "%d bytes, more than any object of its type has", o.Size)
-	}
-	if err := t.requests.Acquire(ctx, 1); err != nil {
-		return nil, err
-	}
-	got, err := t.container.Get(ctx, o.Blob, 0, most)
-	t.requests.Release(1)
-	t.traffic.requests.Add(1)
-	if errors.Is(err, blob.ErrNotFound) {
-		return nil, &Damage{Kind: KindMissing, Object: o.Blob, Reason: "the blob was listed, but is not there any more", Err: err}
-	}
-	if err != nil {
-		return nil, err
-	}
-	t.traffic.bytes.Add(int64(len(got.Data)))
-	return got.Data, t.checkMD5(o.Blob, got)
-}
-
-// checkMD5 compares a blob with the MD5 kept beside it, if there is one.
-func (t *Tree) checkMD5(name string, o blob.Object) error {
-	if len(o.MD5) == 0 {
-		return nil
-	}
-	t.traffic.checked.Add(1)
-	if sum := md5.Sum(o.Data); !bytes.Equal(sum[:], o.MD5) {
-		return damagef(KindChecksum, name, "the bytes do not match the MD5 that is kept with them (%x, kept is %x)", sum, o.MD5)
-	}
-	return nil
 }

@@ -6,9 +6,8 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"golang.org/x/sync/errgroup"
-
 	"clfsload/clfs"
+	"clfsload/rescue"
 	"clfsload/sync/blob"
 	"clfsload/sync/tree/scratch"
 )
@@ -51,18 +50,18 @@ func (x *Index) fill(ctx context.Context, t *Tree) error {
 	if _, err := x.db.Exec(indexSchema); err != nil {
 		return err
 	}
-	first, err := t.container.List(ctx, "", "")
-	if err != nil {
-		return err
+	for page, err := range blob.Pages(ctx, lister{t.container, t}, "") {
+		if err != nil {
+			return err
+		}
+		if t.options.ListInParts && page.Next != "" && x.Len() == 0 && isHuge(page) {
+			return x.listParts(ctx, t)
+		}
+		if err := x.add(t, page); err != nil {
+			return err
+		}
 	}
-	t.traffic.requests.Add(1)
-	if first.Next == "" {
-		return x.add(t, first)
-	}
-	if !t.options.ListInParts || !isHuge(first) {
-		return x.listRest(ctx, t, "", first)
-	}
-	return x.listParts(ctx, t)
+	return nil
 }
 
 // isHuge guesses from the first page how far the names reach: if 5000 of them
@@ -72,18 +71,17 @@ func isHuge(first blob.Page) bool {
 	return len(first.Blobs) > 0 && first.Blobs[len(first.Blobs)-1].Name < "06"
 }
 
-// listRest adds a page and those that follow it.
-func (x *Index) listRest(ctx context.Context, t *Tree, prefix string, page blob.Page) error {
-	for {
-		if err := x.add(t, page); err != nil || page.Next == "" {
+// listPart adds the blobs whose names begin with prefix.
+func (x *Index) listPart(ctx context.Context, t *Tree, prefix string) error {
+	for page, err := range blob.Pages(ctx, lister{t.container, t}, prefix) {
+		if err != nil {
 			return err
 		}
-		var err error
-		if page, err = t.container.List(ctx, prefix, page.Next); err != nil {
+		if err := x.add(t, page); err != nil {
 			return err
 		}
-		t.traffic.requests.Add(1)
 	}
+	return nil
 }
 
 // listParts lists the blobs by how their names begin, many beginnings at a time.
@@ -91,17 +89,10 @@ func (x *Index) listRest(ctx context.Context, t *Tree, prefix string, page blob.
 // the 256 pairs of them; logs and strangers may begin with any other character
 // that can be printed. Only names that begin otherwise are not found.
 func (x *Index) listParts(ctx context.Context, t *Tree) error {
-	group, ctx := errgroup.WithContext(ctx)
+	group, ctx := rescue.WithContext(ctx)
 	group.SetLimit(t.options.Requests)
 	for prefix := range namePrefixes {
-		group.Go(func() error {
-			page, err := t.container.List(ctx, prefix, "")
-			if err != nil {
-				return err
-			}
-			t.traffic.requests.Add(1)
-			return x.listRest(ctx, t, prefix, page)
-		})
+		group.Go(func() error { return x.listPart(ctx, t, prefix) })
 	}
 	return group.Wait()
 }

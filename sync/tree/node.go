@@ -2,6 +2,7 @@ package tree
 
 import (
 	"context"
+	"errors"
 
 	"clfsload/clfs"
 )
@@ -30,36 +31,38 @@ func (n *Node) Target() []byte {
 
 // Node reads the live version of an inode.
 func (t *Tree) Node(ctx context.Context, id clfs.ID) (*Node, error) {
-	o, payload, err := t.fetch(ctx, id, maxInodePayload)
-	if err != nil {
-		return nil, err
-	}
-	return t.decodeNode(o, payload)
+	var n Node
+	o, payload, err := t.fetch(ctx, id, maxInodePayload, n.decode)
+	return t.completed(&n, o, payload, err)
 }
 
 // Load reads the inode in the blob o.
 func (t *Tree) Load(ctx context.Context, o Object) (*Node, error) {
-	payload, err := t.payload(ctx, o, maxInodePayload)
-	if err != nil {
-		return nil, err
-	}
-	return t.decodeNode(o, payload)
+	var n Node
+	payload, err := t.payload(ctx, o, maxInodePayload, n.decode)
+	return t.completed(&n, o, payload, err)
 }
 
-func (t *Tree) decodeNode(o Object, payload []byte) (*Node, error) {
+// decode is a [decoder] of inodes.
+func (n *Node) decode(o Object, payload []byte) error {
 	in, err := clfs.DecodeInode(payload)
 	if err != nil {
-		return nil, BadObject(err, o.Blob)
+		return BadObject(err, o.Blob)
 	}
-	t.passed.records.Add(int64(len(in.Unknown)))
+	n.Object, n.Inode = o, in
+	return n.checkOwnID()
+}
+
+// completed returns a node whose blob was read, with an error or without.
+func (t *Tree) completed(n *Node, o Object, payload []byte, err error) (*Node, error) {
+	var d *Damage
+	if err != nil && !(t.anyOwnID && errors.As(err, &d) && d.Kind == KindOwnID) {
+		return nil, err
+	}
+	n.Object, n.Payload = o, payload
+	t.passed.records.Add(int64(len(n.Inode.Unknown)))
 	if o.ID != clfs.RootID {
-		t.passed.extAttrs.Add(int64(len(in.ExtAttrs)))
-	}
-	n := &Node{Object: o, Inode: in, Payload: payload}
-	if !t.anyOwnID {
-		if err := n.checkOwnID(); err != nil {
-			return nil, err
-		}
+		t.passed.extAttrs.Add(int64(len(n.Inode.ExtAttrs)))
 	}
 	return n, nil
 }
@@ -83,7 +86,7 @@ const MaxPayload = maxSegmentPayload
 // Payload reads the record sequence of any object, for those who want to look
 // at the records themselves.
 func (t *Tree) Payload(ctx context.Context, o Object) ([]byte, error) {
-	return t.payload(ctx, o, maxSegmentPayload)
+	return t.payload(ctx, o, maxSegmentPayload, func(Object, []byte) error { return nil })
 }
 
 // layout says how a node's contents are cut.

@@ -6,6 +6,7 @@ import (
 	"iter"
 
 	"clfsload/clfs"
+	"clfsload/rescue"
 )
 
 // readAhead is how many segments of one file are read at a time. Of a directory
@@ -92,6 +93,14 @@ func drain(queue <-chan *pending) {
 // that the piece that the consumer waits for always has its share.
 func (t *Tree) produce(ctx context.Context, n *Node, from, to uint64, queue chan<- *pending) {
 	defer close(queue)
+	if err := rescue.Call(func() error { t.queue(ctx, n, from, to, queue); return nil }); err != nil {
+		p := &pending{err: err, done: make(chan struct{}), release: func() {}}
+		close(p.done)
+		queue <- p
+	}
+}
+
+func (t *Tree) queue(ctx context.Context, n *Node, from, to uint64, queue chan<- *pending) {
 	weight := segmentWeightOf(n)
 	for b, err := range t.Blocks(ctx, n, from, to) {
 		p := &pending{piece: Piece{Block: b}, err: err, done: make(chan struct{}), release: func() {}}
@@ -113,20 +122,45 @@ func (t *Tree) produce(ctx context.Context, n *Node, from, to uint64, queue chan
 
 func (t *Tree) readPiece(ctx context.Context, n *Node, p *pending) {
 	defer close(p.done)
-	most := maxSegmentPayload
+	defer rescue.Into(&p.err)
+	most := mostOf(n, p.piece.Number)
+	p.piece.Blob, _, p.err = t.fetch(ctx, p.piece.ID, most, func(o Object, payload []byte) (err error) {
+		if p.piece.Segment, err = clfs.DecodeSegment(payload); err != nil {
+			return BadObject(err, o.Blob)
+		}
+		return p.check(n, o)
+	})
+	if errors.Is(p.err, errMisplaced) {
+		p.err = nil // again and again: that is what the container has
+	}
+}
+
+// segmentSlack is how much longer a segment's payload may be than the contents that it
+// must have: for what belongs to it, and to find out what it is if it is too long.
+const segmentSlack = 64 << 10
+
+// mostOf is how many bytes the payload of block number may have, of which
+// segmentWeightOf takes the room.
+func mostOf(n *Node, number uint64) int {
 	if n.IsDir() {
-		most = maxDirSegmentPayload
+		return maxDirSegmentPayload
 	}
-	o, payload, err := t.fetch(ctx, p.piece.ID, most)
-	p.piece.Blob = o
+	l, err := layoutOf(n)
 	if err != nil {
-		p.err = err
-		return
+		return maxSegmentPayload
 	}
-	p.piece.Segment, err = clfs.DecodeSegment(payload)
-	if err != nil {
-		p.err = BadObject(err, o.Blob)
+	return min(int(wantLength(n, l, number))+segmentSlack, maxSegmentPayload)
+}
+
+// errMisplaced: what a segment says about itself is not its place. It is reason to read
+// it again, and for the consumer to judge.
+var errMisplaced = errors.New("segment of another place")
+
+func (p *pending) check(n *Node, o Object) error {
+	if CheckSegment(n, p.piece.Number, o, p.piece.Segment) != nil {
+		return errMisplaced
 	}
+	return nil
 }
 
 // segmentWeightOf is what a segment of n takes of the memory budget. A small
@@ -135,7 +169,7 @@ func segmentWeightOf(n *Node) int64 {
 	if n.IsDir() {
 		return 0
 	}
-	return min(2*int64(min(n.Inode.Attr.Size, clfs.SegmentBytes))+65536, segmentWeight)
+	return min(2*(int64(min(n.Inode.Attr.Size, clfs.SegmentBytes))+segmentSlack), segmentWeight)
 }
 
 // CheckSegment compares what a segment says about itself with its place: block

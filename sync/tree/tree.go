@@ -102,15 +102,14 @@ func (t *Tree) Bucket(ctx context.Context) (clfs.Bucket, Object, error) {
 	if err != nil {
 		return clfs.Bucket{}, Object{}, err
 	}
-	payload, err := t.payload(ctx, o, maxInodePayload)
-	if err != nil {
-		return clfs.Bucket{}, o, err
-	}
-	b, err := clfs.DecodeBucket(payload)
-	if err != nil {
-		return clfs.Bucket{}, o, BadObject(err, o.Blob)
-	}
-	return b, o, nil
+	var b clfs.Bucket
+	_, err = t.payload(ctx, o, maxInodePayload, func(o Object, payload []byte) (err error) {
+		if b, err = clfs.DecodeBucket(payload); err != nil {
+			return BadObject(err, o.Blob)
+		}
+		return nil
+	})
+	return b, o, err
 }
 
 // Root reads the root directory. The error wraps [ErrUnfinished] if there is

@@ -6,9 +6,8 @@ import (
 	"fmt"
 	"sync/atomic"
 
-	"golang.org/x/sync/errgroup"
-
 	"clfsload/clfs"
+	"clfsload/rescue"
 )
 
 // SkipDir is returned by a visitor's Entry so that the walk does not enter a
@@ -83,7 +82,7 @@ func (t *Tree) Walk(ctx context.Context, start *Node, path string, v Visitor) er
 		return err
 	}
 	defer queue.close()
-	group, ctx := errgroup.WithContext(ctx)
+	group, ctx := rescue.WithContext(ctx)
 	defer context.AfterFunc(ctx, queue.stop)()
 	w := &walker{t: t, v: v, queue: queue, group: group, slots: make(chan struct{}, t.options.Requests)}
 	if _, err := queue.claim(start.ID); err != nil {
@@ -102,7 +101,7 @@ type walker struct {
 	t     *Tree
 	v     Visitor
 	queue *dirQueue
-	group *errgroup.Group
+	group rescue.Group
 	slots chan struct{} // one for each entry that is being visited
 }
 

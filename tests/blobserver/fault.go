@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// Fault is what happens to requests that match it. One of Status, Cut and Hang is
-// to be set.
+// Fault is what happens to requests that match it. One of Status, Cut, Hang, Answer and
+// Alter is to be set.
 type Fault struct {
 	Operation string // as in Counts; empty: any
 	Prefix    string // the blob's name, or the prefix of a listing, begins with it
@@ -23,6 +23,12 @@ type Fault struct {
 	RetryAfter int    // its Retry-After, in seconds; 0: none
 	Cut        bool   // the connection is reset instead of an answer
 	Hang       bool   // there is no answer until the client gives up or Release is called
+
+	// Answer answers in place of the service, whose headers are not set then.
+	Answer http.HandlerFunc
+	// Alter changes the answer after the request has had its effect. It may change the
+	// header and the status, and returns the body to send.
+	Alter func(header http.Header, status *int, body []byte) []byte
 
 	// After lets the request have its effect first. With Cut, a Get's answer then
 	// ends in the middle of the data.
@@ -40,6 +46,7 @@ func (s *Server) Fail(list ...Fault) {
 	defer s.faults.mu.Unlock()
 	for _, f := range list {
 		f.Times = max(f.Times, 1)
+		f.After = f.After || f.Alter != nil
 		s.faults.list = append(s.faults.list, f)
 	}
 }
@@ -103,6 +110,10 @@ func (s *Server) inflict(w http.ResponseWriter, r *http.Request, f Fault) {
 		panic(http.ErrAbortHandler)
 	case f.Cut:
 		reset(w)
+	case f.Answer != nil:
+		clear(w.Header())
+		_, _ = io.Copy(io.Discard, r.Body)
+		f.Answer(w, r)
 	default:
 		_, _ = io.Copy(io.Discard, r.Body) // else the server would cut the connection of a long Put
 		if f.RetryAfter > 0 {
@@ -138,7 +149,7 @@ type lostAnswer struct {
 }
 
 func (s *Server) lost(w http.ResponseWriter, r *http.Request, f Fault) http.ResponseWriter {
-	return &lostAnswer{server: s, client: w, r: r, fault: f, header: make(http.Header), status: http.StatusOK}
+	return &lostAnswer{server: s, client: w, r: r, fault: f, header: w.Header().Clone(), status: http.StatusOK}
 }
 
 func (l *lostAnswer) Header() http.Header         { return l.header }
@@ -148,6 +159,10 @@ func (l *lostAnswer) Write(p []byte) (int, error) { l.data = append(l.data, p...
 // finish inflicts the fault, after half of the data if there is any and the
 // connection is to be cut.
 func (l *lostAnswer) finish() {
+	if l.fault.Alter != nil {
+		l.alter()
+		return
+	}
 	if !l.fault.Cut || len(l.data) < 2 {
 		l.server.inflict(l.client, l.r, l.fault)
 		return
@@ -159,4 +174,19 @@ func (l *lostAnswer) finish() {
 	_, _ = l.client.Write(l.data[:len(l.data)/2])
 	_ = http.NewResponseController(l.client).Flush()
 	panic(http.ErrAbortHandler)
+}
+
+// alter sends what the fault makes of the answer.
+func (l *lostAnswer) alter() {
+	h := l.client.Header()
+	clear(h)
+	for name, values := range l.header {
+		h[name] = values
+	}
+	body := l.fault.Alter(h, &l.status, l.data)
+	if h.Get("Content-Length") == strconv.Itoa(len(l.data)) && l.r.Method != http.MethodHead {
+		h.Set("Content-Length", strconv.Itoa(len(body)))
+	}
+	l.client.WriteHeader(l.status)
+	_, _ = l.client.Write(body)
 }

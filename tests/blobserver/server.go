@@ -34,6 +34,7 @@ type Server struct {
 	noVerify bool
 	pageSize int
 	latency  atomic.Int64 // nanoseconds
+	answers  atomic.Int64
 	secret   atomic.Pointer[string]
 	stats    stats
 	faults   faults
@@ -117,6 +118,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.stats.count(req.operation())
+	s.sign(w)
 	fault, met := s.faults.next(req)
 	if met && !fault.After {
 		s.inflict(w, r, fault)
@@ -133,6 +135,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if l, ok := w.(*lostAnswer); ok {
 		l.finish()
 	}
+}
+
+// sign sets the headers that all answers of the service have.
+func (s *Server) sign(w http.ResponseWriter) {
+	w.Header().Set("x-ms-request-id", fmt.Sprintf("%08x", s.answers.Add(1)))
+	w.Header().Set("x-ms-version", "2021-12-02")
 }
 
 func (s *Server) serve(w http.ResponseWriter, r *request) {

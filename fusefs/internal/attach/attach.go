@@ -11,6 +11,8 @@ import (
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
+
+	"clfsload/rescue"
 )
 
 // FileSystemName stands behind "fuse." in the type of our mounts.
@@ -60,8 +62,16 @@ func Options(source string, allowOther bool, log *slog.Logger) fuse.MountOptions
 		AllowOther: allowOther, FsName: source, Name: FileSystemName,
 		Options: []string{"default_permissions"}, EnableSymlinkCaching: true,
 		MaxBackground: 64, MaxWrite: 1 << 20, MaxReadAhead: 1 << 20,
-		Logger: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		Logger:       slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		PanicHandler: func(v any) fuse.Status { return panicked(log, v) },
 	}
+}
+
+// panicked ends a request that has panicked with EIO. All others go on.
+func panicked(log *slog.Logger, v any) fuse.Status {
+	p := rescue.Of(v)
+	log.Error("a request to the mount failed", "error", p, "stack", string(p.Stack))
+	return fuse.EIO
 }
 
 // MayMount finds out early why no mount will work. The error wraps [ErrMountPoint].

@@ -6,6 +6,8 @@ import (
 	"sync"
 
 	"golang.org/x/sync/semaphore"
+
+	"clfsload/rescue"
 )
 
 // A Cache keeps what was fetched last, up to a number of bytes, and fetches what
@@ -117,7 +119,10 @@ func (c *Cache[K, V]) fill(it *item[K, V], expected int64, f Func[V]) {
 // fetch fetches an item. Its room in flight is taken already.
 func (c *Cache[K, V]) fetch(it *item[K, V], expected int64, f Func[V]) {
 	defer c.inFlight.Release(min(expected, c.limit))
-	it.value, it.cost, it.err = f(c.ctx)
+	it.err = rescue.Call(func() (err error) {
+		it.value, it.cost, err = f(c.ctx)
+		return err
+	})
 	c.settle(it)
 }
 

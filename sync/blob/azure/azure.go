@@ -41,6 +41,7 @@ import (
 	sdkblob "github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
+	"golang.org/x/sync/semaphore"
 
 	"clfsload/sync/blob"
 )
@@ -72,7 +73,8 @@ type Container struct {
 	retry     Retry
 	pageSize  int32 // of listings
 	access    atomic.Pointer[access]
-	leases    sync.Map // ids of the leases that are held, by the blob's name
+	listings  *semaphore.Weighted // see pagesAtATime
+	leases    sync.Map            // ids of the leases that are held, by the blob's name
 }
 
 // access is a client together with the credentials that it uses.
@@ -91,7 +93,8 @@ func Open(c Config) (*Container, error) {
 	if c.Connections == 0 {
 		c.Connections = defaultConnections
 	}
-	a := &Container{url: c.URL, transport: newTransport(c.Connections), retry: c.Retry.withDefaults(), pageSize: blob.MaxPage}
+	a := &Container{url: c.URL, transport: newTransport(c.Connections), retry: c.Retry.withDefaults(), pageSize: blob.MaxPage,
+		listings: semaphore.NewWeighted(pagesAtATime)}
 	if err := a.SetCredentials(c.Credentials); err != nil {
 		return nil, err
 	}
@@ -224,61 +227,4 @@ func (c *Container) put(ctx context.Context, name string, data []byte, sum [md5.
 		return fmt.Errorf("put %s: %w", name, a.wrap(ctx, err))
 	}
 	return nil
-}
-
-// List implements blob.Container. Pages are those of the service, and so are the
-// markers.
-func (c *Container) List(ctx context.Context, prefix, marker string) (blob.Page, error) {
-	return c.list(ctx, prefix, marker, c.pageSize)
-}
-
-func (c *Container) list(ctx context.Context, prefix, marker string, limit int32) (blob.Page, error) {
-	options := &container.ListBlobsFlatOptions{MaxResults: &limit}
-	if prefix != "" {
-		options.Prefix = &prefix
-	}
-	if marker != "" {
-		options.Marker = &marker
-	}
-	a := c.access.Load()
-	answer, err := a.client.NewListBlobsFlatPager(options).NextPage(ctx)
-	if err != nil {
-		return blob.Page{}, fmt.Errorf("list %s: %w", listed(prefix, c), listKind(a.wrap(ctx, err)))
-	}
-	return pageOf(answer)
-}
-
-// listed says what is listed.
-func listed(prefix string, c *Container) string {
-	if prefix == "" {
-		return c.String()
-	}
-	return fmt.Sprintf("%q in %s", prefix, c)
-}
-
-// listKind is for services that do not say what it is that they do not find.
-func listKind(err error) error {
-	if errors.Is(err, blob.ErrNotFound) {
-		return fmt.Errorf("%w: %v", blob.ErrContainerMissing, err)
-	}
-	return err
-}
-
-func pageOf(answer container.ListBlobsFlatResponse) (blob.Page, error) {
-	var page blob.Page
-	if answer.Segment == nil {
-		return page, fmt.Errorf("list: %w: the answer is no list of blobs", blob.ErrUnexpected)
-	}
-	page.Blobs = make([]blob.Info, 0, len(answer.Segment.BlobItems))
-	for _, item := range answer.Segment.BlobItems {
-		if item.Name == nil || item.Properties == nil || item.Properties.ContentLength == nil {
-			return page, fmt.Errorf("list: %w: a blob without name or length", blob.ErrUnexpected)
-		}
-		p := item.Properties
-		page.Blobs = append(page.Blobs, blob.Info{Name: *item.Name, Size: *p.ContentLength, MD5: p.ContentMD5})
-	}
-	if answer.NextMarker != nil {
-		page.Next = *answer.NextMarker
-	}
-	return page, nil
 }

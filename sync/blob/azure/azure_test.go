@@ -121,7 +121,7 @@ func TestErrorsOfTheServiceHaveTheirKind(t *testing.T) {
 		{504, "", blob.ErrTransient},
 		{400, "Md5Mismatch", blob.ErrChecksum},
 		{400, "InvalidHeaderValue", blob.ErrUnexpected},
-		{301, "", blob.ErrUnexpected},
+		{301, "", blob.ErrTransient},
 	}
 	s, c := openServer(t, azure.Retry{Tries: 1})
 	for _, tt := range tests {
@@ -275,8 +275,8 @@ func TestEndpointsThatAreNoBlobService(t *testing.T) {
 		want      error
 	}{
 		{"nobody listens", "http://" + closed.Addr().String(), blob.ErrTransient},
-		{"a web site", page.URL, blob.ErrUnexpected},
-		{"a web site without the page", missing.URL, blob.ErrContainerMissing},
+		{"a web site", page.URL, blob.ErrTransient},
+		{"a web site without the page", missing.URL, blob.ErrTransient},
 		{"no TLS", strings.Replace(page.URL, "http:", "https:", 1), blob.ErrUnexpected},
 	}
 	for _, tt := range tests {

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"strings"
@@ -281,6 +282,8 @@ func entraID(u URL) (Credentials, error) {
 	}
 	options := &azidentity.DefaultAzureCredentialOptions{}
 	options.Cloud = cloudOf(u)
+	// Secrets are sent to the login service, and nowhere else that an answer may name.
+	options.Transport = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	token, err := azidentity.NewDefaultAzureCredential(options)
 	if err != nil {
 		return Credentials{}, errors.New("Microsoft Entra ID: " + oneLine(redact(err.Error())))

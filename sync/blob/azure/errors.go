@@ -109,6 +109,9 @@ func responseKind(r *azcore.ResponseError) error {
 	if kind, ok := statusKinds[r.StatusCode]; ok {
 		return kind
 	}
+	if r.StatusCode < http.StatusBadRequest { // a success, but of another request
+		return blob.ErrTransient
+	}
 	return blob.ErrUnexpected
 }
 

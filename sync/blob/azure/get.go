@@ -1,11 +1,11 @@
 package azure
 
 import (
+	"bytes"
 	"context"
-	"errors"
+	"crypto/md5"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 
 	sdkblob "github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
@@ -15,7 +15,7 @@ import (
 )
 
 // Get implements blob.Container. A connection that breaks in the middle of the data
-// is a failed try like others.
+// is a failed try like others, and so is an answer that is not what was asked for.
 func (c *Container) Get(ctx context.Context, name string, offset, length int64) (blob.Object, error) {
 	if err := blob.CheckName(name); err != nil {
 		return blob.Object{}, fmt.Errorf("get %s: %w", name, err)
@@ -27,9 +27,9 @@ func (c *Container) Get(ctx context.Context, name string, offset, length int64) 
 	if length == 0 {
 		o, err = info(ctx, client)
 	} else {
-		o, err = c.download(ctx, client, offset, length)
+		o, err = c.download(ctx, client, part{offset, length})
 		if bloberror.HasCode(err, bloberror.InvalidRange) {
-			o, err = info(ctx, client)
+			o, err = infoPast(ctx, client, offset)
 		}
 	}
 	if err != nil {
@@ -46,46 +46,78 @@ func info(ctx context.Context, client *sdkblob.Client) (blob.Object, error) {
 		return blob.Object{}, err
 	}
 	if p.ContentLength == nil {
-		return blob.Object{}, errors.New("the answer has no length")
+		return blob.Object{}, badAnswer("the answer has no length")
 	}
 	return blob.Object{Info: blob.Info{Size: *p.ContentLength, MD5: p.ContentMD5}}, nil
 }
 
-func (c *Container) download(ctx context.Context, client *sdkblob.Client, offset, length int64) (blob.Object, error) {
+// infoPast is info for a blob that is said to have nothing from offset on.
+func infoPast(ctx context.Context, client *sdkblob.Client, offset int64) (blob.Object, error) {
+	o, err := info(ctx, client)
+	if err == nil && o.Size > max(offset, 0) {
+		return o, badAnswer("the service refused to send bytes from %d on of a blob of %d", offset, o.Size)
+	}
+	return o, err
+}
+
+// part is what is asked for of a blob; with a negative length, all from offset on.
+type part struct{ offset, length int64 }
+
+func (p part) isWhole() bool { return p.offset <= 0 && p.length < 0 }
+
+// of is how many bytes the part has of a blob.
+func (p part) of(size int64) int64 {
+	n := max(size-p.offset, 0)
+	if p.length >= 0 {
+		n = min(n, p.length)
+	}
+	return n
+}
+
+func (c *Container) download(ctx context.Context, client *sdkblob.Client, p part) (blob.Object, error) {
 	options := &sdkblob.DownloadStreamOptions{}
-	if offset > 0 || length > 0 {
-		options.Range = sdkblob.HTTPRange{Offset: offset, Count: max(length, 0)}
+	if !p.isWhole() {
+		options.Range = sdkblob.HTTPRange{Offset: p.offset, Count: max(p.length, 0)}
 	}
 	answer, err := client.DownloadStream(ctx, options)
 	if err != nil {
 		return blob.Object{}, err
 	}
-	o, err := objectOf(answer)
+	o, err := objectOf(answer, p)
 	if err != nil {
 		_ = answer.Body.Close()
 		return blob.Object{}, err
 	}
-	data, err := c.readBody(ctx, &answer)
-	o.Data = data
-	return o, err
+	o.Data, err = c.readBody(ctx, &answer)
+	if err != nil {
+		return blob.Object{}, err
+	}
+	return o, checkEncoding(answer, o)
 }
 
-// objectOf reads what the answer's headers tell of the whole blob.
-func objectOf(answer sdkblob.DownloadStreamResponse) (blob.Object, error) {
+// objectOf reads what the answer's headers tell of the whole blob. They must announce
+// the part that was asked for: nothing is allocated for anything else.
+func objectOf(answer sdkblob.DownloadStreamResponse, p part) (blob.Object, error) {
 	if answer.ContentLength == nil {
-		return blob.Object{}, errors.New("the answer has no length")
+		return blob.Object{}, badAnswer("the answer has no length")
 	}
-	o := blob.Object{Info: blob.Info{Size: *answer.ContentLength, MD5: answer.ContentMD5}}
-	if answer.ContentRange == nil {
-		return o, nil
+	n := *answer.ContentLength
+	o := blob.Object{Info: blob.Info{Size: n, MD5: answer.ContentMD5}}
+	from := int64(0)
+	if answer.ContentRange != nil {
+		var last int64
+		text := strings.TrimSpace(*answer.ContentRange)
+		if _, err := fmt.Sscanf(text, "bytes %d-%d/%d", &from, &last, &o.Size); err != nil {
+			return blob.Object{}, badAnswer("the answer does not tell the blob's length: Content-Range is %q", short(text))
+		}
+		o.MD5 = answer.BlobContentMD5 // Content-MD5 is that of the part, if there is one
 	}
-	o.MD5 = answer.BlobContentMD5 // Content-MD5 is that of the part, if there is one
-	_, total, _ := strings.Cut(*answer.ContentRange, "/")
-	size, err := strconv.ParseInt(total, 10, 64)
-	if err != nil {
-		return blob.Object{}, errors.New("the answer does not tell the blob's length")
+	if from != max(p.offset, 0) || n != p.of(o.Size) {
+		return blob.Object{}, badAnswer("the answer has %d bytes from %d on of a blob of %d, which is not what was asked for", n, from, o.Size)
 	}
-	o.Size = size
+	if n > blob.MaxWhole && p.length < 0 {
+		return blob.Object{}, fmt.Errorf("%d bytes, more than the %d that are read at a time", n, blob.MaxWhole)
+	}
 	return o, nil
 }
 
@@ -102,4 +134,17 @@ func (c *Container) readBody(ctx context.Context, answer *sdkblob.DownloadStream
 		return nil, connectionError{fmt.Errorf("read the answer: %w", err)}
 	}
 	return data, nil
+}
+
+// checkEncoding refuses bytes that a proxy has encoded on their way. Encoded bytes that
+// match the blob's MD5 are those that were put.
+func checkEncoding(answer sdkblob.DownloadStreamResponse, o blob.Object) error {
+	isPart := int64(len(o.Data)) < o.Size
+	if answer.ContentEncoding == nil || *answer.ContentEncoding == "identity" || isPart {
+		return nil
+	}
+	if sum := md5.Sum(o.Data); o.MD5 == nil || bytes.Equal(sum[:], o.MD5) {
+		return nil
+	}
+	return badAnswer("the bytes were encoded (%q) on their way; check the proxy between here and the service", short(*answer.ContentEncoding))
 }

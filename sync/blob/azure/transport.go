@@ -34,18 +34,20 @@ const userAgent = "clfsload"
 func newTransport(connections int) *http.Transport {
 	dialer := &net.Dialer{Timeout: 15 * time.Second, KeepAlive: 15 * time.Second, Control: setUserTimeout}
 	return &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           dialer.DialContext,
-		TLSHandshakeTimeout:   15 * time.Second,
-		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
-		TLSNextProto:          map[string]func(string, *tls.Conn) http.RoundTripper{}, // HTTP/1.1: one blob, one connection
-		MaxIdleConns:          connections,
-		MaxIdleConnsPerHost:   connections,
-		IdleConnTimeout:       90 * time.Second,
-		DisableCompression:    true,
-		WriteBufferSize:       32 << 10,
-		ReadBufferSize:        4 << 10,
-		ExpectContinueTimeout: time.Second,
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         dialer.DialContext,
+		TLSHandshakeTimeout: 15 * time.Second,
+		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12},
+		TLSNextProto:        map[string]func(string, *tls.Conn) http.RoundTripper{}, // HTTP/1.1: one blob, one connection
+		MaxIdleConns:        connections,
+		MaxIdleConnsPerHost: connections,
+		IdleConnTimeout:     90 * time.Second,
+		DisableCompression:  true,
+		WriteBufferSize:     32 << 10,
+		ReadBufferSize:      4 << 10,
+		// The service's headers have some 2 KB.
+		MaxResponseHeaderBytes: 64 << 10,
+		ExpectContinueTimeout:  time.Second,
 	}
 }
 
@@ -80,6 +82,9 @@ func (s sender) Do(req *http.Request) (*http.Response, error) {
 		req.URL.RawQuery += "&" + s.sas
 	}
 	req.Header["User-Agent"] = []string{userAgent}
+	if req.Method == http.MethodGet || req.Method == http.MethodHead {
+		req.Header["Cache-Control"] = []string{"no-cache"} // a proxy must ask the service
+	}
 	// The header is not sent. It tells the transport that a request may be repeated
 	// if the server closed the idle connection that it was about to use.
 	req.Header["Idempotency-Key"] = nil
@@ -97,8 +102,15 @@ func (s sender) Do(req *http.Request) (*http.Response, error) {
 		return nil, sendError(err)
 	}
 	resp.Body = &watchedBody{resp.Body, w}
-	if isUpload && resp.StatusCode == http.StatusCreated {
-		resp.Header = http.Header{} // the SDK would parse dates that nobody looks at
+	if err := vet(req, resp); err != nil {
+		_ = resp.Body.Close()
+		return nil, err
+	}
+	if turn, isListing := ctx.Value(listingKey{}).(*listingTurn); isListing {
+		if err := turn.begin(ctx); err != nil {
+			_ = resp.Body.Close()
+			return nil, connectionError{w.explain(err)}
+		}
 	}
 	return resp, nil
 }
@@ -138,10 +150,13 @@ func (u *upload) wait() { u.lent.Wait() }
 // send does the request. Content-MD5 makes the service verify the bytes and store
 // the MD5 with the blob.
 func (u *upload) send(ctx context.Context, client *container.Client, name string, sum []byte, condition *blob.AccessConditions) error {
-	_, err := client.NewBlockBlobClient(name).Upload(ctx, streaming.NopCloser(bytes.NewReader(u.data)), &blockblob.UploadOptions{
+	answer, err := client.NewBlockBlobClient(name).Upload(ctx, streaming.NopCloser(bytes.NewReader(u.data)), &blockblob.UploadOptions{
 		TransactionalValidation: blob.TransferValidationTypeMD5(sum),
 		AccessConditions:        condition,
 	})
+	if err == nil && answer.ContentMD5 != nil && !bytes.Equal(answer.ContentMD5, sum) {
+		return badAnswer("the service says that it has stored other bytes: their MD5 is %x, that of the blob %x", answer.ContentMD5, sum)
+	}
 	return err
 }
 

@@ -14,6 +14,7 @@ import (
 var kinds = map[unix.Errno]error{
 	unix.ENOENT:  blob.ErrNotFound,
 	unix.ELOOP:   blob.ErrNotFound, // a symbolic link is no blob
+	unix.ENXIO:   blob.ErrNotFound, // a socket
 	unix.ENOSPC:  blob.ErrNoSpace,
 	unix.EDQUOT:  blob.ErrNoSpace,
 	unix.EACCES:  blob.ErrPermission,
@@ -45,7 +46,14 @@ func openError(err error) error {
 	return fmt.Errorf("%w: %w", kind, err)
 }
 
+// errNotRegular: what has the name is a directory, a FIFO or a device, which no listing
+// shows.
+var errNotRegular = errors.New("no regular file")
+
 func kindOf(err error) error {
+	if errors.Is(err, errNotRegular) {
+		return blob.ErrNotFound
+	}
 	var errno unix.Errno
 	if errors.As(err, &errno) {
 		if kind, ok := kinds[errno]; ok {

@@ -56,7 +56,7 @@ func (c *Container) AcquireLease(ctx context.Context, name string, r blob.LeaseR
 // lock locks the file, and makes it if it is missing.
 func (l *lease) lock() error {
 	c := l.container
-	fd, err := openat(c.fd, leasePrefix+l.name, unix.O_RDWR|unix.O_CREAT|unix.O_NOFOLLOW)
+	fd, err := openat(c.fd, leasePrefix+l.name, unix.O_RDWR|unix.O_CREAT|unix.O_NOFOLLOW|unix.O_NONBLOCK)
 	if err != nil {
 		return c.wrap(err)
 	}

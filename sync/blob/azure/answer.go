@@ -1,0 +1,114 @@
+package azure
+
+import (
+	"bytes"
+	"crypto/md5"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+)
+
+// serviceHeaders tell an answer of the service from that of a proxy, a portal or a
+// server that has nothing to do with it: each of the service's answers has at least
+// one of them.
+var serviceHeaders = []string{"X-Ms-Request-Id", "X-Ms-Version", "X-Ms-Error-Code"}
+
+// usedHeaders are those of an answer that are looked at. The SDK fails if one of the
+// others is not what it expects.
+var usedHeaders = []string{"Content-Length", "Content-Range", "Content-Md5", "X-Ms-Blob-Content-Md5", "Content-Encoding", "Etag"}
+
+// badAnswer is the error for an answer that a request cannot have. The next one may be
+// right, so it is a connectionError.
+func badAnswer(format string, args ...any) error {
+	return connectionError{fmt.Errorf(format, args...)}
+}
+
+// vet refuses what the service does not answer, and bounds the body of what it does.
+// Errors of a server that is out of order need no proof: nothing follows from them.
+func vet(req *http.Request, resp *http.Response) error {
+	status, h := resp.StatusCode, resp.Header
+	switch {
+	case status == http.StatusTooManyRequests || status >= http.StatusInternalServerError:
+	case !slices.ContainsFunc(serviceHeaders, func(name string) bool { return h.Get(name) != "" }):
+		return badAnswer("status %d (%q): this is no answer of the Blob service, because it has none of its headers (such as x-ms-request-id); check the address, and the proxy between here and the service", status, short(h.Get("Content-Type")))
+	case status < 200 || status/100 == 3:
+		return badAnswer("status %d: no request asks for such an answer; check the proxy between here and the service", status)
+	case status == http.StatusPartialContent && h.Get("Content-Range") == "":
+		return badAnswer("status %d: the answer does not tell which part of the blob it has", status)
+	}
+	if status < 300 {
+		if err := pruneHeaders(h); err != nil {
+			return err
+		}
+	}
+	boundBody(req, resp)
+	return nil
+}
+
+// pruneHeaders leaves the headers that are used.
+func pruneHeaders(h http.Header) error {
+	for name := range h {
+		if !slices.Contains(usedHeaders, name) {
+			delete(h, name)
+		}
+	}
+	for _, name := range []string{"Content-Md5", "X-Ms-Blob-Content-Md5"} {
+		text := h.Get(name)
+		if sum, err := base64.StdEncoding.DecodeString(text); text != "" && (err != nil || len(sum) != md5.Size) {
+			return badAnswer("the header %s of the answer holds no MD5: %q", name, short(text))
+		}
+	}
+	return nil
+}
+
+// The largest bodies that are read.
+const (
+	// maxListing is for a page of a listing, in bytes: 3,355 for each blob.
+	maxListing = 16 << 20
+	// maxListingTags is how many tags and ends of tags a page has. Those of a blob
+	// are fewer than 80, and the smallest element costs some 100 bytes of memory.
+	maxListingTags = 80 * 5000
+	// maxMessage is for every other body but a blob's, in bytes. The service's have a
+	// few hundred.
+	maxMessage = 64 << 10
+)
+
+// boundBody limits the body of an answer. That of a blob is left to the one who knows
+// how long it must be.
+func boundBody(req *http.Request, resp *http.Response) {
+	isData := req.Method == http.MethodGet && (resp.StatusCode == http.StatusOK || resp.StatusCode == http.StatusPartialContent)
+	switch {
+	case isData && req.URL.Query().Get("comp") == "list":
+		resp.Body = &listingBody{ReadCloser: resp.Body}
+	case isData:
+	default:
+		resp.Body = messageBody{io.LimitReader(resp.Body, maxMessage), resp.Body}
+	}
+}
+
+// messageBody is the beginning of a body of which nobody needs more.
+type messageBody struct {
+	io.Reader
+	io.Closer
+}
+
+// listingBody is the body of a listing. It fails where a page is larger than any.
+type listingBody struct {
+	io.ReadCloser
+	bytes, tags int
+}
+
+func (b *listingBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.bytes += n
+	b.tags += bytes.Count(p[:n], []byte("<"))
+	if b.bytes > maxListing || b.tags > maxListingTags {
+		return 0, badAnswer("a page of the listing is larger than any of the service (%d bytes so far, %d tags)", b.bytes, b.tags)
+	}
+	return n, err
+}
+
+// short cuts a foreign text for a message.
+func short(text string) string { return text[:min(len(text), 100)] }

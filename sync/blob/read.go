@@ -1,0 +1,54 @@
+package blob
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5"
+	"fmt"
+)
+
+// A blob whose bytes are not what they must be is read reads times at most, and is
+// believed when it was the same believed times in a row.
+const (
+	reads    = 6
+	believed = 3
+)
+
+// MD5Error says that the bytes of a blob are not those of the MD5 that is kept with it.
+type MD5Error struct{ Sum, Kept []byte }
+
+func (e *MD5Error) Error() string {
+	return fmt.Sprintf("the bytes do not match the MD5 that is kept with them (%x, kept is %x)", e.Sum, e.Kept)
+}
+
+// CheckMD5 compares the bytes of a whole blob with the MD5 that is kept with it, if there
+// is one. The error is an [MD5Error].
+func CheckMD5(o Object) error {
+	if sum := md5.Sum(o.Data); len(o.MD5) > 0 && !bytes.Equal(sum[:], o.MD5) {
+		return &MD5Error{sum[:], o.MD5}
+	}
+	return nil
+}
+
+// ReadChecked reads a blob with get until check accepts it, and returns the last
+// answer with the last error of check. What is damaged on its way to us is right the
+// next time, or at least different; what is damaged in the container is not. So three
+// answers in a row with the same bytes are believed.
+func ReadChecked(ctx context.Context, get func(context.Context) (Object, error), check func(Object) error) (Object, error) {
+	var before [md5.Size]byte
+	for try, same := 1, 0; ; try++ {
+		o, err := get(ctx)
+		if err != nil {
+			return o, err
+		}
+		err = check(o)
+		sum := md5.Sum(o.Data)
+		if same++; sum != before {
+			same = 1
+		}
+		if err == nil || try == reads || same == believed {
+			return o, err
+		}
+		before = sum
+	}
+}

@@ -1,0 +1,112 @@
+package tree
+
+import (
+	"bytes"
+	"context"
+	"errors"
+
+	"clfsload/clfs"
+	"clfsload/sync/blob"
+)
+
+// Bytes reads the whole blob of an object as it is stored.
+func (t *Tree) Bytes(ctx context.Context, o Object) ([]byte, error) {
+	got, err := t.read(ctx, o, maxSegmentPayload, func(blob.Object) error { return nil })
+	return got.Data, err
+}
+
+// decoder decodes the payload of an object. It may be called again with the payload of
+// another answer. Its error is what is damaged.
+type decoder func(o Object, payload []byte) error
+
+// fetch finds an object, reads its payload and has it decoded. An index may be older than
+// the container: when the blob that it names is gone, the service is asked again.
+func (t *Tree) fetch(ctx context.Context, id clfs.ID, most int, decode decoder) (Object, []byte, error) {
+	o, err := t.Find(ctx, id)
+	if err != nil {
+		return o, nil, err
+	}
+	payload, err := t.payload(ctx, o, most, decode)
+	if !errors.Is(err, blob.ErrNotFound) {
+		return o, payload, err
+	}
+	again, found, listErr := t.list(ctx, id)
+	if listErr != nil || !found {
+		return o, nil, errors.Join(listErr, err)
+	}
+	again.Number = o.Number
+	payload, err = t.payload(ctx, again, most, decode)
+	return again, payload, err
+}
+
+// payload reads an object's blob, decompresses it to at most most bytes and has it
+// decoded.
+func (t *Tree) payload(ctx context.Context, o Object, most int, decode decoder) ([]byte, error) {
+	var payload []byte
+	_, err := t.read(ctx, o, most, func(got blob.Object) (err error) {
+		if payload, _, err = clfs.Unpack(got.Data, most); err != nil {
+			return BadObject(err, o.Blob)
+		}
+		return decode(o, payload)
+	})
+	return payload, err
+}
+
+// errDiffers: a blob is not what the listing says. It was replaced, or an answer was for
+// another blob.
+var errDiffers = errors.New("the blob is not the one that was listed")
+
+// read reads all of a blob, whose payload has at most most bytes, compares it with the
+// MD5 that the service keeps, and has it checked. What is found wrong is believed when
+// the blob was read again.
+func (t *Tree) read(ctx context.Context, o Object, most int, check func(blob.Object) error) (blob.Object, error) {
+	limit := int64(clfs.PackBound(most))
+	get := func(ctx context.Context) (blob.Object, error) { return t.get(ctx, o.Blob, limit) }
+	got, err := blob.ReadChecked(ctx, get, func(got blob.Object) error {
+		if err := t.checkWhole(o.Blob, got, limit); err != nil {
+			return err
+		}
+		if err := check(got); err != nil {
+			return err
+		}
+		if o.Size > 0 && o.Size != got.Size || len(o.MD5) > 0 && len(got.MD5) > 0 && !bytes.Equal(o.MD5, got.MD5) {
+			return errDiffers
+		}
+		return nil
+	})
+	if err == errDiffers { // again and again: it was replaced
+		err = nil
+	}
+	return got, err
+}
+
+func (t *Tree) get(ctx context.Context, name string, limit int64) (blob.Object, error) {
+	if err := t.requests.Acquire(ctx, 1); err != nil {
+		return blob.Object{}, err
+	}
+	got, err := t.container.Get(ctx, name, 0, limit)
+	t.requests.Release(1)
+	t.traffic.requests.Add(1)
+	if errors.Is(err, blob.ErrNotFound) {
+		return got, &Damage{Kind: KindMissing, Object: name, Reason: "the blob was listed, but is not there any more", Err: err}
+	}
+	t.traffic.bytes.Add(int64(len(got.Data)))
+	return got, err
+}
+
+// checkWhole sees to it that an answer has all of a blob, and the right bytes.
+func (t *Tree) checkWhole(name string, o blob.Object, limit int64) error {
+	switch {
+	case o.Size > limit:
+		return damagef(KindOversized, name, "%d bytes, more than any object of its type has", o.Size)
+	case int64(len(o.Data)) != o.Size:
+		return damagef(KindRecords, name, "%d bytes, %d were read", o.Size, len(o.Data))
+	}
+	if len(o.MD5) > 0 {
+		t.traffic.checked.Add(1)
+	}
+	if err := blob.CheckMD5(o); err != nil {
+		return damagef(KindChecksum, name, "%v", err)
+	}
+	return nil
+}
