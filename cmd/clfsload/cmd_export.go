@@ -122,7 +122,7 @@ func (e *exportCommand) export(ctx context.Context, ui *console, t *tree.Tree, s
 	}
 	e.options.Owners = os.Geteuid() == 0
 	e.options.Failed = reported.add
-	x, err := export.New(t, dest, e.options)
+	x, err := export.New(t, start, dest, e.options)
 	if err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func (e *exportCommand) export(ctx context.Context, ui *console, t *tree.Tree, s
 		done := c.Files + c.Others + c.Skipped + c.Directories
 		return sample{at: time.Now(), done: done, found: done, bytes: c.Bytes, total: c.Bytes, failures: c.Failures}
 	})
-	err = x.Run(ctx, start, path)
+	err = x.Run(ctx, path)
 	stop()
 	printExport(ui, x.Counts(), time.Since(began), dest)
 	tellPassedOver(ui.err, t)

@@ -36,16 +36,16 @@ func exportTo(t *testing.T, c blob.Container, dest string, o export.Options) out
 	failures := make(chan export.Failure, 1000)
 	o.Failed = func(f export.Failure) { failures <- f }
 	o.Owners = true
-	x, err := export.New(tr, dest, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer x.Close()
 	root, err := tr.Root(t.Context())
 	if err != nil && !o.LostFound {
 		t.Fatal(err)
 	}
-	out.err = x.Run(t.Context(), root, "/")
+	x, err := export.New(tr, root, dest, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer x.Close()
+	out.err = x.Run(t.Context(), "/")
 	out.counts = x.Counts()
 	close(failures)
 	for f := range failures {
