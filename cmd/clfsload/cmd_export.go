@@ -27,10 +27,15 @@ directory DEST: contents with their holes, modes, times to the nanosecond, symbo
 and hard links, fifos, devices, sockets and, as root, owners. If PATH is no
 directory it is put into DEST under its own name.
 
+An ordinary user restores modes, times, the groups that the user is in, and the set-id bits of files
+that keep their owner or group. The rest is counted; devices are named, and the exit code is 3.
+
 Nothing is ever written outside of DEST: names that lead elsewhere are refused, and
 symbolic links in DEST are not followed. A file that is there already with the same
-size and mtime is left alone, so a run that was stopped goes on when it is
-repeated. A file that differs is an error unless --overwrite is given.
+size, mtime, owner, group and mode is left alone, so a run that was stopped goes on when
+it is repeated. A file that differs is an error unless --overwrite is given. Other users may
+change their directories in DEST during the export; a directory that they moved or replaced
+is an error.
 
 Out of a damaged container, --keep-going brings everything that can be read and
 names what cannot, on standard error and, with --report, in a file of JSON lines.
@@ -167,9 +172,7 @@ func printExport(ui *console, c export.Counts, took time.Duration, dest string) 
 	if c.Skipped > 0 {
 		fmt.Fprintf(ui.out, "%s were there already\n", humanize.Comma(c.Skipped))
 	}
-	if os.Geteuid() != 0 {
-		fmt.Fprintln(ui.out, "owners and set-user-id bits were left out: that takes root")
-	}
+	printLeft(ui, c.Left)
 }
 
 // failureLog takes down what could not be exported.
@@ -187,7 +190,7 @@ func (e *exportCommand) failures(ui *console) (*failureLog, error) {
 		return l, nil
 	}
 	var err error
-	if l.file, err = os.Create(e.report); err != nil {
+	if l.file, err = createReport(e.report); err != nil {
 		return nil, fmt.Errorf("report: %w", err)
 	}
 	return l, nil

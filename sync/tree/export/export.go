@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 
@@ -80,13 +78,17 @@ type Exporter struct {
 }
 
 // New makes the destination directory for what start is the root of, if need be, and opens
-// it. It may itself be reached over symbolic links.
+// it. See openDestination for the symbolic links that lead to it.
 func New(t *tree.Tree, start *tree.Node, dest string, o Options) (*Exporter, error) {
 	r, err := newRights(o.Owners)
 	if err != nil {
 		return nil, err
 	}
-	fd, err := openDestination(dest, start)
+	mode := uint32(0o777)
+	if start != nil && start.IsDir() {
+		mode = 0o700 // it gets its own in the end
+	}
+	fd, err := openDestination(dest, mode)
 	if err != nil {
 		return nil, err
 	}
@@ -103,24 +105,6 @@ func New(t *tree.Tree, start *tree.Node, dest string, o Options) (*Exporter, err
 		}
 	}
 	return x, nil
-}
-
-func openDestination(dest string, start *tree.Node) (fd int, err error) {
-	mode := os.FileMode(0o777)
-	if start != nil && start.IsDir() {
-		mode = 0o700 // it gets its own in the end
-	}
-	if err := os.MkdirAll(filepath.Dir(filepath.Clean(dest)), 0o777); err != nil {
-		return -1, fmt.Errorf("make destination: %w", err)
-	}
-	if err := os.Mkdir(dest, mode); err != nil && !errors.Is(err, os.ErrExist) {
-		return -1, fmt.Errorf("make destination: %w", err)
-	}
-	fd, err = openAt(unix.AT_FDCWD, dest, unix.O_RDONLY|unix.O_DIRECTORY)
-	if err != nil {
-		return -1, fmt.Errorf("open destination %s: %w", dest, err)
-	}
-	return fd, nil
 }
 
 // Close gives back what New took, and removes what a run that ended early has left.
@@ -288,12 +272,13 @@ var ErrInTheWay = errors.New("the destination has something else of that name, w
 var errDirectoryInTheWay = errors.New("the destination has a directory of that name, and a directory is not replaced")
 
 // settled decides what an error about one path means: nothing more than a
-// failure that is reported, or the end of the run.
+// failure that is reported, or the end of the run. A device that takes root is no reason
+// to keep the rest from an ordinary user.
 func (x *Exporter) settled(path string, err error) error {
 	if err == nil {
 		return nil
 	}
-	if isFatal(err) || !x.options.KeepGoing {
+	if isFatal(err) || !x.options.KeepGoing && !errors.Is(err, errNoDevice) {
 		return fmt.Errorf("export %s: %w", path, err)
 	}
 	x.fail(path, err)

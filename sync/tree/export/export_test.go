@@ -30,7 +30,13 @@ type outcome struct {
 // exportTo exports a whole container.
 func exportTo(t *testing.T, c blob.Container, dest string, o export.Options) outcome {
 	t.Helper()
-	tr := tree.New(c, tree.Options{TempDir: t.TempDir()})
+	return exportWith(t, c, dest, tree.Options{}, o)
+}
+
+func exportWith(t *testing.T, c blob.Container, dest string, reading tree.Options, o export.Options) outcome {
+	t.Helper()
+	reading.TempDir = t.TempDir()
+	tr := tree.New(c, reading)
 	defer tr.Close()
 	out := outcome{dest: dest}
 	failures := make(chan export.Failure, 1000)
