@@ -31,7 +31,7 @@ type owned struct {
 	mode     uint32 // with the type
 	uid, gid int
 	wantMode uint32 // permissions
-	wantGid  int
+	wantGID  int
 }
 
 var ownedEntries = map[string]owned{
@@ -40,7 +40,7 @@ var ownedEntries = map[string]owned{
 	"own-of-strangers":  {unix.S_IFREG | 0o6755, nobody, strangers, 0o4755, nobody},
 	"root-setuid":       {unix.S_IFREG | 0o4755, 0, 0, 0o0755, nobody},
 	"root-setgid":       {unix.S_IFREG | 0o6755, 0, colleagues, 0o2755, colleagues},
-	"unreadable":        {unix.S_IFREG | 0o0000, 0, 0, 0, nobody},
+	"unreadable":        {unix.S_IFREG, 0, 0, 0, nobody},
 	"shared":            {unix.S_IFDIR | 0o3775, 0, colleagues, 0o3775, colleagues},
 	"of-strangers":      {unix.S_IFDIR | 0o2750, 0, strangers, 0o0750, nobody},
 	"closed":            {unix.S_IFDIR | 0o0500, 0, 0, 0o0500, nobody},
@@ -88,8 +88,8 @@ func TestAnOrdinaryUsersExportRestoresWhatTheSystemLetsHimRestore(t *testing.T) 
 	for name, want := range ownedEntries {
 		var st unix.Stat_t
 		must(t, unix.Lstat(filepath.Join(out, name), &st))
-		if st.Mode&0o7777 != want.wantMode || st.Uid != nobody || st.Gid != uint32(want.wantGid) {
-			t.Errorf("%s: mode %o, owner %d:%d; want %o, %d:%d", name, st.Mode&0o7777, st.Uid, st.Gid, want.wantMode, nobody, want.wantGid)
+		if st.Mode&0o7777 != want.wantMode || st.Uid != nobody || st.Gid != uint32(want.wantGID) {
+			t.Errorf("%s: mode %o, owner %d:%d; want %o, %d:%d", name, st.Mode&0o7777, st.Uid, st.Gid, want.wantMode, nobody, want.wantGID)
 		}
 		read := want.mode&unix.S_IFMT == unix.S_IFDIR // the source's directory was read, which changes its atime
 		if st.Mtim.Nano() != then.UnixNano() || !read && st.Atim.Nano() != then.UnixNano() {
@@ -177,7 +177,7 @@ func startAttacker(t *testing.T, d string) {
 // moves or removes during the look is not looked at.
 func mustHaveNoStolenRights(t *testing.T, d string) {
 	t.Helper()
-	_ = filepath.WalkDir(d, func(path string, _ fs.DirEntry, err error) error {
+	_ = filepath.WalkDir(d, func(path string, _ fs.DirEntry, _ error) error {
 		f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW, 0)
 		if err != nil {
 			return nil
