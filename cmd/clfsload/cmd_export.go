@@ -27,10 +27,15 @@ directory DEST: contents with their holes, modes, times to the nanosecond, symbo
 and hard links, fifos, devices, sockets and, as root, owners. If PATH is no
 directory it is put into DEST under its own name.
 
+An ordinary user restores modes, times, the groups that the user is in, and the set-id bits of files
+that keep their owner or group. The rest is counted; devices are named, and the exit code is 3.
+
 Nothing is ever written outside of DEST: names that lead elsewhere are refused, and
 symbolic links in DEST are not followed. A file that is there already with the same
-size and mtime is left alone, so a run that was stopped goes on when it is
-repeated. A file that differs is an error unless --overwrite is given.
+size, mtime, owner, group and mode is left alone, so a run that was stopped goes on when
+it is repeated. A file that differs is an error unless --overwrite is given. Other users may
+change their directories in DEST during the export; a directory that they moved or replaced
+is an error.
 
 Out of a damaged container, --keep-going brings everything that can be read and
 names what cannot, on standard error and, with --report, in a file of JSON lines.
@@ -124,7 +129,7 @@ func (e *exportCommand) export(ctx context.Context, ui *console, t *tree.Tree, s
 	reported := &failureLog{ui: ui}
 	e.options.Owners = os.Geteuid() == 0
 	e.options.Failed = reported.add
-	x, err := export.New(t, dest, e.options)
+	x, err := export.New(t, start, dest, e.options)
 	if err != nil {
 		return err
 	}
@@ -138,7 +143,7 @@ func (e *exportCommand) export(ctx context.Context, ui *console, t *tree.Tree, s
 		done := c.Files + c.Others + c.Skipped + c.Directories
 		return sample{at: time.Now(), done: done, found: done, bytes: c.Bytes, total: c.Bytes, failures: c.Failures}
 	})
-	err = x.Run(ctx, start, path)
+	err = x.Run(ctx, path)
 	stop()
 	printExport(ui, x.Counts(), time.Since(began), dest)
 	tellPassedOver(ui.err, t)
@@ -172,9 +177,7 @@ func printExport(ui *console, c export.Counts, took time.Duration, dest string) 
 	if c.Skipped > 0 {
 		fmt.Fprintf(ui.out, "%s were there already\n", humanize.Comma(c.Skipped))
 	}
-	if os.Geteuid() != 0 {
-		fmt.Fprintln(ui.out, "owners and set-user-id bits were left out: that takes root")
-	}
+	printLeft(ui, c.Left)
 }
 
 // failureLog takes down what could not be exported.
@@ -191,7 +194,7 @@ func (l *failureLog) open(path string) (err error) {
 	if path == "" {
 		return nil
 	}
-	if l.file, err = os.Create(path); err != nil {
+	if l.file, err = createReport(path); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
 	return nil

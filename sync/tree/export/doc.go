@@ -11,10 +11,19 @@
 //
 // # Never half a file
 //
-// Everything is made under a temporary name, gets its bytes, owner, mode and
-// times, and is then renamed. What is there already with the same type, size and
-// mtime is left alone, so that a run that was stopped goes on where it was. What is
-// there and differs is replaced only if that is asked for.
+// Everything is made in a directory that only the exporting user can enter
+// (tempdir.go): it gets its bytes, owner, times and mode through its descriptor
+// (draft.go, attributes.go), and then its name. What is there already with the attributes that an
+// export gives, the same type, size and mtime is left alone, so that a run that was stopped goes on
+// where it was. What is there and differs is replaced only if that is asked for.
+//
+// # Other users
+//
+// Whoever owns a directory of the destination can rename, remove and replace everything in
+// it at any moment. So nothing gets attributes by its name, and a directory or a first name
+// that is opened again must be what the export made or found there (status.go, finish.go).
+// Until the end, a new directory is closed to everybody else, and one that was there
+// gives nobody more than it will (attributes.go).
 //
 // # What comes last
 //

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"sync/atomic"
 
@@ -27,7 +26,8 @@ type Options struct {
 	// LostFound brings out inodes that no directory leads to, below the
 	// directory LostFoundName. It needs an index.
 	LostFound bool
-	// Owners sets owners, which only root can.
+	// Owners sets all owners and groups, which only root can. Without it files belong to
+	// the user who exports, and to their own groups as far as he is in those.
 	Owners bool
 	// Failed is called for each failure, from many goroutines.
 	Failed func(Failure)
@@ -48,39 +48,56 @@ type Counts struct {
 	Skipped     int64 `json:"skipped"` // were there already
 	Bytes       int64 `json:"bytes"`   // of contents, holes not counted
 	Failures    int64 `json:"failures"`
+	Left        Left  `json:"left"`
+}
+
+// Left counts what the system does not let the exporting user restore.
+type Left struct {
+	Owners  int64 `json:"owners"`
+	Groups  int64 `json:"groups"`
+	SetIDs  int64 `json:"set_ids"` // files and directories without one of their set-id bits
+	Foreign int64 `json:"foreign"` // directories of another user, which keep their attributes
 }
 
 // An Exporter is one run.
 type Exporter struct {
 	t       *tree.Tree
+	start   *tree.Node // nil if it is lost
 	options Options
 	dest    *folder
 	db      *scratch.DB
 	done    tree.Marks // inodes exported; nil without LostFound
 	base    string     // where in the container the walk started
 	below   string     // what it is exported to, below the destination
+	rights  rights
 	writing inUse
+	temps   openFolders
 
 	directories, files, others, skipped, bytes, failures atomic.Int64
+	owners, groups, setIDs, foreign                      atomic.Int64
 }
 
-// New makes the destination directory, if need be, and opens it. It may itself
-// be reached over symbolic links.
-func New(t *tree.Tree, dest string, o Options) (*Exporter, error) {
+// New makes the destination directory for what start is the root of, if need be, and opens
+// it. See openDestination for the symbolic links that lead to it.
+func New(t *tree.Tree, start *tree.Node, dest string, o Options) (*Exporter, error) {
+	r, err := newRights(o.Owners)
+	if err != nil {
+		return nil, err
+	}
 	db, err := scratch.Open(t.TempDir())
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(dest, 0o777); err != nil {
-		db.Close()
-		return nil, fmt.Errorf("make destination: %w", err)
+	mode := uint32(0o777)
+	if start != nil && start.IsDir() {
+		mode = 0o700 // it gets its own in the end
 	}
-	fd, err := unix.Open(dest, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	fd, err := openDestination(dest, mode)
 	if err != nil {
 		db.Close()
-		return nil, fmt.Errorf("open destination %s: %w", dest, err)
+		return nil, err
 	}
-	x := &Exporter{t: t, options: o, dest: newFolder(fd), db: db}
+	x := &Exporter{t: t, start: start, options: o, dest: newFolder(fd), db: db, rights: r}
 	for _, table := range tables {
 		if _, err := db.Exec(table); err != nil {
 			x.Close()
@@ -90,27 +107,42 @@ func New(t *tree.Tree, dest string, o Options) (*Exporter, error) {
 	return x, nil
 }
 
-// Close gives back what New took.
+// Close gives back what New took, and removes what a run that ended early has left.
 func (x *Exporter) Close() {
+	x.temps.close()
 	x.db.Close()
 	x.dest.release()
 }
 
 // Counts tells what was done so far.
 func (x *Exporter) Counts() Counts {
-	return Counts{x.directories.Load(), x.files.Load(), x.others.Load(), x.skipped.Load(), x.bytes.Load(), x.failures.Load()}
+	return Counts{x.directories.Load(), x.files.Load(), x.others.Load(), x.skipped.Load(), x.bytes.Load(), x.failures.Load(),
+		Left{x.owners.Load(), x.groups.Load(), x.setIDs.Load(), x.foreign.Load()}}
 }
 
-// Run exports the tree below start, which is at path. A directory's contents go
+// kept counts what was not restored of an entry.
+func (x *Exporter) kept(a clfs.Attr) {
+	if !x.rights.owner(a.UID) {
+		x.owners.Add(1)
+	}
+	if !x.rights.group(a.GID) {
+		x.groups.Add(1)
+	}
+	if x.rights.mode(a) != a.Mode&0o7777 {
+		x.setIDs.Add(1)
+	}
+}
+
+// Run exports the tree below the start, which is at path. A directory's contents go
 // into the destination itself; anything else goes there under its own name. A
 // nil start is a root that is lost: everything is in LostFoundName then. The
 // error is what ended the run; failures that did not are in Counts.
-func (x *Exporter) Run(ctx context.Context, start *tree.Node, path string) error {
+func (x *Exporter) Run(ctx context.Context, path string) error {
 	if err := x.begin(ctx); err != nil {
 		return err
 	}
-	if start != nil {
-		if err := x.tree(ctx, start, path, ""); err != nil {
+	if x.start != nil {
+		if err := x.top(ctx, path); err != nil {
 			return err
 		}
 	}
@@ -143,17 +175,27 @@ func (x *Exporter) begin(ctx context.Context) error {
 	return nil
 }
 
-// tree exports what is below start to the directory below.
+// top exports what the run starts with.
+func (x *Exporter) top(ctx context.Context, path string) error {
+	x.mark(x.start)
+	if x.start.IsDir() {
+		st, err := statAt(x.dest.fd, "")
+		if err == nil {
+			err = x.adopt(x.dest.fd, &st, entry{node: x.start})
+		}
+		if err != nil {
+			return fmt.Errorf("export %s: %w", path, err)
+		}
+		return x.tree(ctx, x.start, path, "")
+	}
+	at := path[strings.LastIndexByte(path, '/')+1:]
+	err := x.make(ctx, x.dest, entry{x.start, at, path, "/" + at})
+	return x.settled(path, errors.Join(err, x.dest.sweep()))
+}
+
+// tree exports what is below the directory start to the directory below.
 func (x *Exporter) tree(ctx context.Context, start *tree.Node, path, below string) error {
 	x.base, x.below = strings.TrimSuffix(path, "/"), below
-	x.mark(start)
-	if !start.IsDir() {
-		at := path[strings.LastIndexByte(path, '/')+1:]
-		return x.settled(path, x.make(ctx, x.dest, entry{start, at, path, "/" + at}))
-	}
-	if err := x.remember(start, below); err != nil {
-		return err
-	}
 	return x.t.Walk(ctx, start, path, tree.Visitor{Enter: x.enter, Entry: x.entry, Lost: x.lost, Leave: x.leave})
 }
 
@@ -168,20 +210,24 @@ func (x *Exporter) mark(n *tree.Node) (first bool) {
 }
 
 func (x *Exporter) enter(_ context.Context, d *tree.Dir) (bool, error) {
-	f, err := x.dest.descend(x.target(d.Path))
+	f, err := x.reopen(x.target(d.Path))
 	if err != nil {
 		return false, x.settled(d.Path, err)
 	}
+	x.temps.add(f)
 	d.Value = f
 	x.directories.Add(1)
 	return true, nil
 }
 
 func (x *Exporter) leave(_ context.Context, d *tree.Dir) error {
-	if f, ok := d.Value.(*folder); ok {
-		f.release()
+	f, ok := d.Value.(*folder)
+	if !ok {
+		return nil
 	}
-	return nil
+	defer f.release()
+	x.temps.remove(f)
+	return x.settled(d.Path, f.sweep())
 }
 
 func (x *Exporter) lost(d *tree.Dir, err error) error {
@@ -195,6 +241,9 @@ type entry struct {
 	path   string // in the container, for messages
 	target string // below the destination
 }
+
+// isLinked reports whether the entry's inode has further names.
+func (e *entry) isLinked() bool { return len(e.node.Inode.BackPointers) > 1 }
 
 func (x *Exporter) entry(ctx context.Context, v tree.Visited) error {
 	path := v.Path()
@@ -217,45 +266,19 @@ func (x *Exporter) entry(ctx context.Context, v tree.Visited) error {
 	return cmp.Or(x.settled(path, err), tree.SkipDir)
 }
 
-// errElsewhere is about a directory that a damaged container has in two places.
-var errElsewhere = errors.New("the directory was exported in another place")
-
-// makeDirectory makes a directory, or takes one that is there.
-func (x *Exporter) makeDirectory(f *folder, e entry) error {
-	err := f.mkdir(e.name)
-	if err == unix.EEXIST {
-		st, _, statErr := f.stat(e.name)
-		switch {
-		case statErr != nil:
-			return statErr
-		case st.Mode&unix.S_IFMT == unix.S_IFDIR:
-			err = f.unlock(e.name, &st)
-		case x.options.Overwrite:
-			if err = f.remove(e.name); err == nil {
-				err = f.mkdir(e.name)
-			}
-		default:
-			return ErrInTheWay
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("make directory: %w", err)
-	}
-	return x.remember(e.node, e.target)
-}
-
 // ErrInTheWay: the destination has a file that differs, and Options.Overwrite is not set.
 var ErrInTheWay = errors.New("the destination has something else of that name, which is not replaced")
 
 var errDirectoryInTheWay = errors.New("the destination has a directory of that name, and a directory is not replaced")
 
 // settled decides what an error about one path means: nothing more than a
-// failure that is reported, or the end of the run.
+// failure that is reported, or the end of the run. A device that takes root is no reason
+// to keep the rest from an ordinary user.
 func (x *Exporter) settled(path string, err error) error {
 	if err == nil {
 		return nil
 	}
-	if isFatal(err) || !x.options.KeepGoing {
+	if isFatal(err) || !x.options.KeepGoing && !errors.Is(err, errNoDevice) {
 		return fmt.Errorf("export %s: %w", path, err)
 	}
 	x.fail(path, err)
@@ -284,10 +307,4 @@ func isFatal(err error) bool {
 		}
 	}
 	return false
-}
-
-// temporaryName is what a file is called while it is being made: the same in every
-// run, so that a run takes over what one that was killed has left.
-func temporaryName(e entry) string {
-	return fmt.Sprintf(".clfsload-%016X.part", clfs.Hash64(string(e.node.ID)+e.name))
 }

@@ -30,22 +30,28 @@ type outcome struct {
 // exportTo exports a whole container.
 func exportTo(t *testing.T, c blob.Container, dest string, o export.Options) outcome {
 	t.Helper()
-	tr := tree.New(c, tree.Options{TempDir: t.TempDir()})
+	return exportWith(t, c, dest, tree.Options{}, o)
+}
+
+func exportWith(t *testing.T, c blob.Container, dest string, reading tree.Options, o export.Options) outcome {
+	t.Helper()
+	reading.TempDir = t.TempDir()
+	tr := tree.New(c, reading)
 	defer tr.Close()
 	out := outcome{dest: dest}
 	failures := make(chan export.Failure, 1000)
 	o.Failed = func(f export.Failure) { failures <- f }
 	o.Owners = true
-	x, err := export.New(tr, dest, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer x.Close()
 	root, err := tr.Root(t.Context())
 	if err != nil && !o.LostFound {
 		t.Fatal(err)
 	}
-	out.err = x.Run(t.Context(), root, "/")
+	x, err := export.New(tr, root, dest, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer x.Close()
+	out.err = x.Run(t.Context(), "/")
 	out.counts = x.Counts()
 	close(failures)
 	for f := range failures {

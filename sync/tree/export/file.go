@@ -19,22 +19,25 @@ const holeBytes = 4096
 
 var zeroPage [holeBytes]byte
 
-// writeFile writes a regular file's contents under the name temporary, and
-// returns the name that the file is to have.
-func (x *Exporter) writeFile(ctx context.Context, f *folder, e entry, temporary string) (name string, err error) {
+// writeFile writes a regular file's contents to a draft, and returns the name that
+// the file is to have.
+func (x *Exporter) writeFile(ctx context.Context, temp *tempDir, e entry) (d *draft, name string, err error) {
 	size := e.node.Inode.Attr.Size
 	if size > math.MaxInt64 {
-		return "", fmt.Errorf("%d bytes are more than a file can have", size)
+		return nil, "", fmt.Errorf("%d bytes are more than a file can have", size)
 	}
-	fd, err := f.create(temporary)
-	if err != nil {
-		return "", fmt.Errorf("create file: %w", err)
+	if d, err = temp.create(); err != nil {
+		return nil, "", fmt.Errorf("create file: %w", err)
 	}
-	defer func() {
-		if closeErr := unix.Close(fd); err == nil {
-			err = closeErr
-		}
-	}()
+	if name, err = x.writeContents(ctx, d.fd, e); err != nil {
+		d.discard()
+		return nil, "", err
+	}
+	return d, name, nil
+}
+
+func (x *Exporter) writeContents(ctx context.Context, fd int, e entry) (name string, err error) {
+	size := e.node.Inode.Attr.Size
 	name = e.name
 	for r, err := range x.t.Runs(ctx, e.node, 0, size) {
 		if err != nil {

@@ -2,35 +2,78 @@ package export
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
+	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"clfsload/clfs"
-	"clfsload/sync/tree"
 )
 
-// remember keeps a directory's attributes for the end.
-func (x *Exporter) remember(n *tree.Node, target string) error {
-	_, err := x.db.Exec("INSERT INTO directories (target, blob, payload) VALUES (?, ?, ?)", []byte(target), n.Blob, n.Payload)
+// note keeps which directory the export made or found at target, and the inode whose
+// attributes it gets in the end; nil for none.
+func (x *Exporter) note(target string, id identity, payload []byte) error {
+	_, err := x.db.Exec("INSERT INTO directories (target, dev, ino, birth, uid, payload) VALUES (?, ?, ?, ?, ?, ?)",
+		[]byte(target), id.dev, id.ino, id.birth, id.uid, payload)
 	return err
+}
+
+func (x *Exporter) noted(target string) (id identity, found bool, err error) {
+	found, err = x.db.Row("SELECT dev, ino, birth, uid FROM directories WHERE target = ? LIMIT 1", []any{[]byte(target)},
+		&id.dev, &id.ino, &id.birth, &id.uid)
+	return id, found, err
+}
+
+// reopen opens the destination or a directory that was noted. The error wraps errReplaced
+// if another one has its place.
+func (x *Exporter) reopen(target string) (*folder, error) {
+	target = strings.TrimSuffix(target, "/")
+	f, err := x.dest.descend(target)
+	if err == unix.ENOENT {
+		err = errReplaced
+	}
+	if err == nil && target != "" {
+		if err = x.check(f, target); err != nil {
+			f.release()
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("directory %q: %w", target, err)
+	}
+	return f, nil
+}
+
+func (x *Exporter) check(f *folder, target string) error {
+	id, found, err := x.noted(target)
+	if err != nil {
+		return err
+	}
+	st, err := statAt(f.fd, "")
+	if err != nil {
+		return err
+	}
+	if !found || !id.is(st.identity()) {
+		return errReplaced
+	}
+	return nil
 }
 
 // finishDirectories sets the attributes of all directories. Those below come
 // before those above, which may then not let anybody in any more.
 func (x *Exporter) finishDirectories(ctx context.Context) error {
-	for {
-		var seq int64
+	for last := int64(math.MaxInt64); ; {
 		var target, payload []byte
-		found, err := x.db.Row("SELECT seq, target, payload FROM directories ORDER BY seq DESC LIMIT 1", nil, &seq, &target, &payload)
+		found, err := x.db.Row("SELECT seq, target, payload FROM directories WHERE seq < ? AND payload IS NOT NULL ORDER BY seq DESC LIMIT 1",
+			[]any{last}, &last, &target, &payload)
 		if err != nil || !found {
 			return err
 		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if _, err := x.db.Exec("DELETE FROM directories WHERE seq = ?", seq); err != nil {
-			return err
-		}
-		if err := x.settled("/"+string(target), x.finishDirectory(string(target), payload)); err != nil {
+		if err := x.settled("/"+strings.TrimPrefix(string(target), "/"), x.finishDirectory(string(target), payload)); err != nil {
 			return err
 		}
 	}
@@ -41,13 +84,19 @@ func (x *Exporter) finishDirectory(target string, payload []byte) error {
 	if err != nil {
 		return err
 	}
-	f, err := x.dest.descend(target)
+	f, err := x.reopen(target)
 	if err != nil {
 		return err
 	}
 	defer f.release()
-	if err := f.attributes(".", in.Attr, x.options.Owners); err != nil {
+	err = x.rights.set(f.fd, in.Attr)
+	if errors.Is(err, unix.EPERM) && !x.rights.owners {
+		x.foreign.Add(1)
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("directory: %w", err)
 	}
+	x.kept(in.Attr)
 	return nil
 }

@@ -2,6 +2,7 @@ package export
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path"
 
@@ -11,18 +12,19 @@ import (
 )
 
 // tables are those of the temporary database: the first name of each inode with
-// several, its further names, and directories whose attributes are to be set.
+// several, its further names, and directories, with the attributes that are to be set.
 var tables = []string{
 	"CREATE TABLE firsts (id BLOB PRIMARY KEY, target BLOB) WITHOUT ROWID",
-	"CREATE TABLE made (id BLOB PRIMARY KEY, target BLOB, damaged INTEGER) WITHOUT ROWID",
+	"CREATE TABLE made (id BLOB PRIMARY KEY, target BLOB, damaged INTEGER, dev INTEGER, ino INTEGER, birth INTEGER, uid INTEGER) WITHOUT ROWID",
 	"CREATE TABLE further (seq INTEGER PRIMARY KEY, id BLOB, path BLOB, target BLOB)",
-	"CREATE TABLE directories (seq INTEGER PRIMARY KEY, target BLOB, blob TEXT, payload BLOB)",
+	"CREATE TABLE directories (seq INTEGER PRIMARY KEY, target BLOB, dev INTEGER, ino INTEGER, birth INTEGER, uid INTEGER, payload BLOB)",
+	"CREATE INDEX directory_targets ON directories (target)",
 }
 
 // claim reports whether e is the name that is made first. A further name of the
 // same inode waits until all files are there.
 func (x *Exporter) claim(e entry) (first bool, err error) {
-	if len(e.node.Inode.BackPointers) < 2 {
+	if !e.isLinked() {
 		return true, nil
 	}
 	n, err := x.db.Exec("INSERT OR IGNORE INTO firsts VALUES (?, ?)", []byte(e.node.ID), []byte(e.target))
@@ -34,13 +36,15 @@ func (x *Exporter) claim(e entry) (first bool, err error) {
 }
 
 // made says that the first name is there, so that others can be linked to it. name is
-// what it is called, which is not its own one when a part of it is lost.
-func (x *Exporter) made(e entry, name string) error {
-	if len(e.node.Inode.BackPointers) < 2 {
+// what it is called, which is not its own one when a part of it is lost. st is the
+// file's own status.
+func (x *Exporter) made(e entry, name string, st *status) error {
+	if !e.isLinked() {
 		return nil
 	}
-	_, err := x.db.Exec("INSERT OR REPLACE INTO made VALUES (?, ?, ?)",
-		[]byte(e.node.ID), []byte(path.Join(path.Dir(e.target), name)), name != e.name)
+	id := st.identity()
+	_, err := x.db.Exec("INSERT OR REPLACE INTO made VALUES (?, ?, ?, ?, ?, ?, ?)", []byte(e.node.ID),
+		[]byte(path.Join(path.Dir(e.target), name)), name != e.name, id.dev, id.ino, id.birth, id.uid)
 	return err
 }
 
@@ -61,17 +65,34 @@ func (x *Exporter) links(ctx context.Context) error {
 	}
 }
 
+// A first is the first name of an inode with several, and what has that name.
+type first struct {
+	target  string
+	damaged bool
+	id      identity
+}
+
+func (x *Exporter) first(id clfs.ID) (f first, found bool, err error) {
+	var target []byte
+	found, err = x.db.Row("SELECT target, damaged, dev, ino, birth, uid FROM made WHERE id = ?", []any{[]byte(id)},
+		&target, &f.damaged, &f.id.dev, &f.id.ino, &f.id.birth, &f.id.uid)
+	f.target = string(target)
+	return f, found, err
+}
+
 // link makes one further name. If the first could not be made, this is the first.
 func (x *Exporter) link(ctx context.Context, id clfs.ID, inContainer, target string) error {
-	f, err := x.dest.descend(path.Dir(target))
+	f, err := x.reopen(path.Dir(target))
 	if err != nil {
 		return err
 	}
 	defer f.release()
+	return errors.Join(x.linkIn(ctx, f, id, inContainer, target), f.closeTemp())
+}
+
+func (x *Exporter) linkIn(ctx context.Context, f *folder, id clfs.ID, inContainer, target string) error {
 	name := path.Base(target)
-	var first []byte
-	var damaged bool
-	found, err := x.db.Row("SELECT target, damaged FROM made WHERE id = ?", []any{[]byte(id)}, &first, &damaged)
+	first, found, err := x.first(id)
 	if err != nil {
 		return err
 	}
@@ -80,68 +101,92 @@ func (x *Exporter) link(ctx context.Context, id clfs.ID, inContainer, target str
 		if err != nil {
 			return err
 		}
-		return x.makeNew(ctx, f, entry{n, name, inContainer, target})
+		return x.makeNew(ctx, f, entry{node: n, name: name, path: inContainer, target: target})
 	}
-	if damaged {
-		x.fail(inContainer, fmt.Errorf("it is one file with %q, and a part of that is lost", first))
+	if first.damaged {
+		x.fail(inContainer, fmt.Errorf("it is one file with %q, and a part of that is lost", first.target))
 		name += DamagedSuffix
 	}
-	return x.linkTo(f, name, string(first))
+	fd, source, err := x.openFirst(first)
+	if err != nil {
+		return fmt.Errorf("link to %q: %w", first.target, err)
+	}
+	defer unix.Close(fd)
+	return x.linkTo(f, name, fd, &source)
 }
 
-func (x *Exporter) linkTo(f *folder, name, first string) error {
-	from, err := x.dest.descend(path.Dir(first))
+// openFirst opens what the export made or found under a file's first name, and nothing
+// that somebody has put in its place.
+func (x *Exporter) openFirst(first first) (fd int, st status, err error) {
+	from, err := x.dest.descend(path.Dir(first.target))
 	if err != nil {
-		return err
+		return -1, st, err
 	}
 	defer from.release()
-	source, found, err := from.stat(path.Base(first))
-	if err == nil && !found {
-		err = unix.ENOENT
-	}
+	fd, st, err = from.look(path.Base(first.target))
 	if err != nil {
-		return fmt.Errorf("link to %q: %w", first, err)
+		return -1, st, err
 	}
+	if !first.id.is(st.identity()) {
+		unix.Close(fd)
+		return -1, st, errReplaced
+	}
+	return fd, st, nil
+}
+
+// linkTo gives the file with the descriptor fd the further name.
+func (x *Exporter) linkTo(f *folder, name string, fd int, source *status) error {
 	there, found, err := f.stat(name)
 	switch {
 	case err != nil:
 		return err
-	case found && there.Dev == source.Dev && there.Ino == source.Ino:
+	case found && there.identity() == source.identity():
 		x.skipped.Add(1)
 		return nil
-	case found && there.Mode&unix.S_IFMT == unix.S_IFDIR:
+	case found && there.isDir():
 		return errDirectoryInTheWay
 	}
 	// A run that was stopped may have made this name as a file of its own, when it came
 	// to it first.
-	replace := x.options.Overwrite || isCopy(&source, &there)
+	replace := x.options.Overwrite || isCopy(source, &there)
 	if found && !replace {
 		return ErrInTheWay
 	}
-	if err := linkAs(from, path.Base(first), f, name, replace); err != nil {
-		return fmt.Errorf("link to %q: %w", first, err)
+	if found {
+		err = replaceByLink(f, name, fd)
+	} else {
+		err = linkAt(fd, f.fd, name)
+	}
+	if err == unix.EEXIST {
+		return ErrInTheWay
+	}
+	if err != nil {
+		return fmt.Errorf("make hard link: %w", err)
 	}
 	x.others.Add(1)
 	return nil
 }
 
 // isCopy reports whether two files are what two runs make of one inode.
-func isCopy(a, b *unix.Stat_t) bool {
-	return a.Mode == b.Mode && a.Size == b.Size && a.Mtim == b.Mtim && a.Rdev == b.Rdev
+func isCopy(a, b *status) bool {
+	return a.Mode == b.Mode && a.Uid == b.Uid && a.Gid == b.Gid && a.Size == b.Size && a.Mtime == b.Mtime &&
+		a.Rdev_major == b.Rdev_major && a.Rdev_minor == b.Rdev_minor
 }
 
-// linkAs gives a file a further name.
-func linkAs(from *folder, first string, f *folder, name string, replace bool) error {
-	temporary := fmt.Sprintf(".clfsload-%016X.part", clfs.Hash64(name))
-	if err := f.remove(temporary); err != nil {
+// linkAt gives the file with the descriptor fd a name in the directory dir.
+func linkAt(fd, dir int, name string) error {
+	return unix.Linkat(unix.AT_FDCWD, fdPath(fd), dir, name, unix.AT_SYMLINK_FOLLOW)
+}
+
+func replaceByLink(f *folder, name string, fd int) error {
+	temp, err := f.temporary()
+	if err != nil {
 		return err
 	}
-	if err := unix.Linkat(from.fd, first, f.fd, temporary, 0); err != nil {
+	d, err := temp.construct(func(dir int, name string) error { return linkAt(fd, dir, name) })
+	if err != nil {
 		return err
 	}
-	if err := f.settle(temporary, name, replace); err != nil {
-		f.remove(temporary)
-		return err
-	}
-	return nil
+	defer d.discard()
+	return d.settle(f, name, true)
 }

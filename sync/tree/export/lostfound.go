@@ -108,19 +108,25 @@ func (x *Exporter) rescue(ctx context.Context, n *tree.Node) error {
 	}
 	defer f.release()
 	e := entry{node: n, name: name}
-	if st, found, err := f.stat(name); err == nil && found && !isSame(f, e, &st) {
+	if st, found, err := f.stat(name); err == nil && found && !x.isSame(f, e, &st) {
 		e.name = freeName(name, n.ID)
 	}
 	e.target = "/" + LostFoundName + "/" + parent + "/" + e.name
 	e.path = e.target
 	x.mark(n)
-	if !n.IsDir() {
-		return x.settled(e.path, x.make(ctx, f, e))
+	return x.rescueTo(ctx, f, e)
+}
+
+// rescueTo exports a lost inode, and all below it, to a place in f.
+func (x *Exporter) rescueTo(ctx context.Context, f *folder, e entry) error {
+	build := x.makeDirectory
+	if !e.node.IsDir() {
+		build = func(f *folder, e entry) error { return x.make(ctx, f, e) }
 	}
-	if err := x.makeDirectory(f, e); err != nil {
+	if err := errors.Join(build(f, e), f.sweep()); err != nil || !e.node.IsDir() {
 		return x.settled(e.path, err)
 	}
-	return x.tree(ctx, n, e.path, e.target)
+	return x.tree(ctx, e.node, e.path, e.target)
 }
 
 // freeName makes a name that no other lost inode has.
@@ -130,18 +136,37 @@ func freeName(name string, id clfs.ID) string {
 }
 
 func (x *Exporter) lostFolder(parent string) (*folder, error) {
-	f, err := x.dest.ensure(LostFoundName)
+	top, err := x.ensure(x.dest, LostFoundName, "/"+LostFoundName)
 	if err != nil {
 		return nil, err
 	}
-	defer f.release()
-	return f.ensure(parent)
+	defer top.release()
+	return x.ensure(top, parent, "/"+LostFoundName+"/"+parent)
 }
 
-// ensure opens a directory and makes it if need be.
-func (f *folder) ensure(name string) (*folder, error) {
-	if err := f.mkdir(name); err != nil && !errors.Is(err, unix.EEXIST) {
+// ensure opens a directory that no attributes are known of, and makes it if need be.
+// It is the exporting user's alone.
+func (x *Exporter) ensure(f *folder, name, target string) (*folder, error) {
+	if _, found, err := x.noted(target); found || err != nil {
+		return x.reopen(target)
+	}
+	fd, st, err := f.look(name)
+	if err == unix.ENOENT {
+		fd, st, err = f.mkdir(name)
+		err = errors.Join(err, f.sweep())
+	}
+	if err != nil {
 		return nil, err
 	}
-	return f.open(name)
+	defer unix.Close(fd)
+	if !st.isDir() || st.Uid != x.ownerIn(f, &st) {
+		return nil, fmt.Errorf("%s is not a directory of the user who exports: move it away", name)
+	}
+	if err := unix.Chmod(fdPath(fd), 0o700); err != nil {
+		return nil, err
+	}
+	if err := x.note(target, st.identity(), nil); err != nil {
+		return nil, err
+	}
+	return x.reopen(target)
 }

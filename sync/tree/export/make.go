@@ -57,55 +57,84 @@ func (x *Exporter) makeNew(ctx context.Context, f *folder, e entry) error {
 	switch {
 	case err != nil:
 		return err
-	case found && isSame(f, e, &st):
+	case found && x.isSame(f, e, &st):
 		x.skipped.Add(1)
-		return x.made(e, e.name)
-	case found && st.Mode&unix.S_IFMT == unix.S_IFDIR:
+		return x.made(e, e.name, &st)
+	case found && st.isDir():
 		return errDirectoryInTheWay
 	case found && !x.options.Overwrite:
 		return ErrInTheWay
 	}
-	temporary := temporaryName(e)
-	name, err := x.build(ctx, f, e, temporary)
-	if err == nil {
-		err = f.attributes(temporary, e.node.Inode.Attr, x.options.Owners)
-	}
-	if err == nil {
-		err = f.settle(temporary, name, x.options.Overwrite)
-	}
+	temp, err := f.temporary()
 	if err != nil {
-		f.remove(temporary)
+		return err
+	}
+	d, name, err := x.build(ctx, temp, e)
+	if err != nil {
+		return err
+	}
+	defer d.discard()
+	return x.finish(f, d, e, name)
+}
+
+// finish completes a draft that has its contents.
+func (x *Exporter) finish(f *folder, d *draft, e entry, name string) error {
+	a := e.node.Inode.Attr
+	if err := x.rights.set(d.fd, a); err != nil {
+		return err
+	}
+	var st status
+	if e.isLinked() {
+		var err error
+		if st, err = statAt(d.fd, ""); err != nil {
+			return err
+		}
+	}
+	if err := d.close(); err != nil {
+		return err
+	}
+	if err := d.settle(f, name, x.options.Overwrite); err != nil {
 		return err
 	}
 	x.count(e)
-	return x.made(e, name)
+	x.kept(a)
+	return x.made(e, name, &st)
 }
 
-// build makes the file under its temporary name. It returns the name that it is
-// to have: its own, unless a part of it could not be read.
-func (x *Exporter) build(ctx context.Context, f *folder, e entry, temporary string) (name string, err error) {
+// build makes the file without a name of its own. It returns the name that it is
+// to have: the entry's, unless a part of it could not be read.
+func (x *Exporter) build(ctx context.Context, temp *tempDir, e entry) (d *draft, name string, err error) {
 	a := e.node.Inode.Attr
-	if a.Type == clfs.TypeRegular {
-		return x.writeFile(ctx, f, e, temporary)
-	}
-	if err := f.remove(temporary); err != nil {
-		return "", err
-	}
-	if a.Type == clfs.TypeSymlink {
-		return e.name, unix.Symlinkat(string(e.node.Target()), f.fd, temporary)
-	}
-	device := 0
-	if a.Type == clfs.TypeBlock || a.Type == clfs.TypeChar {
-		device = int(unix.Mkdev(a.RdevMajor, a.RdevMinor))
-	}
-	err = unix.Mknodat(f.fd, temporary, a.Type.ModeBits()|0o600, device)
-	if err == unix.EPERM {
-		return "", fmt.Errorf("make %s, which takes root: %w", a.Type, err)
+	switch a.Type {
+	case clfs.TypeRegular:
+		return x.writeFile(ctx, temp, e)
+	case clfs.TypeSymlink:
+		d, err = temp.construct(func(dir int, name string) error {
+			return unix.Symlinkat(string(e.node.Target()), dir, name)
+		})
+	default:
+		d, err = temp.construct(func(dir int, name string) error { return mknod(dir, name, a) })
 	}
 	if err != nil {
-		return "", fmt.Errorf("make %s: %w", a.Type, err)
+		return nil, "", fmt.Errorf("make %s: %w", a.Type, err)
 	}
-	return e.name, nil
+	return d, e.name, nil
+}
+
+// errNoDevice is about a device that an ordinary user exports.
+var errNoDevice = errors.New("only root can make a device")
+
+func mknod(dir int, name string, a clfs.Attr) error {
+	device := 0
+	isDevice := a.Type == clfs.TypeBlock || a.Type == clfs.TypeChar
+	if isDevice {
+		device = int(unix.Mkdev(a.RdevMajor, a.RdevMinor))
+	}
+	err := unix.Mknodat(dir, name, a.Type.ModeBits()|0o600, device)
+	if err == unix.EPERM && isDevice {
+		return errNoDevice
+	}
+	return err
 }
 
 func (x *Exporter) count(e entry) {
@@ -116,22 +145,46 @@ func (x *Exporter) count(e entry) {
 	}
 }
 
-// isSame reports whether what is on disk is what a run before has put there: for
-// a file, the same size and mtime.
-func isSame(f *folder, e entry, st *unix.Stat_t) bool {
+// isSame reports whether what is on disk is what a run before has put there: it has
+// the owner, group and mode that an export gives, which no other user can give, and
+// a file has the same size and mtime.
+func (x *Exporter) isSame(f *folder, e entry, st *status) bool {
 	a := e.node.Inode.Attr
-	if st.Mode&unix.S_IFMT != a.Type.ModeBits() {
+	if st.kind() != a.Type.ModeBits() || !x.rights.isRestored(st, a, x.ownerIn(f, st)) {
 		return false
 	}
 	switch a.Type {
 	case clfs.TypeRegular:
-		return st.Size == int64(a.Size) && st.Mtim == timespec(a.Mtime)
+		return st.Size == a.Size && st.hasTime(a.Mtime)
 	case clfs.TypeSymlink:
-		target := make([]byte, len(e.node.Target())+1)
-		n, err := unix.Readlinkat(f.fd, e.name, target)
-		return err == nil && string(target[:n]) == string(e.node.Target())
+		return linksTo(f, e.name, st, string(e.node.Target()))
 	case clfs.TypeBlock, clfs.TypeChar:
-		return st.Rdev == unix.Mkdev(a.RdevMajor, a.RdevMinor)
+		return st.Rdev_major == a.RdevMajor && st.Rdev_minor == a.RdevMinor
 	}
 	return true
+}
+
+// ownerIn is who owns what this user makes in f. Most file systems say that it is the
+// user himself; where st has another owner, that is tried out.
+func (x *Exporter) ownerIn(f *folder, st *status) uint32 {
+	if x.rights.owners || st.Uid == x.rights.uid {
+		return x.rights.uid
+	}
+	temp, err := f.temporary()
+	if err != nil {
+		return x.rights.uid
+	}
+	return temp.uid
+}
+
+// linksTo reports whether the symbolic link name, which st was read of, leads to target.
+func linksTo(f *folder, name string, st *status, target string) bool {
+	fd, now, err := f.look(name)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	found := make([]byte, len(target)+1)
+	n, err := unix.Readlinkat(fd, "", found)
+	return err == nil && now.identity() == st.identity() && string(found[:n]) == target
 }
