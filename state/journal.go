@@ -128,10 +128,10 @@ func openLocked(dir string, lock *lockFile) (*Journal, error) {
 
 func (j *Journal) open() error {
 	path := filepath.Join(j.dir, journalName)
-	if err := checkVersion(path, "mode=rw"); err != nil {
+	if err := checkVersion(path, "mode=rw&"+indexInMemory); err != nil {
 		return err
 	}
-	if err := j.openReaders(path, "_query_only=true"); err != nil {
+	if err := j.openReaders(dsn(path, readerCacheKiB, "_query_only=true")); err != nil {
 		return err
 	}
 	var err error
@@ -139,8 +139,8 @@ func (j *Journal) open() error {
 	return err
 }
 
-func (j *Journal) openReaders(path, options string) error {
-	db, err := openDB(path, readerCacheKiB, options)
+func (j *Journal) openReaders(dsn string) error {
+	db, err := sql.Open("sqlite3", dsn)
 	if err != nil {
 		return err
 	}
@@ -198,9 +198,14 @@ func fileURI(path string) string {
 	return u.String()
 }
 
+// indexInMemory has sqlite keep the index of its log in this process's memory, which the
+// connections of the process share. Otherwise that is a file which sqlite maps: on a full
+// disk a look at the mapping would end the process with SIGBUS.
+const indexInMemory = "vfs=unix-excl"
+
 func dsn(path string, cacheKiB int, options string) string {
-	return fmt.Sprintf("%s?_journal_mode=WAL&_synchronous=FULL&_busy_timeout=60000&_cache_size=-%d&%s",
-		fileURI(path), cacheKiB, options)
+	return fmt.Sprintf("%s?_journal_mode=WAL&_synchronous=FULL&_busy_timeout=60000&_cache_size=-%d&%s&%s",
+		fileURI(path), cacheKiB, indexInMemory, options)
 }
 
 func openDB(path string, cacheKiB int, options string) (*sql.DB, error) {
