@@ -91,6 +91,7 @@ form with ACCOUNT, CONTAINER and SAS is that of CLFSLoad.`,
 }
 
 func runLoad(cmd *cobra.Command, args []string, f loadFlags) error {
+	stayUp(cmd)
 	ui, err := newConsole(cmd.OutOrStdout(), cmd.ErrOrStderr(), f.log)
 	if err != nil {
 		return usageError(cmd, err)

@@ -178,6 +178,7 @@ func runMount(cmd *cobra.Command, point string, f mountFlags) error {
 	if err := f.check(cmd); err != nil {
 		return usageError(cmd, err)
 	}
+	stayUp(cmd)
 	c, err := newConsole(cmd.OutOrStdout(), cmd.ErrOrStderr(), f.log)
 	if err != nil {
 		return usageError(cmd, err)

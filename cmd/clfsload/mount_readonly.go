@@ -41,7 +41,7 @@ func serveReadOnly(cmd *cobra.Command, point string, f mountFlags, c *console) e
 		return stopCause(ctx, err)
 	}
 	c.log.Info("mounted", "mountpoint", point, "target", m.source)
-	if err := detachFromStarter(log); err != nil {
+	if err := detachFromStarter(log, c); err != nil {
 		return errors.Join(err, mount.Unmount())
 	}
 	return finishReadOnly(ctx, mount, m, c)
