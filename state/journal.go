@@ -24,7 +24,7 @@ const (
 )
 
 const (
-	readers        = 8
+	mostReaders    = 8
 	writerCacheKiB = 8 << 10
 	readerCacheKiB = 1 << 10
 	// checkpointPages is how long the write-ahead log grows (in 4 KiB pages)
@@ -139,13 +139,23 @@ func (j *Journal) open() error {
 	return err
 }
 
+// readers is how many connections read at a time. Each takes two files, so there are fewer where
+// this process may open few.
+func readers() int {
+	var limit unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil {
+		return mostReaders
+	}
+	return int(min(max(limit.Cur/32, 2), mostReaders))
+}
+
 func (j *Journal) openReaders(dsn string) error {
 	db, err := sql.Open("sqlite3", dsn)
 	if err != nil {
 		return err
 	}
-	db.SetMaxOpenConns(readers)
-	db.SetMaxIdleConns(readers)
+	db.SetMaxOpenConns(readers())
+	db.SetMaxIdleConns(readers())
 	j.read = &reader{db, j.catchUp}
 	if j.Settings, err = readSettings(db); err != nil {
 		return err

@@ -30,6 +30,7 @@ type mountFlags struct {
 	publishInterval   time.Duration
 	stopTimeout       time.Duration
 	stagingLimit      byteSize // 0: a share of the free space
+	openStaged        int      // staging files that are open at a time
 	includeIncomplete bool
 	bandwidth         bandwidthFlags
 	retry             retryFlags
@@ -194,6 +195,9 @@ func runMount(cmd *cobra.Command, point string, f mountFlags) error {
 	}
 	if f.readOnly {
 		return serveReadOnly(cmd, point, f, c)
+	}
+	if err := f.fitOpenFiles(c.log); err != nil {
+		return err
 	}
 	return serveWritable(cmd, point, f, c)
 }

@@ -69,7 +69,7 @@ func serveMetrics(f metricsFlags, collect func() []metric) (*metricsServer, erro
 		server: &http.Server{Handler: mux, ReadTimeout: answerLimit, WriteTimeout: answerLimit, IdleTimeout: time.Minute}}
 	go func() {
 		defer close(s.ended)
-		_ = s.server.Serve(l) // ends with http.ErrServerClosed
+		_ = s.server.Serve(limitConnections(l)) // ends with http.ErrServerClosed
 	}()
 	return s, nil
 }
