@@ -88,10 +88,10 @@ func detachFromStarter(log *os.File, ui *console) error {
 	if err := notifyService("READY=1"); err != nil {
 		ui.log.Warn("the service manager does not know that the mount serves", "error", err)
 	}
-	flush(ui.err.w) // the terminal's part
 	if !isDaemon() {
 		return nil
 	}
+	flush(ui.err.w) // what is for the terminal
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		return err
