@@ -3,7 +3,6 @@ package staging
 import (
 	"container/list"
 	"errors"
-	"fmt"
 	"math"
 	"sync"
 
@@ -32,6 +31,10 @@ func (d *descriptors) init() {
 func (d *descriptors) use(files ...*File) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if f := files[0]; len(files) == 1 && f.fd >= 0 { // as nearly always
+		f.users++
+		return nil
+	}
 	var missing []*File
 	for missing = d.take(files); missing == nil; missing = d.take(files) {
 		d.changed.Wait()
@@ -114,7 +117,7 @@ func (d *descriptors) reopen(f *File) error {
 	d.changed.Broadcast()
 	if err != nil {
 		d.count--
-		return fmt.Errorf("open %s: %w", f.title, err)
+		return f.fail("open", err)
 	}
 	f.fd, f.at = fd, d.open.PushBack(f)
 	return nil

@@ -3,7 +3,6 @@ package staging
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -59,19 +58,13 @@ func TestMoreFilesCanBeUsedThanMayBeOpen(t *testing.T) {
 		if n, _ := f.ReadAt(got[:], 0); n != 1 || got[0] != byte(i) {
 			t.Errorf("file %d: %d bytes, %d", i, n, got[0])
 		}
-		if err := s.SyncName(f.ino()); err != nil {
+		if err := s.SyncName(f.ino); err != nil {
 			t.Error(err)
 		}
 	}
 	if n := openNow(t, s); n > most {
 		t.Errorf("%d files are open", n)
 	}
-}
-
-func (f *File) ino() state.Ino {
-	var ino state.Ino
-	fmt.Sscanf(filepath.Base(f.path), "%x", &ino)
-	return ino
 }
 
 func TestAFileThatWasClosedInBetweenIsTheSame(t *testing.T) {
@@ -105,7 +98,7 @@ func TestAFileThatWasClosedInBetweenIsTheSame(t *testing.T) {
 		t.Error(err)
 	}
 	others()
-	if size, mtime, ok := s.Stat(f.ino()); size != 100 || mtime != modified || !ok {
+	if size, mtime, ok := s.Stat(f.ino); size != 100 || mtime != modified || !ok {
 		t.Errorf("%d bytes, time %d, %t", size, mtime, ok)
 	}
 	got := make([]byte, 100)
@@ -116,7 +109,7 @@ func TestAFileThatWasClosedInBetweenIsTheSame(t *testing.T) {
 
 func TestAFileThatIsGoneIsToldWhenItIsOpenedAgain(t *testing.T) {
 	s, files := many(t, 2)
-	if err := s.Remove(files[0].ino()); err != nil {
+	if err := s.Remove(files[0].ino); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := files[0].ReadAt(make([]byte, 1), 0); !errors.Is(err, os.ErrNotExist) {

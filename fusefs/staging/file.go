@@ -15,7 +15,7 @@ import (
 // to close it while it is used.
 type File struct {
 	files *descriptors
-	title string // for messages
+	ino   state.Ino // 0: a directory of staging files
 	path  string
 	flags int // to open it with
 
@@ -29,7 +29,10 @@ type File struct {
 var _ io.ReaderAt = (*File)(nil)
 
 func (f *File) fail(operation string, err error) error {
-	return fmt.Errorf("%s %s: %w", operation, f.title, err)
+	if f.ino == 0 {
+		return fmt.Errorf("%s staging directory: %w", operation, err)
+	}
+	return fmt.Errorf("%s staging file of inode %d: %w", operation, f.ino, err)
 }
 
 // call makes a system call with the file's descriptor.

@@ -70,7 +70,7 @@ func (s *Store) Open(ino state.Ino) (*File, error) { return s.open(ino, unix.O_R
 func (s *Store) Create(ino state.Ino) (*File, error) { return s.open(ino, unix.O_RDWR|unix.O_CREAT) }
 
 func (s *Store) open(ino state.Ino, flags int) (*File, error) {
-	f := s.file(fmt.Sprintf("staging file of inode %d", ino), s.path(ino), flags)
+	f := s.file(ino, s.path(ino), flags)
 	if err := s.files.use(f); err != nil {
 		return nil, err
 	}
@@ -79,8 +79,8 @@ func (s *Store) open(ino state.Ino, flags int) (*File, error) {
 	return f, nil
 }
 
-func (s *Store) file(title, path string, flags int) *File {
-	return &File{files: &s.files, title: title, path: path, flags: flags, fd: -1}
+func (s *Store) file(ino state.Ino, path string, flags int) *File {
+	return &File{files: &s.files, ino: ino, path: path, flags: flags, fd: -1}
 }
 
 // Remove removes the staging file of an inode, if there is one.
@@ -132,7 +132,7 @@ func (s *Store) SyncFS() error {
 
 // SyncName makes the name of an inode's staging file durable.
 func (s *Store) SyncName(ino state.Ino) error {
-	dir := s.file("staging directory", filepath.Dir(s.path(ino)), unix.O_RDONLY|unix.O_DIRECTORY)
+	dir := s.file(0, filepath.Dir(s.path(ino)), unix.O_RDONLY|unix.O_DIRECTORY)
 	return errors.Join(dir.call("sync", unix.Fsync), dir.Close())
 }
 
