@@ -17,7 +17,7 @@ import (
 
 func serveReadOnly(cmd *cobra.Command, point string, f mountFlags, c *console) error {
 	ctx := cmd.Context()
-	signal.Notify(make(chan os.Signal), syscall.SIGHUP) // a terminal that is closed does not end a mount
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP) // a terminal that is closed does not end a mount
 	path := f.logFile
 	if path == "" && isDaemon() {
 		var err error

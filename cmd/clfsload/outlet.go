@@ -17,7 +17,7 @@ import (
 // error is gone, a write fails and the process stays. If the reader does not read, the process
 // does not wait for it.
 func stayUp(cmd *cobra.Command) {
-	signal.Notify(make(chan os.Signal), syscall.SIGPIPE) // programs that are started would inherit signal.Ignore
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // programs that are started would inherit signal.Ignore
 	cmd.SetErr(newOutlet(cmd.ErrOrStderr(), outletPatience))
 }
 
