@@ -34,6 +34,9 @@ func classify(err error) error {
 		if e.SystemErrno == syscall.ENOSPC || e.SystemErrno == syscall.EDQUOT {
 			return fmt.Errorf("%w: %w", ErrNoSpace, err)
 		}
+		if e.SystemErrno == syscall.EFBIG { // the limit of file sizes, or of the file system
+			return fmt.Errorf("%w: %w", e.SystemErrno, err)
+		}
 	}
 	return err
 }

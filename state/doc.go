@@ -77,11 +77,11 @@
 //
 // Reading goes through a pool of other connections, which never block the writer.
 // Long listings are read in pages, so that no reader holds back a checkpoint; only
-// a Snapshot does, for as long as a publication takes. Another process
-// (OpenReadOnly) sees a mount as of its last commit.
+// a Snapshot does, for as long as a publication takes. Another process can look
+// (OpenReadOnly) while no process writes, and sees a mount as of its last commit.
 //
-// Hazards: the directory of a journal must be on a local file system (sqlite's
-// write-ahead log needs shared memory and locks). Nothing here may ever hold a
+// Hazards: the directory of a journal must be on a local file system (sqlite
+// needs locks; the index of its write-ahead log is in the memory of the one process that writes). Nothing here may ever hold a
 // credential. Callbacks that methods take (inUse) run within a transaction: they
 // must not use the journal.
 package state

@@ -24,7 +24,7 @@ const (
 )
 
 const (
-	readers        = 8
+	mostReaders    = 8
 	writerCacheKiB = 8 << 10
 	readerCacheKiB = 1 << 10
 	// checkpointPages is how long the write-ahead log grows (in 4 KiB pages)
@@ -134,23 +134,33 @@ func (j *Journal) open() error {
 	if j.uninterrupted, err = checkLog(j.dir); err != nil {
 		return err
 	}
-	if err := checkVersion(path, "mode=rw"); err != nil {
+	if err := checkVersion(path, "mode=rw&"+indexInMemory); err != nil {
 		return err
 	}
-	if err := j.openReaders(path, "_query_only=true"); err != nil {
+	if err := j.openReaders(dsn(path, readerCacheKiB, "_query_only=true")); err != nil {
 		return err
 	}
 	j.write, err = newWriter(j, path)
 	return err
 }
 
-func (j *Journal) openReaders(path, options string) error {
-	db, err := openDB(path, readerCacheKiB, options)
+// readers is how many connections read at a time. Each takes two files, so there are fewer where
+// this process may open few.
+func readers() int {
+	var limit unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil {
+		return mostReaders
+	}
+	return int(min(max(limit.Cur/32, 2), mostReaders))
+}
+
+func (j *Journal) openReaders(dsn string) error {
+	db, err := sql.Open("sqlite3", dsn)
 	if err != nil {
 		return err
 	}
-	db.SetMaxOpenConns(readers)
-	db.SetMaxIdleConns(readers)
+	db.SetMaxOpenConns(readers())
+	db.SetMaxIdleConns(readers())
 	j.read = &reader{db, j.catchUp}
 	if j.Settings, err = readSettings(db); err != nil {
 		return err
@@ -203,9 +213,14 @@ func fileURI(path string) string {
 	return u.String()
 }
 
+// indexInMemory has sqlite keep the index of its log in this process's memory, which the
+// connections of the process share. Otherwise that is a file which sqlite maps: on a full
+// disk a look at the mapping would end the process with SIGBUS.
+const indexInMemory = "vfs=unix-excl"
+
 func dsn(path string, cacheKiB int, options string) string {
-	return fmt.Sprintf("%s?_journal_mode=WAL&_synchronous=FULL&_busy_timeout=60000&_cache_size=-%d&%s",
-		fileURI(path), cacheKiB, options)
+	return fmt.Sprintf("%s?_journal_mode=WAL&_synchronous=FULL&_busy_timeout=60000&_cache_size=-%d&%s&%s",
+		fileURI(path), cacheKiB, indexInMemory, options)
 }
 
 func openDB(path string, cacheKiB int, options string) (*sql.DB, error) {

@@ -3,14 +3,17 @@ package state
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+
+	"golang.org/x/sys/unix"
 )
 
 // OpenReadOnly opens the journal of the state directory dir to look at it. It
-// takes no lock and changes no row, so that it may be used beside a process that
-// has the journal open; the totals are those of the moment when it was opened.
-// Methods that write return ErrReadOnly. Errors: ErrMissing, ErrVersion,
-// ErrDamaged.
+// changes nothing in dir, which may be on a file system that is read-only; the totals are
+// those of the moment when it was opened. A process that wants to write waits until
+// the journal is closed. Methods that write return ErrReadOnly. Errors: ErrMissing,
+// ErrLocked, ErrVersion, ErrDamaged.
 func OpenReadOnly(dir string) (*Journal, error) {
 	found, err := Exists(dir)
 	if err != nil {
@@ -20,7 +23,7 @@ func OpenReadOnly(dir string) (*Journal, error) {
 		return nil, fmt.Errorf("open journal in %s: %w", dir, ErrMissing)
 	}
 	j := &Journal{dir: dir, wake: newNotifier()}
-	if err := j.openToRead("mode=ro&_query_only=true"); err != nil {
+	if err := j.openToRead(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open journal in %s: %w", dir, classify(err)), j.Close())
 	}
 	return j, nil
@@ -28,12 +31,23 @@ func OpenReadOnly(dir string) (*Journal, error) {
 
 // openToRead opens the connections that read, and takes the settings and the
 // ledger from there.
-func (j *Journal) openToRead(options string) error {
+func (j *Journal) openToRead() error {
 	path := filepath.Join(j.dir, journalName)
+	var err error
+	if j.lock, err = shareDatabase(j.dir); err != nil {
+		return err
+	}
+	if _, err := checkLog(j.dir); err != nil {
+		return err
+	}
+	options, err := readOptions(path)
+	if err != nil {
+		return err
+	}
 	if err := checkVersion(path, options); err != nil {
 		return err
 	}
-	if err := j.openReaders(path, options); err != nil {
+	if err := j.openReaders(fmt.Sprintf("%s?_cache_size=-%d&_query_only=true&%s", fileURI(path), readerCacheKiB, options)); err != nil {
 		return err
 	}
 	first, err := readLedger(j.read)
@@ -42,4 +56,45 @@ func (j *Journal) openToRead(options string) error {
 	}
 	j.ledger.Store(first)
 	return nil
+}
+
+// readOptions are those of connections that need neither locks nor any other file than
+// those that are there. Without a log the database has everything. The index of a
+// log that is there is made in memory.
+func readOptions(path string) (string, error) {
+	log, err := os.Stat(path + "-wal")
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return "immutable=1", nil
+	case err != nil:
+		return "", err
+	case log.Size() == 0:
+		return "immutable=1", nil
+	}
+	return "mode=ro&vfs=unix-none&_locking_mode=EXCLUSIVE", nil
+}
+
+// sqlite's locks are on these bytes of a database: sqlite.org/fileformat2.html, section
+// 1.3.
+const (
+	sharedFirst = 1<<30 + 2
+	sharedSize  = 510
+)
+
+// shareDatabase takes the lock that sqlite takes to read. A process that writes has the
+// exclusive one from its start to its end, and waits for this one before.
+func shareDatabase(dir string) (*lockFile, error) {
+	f, err := os.Open(filepath.Join(dir, journalName))
+	if err != nil {
+		return nil, err
+	}
+	lock := unix.Flock_t{Type: unix.F_RDLCK, Whence: unix.SEEK_SET, Start: sharedFirst, Len: sharedSize}
+	err = unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &lock)
+	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
+		err = fmt.Errorf("%w%s", ErrLocked, lockOwner(filepath.Join(dir, lockName)))
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return &lockFile{f: f}, nil
 }

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"clfsload/clfs"
 )
 
@@ -47,10 +49,87 @@ func mustShowTheFixture(t *testing.T, dir string) {
 	}
 }
 
-func TestOpenReadOnlyLooksBesideTheProcessThatWrites(t *testing.T) {
+// The index of the write-ahead log is in the memory of the process that writes.
+func TestOpenReadOnlyRefusesAJournalThatAProcessWrites(t *testing.T) {
 	j, dir := newReadOnlyFixture(t)
 	defer j.Close()
-	mustShowTheFixture(t, dir)
+	if _, err := OpenReadOnly(dir); !errors.Is(err, ErrLocked) {
+		t.Errorf("it ends with %v", err)
+	}
+}
+
+func TestAProcessThatWritesWaitsForOneThatLooks(t *testing.T) {
+	j, dir := newReadOnlyFixture(t)
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	looking, err := OpenReadOnly(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened := make(chan error)
+	go func() {
+		j, err := Open(dir)
+		if err == nil {
+			err = j.Close()
+		}
+		opened <- err
+	}()
+	if err := looking.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-opened; err != nil {
+		t.Error(err)
+	}
+}
+
+// sqlite maps that file: on a full disk that would end the process.
+func TestAnOpenJournalHasNoSharedMemoryFile(t *testing.T) {
+	j, dir := newReadOnlyFixture(t)
+	defer j.Close()
+	if _, err := os.Lstat(filepath.Join(dir, journalName+"-shm")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("it is there: %v", err)
+	}
+}
+
+// killedCopy is what a process that was killed leaves in a directory.
+func killedCopy(t *testing.T, dir, left string) {
+	t.Helper()
+	for _, name := range []string{journalName, journalName + "-wal"} {
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(left, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestOpenReadOnlyLooksAtAFileSystemThatIsReadOnly(t *testing.T) {
+	j, dir := newReadOnlyFixture(t)
+	defer j.Close()
+	for _, closed := range []bool{false, true} {
+		left := t.TempDir()
+		if err := unix.Mount("none", left, "tmpfs", 0, "size=8m"); err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Unmount(left, unix.MNT_DETACH)
+		killedCopy(t, dir, left)
+		if closed {
+			again, err := Open(left)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := again.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := unix.Mount("", left, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
+			t.Fatal(err)
+		}
+		mustShowTheFixture(t, left)
+	}
 }
 
 func TestOpenReadOnlyLooksAtAJournalThatWasClosed(t *testing.T) {
@@ -66,15 +145,7 @@ func TestOpenReadOnlyLooksAtWhatAKilledProcessLeft(t *testing.T) {
 	j, dir := newReadOnlyFixture(t)
 	defer j.Close()
 	left := t.TempDir()
-	for _, name := range []string{journalName, journalName + "-wal"} {
-		data, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(left, name), data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	killedCopy(t, dir, left)
 	mustShowTheFixture(t, left)
 	mustShowTheFixture(t, left)
 	if info, err := os.Stat(filepath.Join(left, journalName+"-wal")); err != nil || info.Size() == 0 {

@@ -372,10 +372,6 @@ func TestAJournalOpensAfterAKillOnAFullDisk(t *testing.T) {
 	if err := (&redoLog{file: redo}).reserve(); err != nil {
 		t.Fatal(err)
 	}
-	// The database has its shared memory, as while a mount runs.
-	if err := os.WriteFile(filepath.Join(dir, "state", journalName+"-shm"), make([]byte, 32<<10), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	if err := os.WriteFile(filepath.Join(dir, "rest"), make([]byte, 16<<20), 0o600); !errors.Is(err, unix.ENOSPC) {
 		t.Fatalf("the disk is not full: %v", err)
 	}

@@ -68,6 +68,7 @@ type exportCommand struct {
 }
 
 func (e *exportCommand) run(cmd *cobra.Command, args []string, f readFlags) error {
+	stayUp(cmd)
 	ui, err := newConsole(cmd.OutOrStdout(), cmd.ErrOrStderr(), e.log)
 	if err != nil {
 		return usageError(cmd, err)

@@ -18,6 +18,7 @@ type loadFlags struct {
 	preserveHardlinks bool
 	dirMgrCount       int
 	concurrency       int
+	scanWorkers       int // directories that are listed at a time
 	memory            byteSize
 	createContainer   bool
 	maxErrors         int
@@ -34,12 +35,12 @@ type loadFlags struct {
 	log               logFlags
 }
 
-// scanWorkers directories are listed at a time. Listing waits for the journal's
+// scanWorkers directories are listed at a time, where the limit of open files allows it. Listing waits for the journal's
 // fsyncs more than for anything else.
 const scanWorkers = 16
 
 func newLoadCommand() *cobra.Command {
-	f := loadFlags{memory: 96 << 20}
+	f := loadFlags{memory: 96 << 20, scanWorkers: scanWorkers}
 	cmd := &cobra.Command{
 		Use:   "load [--new] STATE SOURCE TARGET | STATE SOURCE ACCOUNT CONTAINER [SAS]",
 		Short: "Load a directory tree into a container",
@@ -91,6 +92,7 @@ form with ACCOUNT, CONTAINER and SAS is that of CLFSLoad.`,
 }
 
 func runLoad(cmd *cobra.Command, args []string, f loadFlags) error {
+	stayUp(cmd)
 	ui, err := newConsole(cmd.OutOrStdout(), cmd.ErrOrStderr(), f.log)
 	if err != nil {
 		return usageError(cmd, err)

@@ -32,6 +32,7 @@ type mountFlags struct {
 	stopTimeout       time.Duration
 	stagingLimit      byteSize // 0: a share of the free space
 	maxFileSize       byteSize
+	openStaged        int // staging files that are open at a time
 	includeIncomplete bool
 	bandwidth         bandwidthFlags
 	retry             retryFlags
@@ -184,6 +185,7 @@ func runMount(cmd *cobra.Command, point string, f mountFlags) error {
 	if err := f.check(cmd); err != nil {
 		return usageError(cmd, err)
 	}
+	stayUp(cmd)
 	c, err := newConsole(cmd.OutOrStdout(), cmd.ErrOrStderr(), f.log)
 	if err != nil {
 		return usageError(cmd, err)
@@ -199,6 +201,9 @@ func runMount(cmd *cobra.Command, point string, f mountFlags) error {
 	}
 	if f.readOnly {
 		return serveReadOnly(cmd, point, f, c)
+	}
+	if err := f.fitOpenFiles(c.log); err != nil {
+		return err
 	}
 	return serveWritable(cmd, point, f, c)
 }

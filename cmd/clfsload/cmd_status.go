@@ -32,7 +32,8 @@ mount can be named by its MOUNTPOINT.
 
 What runs is asked through the socket control.sock in STATE and tells its rates, what
 it waits for, and the entry that is in flight for the longest time. When nothing runs,
-the totals are read from the journal, which is left as it is.`,
+the totals are read from the journal, which is left as it is and may be on a file
+system that is read-only.`,
 		Example: `  clfsload status /var/tmp/state
   clfsload status --watch /mnt/clfs`,
 		Args: argsBetween(1, 1),
@@ -109,8 +110,29 @@ func printStatus(w io.Writer, v printer, asJSON bool) error {
 	return nil
 }
 
-// findStatus asks what runs on a STATE, or else the journal.
+// findStatus asks what runs on a STATE, or else the journal. A process that begins or
+// ends has the journal and does not answer: it is waited for.
 func findStatus(ctx context.Context, stateDir string) (printer, error) {
+	deadline := time.Now().Add(answerLimit)
+	for {
+		v, err := lookForStatus(ctx, stateDir)
+		if !errors.Is(err, state.ErrLocked) {
+			return v, err
+		}
+		if ctx.Err() != nil || time.Now().After(deadline) {
+			return nil, withExit(exitBusy, err, notAnswering)
+		}
+		time.Sleep(lockedPause)
+	}
+}
+
+// lockedPause is the time between two looks at a journal that another process has.
+const lockedPause = 50 * time.Millisecond
+
+// notAnswering is what to do when a process has a journal and no control socket.
+const notAnswering = "that process begins or ends, and answers nobody yet: ask again later"
+
+func lookForStatus(ctx context.Context, stateDir string) (printer, error) {
 	var raw json.RawMessage
 	err := askControl(ctx, stateDir, http.MethodGet, "/status", nil, &raw)
 	if errors.Is(err, errNotRunning) {

@@ -95,7 +95,7 @@ func parseLevel(text string) (slog.Level, error) {
 }
 
 func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
+	f, ok := fileOf(w).(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 

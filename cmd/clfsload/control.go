@@ -57,7 +57,7 @@ func serveControl(stateDir string, h http.Handler) (*controlServer, error) {
 		server: &http.Server{Handler: h, ReadTimeout: answerLimit, WriteTimeout: answerLimit}}
 	go func() {
 		defer close(s.ended)
-		_ = s.server.Serve(l) // ends with http.ErrServerClosed
+		_ = s.server.Serve(limitConnections(l)) // ends with http.ErrServerClosed
 	}()
 	return s, nil
 }

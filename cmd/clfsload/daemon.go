@@ -84,13 +84,14 @@ var errTold = errors.New("the mount did not begin")
 
 // detachFromStarter tells whoever started the process that it serves. A daemon lets go
 // of the terminal, and has what is printed from now on in log.
-func detachFromStarter(log *os.File) error {
+func detachFromStarter(log *os.File, ui *console) error {
 	if err := notifyService("READY=1"); err != nil {
-		return err
+		ui.log.Warn("the service manager does not know that the mount serves", "error", err)
 	}
 	if !isDaemon() {
 		return nil
 	}
+	flush(ui.err.w) // what is for the terminal
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		return err
@@ -102,7 +103,7 @@ func detachFromStarter(log *os.File) error {
 		}
 	}
 	if _, err := unix.Write(daemonPipe, []byte{1}); err != nil {
-		return fmt.Errorf("report that the mount serves: %w", err)
+		ui.log.Warn("the command that started the mount is gone; the mount serves all the same", "error", err)
 	}
 	return unix.Close(daemonPipe)
 }

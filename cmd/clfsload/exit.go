@@ -29,7 +29,7 @@ const (
 	exitNotEmpty    = 7   // the target container holds something else
 	exitCredentials = 8   // the service refused the credentials, or there are none
 	exitPermission  = 9   // the credentials may not do what is needed
-	exitNoSpace     = 10  // a local disk is full
+	exitNoSpace     = 10  // a local disk is full, or a file reached the limit of file sizes
 	exitBusy        = 11  // another process works on the state or the container
 	exitJournal     = 12  // the journal is damaged or of another version
 	exitUnreachable = 13  // the service did not answer for as long as it was retried
@@ -108,6 +108,7 @@ var outcomes = []outcome{
 	{blob.ErrTransient, exitUnreachable, "check the network, then run the same command again"},
 	{syscall.ENOSPC, exitNoSpace, "free some space and run the same command again"},
 	{syscall.EDQUOT, exitNoSpace, "free some space and run the same command again"},
+	{syscall.EFBIG, exitNoSpace, "raise the limit of file sizes, with 'ulimit -f unlimited' or LimitFSIZE= of systemd, then run the same command again"},
 }
 
 // describe turns an error into an exit code and the one line that is printed.

@@ -85,6 +85,9 @@ func finishError(what, stateDir string, err error) error {
 // notRunning says how to go on with what does not run.
 func notRunning(stateDir string, err error) error {
 	j, openErr := state.OpenReadOnly(stateDir)
+	if errors.Is(openErr, state.ErrLocked) {
+		return withExit(exitBusy, openErr, notAnswering)
+	}
 	if openErr != nil {
 		return errors.Join(withExit(exitState, err, ""), openErr)
 	}

@@ -66,6 +66,9 @@ func openLoad(cmd *cobra.Command, args []string, f loadFlags, log *slog.Logger) 
 	if err := f.check(); err != nil {
 		return nil, usageError(cmd, err)
 	}
+	if err := f.fitOpenFiles(log); err != nil {
+		return nil, err
+	}
 	spec, err := targetOf(args[2:])
 	if err != nil {
 		return nil, usageError(cmd, err)

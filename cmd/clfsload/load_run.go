@@ -140,7 +140,7 @@ func (l *load) look(e *engine.Engine) sample {
 }
 
 func (l *load) scanOptions() scan.Options {
-	return scan.Options{Workers: scanWorkers, Filter: l.filter, Failed: l.failed}
+	return scan.Options{Workers: l.flags.scanWorkers, Filter: l.filter, Failed: l.failed}
 }
 
 // transfer lists the source and uploads what is found at the same time.

@@ -83,7 +83,7 @@ func serveMetrics(l net.Listener, collect func() []metric) *metricsServer {
 		server: &http.Server{Handler: mux, ReadTimeout: answerLimit, WriteTimeout: answerLimit, IdleTimeout: time.Minute}}
 	go func() {
 		defer close(s.ended)
-		_ = s.server.Serve(l) // ends with http.ErrServerClosed
+		_ = s.server.Serve(limitConnections(l)) // ends with http.ErrServerClosed
 	}()
 	return s
 }

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -16,6 +18,7 @@ import (
 
 func serveReadOnly(cmd *cobra.Command, point string, f mountFlags, c *console) error {
 	ctx := cmd.Context()
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP) // a terminal that is closed does not end a mount
 	m, err := openMounted(cmd, f, c.log)
 	if err != nil {
 		return err
@@ -36,7 +39,7 @@ func serveReadOnly(cmd *cobra.Command, point string, f mountFlags, c *console) e
 		return errors.Join(err, mount.Unmount())
 	}
 	c.log.Info("mounted", "mountpoint", point, "target", m.source)
-	if err := detachFromStarter(log); err != nil {
+	if err := detachFromStarter(log, c); err != nil {
 		return errors.Join(err, mount.Unmount())
 	}
 	return finishReadOnly(ctx, mount, m, c)

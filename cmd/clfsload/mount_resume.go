@@ -130,6 +130,7 @@ func (m *writableMount) recover(ctx context.Context) (err error) {
 	if m.staged, err = staging.Open(filepath.Join(m.dir, stagingName)); err != nil {
 		return stateError(err)
 	}
+	m.staged.LimitOpen(m.flags.openStaged)
 	boot, rebooted := bootID(m.dir)
 	cutOff, err := m.journal.Recover(ctx, rebooted, m.staged.Stat)
 	if err != nil {

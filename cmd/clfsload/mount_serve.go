@@ -121,10 +121,13 @@ func (m *writableMount) leaveTerminal() error {
 	if err != nil {
 		return err
 	}
+	if err := detachFromStarter(log, m.ui); err != nil {
+		return err
+	}
 	if isDaemon() && m.flags.logFile == "" {
 		m.ui.quiet()
 	}
-	return detachFromStarter(log)
+	return nil
 }
 
 // serve waits for the end of the mount, and brings it about.

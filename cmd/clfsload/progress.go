@@ -56,7 +56,7 @@ func progressAttrs(m *meter) []any {
 
 // showLive draws one bar for objects and one for bytes.
 func (c *console) showLive(ctx context.Context, m *meter, look func() sample) {
-	p := mpb.New(mpb.WithOutput(c.err.w), mpb.WithRefreshRate(refreshEvery), mpb.WithWidth(40))
+	p := mpb.New(mpb.WithOutput(fileOf(c.err.w)), mpb.WithRefreshRate(refreshEvery), mpb.WithWidth(40))
 	restore := c.err.divert(p)
 	objects := addBar(p, func() string { return objectsText(m) }, func() string { return objectsRate(m) })
 	bytes := addBar(p, func() string { return bytesText(m) }, func() string { return bytesRate(m) })

@@ -62,6 +62,9 @@ func (f *readFlags) newTree(cmd *cobra.Command, target string) (*tree.Tree, erro
 	case f.memory < smallestMemory:
 		return nil, usageError(cmd, tooLittleMemory(f.memory, smallestMemory))
 	}
+	if err := f.fitOpenFiles(); err != nil {
+		return nil, err
+	}
 	debug.SetMemoryLimit(int64(f.memory) + 64<<20)
 	c, err := openExisting(cmd.Context(), target, f.target, f.concurrency)
 	if err != nil {

@@ -27,6 +27,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetErr(stderr)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
+		flush(cmd.ErrOrStderr())
 		return exitOK
 	}
 	err = readerError(cmd, err)
@@ -36,8 +37,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	code, text := describe(err)
 	if !errors.Is(err, errTold) {
-		fmt.Fprintf(stderr, "clfsload: %s\n", text)
+		fmt.Fprintf(cmd.ErrOrStderr(), "clfsload: %s\n", text)
 	}
+	flush(cmd.ErrOrStderr())
 	return code
 }
 

@@ -14,6 +14,10 @@
 // sparse: holes are zeros, or blocks that are in the container only; the journal
 // knows which.
 //
+// The files of a mount that programs have open may be more than the system lets this process
+// open. So the descriptor of a [File] that no call uses may be closed, and is opened again by
+// the file's name.
+//
 // [Store.Usage] is what the staging files take on the disk. It is counted when a
 // mount starts, directory by directory while the mount serves already, and kept
 // up to date by whoever writes.

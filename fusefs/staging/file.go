@@ -1,6 +1,7 @@
 package staging
 
 import (
+	"container/list"
 	"errors"
 	"fmt"
 	"io"
@@ -10,27 +11,53 @@ import (
 	"clfsload/state"
 )
 
-// A File is an open staging file. It is not safe to close it while it is used.
+// A File is a staging file that somebody has. Its calls may be made concurrently. It is not safe
+// to close it while it is used.
 type File struct {
-	fd  int
-	ino state.Ino
+	files *descriptors
+	ino   state.Ino // 0: a directory of staging files
+	path  string
+	flags int // to open it with
+
+	// The lock of descriptors guards these.
+	fd      int // -1: not open at the moment
+	users   int // calls that use fd
+	opening bool
+	at      *list.Element // in descriptors.open
 }
 
 var _ io.ReaderAt = (*File)(nil)
 
 func (f *File) fail(operation string, err error) error {
+	if f.ino == 0 {
+		return fmt.Errorf("%s staging directory: %w", operation, err)
+	}
 	return fmt.Errorf("%s staging file of inode %d: %w", operation, f.ino, err)
 }
 
-// Close closes the file.
-func (f *File) Close() error { return unix.Close(f.fd) }
+// call makes a system call with the file's descriptor.
+func (f *File) call(operation string, do func(fd int) error) error {
+	if err := f.files.use(f); err != nil {
+		return err
+	}
+	defer f.files.unused(f)
+	_, err := again(func() (int, error) { return 0, do(f.fd) })
+	if err != nil {
+		return f.fail(operation, err)
+	}
+	return nil
+}
 
-// Fd is its file descriptor.
-func (f *File) Fd() int { return f.fd }
+// Close closes the file.
+func (f *File) Close() error { return f.files.close(f) }
 
 // ReadAt fills p from off on. At the end of the file it returns what there is,
 // and io.EOF.
 func (f *File) ReadAt(p []byte, off int64) (int, error) {
+	if err := f.files.use(f); err != nil {
+		return 0, err
+	}
+	defer f.files.unused(f)
 	done := 0
 	for done < len(p) {
 		n, err := again(func() (int, error) { return unix.Pread(f.fd, p[done:], off+int64(done)) })
@@ -48,6 +75,10 @@ func (f *File) ReadAt(p []byte, off int64) (int, error) {
 // WriteAt writes p at off. When it fails in the middle it says how many bytes were
 // written before.
 func (f *File) WriteAt(p []byte, off int64) (int, error) {
+	if err := f.files.use(f); err != nil {
+		return 0, err
+	}
+	defer f.files.unused(f)
 	done := 0
 	for done < len(p) {
 		n, err := again(func() (int, error) { return unix.Pwrite(f.fd, p[done:], off+int64(done)) })
@@ -61,36 +92,25 @@ func (f *File) WriteAt(p []byte, off int64) (int, error) {
 
 // Truncate sets the size in bytes.
 func (f *File) Truncate(size int64) error {
-	_, err := again(func() (int, error) { return 0, unix.Ftruncate(f.fd, size) })
-	if err != nil {
-		return f.fail("truncate", err)
-	}
-	return nil
+	return f.call("truncate", func(fd int) error { return unix.Ftruncate(fd, size) })
 }
 
 // SetModified sets the modification time, in nanoseconds since 1970.
 func (f *File) SetModified(mtime int64) error {
 	sec, nsec := state.SplitNanoseconds(mtime)
 	times := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, {Sec: sec, Nsec: nsec}}
-	if err := unix.UtimesNanoAt(unix.AT_FDCWD, fmt.Sprintf("/proc/self/fd/%d", f.fd), times, 0); err != nil {
-		return f.fail("set the time of", err)
-	}
-	return nil
+	return f.call("set the time of", func(fd int) error {
+		return unix.UtimesNanoAt(unix.AT_FDCWD, fmt.Sprintf("/proc/self/fd/%d", fd), times, 0)
+	})
 }
 
 // Sync makes the contents durable.
-func (f *File) Sync() error {
-	_, err := again(func() (int, error) { return 0, unix.Fdatasync(f.fd) })
-	if err != nil {
-		return f.fail("sync", err)
-	}
-	return nil
-}
+func (f *File) Sync() error { return f.call("sync", unix.Fdatasync) }
 
 // Blocks is what the file takes on the disk, in units of 512 bytes.
 func (f *File) Blocks() int64 {
 	var st unix.Stat_t
-	if unix.Fstat(f.fd, &st) != nil {
+	if f.call("stat", func(fd int) error { return unix.Fstat(fd, &st) }) != nil {
 		return 0
 	}
 	return st.Blocks
@@ -103,28 +123,28 @@ func (f *File) Punch(off, length int64) error {
 
 // Allocate is fallocate(2).
 func (f *File) Allocate(mode uint32, off, length int64) error {
-	_, err := again(func() (int, error) { return 0, unix.Fallocate(f.fd, mode, off, length) })
-	if err != nil {
-		return f.fail("allocate", err)
-	}
-	return nil
+	return f.call("allocate", func(fd int) error { return unix.Fallocate(fd, mode, off, length) })
 }
 
 // Find finds the next data (unix.SEEK_DATA) or hole (unix.SEEK_HOLE) from off on.
 // found is false when there is none behind off.
 func (f *File) Find(off int64, whence int) (at int64, found bool, err error) {
-	at, err = unix.Seek(f.fd, off, whence)
+	err = f.call("seek in", func(fd int) (err error) {
+		at, err = unix.Seek(fd, off, whence)
+		return err
+	})
 	if errors.Is(err, unix.ENXIO) {
 		return 0, false, nil
 	}
-	if err != nil {
-		return 0, false, f.fail("seek in", err)
-	}
-	return at, true, nil
+	return at, err == nil, err
 }
 
 // CopyRange copies bytes from another file within the disk, and says how many.
 func (f *File) CopyRange(off int64, from *File, fromOff int64, length int) (int, error) {
+	if err := f.files.use(f, from); err != nil {
+		return 0, err
+	}
+	defer f.files.unused(f, from)
 	n, err := again(func() (int, error) { return unix.CopyFileRange(from.fd, &fromOff, f.fd, &off, length, 0) })
 	if err != nil {
 		return 0, f.fail("copy into", err)

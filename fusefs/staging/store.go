@@ -20,6 +20,7 @@ type Store struct {
 	buckets [256]bucket
 	usage   atomic.Int64 // bytes on the disk of the buckets that are counted
 	counted atomic.Bool
+	files   descriptors
 }
 
 // bucket is one of the directories.
@@ -39,11 +40,16 @@ func Open(dir string) (*Store, error) {
 		return nil, fmt.Errorf("open staging directory: %w", err)
 	}
 	s := &Store{dir: dir, root: root}
+	s.files.init()
 	if err := errors.Join(root.Sync(), state.SyncDir(filepath.Dir(dir))); err != nil {
 		return nil, errors.Join(fmt.Errorf("sync staging directory: %w", err), root.Close())
 	}
 	return s, nil
 }
+
+// LimitOpen bounds how many staging files are open for the system at a time, 2 or more. Beyond
+// that, calls of files wait for each other. It is to be called before anything is opened.
+func (s *Store) LimitOpen(most int) { s.files.most = most }
 
 // Close gives the directory back. Files that are open stay usable.
 func (s *Store) Close() error { return s.root.Close() }
@@ -64,11 +70,17 @@ func (s *Store) Open(ino state.Ino) (*File, error) { return s.open(ino, unix.O_R
 func (s *Store) Create(ino state.Ino) (*File, error) { return s.open(ino, unix.O_RDWR|unix.O_CREAT) }
 
 func (s *Store) open(ino state.Ino, flags int) (*File, error) {
-	fd, err := again(func() (int, error) { return unix.Open(s.path(ino), flags|unix.O_CLOEXEC, 0o600) })
-	if err != nil {
-		return nil, fmt.Errorf("open staging file of inode %d: %w", ino, err)
+	f := s.file(ino, s.path(ino), flags)
+	if err := s.files.use(f); err != nil {
+		return nil, err
 	}
-	return &File{fd: fd, ino: ino}, nil
+	f.flags &^= unix.O_CREAT
+	s.files.unused(f)
+	return f, nil
+}
+
+func (s *Store) file(ino state.Ino, path string, flags int) *File {
+	return &File{files: &s.files, ino: ino, path: path, flags: flags, fd: -1}
 }
 
 // Remove removes the staging file of an inode, if there is one.
@@ -120,10 +132,8 @@ func (s *Store) SyncFS() error {
 
 // SyncName makes the name of an inode's staging file durable.
 func (s *Store) SyncName(ino state.Ino) error {
-	if err := state.SyncDir(filepath.Dir(s.path(ino))); err != nil {
-		return fmt.Errorf("sync staging directory: %w", err)
-	}
-	return nil
+	dir := s.file(0, filepath.Dir(s.path(ino)), unix.O_RDONLY|unix.O_DIRECTORY)
+	return errors.Join(dir.call("sync", unix.Fsync), dir.Close())
 }
 
 // Disk is how many bytes the file system of the staging files has, and how many

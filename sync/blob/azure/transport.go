@@ -41,6 +41,7 @@ func newTransport(connections int) *http.Transport {
 		TLSNextProto:        map[string]func(string, *tls.Conn) http.RoundTripper{}, // HTTP/1.1: one blob, one connection
 		MaxIdleConns:        connections,
 		MaxIdleConnsPerHost: connections,
+		MaxConnsPerHost:     connections + 4, // beside the requests, that keep a lease
 		IdleConnTimeout:     90 * time.Second,
 		DisableCompression:  true,
 		WriteBufferSize:     32 << 10,

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"math"
+	"net"
+
+	"golang.org/x/net/netutil"
+	"golang.org/x/sys/unix"
+)
+
+// A process that has opened as many files as it may fails in the middle of its work. So each command
+// divides the limit before it begins: what it always has open, then requests to the container, then
+// files.
+
+const (
+	// ownFiles are open whatever a command does, with some room for what is open for a moment:
+	// the journal, logs, sockets, what the language's runtime has.
+	ownFiles = 24
+	// ownMountFiles are those that a mount that takes writes has beside them.
+	ownMountFiles = 6
+	// leastFiles is what must be left of the limit.
+	leastFiles = 4
+)
+
+// What one request takes.
+const (
+	requestFiles = 2 // a connection, and a second one that was begun before the first was free
+	loadFiles    = 3 // and the file that is read
+	readFiles    = 4 // and the file that is written, and its directory
+	scanFiles    = 2 // of one directory that is listed
+)
+
+// fileLimit is how many files this process may have open. The language's runtime has raised the soft
+// limit to the hard one when the process began.
+func fileLimit() int {
+	var limit unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil || limit.Cur > math.MaxInt32 {
+		return math.MaxInt32
+	}
+	return int(limit.Cur)
+}
+
+// spareFiles is what the limit leaves beside what is always open. Connections to the journal and to
+// the own sockets are more where the limit is large.
+func spareFiles(own int) (int, error) {
+	limit := fileLimit()
+	own += min(limit/8, 64)
+	if limit-own < leastFiles {
+		return 0, withExit(exitFailure, fmt.Errorf("this process may open %d files only", limit),
+			"raise the limit, with 'ulimit -n 1024' or LimitNOFILE= of systemd")
+	}
+	return limit - own, nil
+}
+
+// fitConcurrency lowers --concurrency to what a number of files allows.
+func fitConcurrency(concurrency *int, files, each int, log *slog.Logger) {
+	most := max(files/each, 1)
+	if *concurrency > most {
+		log.Info("fewer requests are in flight, because of the limit of open files", "limit", fileLimit(), "concurrency", most)
+		*concurrency = most
+	}
+}
+
+// fitOpenFiles keeps a load below the limit of open files.
+func (f *loadFlags) fitOpenFiles(log *slog.Logger) error {
+	spare, err := spareFiles(ownFiles)
+	if err != nil {
+		return err
+	}
+	f.scanWorkers = min(scanWorkers, max(spare/8, 1))
+	fitConcurrency(&f.concurrency, spare-f.scanWorkers*scanFiles, loadFiles, log)
+	return nil
+}
+
+// fitOpenFiles keeps a mount that takes writes below the limit of open files.
+func (f *mountFlags) fitOpenFiles(log *slog.Logger) error {
+	spare, err := spareFiles(ownFiles + ownMountFiles)
+	if err != nil {
+		return err
+	}
+	fitConcurrency(&f.concurrency, spare/2, requestFiles, log)
+	f.openStaged = spare - f.concurrency*requestFiles
+	return nil
+}
+
+// fitOpenFiles keeps a command that reads a container below the limit of open files.
+func (f *readFlags) fitOpenFiles() error {
+	spare, err := spareFiles(ownFiles)
+	if err == nil {
+		fitConcurrency(&f.concurrency, spare, readFiles, slog.New(slog.DiscardHandler))
+	}
+	return err
+}
+
+// limitConnections bounds how many clients of a socket of this process are connected.
+func limitConnections(l net.Listener) net.Listener {
+	return netutil.LimitListener(l, min(max(fileLimit()/32, 2), 16))
+}
