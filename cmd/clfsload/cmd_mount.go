@@ -15,12 +15,12 @@ import (
 // mountFlags are those of mount.
 type mountFlags struct {
 	readFlags
-	log        logFlags
-	target     string
-	readOnly   bool
-	allowOther bool
-	daemon     bool
-	logFile    string
+	log      logFlags
+	target   string
+	readOnly bool
+	point    fusefs.PointOptions
+	daemon   bool
+	logFile  string
 
 	// Of a mount that takes writes.
 	state             string
@@ -64,6 +64,8 @@ until it gets SIGINT or SIGTERM; then it uploads and publishes what is left, for
 most --stop-timeout, and unmounts. What it does not come to, the next mount with this
 STATE goes on with. With --daemon it goes into the background, and the command
 returns when the mount serves. A mount that was left behind by a crash is cleared away.
+MOUNTPOINT must be empty: a mount hides what is in it. --allow-non-empty mounts all
+the same.
 
 Root mounts directly; other users need the program fusermount3 (package fuse3).
 Owners and modes are enforced as on any file system. Without --allow-other only
@@ -85,7 +87,8 @@ func (f *mountFlags) registerAll(cmd *cobra.Command) {
 	fl.BoolVar(&f.readOnly, "read-only", false, "nothing can be changed through the mount, and there is no STATE")
 	fl.StringVar(&f.target, "target", os.Getenv("CLFSLOAD_TARGET"), "the container, dir:PATH or a URL (from CLFSLOAD_TARGET)")
 	fl.Lookup("target").DefValue = ""
-	fl.BoolVar(&f.allowOther, "allow-other", false, "let other users use the mount; for users other than root,\n/etc/fuse.conf must have user_allow_other")
+	fl.BoolVar(&f.point.AllowOther, "allow-other", false, "let other users use the mount; for users other than root,\n/etc/fuse.conf must have user_allow_other")
+	fl.BoolVar(&f.point.AllowNonEmpty, "allow-non-empty", false, "mount on a directory that has entries, and hide them")
 	fl.BoolVar(&f.daemon, "daemon", false, "go into the background when the mount serves")
 	fl.StringVar(&f.logFile, "log-file", "", "where a mount in the background logs (default: clfsload.log in STATE; with --read-only\na file in $XDG_STATE_HOME/clfsload or ~/.local/state/clfsload)")
 	f.register(cmd)
@@ -182,14 +185,14 @@ func runMount(cmd *cobra.Command, point string, f mountFlags) error {
 	if err != nil {
 		return usageError(cmd, err)
 	}
+	if point, err = fusefs.PreparePoint(point, f.point, c.log); err != nil {
+		return err
+	}
 	if f.daemon && !isDaemon() {
 		if err := checkLog(f.logFile); err != nil {
 			return err
 		}
 		return startDaemon(cmd)
-	}
-	if point, err = fusefs.PreparePoint(point, f.allowOther, c.log); err != nil {
-		return err
 	}
 	if f.readOnly {
 		return serveReadOnly(cmd, point, f, c)

@@ -70,7 +70,7 @@ func (m *writableMount) mount(ctx context.Context) (err error) {
 		return err
 	}
 	m.fs, err = writable.Mount(ctx, m.point, m.journal, m.staged, m.engine, writable.Options{
-		Settle: m.flags.settle, StagingLimit: limit, StagingReserve: reserve, AllowOther: m.flags.allowOther,
+		Settle: m.flags.settle, StagingLimit: limit, StagingReserve: reserve, AllowOther: m.flags.point.AllowOther,
 		Memory: int64(m.flags.memory) / 4, Log: m.ui.log, Errno: errnoOf, Source: m.target.String(), StatePath: m.dir,
 	})
 	return err
