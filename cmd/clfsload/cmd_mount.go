@@ -31,6 +31,7 @@ type mountFlags struct {
 	stopTimeout       time.Duration
 	stagingLimit      byteSize // 0: a share of the free space
 	includeIncomplete bool
+	leaveIncomplete   bool
 	bandwidth         bandwidthFlags
 	retry             retryFlags
 	metrics           metricsFlags
@@ -112,6 +113,7 @@ func (f *mountFlags) registerWriting(cmd *cobra.Command) {
 	fl.Var(&f.stagingLimit, "staging-limit", "bytes of file contents kept in STATE, 64MiB or more (default: half of what was free on its disk when STATE was new)")
 	fl.Lookup("staging-limit").DefValue = "0"
 	fl.BoolVar(&f.includeIncomplete, "include-incomplete", false, "take files as complete whose writer a crash of an earlier mount has cut off")
+	fl.BoolVar(&f.leaveIncomplete, "leave-incomplete", false, leaveIncompleteUsage)
 	f.bandwidth.register(fl)
 	fl.DurationVar(&f.retry.retryFor, "retry-for", mountRetryFor, "let a read of what is in the container alone fail after so long; uploads are repeated without end")
 	fl.DurationVar(&f.retry.requestTimeout, "request-timeout", time.Minute, "repeat a request in which nothing was sent or received for so long")
@@ -121,7 +123,7 @@ func (f *mountFlags) registerWriting(cmd *cobra.Command) {
 // Flags that go with one kind of mount alone.
 var (
 	writingFlags = []string{"state", "create-container", "compression", "settle", "publish-interval", "stop-timeout",
-		"staging-limit", "include-incomplete", "bandwidth-limit", "retry-for", "request-timeout", "metrics-addr"}
+		"staging-limit", "include-incomplete", "leave-incomplete", "bandwidth-limit", "retry-for", "request-timeout", "metrics-addr"}
 	readingFlags = []string{"temp-dir"}
 )
 
@@ -167,6 +169,8 @@ func (f *mountFlags) checkWriting() error {
 	case f.stagingLimit != 0 && f.stagingLimit < leastRoom:
 		least := byteSize(leastRoom)
 		return fmt.Errorf("--staging-limit %s: it must be %s or more", &f.stagingLimit, &least)
+	case f.includeIncomplete && f.leaveIncomplete:
+		return errIncludeAndLeave
 	case f.stopTimeout < 0:
 		return fmt.Errorf("--stop-timeout %s: it must not be negative", f.stopTimeout)
 	}

@@ -26,7 +26,7 @@ func isMountHelper(program string) bool {
 }
 
 // mountSwitches are the flags of mount without a value that may stand in -o.
-var mountSwitches = []string{"allow-other", "allow-non-empty", "create-container", "include-incomplete"}
+var mountSwitches = []string{"allow-other", "allow-non-empty", "create-container", "include-incomplete", "leave-incomplete"}
 
 // mountValues are those with a value.
 var mountValues = []string{"state", "settle", "publish-interval", "stop-timeout", "staging-limit", "compression",
