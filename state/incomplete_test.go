@@ -25,13 +25,13 @@ func TestAnIncompleteFileLosesAllItsNames(t *testing.T) {
 	n := cutOffFile(t, j)
 	gone, names, err := j.RemoveIncomplete(t.Context(), n.Ino, 9, nil)
 	if err != nil || len(names) != 2 || string(names[0].Name) != "f" || string(names[1].Name) != "g" || gone.State != Removed {
-		t.Fatalf("%+v, %q, %v", gone, names, err)
+		t.Fatalf("%+v, %v, %v", gone, names, err)
 	}
 	if list, err := j.Incompletes(t.Context(), 0, 10); err != nil || len(list) != 0 {
 		t.Errorf("%d files are left, %v", len(list), err)
 	}
-	if _, names, err := j.RemoveIncomplete(t.Context(), n.Ino, 9, nil); err != nil && len(names) != 0 {
-		t.Errorf("removed again: %q, %v", names, err)
+	if _, names, err := j.RemoveIncomplete(t.Context(), n.Ino, 9, nil); err != nil || len(names) != 0 {
+		t.Errorf("removed again: %v, %v", names, err)
 	}
 }
 
@@ -43,7 +43,7 @@ func TestAnIncompleteFileThatIsWrittenAgainIsNeitherRemovedNorAccepted(t *testin
 		t.Fatal(err)
 	}
 	if _, names, err := j.RemoveIncomplete(t.Context(), n.Ino, 9, nil); err != nil || len(names) != 0 {
-		t.Errorf("removed: %q, %v", names, err)
+		t.Errorf("removed: %v, %v", names, err)
 	}
 	if accepted, err := j.AcceptFile(t.Context(), n.Ino); err != nil || accepted {
 		t.Errorf("accepted: %v, %v", accepted, err)
