@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -18,11 +19,17 @@ import (
 // ErrMountPoint says that a directory cannot be mounted on.
 var ErrMountPoint = attach.ErrMountPoint
 
+// PointOptions say what PreparePoint lets pass.
+type PointOptions struct {
+	AllowOther    bool // other users are to use the mount
+	AllowNonEmpty bool // the mount may hide what is in the directory
+}
+
 // PreparePoint returns the absolute path of a directory that is free to mount on.
 // A mount of ours that has lost its process is cleared away first. The error
 // wraps [ErrMountPoint], also where the user may not mount at all, or not for others.
-func PreparePoint(path string, allowOther bool, log *slog.Logger) (string, error) {
-	if err := attach.MayMount(allowOther); err != nil {
+func PreparePoint(path string, o PointOptions, log *slog.Logger) (string, error) {
+	if err := attach.MayMount(o.AllowOther); err != nil {
 		return "", err
 	}
 	point, err := realPath(path)
@@ -52,7 +59,32 @@ func PreparePoint(path string, allowOther bool, log *slog.Logger) (string, error
 	if !info.IsDir() {
 		return "", fmt.Errorf("%w on %s: not a directory", ErrMountPoint, path)
 	}
+	if o.AllowNonEmpty {
+		return point, nil
+	}
+	if err := checkEmpty(point); err != nil {
+		return "", fmt.Errorf("%w on %s: %w", ErrMountPoint, path, err)
+	}
 	return point, nil
+}
+
+// checkEmpty refuses a directory with entries: a mount would hide them, and take what
+// programs go on to write there.
+func checkEmpty(dir string) error {
+	const otherwise = "use an empty directory, or pass --allow-non-empty"
+	f, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("it cannot be seen whether the directory is empty: %w; %s", err, otherwise)
+	}
+	defer f.Close()
+	names, err := f.Readdirnames(1)
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil
+	case err != nil:
+		return fmt.Errorf("it cannot be seen whether the directory is empty: %w; %s", err, otherwise)
+	}
+	return fmt.Errorf("the directory is not empty, and the mount would hide what is in it (%q, for one); %s", names[0], otherwise)
 }
 
 // ClearDead takes a mount of ours away from a directory whose process is gone. It

@@ -202,6 +202,9 @@ func TestFilesWhoseWriterWasCutOffAreKeptBack(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			if list, err := j.CutOff(t.Context(), c.rebooted, 0, 10); err != nil || len(list) != c.want {
+				t.Errorf("%d will be cut off, want %d (%v)", len(list), c.want, err)
+			}
 			got, err := j.Recover(t.Context(), c.rebooted, func(Ino) (int64, int64, bool) { return 90, 8, true })
 			if err != nil || got != c.want {
 				t.Fatalf("%d were cut off, want %d (%v)", got, c.want, err)

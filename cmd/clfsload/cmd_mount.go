@@ -16,12 +16,12 @@ import (
 // mountFlags are those of mount.
 type mountFlags struct {
 	readFlags
-	log        logFlags
-	target     string
-	readOnly   bool
-	allowOther bool
-	daemon     bool
-	logFile    string
+	log      logFlags
+	target   string
+	readOnly bool
+	point    fusefs.PointOptions
+	daemon   bool
+	logFile  string
 
 	// Of a mount that takes writes.
 	state             string
@@ -34,6 +34,7 @@ type mountFlags struct {
 	maxFileSize       byteSize
 	openStaged        int // staging files that are open at a time
 	includeIncomplete bool
+	leaveIncomplete   bool
 	bandwidth         bandwidthFlags
 	retry             retryFlags
 	metrics           metricsFlags
@@ -68,6 +69,8 @@ until it gets SIGINT or SIGTERM; then it uploads and publishes what is left, for
 most --stop-timeout, and unmounts. What it does not come to, the next mount with this
 STATE goes on with. With --daemon it goes into the background, and the command
 returns when the mount serves. A mount that was left behind by a crash is cleared away.
+MOUNTPOINT must be empty: a mount hides what is in it. --allow-non-empty mounts all
+the same.
 
 Root mounts directly; other users need the program fusermount3 (package fuse3).
 Owners and modes are enforced as on any file system. Without --allow-other only
@@ -89,7 +92,8 @@ func (f *mountFlags) registerAll(cmd *cobra.Command) {
 	fl.BoolVar(&f.readOnly, "read-only", false, "nothing can be changed through the mount, and there is no STATE")
 	fl.StringVar(&f.target, "target", os.Getenv("CLFSLOAD_TARGET"), "the container, dir:PATH or a URL (from CLFSLOAD_TARGET)")
 	fl.Lookup("target").DefValue = ""
-	fl.BoolVar(&f.allowOther, "allow-other", false, "let other users use the mount; for users other than root,\n/etc/fuse.conf must have user_allow_other")
+	fl.BoolVar(&f.point.AllowOther, "allow-other", false, "let other users use the mount; for users other than root,\n/etc/fuse.conf must have user_allow_other")
+	fl.BoolVar(&f.point.AllowNonEmpty, "allow-non-empty", false, "mount on a directory that has entries, and hide them")
 	fl.BoolVar(&f.daemon, "daemon", false, "go into the background when the mount serves")
 	fl.StringVar(&f.logFile, "log-file", "", "where a mount in the background logs (default: clfsload.log in STATE; with --read-only\na file in $XDG_STATE_HOME/clfsload or ~/.local/state/clfsload)")
 	f.register(cmd)
@@ -114,6 +118,7 @@ func (f *mountFlags) registerWriting(cmd *cobra.Command) {
 	fl.Lookup("staging-limit").DefValue = "0"
 	fl.Var(&f.maxFileSize, "max-file-size", "largest size of a file, holes included: beyond it a call fails with EFBIG; 1GiB to 1PiB")
 	fl.BoolVar(&f.includeIncomplete, "include-incomplete", false, "take files as complete whose writer a crash of an earlier mount has cut off")
+	fl.BoolVar(&f.leaveIncomplete, "leave-incomplete", false, leaveIncompleteUsage)
 	f.bandwidth.register(fl)
 	fl.DurationVar(&f.retry.retryFor, "retry-for", mountRetryFor, "let a read of what is in the container alone fail after so long; uploads are repeated without end")
 	fl.DurationVar(&f.retry.requestTimeout, "request-timeout", time.Minute, "repeat a request in which nothing was sent or received for so long")
@@ -123,7 +128,7 @@ func (f *mountFlags) registerWriting(cmd *cobra.Command) {
 // Flags that go with one kind of mount alone.
 var (
 	writingFlags = []string{"state", "create-container", "compression", "settle", "publish-interval", "stop-timeout",
-		"staging-limit", "max-file-size", "include-incomplete", "bandwidth-limit", "retry-for", "request-timeout", "metrics-addr"}
+		"staging-limit", "max-file-size", "include-incomplete", "leave-incomplete", "bandwidth-limit", "retry-for", "request-timeout", "metrics-addr"}
 	readingFlags = []string{"temp-dir"}
 )
 
@@ -171,6 +176,8 @@ func (f *mountFlags) checkWriting() error {
 		return fmt.Errorf("--staging-limit %s: it must be %s or more", &f.stagingLimit, &least)
 	case f.maxFileSize < 1<<30 || f.maxFileSize > writable.LargestFile:
 		return fmt.Errorf("--max-file-size %s: it must be 1GiB to 1PiB", &f.maxFileSize)
+	case f.includeIncomplete && f.leaveIncomplete:
+		return errIncludeAndLeave
 	case f.stopTimeout < 0:
 		return fmt.Errorf("--stop-timeout %s: it must not be negative", f.stopTimeout)
 	}
@@ -190,14 +197,14 @@ func runMount(cmd *cobra.Command, point string, f mountFlags) error {
 	if err != nil {
 		return usageError(cmd, err)
 	}
+	if point, err = fusefs.PreparePoint(point, f.point, c.log); err != nil {
+		return err
+	}
 	if f.daemon && !isDaemon() {
 		if err := checkLog(f.logFile); err != nil {
 			return err
 		}
 		return startDaemon(cmd)
-	}
-	if point, err = fusefs.PreparePoint(point, f.allowOther, c.log); err != nil {
-		return err
 	}
 	if f.readOnly {
 		return serveReadOnly(cmd, point, f, c)

@@ -1,10 +1,14 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+)
 
 func newPublishCommand() *cobra.Command {
 	var f finishFlags
-	includeIncomplete := false
+	includeIncomplete, leaveIncomplete := false, false
 	cmd := &cobra.Command{
 		Use:   "publish MOUNTPOINT|STATE",
 		Short: "Make what was written to a mount reachable in the container",
@@ -15,25 +19,37 @@ replacement is complete, what was published before stays.
 
 Files that are open for writing keep the contents there that they had when they were
 last closed, and new ones are left out; so are files whose writer a crash of the mount
-has cut off. They are named, and the exit code is 3.`,
+has cut off. They are named, and the exit code is 3. An incomplete file that rsync has
+left behind is none of them, if rsync has written the file itself since.`,
 		Args: argsBetween(1, 1),
-		RunE: func(cmd *cobra.Command, args []string) error { return runPublish(cmd, args[0], f, includeIncomplete) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			v := f.value()
+			v.IncludeIncomplete, v.LeaveIncomplete = includeIncomplete, leaveIncomplete
+			return runPublish(cmd, args[0], f, v)
+		},
 	}
 	f.register(cmd)
 	cmd.Flags().BoolVar(&includeIncomplete, "include-incomplete", false, "take files as complete whose writer a crash of the mount has cut off")
+	cmd.Flags().BoolVar(&leaveIncomplete, "leave-incomplete", false, leaveIncompleteUsage)
 	return cmd
 }
 
-func runPublish(cmd *cobra.Command, arg string, f finishFlags, includeIncomplete bool) error {
+// leaveIncompleteUsage is what --leave-incomplete does.
+const leaveIncompleteUsage = "exit with 0 when nothing but incomplete files is not published; they stay as they are"
+
+var errIncludeAndLeave = errors.New("--include-incomplete and --leave-incomplete exclude each other")
+
+func runPublish(cmd *cobra.Command, arg string, f finishFlags, v finishValue) error {
 	if err := f.check(); err != nil {
 		return usageError(cmd, err)
+	}
+	if v.IncludeIncomplete && v.LeaveIncomplete {
+		return usageError(cmd, errIncludeAndLeave)
 	}
 	dir, err := stateOf(arg, cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}
-	v := f.value()
-	v.IncludeIncomplete = includeIncomplete
 	r, err := finish(cmd, dir, "publish", v)
 	if err != nil {
 		return err

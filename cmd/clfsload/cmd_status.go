@@ -171,7 +171,7 @@ func statusOfJournal(ctx context.Context, stateDir string) (printer, error) {
 	}
 	defer j.Close()
 	if j.Settings.Kind == state.KindMount {
-		v, err := journalStatus(ctx, j)
+		v, err := journalStatus(ctx, endedIncompletes(j))
 		return &v, err
 	}
 	return statusOfLoad(ctx, j)

@@ -11,7 +11,7 @@ import (
 
 func newUnmountCommand() *cobra.Command {
 	var f finishFlags
-	noPublish := false
+	noPublish, leaveIncomplete := false, false
 	cmd := &cobra.Command{
 		Use:   "unmount MOUNTPOINT|STATE",
 		Short: "Publish what was written to a mount, and unmount it",
@@ -23,14 +23,17 @@ With --timeout the mount goes when the time is over, and the next mount with the
 STATE goes on with what is left; the exit code is 3 then. With --no-publish nothing is
 waited for. Of a mount whose process is gone the mount point is cleared.`,
 		Args: argsBetween(1, 1),
-		RunE: func(cmd *cobra.Command, args []string) error { return runUnmount(cmd, args[0], f, noPublish) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runUnmount(cmd, args[0], f, noPublish, leaveIncomplete)
+		},
 	}
 	f.register(cmd)
 	cmd.Flags().BoolVar(&noPublish, "no-publish", false, "leave what is not uploaded to the next mount with the same STATE")
+	cmd.Flags().BoolVar(&leaveIncomplete, "leave-incomplete", false, leaveIncompleteUsage)
 	return cmd
 }
 
-func runUnmount(cmd *cobra.Command, arg string, f finishFlags, noPublish bool) error {
+func runUnmount(cmd *cobra.Command, arg string, f finishFlags, noPublish, leaveIncomplete bool) error {
 	if err := f.check(); err != nil {
 		return usageError(cmd, err)
 	}
@@ -39,7 +42,7 @@ func runUnmount(cmd *cobra.Command, arg string, f finishFlags, noPublish bool) e
 		return err
 	}
 	v := f.value()
-	v.NoPublish = noPublish
+	v.NoPublish, v.LeaveIncomplete = noPublish, leaveIncomplete
 	server := processOf(dir)
 	defer server.close()
 	r, err := finish(cmd, dir, "unmount", v)

@@ -152,11 +152,19 @@ func (r *flushReport) tell(cmd *cobra.Command, asJSON bool, done string) error {
 
 // printLeft names the first of what is left.
 func (r *flushReport) printLeft(out io.Writer) {
-	shown := r.Left[:min(len(r.Left), shownFailures)]
+	printFirst(out, r.Left, r.LeftTotal)
+	if r.IncompleteTotal > 0 {
+		fmt.Fprintf(out, "not published, and no failure (see 'clfsload incomplete'):\n")
+		printFirst(out, r.Incomplete, r.IncompleteTotal)
+	}
+}
+
+func printFirst(out io.Writer, list []leftValue, total int) {
+	shown := list[:min(len(list), shownFailures)]
 	for _, l := range shown {
 		fmt.Fprintf(out, "  %s: %s\n", quotePath(l.bytes()), l.Why)
 	}
-	if n := r.LeftTotal - len(shown); n > 0 {
+	if n := total - len(shown); n > 0 {
 		fmt.Fprintf(out, "  and %s more; --json names more\n", humanize.Comma(int64(n)))
 	}
 }

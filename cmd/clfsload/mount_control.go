@@ -15,6 +15,7 @@ import (
 // finishValue is the body of POST /flush, /publish and /unmount.
 type finishValue struct {
 	IncludeIncomplete bool    `json:"include_incomplete,omitempty"` // of publish
+	LeaveIncomplete   bool    `json:"leave_incomplete,omitempty"`   // of publish and unmount: an incomplete file is no failure
 	NoPublish         bool    `json:"no_publish,omitempty"`         // of unmount
 	TimeoutSeconds    float64 `json:"timeout_seconds,omitempty"`    // 0: none
 }
@@ -41,7 +42,7 @@ func (m *writableMount) controlHandler() http.Handler {
 	mux.HandleFunc("PUT /limit", func(w http.ResponseWriter, r *http.Request) { answerLimitChange(w, r, m.limiter, m.ui) })
 	mux.HandleFunc("POST /flush", func(w http.ResponseWriter, r *http.Request) {
 		work(w, r, func(ctx context.Context, v finishValue) (flushReport, error) {
-			return m.inTime(ctx, "flush", v, m.flush)
+			return m.inTime(ctx, "flush", v, func(ctx context.Context) (flushReport, error) { return m.flush(ctx, m.leaves(v)) })
 		})
 	})
 	mux.HandleFunc("POST /publish", func(w http.ResponseWriter, r *http.Request) {
@@ -52,10 +53,11 @@ func (m *writableMount) controlHandler() http.Handler {
 						return r, err
 					}
 				}
-				return m.publish(ctx)
+				return m.publish(ctx, m.leaves(v))
 			})
 		})
 	})
+	mux.HandleFunc("POST /incomplete", m.answerIncomplete)
 	mux.HandleFunc("POST /unmount", func(w http.ResponseWriter, r *http.Request) { work(w, r, m.unmount) })
 	return mux
 }
@@ -103,7 +105,7 @@ func (m *writableMount) inTime(ctx context.Context, what string, v finishValue, 
 	if err != nil {
 		return r, err
 	}
-	return r, errors.Join(m.nameLeft(ctx, &r, what == "publish"),
+	return r, errors.Join(m.nameLeft(ctx, &r, what == "publish", m.leaves(v)),
 		withExit(exitIncomplete, fmt.Errorf("%s: not done after %s: %s", what, v.timeout(), s.waitsFor()), "the mount goes on with it"))
 }
 
@@ -116,7 +118,8 @@ func (m *writableMount) unmount(ctx context.Context, v finishValue) (r flushRepo
 	vain := func(err error) bool {
 		return errors.Is(err, errOutOfTime) && ctx.Err() == nil || errors.Is(err, errTaken)
 	}
-	finish := m.publish
+	leave := m.leaves(v)
+	finish := func(ctx context.Context) (flushReport, error) { return m.publish(ctx, leave) }
 	if v.NoPublish {
 		finish = m.settle
 	}
@@ -135,7 +138,7 @@ func (m *writableMount) unmount(ctx context.Context, v finishValue) (r flushRepo
 	r.Unmounted = true
 	var left error
 	if err != nil || r.LeftTotal > 0 || !v.NoPublish && m.leftoverText() != "" {
-		left = m.incomplete(&r, err, fmt.Sprintf(" after %s (--timeout)", v.timeout()))
+		left = m.incomplete(&r, err, fmt.Sprintf(" after %s (--timeout)", v.timeout()), leave)
 	}
 	m.asked <- left
 	if err != nil && !errors.Is(err, engine.ErrLeftover) {
@@ -145,6 +148,11 @@ func (m *writableMount) unmount(ctx context.Context, v finishValue) (r flushRepo
 		return r, nil // they are named
 	}
 	return r, left
+}
+
+// leaves reports whether incomplete files are no failure.
+func (m *writableMount) leaves(v finishValue) bool {
+	return v.LeaveIncomplete || m.flags.leaveIncomplete
 }
 
 // stillUsed says what to do about a file system that cannot be unmounted.
@@ -157,7 +165,7 @@ func stillUsed(err error) error {
 
 // settle makes ready for the next mount what is written.
 func (m *writableMount) settle(ctx context.Context) (flushReport, error) {
-	return flushReport{Target: m.target.String(), Left: []leftValue{}}, m.settleAll(ctx)
+	return newFlushReport(m.target.String()), m.settleAll(ctx)
 }
 
 func (m *writableMount) acceptIncomplete(ctx context.Context) error {

@@ -23,9 +23,18 @@ type flushReport struct {
 	Objects   int64       `json:"objects"`     // that the publication wrote
 	Dirs      int64       `json:"directories"` // likewise
 	LeftTotal int         `json:"left_total"`
-	Left      []leftValue `json:"left"`            // the first of them
-	Error     string      `json:"error,omitempty"` // why not everything was done, and what to do
-	Code      int         `json:"code,omitempty"`  // the exit code that goes with Error
+	Left      []leftValue `json:"left"` // the first of them
+
+	// Incomplete files that are not published, and that are no failure.
+	IncompleteTotal int         `json:"left_incomplete_total"`
+	Incomplete      []leftValue `json:"left_incomplete"` // the first of them
+
+	Error string `json:"error,omitempty"` // why not everything was done, and what to do
+	Code  int    `json:"code,omitempty"`  // the exit code that goes with Error
+}
+
+func newFlushReport(target string) flushReport {
+	return flushReport{Target: target, Left: []leftValue{}, Incomplete: []leftValue{}}
 }
 
 func (r *flushReport) add(path, why string) {
@@ -35,10 +44,22 @@ func (r *flushReport) add(path, why string) {
 	r.LeftTotal++
 }
 
+func (r *flushReport) addIncomplete(path, why string) {
+	if len(r.Incomplete) < shownLeft {
+		r.Incomplete = append(r.Incomplete, leftValue{newPathValue(path), why})
+	}
+	r.IncompleteTotal++
+}
+
+// reset forgets what is left.
+func (r *flushReport) reset() {
+	r.Left, r.LeftTotal, r.Incomplete, r.IncompleteTotal = []leftValue{}, 0, []leftValue{}, 0
+}
+
 // fail notes why not everything was done.
 func (r *flushReport) fail(err error) {
 	if r.Left == nil {
-		r.Left = []leftValue{}
+		r.reset()
 	}
 	if err != nil {
 		r.Code, r.Error = describe(err)
@@ -53,10 +74,10 @@ func (r *flushReport) after(before flushReport) {
 }
 
 // flush returns when everything that was acknowledged before the call is uploaded, but
-// for what cannot be.
-func (m *writableMount) flush(ctx context.Context) (r flushReport, err error) {
+// for what cannot be. leave: incomplete files are no failure.
+func (m *writableMount) flush(ctx context.Context, leave bool) (r flushReport, err error) {
 	began := time.Now()
-	r = flushReport{Target: m.target.String(), Left: []leftValue{}}
+	r = newFlushReport(m.target.String())
 	if err := m.settleAll(ctx); err != nil {
 		return r, err
 	}
@@ -69,7 +90,7 @@ func (m *writableMount) flush(ctx context.Context) (r flushReport, err error) {
 	if err != nil && !errors.Is(err, engine.ErrNotUploaded) {
 		return r, m.late(ctx, err)
 	}
-	if err := m.listUnsettled(ctx, seq, &r); err != nil {
+	if err := m.listUnsettled(ctx, seq, &r, leave); err != nil {
 		return r, err
 	}
 	reasons, err := m.failureReasons(ctx)
@@ -100,8 +121,8 @@ const settleLimit = time.Minute
 
 // publish flushes, and makes what is uploaded reachable from the root. Where nothing is
 // to be done, nothing else would notice that what was published is gone.
-func (m *writableMount) publish(ctx context.Context) (flushReport, error) {
-	r, idle, err := m.publishLeft(ctx)
+func (m *writableMount) publish(ctx context.Context, leave bool) (flushReport, error) {
+	r, idle, err := m.publishLeft(ctx, leave)
 	if err == nil && idle {
 		err = m.late(ctx, m.engine.Confirm(ctx))
 		r.Published = err == nil
@@ -110,9 +131,9 @@ func (m *writableMount) publish(ctx context.Context) (flushReport, error) {
 }
 
 // publishLeft is publish for what is not published yet. idle: there is nothing.
-func (m *writableMount) publishLeft(ctx context.Context) (r flushReport, idle bool, err error) {
+func (m *writableMount) publishLeft(ctx context.Context, leave bool) (r flushReport, idle bool, err error) {
 	began := time.Now()
-	if r, err = m.flush(ctx); err != nil {
+	if r, err = m.flush(ctx, leave); err != nil {
 		return r, false, err
 	}
 	tidy, err := m.journal.Tidy(ctx)
@@ -127,7 +148,7 @@ func (m *writableMount) publishLeft(ctx context.Context) (r flushReport, idle bo
 	if leftover != nil && !errors.Is(leftover, engine.ErrLeftover) {
 		return r, false, leftover
 	}
-	if err := m.nameBehind(ctx, &r, p); err != nil {
+	if err := m.nameBehind(ctx, &r, p, leave); err != nil {
 		return r, false, err
 	}
 	r.Published, r.Objects, r.Dirs = r.LeftTotal == 0, p.Nodes, p.Directories

@@ -20,8 +20,8 @@ type leftValue struct {
 
 // nameLeft makes a report name, in place of what it has named, all that is not uploaded
 // now, or with toPublish not published.
-func (m *writableMount) nameLeft(ctx context.Context, r *flushReport, toPublish bool) error {
-	r.Left, r.LeftTotal = []leftValue{}, 0
+func (m *writableMount) nameLeft(ctx context.Context, r *flushReport, toPublish, leave bool) error {
+	r.reset()
 	reasons, err := m.failureReasons(ctx)
 	if err != nil {
 		return err
@@ -31,28 +31,56 @@ func (m *writableMount) nameLeft(ctx context.Context, r *flushReport, toPublish 
 		return err
 	}
 	for _, n := range nodes {
-		path := m.pathOf(ctx, n)
-		r.add(path, cmp.Or(reasons[path], m.whyLeft(n)))
+		if err := m.addLeft(ctx, r, n, m.pathOf(ctx, n), reasons, leave); err != nil {
+			return err
+		}
 	}
 	t := m.journal.MountTotals()
 	total := t.Dirty + t.Queued
 	if toPublish {
 		total += t.Sealed + t.Held
 	}
-	r.LeftTotal = max(r.LeftTotal, int(total))
+	return m.countLeft(ctx, r, int(total), leave)
+}
+
+// addLeft adds a node that is not uploaded or published to a report.
+func (m *writableMount) addLeft(ctx context.Context, r *flushReport, n state.Node, path string, reasons map[string]string, leave bool) error {
+	why, err := m.incompletes().excuse(ctx, n, leave)
+	if err != nil {
+		return err
+	}
+	if why != "" {
+		r.addIncomplete(path, why)
+	} else {
+		r.add(path, cmp.Or(reasons[path], m.whyLeft(n)))
+	}
 	return nil
+}
+
+// countLeft makes the counts of a report right of which not all of total nodes are named.
+func (m *writableMount) countLeft(ctx context.Context, r *flushReport, total int, leave bool) error {
+	excused, err := m.incompletes().excused(ctx, leave)
+	r.IncompleteTotal = max(r.IncompleteTotal, excused)
+	r.LeftTotal = max(r.LeftTotal, total-r.IncompleteTotal)
+	return err
 }
 
 // nameBehind makes a report name, in place of what it has named, what a publication
 // does not have as it was then.
-func (m *writableMount) nameBehind(ctx context.Context, r *flushReport, p engine.PublishReport) error {
+func (m *writableMount) nameBehind(ctx context.Context, r *flushReport, p engine.PublishReport, leave bool) error {
 	reasons, err := m.failureReasons(ctx)
-	r.Left = []leftValue{}
-	for _, b := range p.Behind {
-		r.add(b.Path, cmp.Or(b.Problem, reasons[b.Path], m.whyLeft(b.Node)))
+	if err != nil {
+		return err
 	}
-	r.LeftTotal = int(p.LeftOut + p.KeptOld)
-	return err
+	r.reset()
+	for _, b := range p.Behind {
+		if b.Problem != "" {
+			r.add(b.Path, b.Problem)
+		} else if err := m.addLeft(ctx, r, b.Node, b.Path, reasons, leave); err != nil {
+			return err
+		}
+	}
+	return m.countLeft(ctx, r, int(p.LeftOut+p.KeptOld), leave)
 }
 
 // failureReasons tells of files that could not be uploaded why, by their paths.
@@ -78,7 +106,7 @@ func (m *writableMount) pathOf(ctx context.Context, n state.Node) string {
 }
 
 // listUnsettled names what was changed up to seq and is not settled.
-func (m *writableMount) listUnsettled(ctx context.Context, seq uint64, r *flushReport) error {
+func (m *writableMount) listUnsettled(ctx context.Context, seq uint64, r *flushReport, leave bool) error {
 	const page = 500
 	for after := state.Ino(0); ; {
 		nodes, err := m.journal.Unsettled(ctx, after, page)
@@ -90,7 +118,9 @@ func (m *writableMount) listUnsettled(ctx context.Context, seq uint64, r *flushR
 			if n.Seq > seq {
 				continue
 			}
-			r.add(m.pathOf(ctx, n), m.whyLeft(n))
+			if err := m.addLeft(ctx, r, n, m.pathOf(ctx, n), nil, leave); err != nil {
+				return err
+			}
 		}
 	}
 }
@@ -112,7 +142,7 @@ func whyLeft(n state.Node) string {
 	case n.Flags&state.Opened != 0:
 		return openForWriting
 	case n.Flags&state.Incomplete != 0:
-		return "incomplete: a crash of the mount cut off its writer"
+		return cutOffWriter
 	case n.State == state.Dirty:
 		return "changed just now"
 	case n.State == state.Queued:

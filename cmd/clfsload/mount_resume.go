@@ -137,7 +137,7 @@ func (m *writableMount) recover(ctx context.Context) (err error) {
 		return err
 	}
 	if cutOff > 0 {
-		m.ui.log.Warn("files were being written when the last mount ended; they are kept and not published until they are written again, or --include-incomplete is passed", "files", cutOff)
+		m.ui.log.Warn("files were being written when the last mount ended; they are incomplete: kept, and not published until they are written again; see 'clfsload incomplete'", "files", cutOff)
 	}
 	if m.flags.includeIncomplete {
 		if err := m.acceptIncomplete(ctx); err != nil {

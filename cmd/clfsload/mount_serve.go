@@ -68,7 +68,7 @@ func (m *writableMount) mount(ctx context.Context) error {
 		return err
 	}
 	fs, err := writable.Mount(ctx, m.point, m.journal, m.staged, m.engine, writable.Options{
-		Settle: m.flags.settle, StagingLimit: limit, StagingReserve: reserve, MaxFileSize: int64(m.flags.maxFileSize), AllowOther: m.flags.allowOther,
+		Settle: m.flags.settle, StagingLimit: limit, StagingReserve: reserve, MaxFileSize: int64(m.flags.maxFileSize), AllowOther: m.flags.point.AllowOther,
 		Memory: int64(m.flags.memory) / 4, Log: m.ui.log, Errno: errnoOf, Source: m.target.String(), StatePath: m.dir,
 	})
 	if err != nil {
@@ -168,14 +168,14 @@ func (m *writableMount) unmounted(left error) error {
 // done, and publishes what came in meanwhile.
 func (m *writableMount) endWithin(limit context.Context, mounted bool) (r flushReport, err error) {
 	if mounted {
-		if _, _, err := m.publishLeft(limit); err != nil {
+		if _, _, err := m.publishLeft(limit, m.flags.leaveIncomplete); err != nil {
 			m.ui.log.Warn("not everything is published", "error", err)
 		}
 		if err := m.fs.Unmount(true); err != nil {
 			return r, err
 		}
 	}
-	r, idle, err := m.publishLeft(limit)
+	r, idle, err := m.publishLeft(limit, m.flags.leaveIncomplete)
 	if err == nil && idle {
 		err = m.confirmSoon(limit)
 	}
@@ -209,16 +209,19 @@ func (m *writableMount) outcome(r flushReport, err error) error {
 	case published && m.leftoverText() == "":
 		m.ui.log.Info("unmounted; everything is published")
 		return nil
+	case err == nil && r.LeftTotal == 0 && r.IncompleteTotal > 0 && m.leftoverText() == "":
+		m.ui.log.Info("unmounted; everything is published but incomplete files", "files", r.IncompleteTotal)
+		return nil
 	}
-	return m.incomplete(&r, err, fmt.Sprintf(" after %s (--stop-timeout)", m.flags.stopTimeout))
+	return m.incomplete(&r, err, fmt.Sprintf(" after %s (--stop-timeout)", m.flags.stopTimeout), m.flags.leaveIncomplete)
 }
 
 // incomplete logs what is not published at the end of a mount, and makes an error of it
 // for whoever has ended it. limit says how long that was tried. When it was not tried to
 // the end, the report names all that is left.
-func (m *writableMount) incomplete(r *flushReport, err error, limit string) error {
+func (m *writableMount) incomplete(r *flushReport, err error, limit string, leave bool) error {
 	if err != nil {
-		if err := m.nameLeft(context.Background(), r, true); err != nil {
+		if err := m.nameLeft(context.Background(), r, true, leave); err != nil {
 			m.ui.log.Warn("name what is not published", "error", err)
 		}
 	}

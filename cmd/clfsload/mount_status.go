@@ -83,12 +83,13 @@ type stagingValue struct {
 const listedInStatus = 100
 
 // journalStatus is what the journal tells.
-func journalStatus(ctx context.Context, j *state.Journal) (mountStatus, error) {
+func journalStatus(ctx context.Context, i incompletes) (mountStatus, error) {
+	j := i.journal
 	t := j.MountTotals()
 	v := mountStatus{Kind: kindMount, Version: version, State: j.Dir(), MountPoint: mountPointOf(j.Dir()), Target: j.Settings.Target,
 		Entries: t.Nodes(), Directories: t.Directories, Staged: countValue{t.Dirty, t.DirtyBytes}, Uploading: countValue{t.Queued, t.QueuedBytes},
 		Uploaded: countValue{t.Sealed, t.SealedBytes}, Unchanged: countValue{t.Uploaded, t.UploadedBytes}, Unpublished: t.Held,
-		Failures: []failureValue{}, Incomplete: []leftValue{}}
+		Failures: []failureValue{}}
 	if t.PublishedAt != 0 {
 		at := time.Unix(0, t.PublishedAt)
 		v.PublishedAt = &at
@@ -105,23 +106,13 @@ func journalStatus(ctx context.Context, j *state.Journal) (mountStatus, error) {
 	for _, f := range failures {
 		v.Failures = append(v.Failures, failureValue{newPathValue(f.Path), f.Reason, time.Since(time.Unix(0, f.At)).Seconds()})
 	}
-	incomplete, err := j.Incompletes(ctx, 0, listedInStatus)
-	if err != nil {
-		return v, err
-	}
-	for _, n := range incomplete {
-		path, err := j.Path(ctx, n.Inode)
-		if err != nil {
-			return v, err
-		}
-		v.Incomplete = append(v.Incomplete, leftValue{newPathValue(path), whyLeft(n)})
-	}
-	return v, nil
+	v.Incomplete, err = i.first(ctx, listedInStatus)
+	return v, err
 }
 
 // status describes a mount that runs.
 func (m *writableMount) status(ctx context.Context) (mountStatus, error) {
-	v, err := journalStatus(ctx, m.journal)
+	v, err := journalStatus(ctx, m.incompletes())
 	if err != nil {
 		return v, err
 	}

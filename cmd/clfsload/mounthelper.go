@@ -26,7 +26,7 @@ func isMountHelper(program string) bool {
 }
 
 // mountSwitches are the flags of mount without a value that may stand in -o.
-var mountSwitches = []string{"allow-other", "create-container", "include-incomplete"}
+var mountSwitches = []string{"allow-other", "allow-non-empty", "create-container", "include-incomplete", "leave-incomplete"}
 
 // mountValues are those with a value.
 var mountValues = []string{"state", "settle", "publish-interval", "stop-timeout", "staging-limit", "compression",
@@ -87,6 +87,8 @@ func optionFlags(options string, sloppy bool) (flags []string, err error) {
 		switch {
 		case option == "ro":
 			flags = append(flags, "--read-only")
+		case option == "nonempty": // as other FUSE file systems call it
+			flags = append(flags, "--allow-non-empty")
 		case slices.Contains(mountSwitches, flag) && !hasValue:
 			flags = append(flags, "--"+flag)
 		case slices.Contains(mountValues, flag) && hasValue:

@@ -78,9 +78,10 @@ func (s *FS) blocksOf(n state.Node, size int64) uint64 {
 	return uint64(size+511) / 512
 }
 
+// fuseTime is what the kernel is told of a time: what a publication makes of it.
 func fuseTime(t int64) (sec uint64, nsec uint32) {
-	s, ns := state.SplitNanoseconds(t)
-	return uint64(s), uint32(ns)
+	held, _ := clfs.NewTime(state.SplitNanoseconds(t))
+	return uint64(held.Sec), held.Nsec
 }
 
 // GetAttr tells the attributes of a node.

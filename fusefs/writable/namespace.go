@@ -14,8 +14,12 @@ import (
 	"clfsload/state"
 )
 
-// now is the time in nanoseconds since 1970.
-func now() int64 { return time.Now().UnixNano() }
+// now is the time in nanoseconds since 1970, or the nearest that CLFS can hold.
+func now() int64 {
+	t := time.Now()
+	held, _ := clfs.NewTime(t.Unix(), int64(t.Nanosecond()))
+	return state.Nanoseconds(int64(held.Sec), int64(held.Nsec))
+}
 
 // Lookup finds a name. That there is none may be remembered too.
 func (s *FS) Lookup(_ <-chan struct{}, in *fuse.InHeader, name string, out *fuse.EntryOut) fuse.Status {

@@ -84,10 +84,13 @@ func changeOf(in *fuse.SetAttrIn) (c state.Change) {
 	return c
 }
 
+// timeOf is a time as the journal has it. One that CLFS cannot hold becomes the nearest
+// that it can, at once: so stat shows what will be published.
 func timeOf(sec uint64, nsec uint32, isNow bool) *int64 {
 	t := now()
 	if !isNow {
-		t = state.Nanoseconds(int64(sec), int64(nsec))
+		held, _ := clfs.NewTime(int64(sec), int64(nsec))
+		t = state.Nanoseconds(int64(held.Sec), int64(held.Nsec))
 	}
 	return &t
 }

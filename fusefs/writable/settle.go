@@ -59,7 +59,8 @@ func (s *FS) settle(ctx context.Context, age time.Duration) error {
 }
 
 func (s *FS) settlePage(ctx context.Context, list []state.Node, age time.Duration) error {
-	latest := now() - int64(age)
+	clock := time.Now().UnixNano() // which may be past what CLFS can hold
+	latest := clock - int64(age)
 	var settled []state.Settled
 	staged := false
 	for i := range list {
@@ -68,7 +69,7 @@ func (s *FS) settlePage(ctx context.Context, list []state.Node, age time.Duratio
 			continue
 		}
 		// A time to come means that the clock was set back.
-		if n.Attr.Ctime > latest && n.Attr.Ctime <= now() && age > 0 {
+		if n.Attr.Ctime > latest && n.Attr.Ctime <= clock && age > 0 {
 			continue
 		}
 		settled = append(settled, state.Settled{Ino: n.Ino, Seq: n.Seq})

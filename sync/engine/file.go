@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"syscall"
@@ -37,12 +38,9 @@ func (w *worker) tryRegular(ctx context.Context, path string, e *event) error {
 	}
 	in, attr := e.outcome.Inode, e.outcome.Attr
 	head := w.head[:min(attr.Size, clfs.FirstSegmentBytes)]
-	if err := w.readFull(f, head, 0); err != nil {
-		return err
-	}
-	blocks, err := w.putSegments(ctx, f, e)
+	blocks, err := w.putContents(ctx, f, e, head)
 	if err != nil {
-		return err
+		return wrongSize(f, attr, err)
 	}
 	if err := unchanged(f, attr); err != nil {
 		return err
@@ -53,6 +51,43 @@ func (w *worker) tryRegular(ctx context.Context, path string, e *event) error {
 	}
 	// What a longer version of the file has left is not part of it any more.
 	return w.removeBlocks(ctx, in, clfs.SegmentCount(uint64(attr.Size)))
+}
+
+// putContents reads the first bytes of a file into head, and uploads the others.
+func (w *worker) putContents(ctx context.Context, f File, e *event, head []byte) (blockMap, error) {
+	if err := w.readFull(f, head, 0); err != nil {
+		return blockMap{}, err
+	}
+	blocks, err := w.putSegments(ctx, f, e)
+	if err != nil {
+		return blockMap{}, err
+	}
+	return blocks, w.endsAt(f, e.outcome.Attr.Size)
+}
+
+// endsAt returns errChanged when a file has more bytes than its size.
+func (w *worker) endsAt(f io.ReaderAt, size int64) error {
+	var more [1]byte
+	switch n, err := f.ReadAt(more[:], size); {
+	case n > 0:
+		return errChanged
+	case !errors.Is(err, io.EOF):
+		return entryProblem("read", err)
+	}
+	return nil
+}
+
+// wrongSize says of a file whose contents do not fit its size, and that has not changed,
+// what it is.
+func wrongSize(f File, attr state.Attr, err error) error {
+	if !errors.Is(err, errChanged) {
+		return err
+	}
+	if err := unchanged(f, attr); err != nil {
+		return err
+	}
+	return &entryError{state.Problem{Op: "read", Reason: fmt.Sprintf("its size is %d bytes, but its contents have another length: "+
+		"the kernel or a program generates them when they are read; exclude it", attr.Size)}}
 }
 
 // begin decides which attributes the contents have that are about to be read:

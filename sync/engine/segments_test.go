@@ -18,9 +18,10 @@ func TestNoPutIsGivenUpBecauseItsFileHasChanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, clfs.CompressionNone)
 		var changed atomic.Bool
-		f.file("file", three).onRead = func(_ *fakeFile, offset int64) error {
+		f.file("file", three).onRead = func(f *fakeFile, offset int64) error {
 			if offset > clfs.FirstSegmentBytes && changed.CompareAndSwap(false, true) {
-				return io.EOF // it is shorter now
+				f.attr.Ctime++
+				return io.EOF // it was shorter for a moment
 			}
 			return nil
 		}

@@ -34,7 +34,8 @@ type fakeFile struct {
 	attr   state.Attr
 	seed   int64
 	opens  int
-	reads  []int64 // offsets of the reads past the first segment
+	reads  []int64 // offsets of the reads of further segments
+	beyond int64   // bytes that it has more than its size says
 	onOpen func(f *fakeFile, opens int)
 	onRead func(f *fakeFile, offset int64) error
 }
@@ -56,7 +57,7 @@ func (f *fakeFile) Attr() (state.Attr, error) {
 func (f *fakeFile) ReadAt(p []byte, offset int64) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if offset > 0 {
+	if offset > 0 && offset < f.attr.Size {
 		f.reads = append(f.reads, offset)
 	}
 	if f.onRead != nil {
@@ -64,7 +65,7 @@ func (f *fakeFile) ReadAt(p []byte, offset int64) (int, error) {
 			return 0, err
 		}
 	}
-	n := min(int64(len(p)), max(f.attr.Size-offset, 0))
+	n := min(int64(len(p)), max(f.attr.Size+f.beyond-offset, 0))
 	fill(p[:n], f.seed, offset)
 	if n < int64(len(p)) {
 		return int(n), io.EOF

@@ -107,6 +107,7 @@ func (t *Tree) lookAt(dir *os.File, names []string, here filter.Directory) ([]st
 	kept := all[:0]
 	for _, e := range all {
 		if e.Name != nil && takes(here, &e) {
+			t.refuseGenerated(dir, &e)
 			kept = append(kept, e)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -18,6 +19,8 @@ type Tree struct {
 	path string
 	root *os.File
 	dev  uint64 // st_dev of the root
+
+	systems sync.Map // type of generated file system by Attr.Dev; "" for others
 }
 
 // OpenTree opens the directory path. Errors wrap those of open(2).

@@ -125,6 +125,16 @@ func fusermount() (string, error) {
 // Done is closed when the file system is unmounted, by us or by somebody else.
 func (m *Mount) Done() <-chan struct{} { return m.done }
 
+// Removed makes the kernel forget what it remembers of a name that no system call has
+// removed, and of the attributes that this changes. It must not be called from within a
+// request of the kernel. What the kernel does not remember is no error.
+func (m *Mount) Removed(dir uint64, name string, node uint64) {
+	_ = m.server.EntryNotify(dir, name)
+	for _, changed := range []uint64{dir, node} {
+		_ = m.server.InodeNotify(changed, -1, 0) // attributes alone
+	}
+}
+
 // Patience is how long files may stay open after an unmount was asked for.
 const Patience = 10 * time.Second
 

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
+	"github.com/spf13/cobra"
+
+	"clfsload/state"
+	"clfsload/sync/scan/filter"
+)
+
+// incompleteFlags are those of incomplete.
+type incompleteFlags struct {
+	json, remove, accept bool
+}
+
+func newIncompleteCommand() *cobra.Command {
+	var f incompleteFlags
+	cmd := &cobra.Command{
+		Use:   "incomplete MOUNTPOINT|STATE [PATTERN...]",
+		Short: "List, remove or accept files of a mount whose writers were cut off",
+		Long: `List the incomplete files of a mount: those that a program had open for writing
+when the mount ended. Nobody knows whether such a file is whole, so it is not
+published, and 'clfsload publish' and 'clfsload unmount' end with exit code 3.
+
+A program that writes the file again, from the beginning or from where it was cut off,
+makes it an ordinary one. Otherwise decide: --accept publishes the files as they are,
+--remove removes them from the mount. Both take the files that the same command lists
+without the flag: those that match a PATTERN, or all.
+
+Patterns are written as in .gitignore and match paths below MOUNTPOINT. Quote them for
+the shell.`,
+		Example: `  clfsload incomplete /mnt/clfs
+  clfsload incomplete --remove /mnt/clfs '.*.??????'
+  clfsload incomplete --accept /mnt/clfs /logs/today.log 'db/*.wal'`,
+		Args: argsBetween(1, 1000),
+		RunE: func(cmd *cobra.Command, args []string) error { return runIncomplete(cmd, args[0], args[1:], f) },
+	}
+	fl := cmd.Flags()
+	fl.BoolVar(&f.remove, "remove", false, "remove the files from the mount; what is published of them goes with the next publication")
+	fl.BoolVar(&f.accept, "accept", false, "take the files as complete; the next publication has them")
+	fl.BoolVar(&f.json, "json", false, "print one JSON object")
+	return cmd
+}
+
+func (f *incompleteFlags) value(patterns []string) (incompleteValue, error) {
+	v := incompleteValue{Patterns: patterns}
+	switch {
+	case f.remove && f.accept:
+		return v, errors.New("--remove and --accept exclude each other")
+	case f.remove:
+		v.Action = actionRemove
+	case f.accept:
+		v.Action = actionAccept
+	}
+	_, err := filter.New(patterns, nil)
+	return v, err
+}
+
+func runIncomplete(cmd *cobra.Command, arg string, patterns []string, f incompleteFlags) error {
+	v, err := f.value(patterns)
+	if err != nil {
+		return usageError(cmd, err)
+	}
+	dir, err := stateOf(arg, cmd.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	r, err := askIncomplete(cmd.Context(), dir, v)
+	if err != nil {
+		return err
+	}
+	if f.json {
+		return writeJSON(cmd.OutOrStdout(), r)
+	}
+	r.print(cmd, v.Action)
+	return nil
+}
+
+// askIncomplete asks the mount that runs on a STATE, or else the journal.
+func askIncomplete(ctx context.Context, stateDir string, v incompleteValue) (r incompleteReport, err error) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return r, err
+	}
+	err = waitControl(ctx, stateDir, http.MethodPost, "/incomplete", bytes.NewReader(body), &r)
+	if !errors.Is(err, errNotRunning) {
+		return r, finishError("incomplete", stateDir, err)
+	}
+	if v.Action == "" {
+		return listEnded(ctx, stateDir, v)
+	}
+	return changeEnded(ctx, stateDir, v)
+}
+
+// listEnded lists the files of a STATE of which no mount runs, and changes nothing.
+func listEnded(ctx context.Context, stateDir string, v incompleteValue) (r incompleteReport, err error) {
+	j, err := state.OpenReadOnly(stateDir)
+	if err != nil {
+		return r, err
+	}
+	defer j.Close()
+	if j.Settings.Kind != state.KindMount {
+		return r, errLoadState(stateDir)
+	}
+	return endedIncompletes(j).report(ctx, v, justList)
+}
+
+func errLoadState(stateDir string) error {
+	return withExit(exitState, fmt.Errorf("%s is the STATE of a load", stateDir), "name the STATE of a mount")
+}
+
+// changeEnded does what the next mount does first, and then what was asked for.
+func changeEnded(ctx context.Context, stateDir string, v incompleteValue) (r incompleteReport, err error) {
+	m := &writableMount{dir: stateDir, ui: &console{log: slog.New(slog.DiscardHandler)}}
+	defer func() { err = errors.Join(err, m.close(context.WithoutCancel(ctx))) }()
+	if m.journal, err = state.Open(stateDir); err != nil {
+		return r, stateError(err)
+	}
+	if m.journal.Settings.Kind != state.KindMount {
+		return r, errLoadState(stateDir)
+	}
+	if err := m.recover(ctx); err != nil {
+		return r, err
+	}
+	i := endedIncompletes(m.journal)
+	act := i.accept(ctx)
+	if v.Action == actionRemove {
+		act = func(ino state.Ino) (bool, error) {
+			_, names, err := m.journal.RemoveIncomplete(ctx, ino, time.Now().UnixNano(), nil)
+			return len(names) > 0, err
+		}
+	}
+	r, err = i.report(ctx, v, act)
+	return r, errors.Join(err, m.journal.Sync(ctx))
+}
+
+// incompleteFiles does it in a mount that runs.
+func (m *writableMount) incompleteFiles(ctx context.Context, v incompleteValue) (incompleteReport, error) {
+	i, act := m.incompletes(), justList
+	switch v.Action {
+	case actionRemove:
+		act = func(ino state.Ino) (bool, error) { return m.fs.RemoveIncomplete(ctx, ino) }
+	case actionAccept:
+		act = i.accept(ctx)
+	}
+	r, err := i.report(ctx, v, act)
+	if v.Action == "" {
+		return r, err
+	}
+	m.ui.log.Info("incomplete files", "action", v.Action, "files", r.Total)
+	return r, errors.Join(err, m.journal.Sync(ctx))
+}
+
+// answerIncomplete answers POST /incomplete.
+func (m *writableMount) answerIncomplete(w http.ResponseWriter, r *http.Request) {
+	var v incompleteValue
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 4<<20)).Decode(&v); err != nil {
+		http.Error(w, "the body must be a JSON object", http.StatusBadRequest)
+		return
+	}
+	if err := patient(w); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	report, err := m.incompleteFiles(r.Context(), v)
+	answer(w, report, err)
+}
+
+func (r *incompleteReport) print(cmd *cobra.Command, action string) {
+	out := cmd.OutOrStdout()
+	for _, file := range r.Files {
+		fmt.Fprintf(out, "%s: %s\n", quotePath(file.bytes()), file.Why)
+	}
+	if n := r.Total - len(r.Files); n > 0 {
+		fmt.Fprintf(out, "and %s more\n", humanize.Comma(int64(n)))
+	}
+	done := map[string]string{"": "incomplete", actionRemove: "removed", actionAccept: "accepted: the next publication has them"}[action]
+	fmt.Fprintf(out, "%s %s %s\n", humanize.Comma(int64(r.Total)), english.PluralWord(r.Total, "file", "files"), done)
+}

@@ -1,0 +1,27 @@
+package writable
+
+import (
+	"context"
+
+	"clfsload/state"
+)
+
+// RemoveIncomplete removes all names of a file whose writer was cut off. It reports false
+// for one that is open for writing, or not incomplete any more.
+func (s *FS) RemoveIncomplete(ctx context.Context, ino state.Ino) (removed bool, err error) {
+	if s.files.writing(ino) {
+		return false, nil
+	}
+	at := now()
+	n, names, err := s.journal.RemoveIncomplete(ctx, ino, at, s.inUse)
+	if err != nil || len(names) == 0 {
+		return false, err
+	}
+	s.nodes.changed(n)
+	for _, r := range names {
+		s.nodes.entered(r.Dir, at, 0)
+		s.mount.Removed(uint64(r.Dir), string(r.Name), uint64(ino))
+	}
+	s.unnamed(n)
+	return true, nil
+}
