@@ -37,6 +37,7 @@ const (
 	KindSegmentOffset Kind = "segment-offset" // a segment says it belongs elsewhere in its file
 	KindSegmentLength Kind = "segment-length" // contents are longer or shorter than they must be
 	KindBlockMap      Kind = "block-map"      // lists of blocks or an indirect block make no sense
+	KindHole          Kind = "hole"           // a block map lacks blocks that the size asks for
 	KindLoop          Kind = "directory-loop" // a directory is reached twice
 	KindEntryName     Kind = "entry-name"     // a directory entry has a name that no file can have
 	KindOversized     Kind = "oversized-blob" // a blob is larger than any object

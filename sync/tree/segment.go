@@ -63,13 +63,9 @@ func (n *Node) readAhead() int {
 	return readAhead
 }
 
+// hasBlocks reports whether the block map lists blocks, or should.
 func (n *Node) hasBlocks() bool {
-	for _, root := range n.Inode.Roots {
-		if !root.IsNull() {
-			return true
-		}
-	}
-	return len(n.Inode.Direct) > 1
+	return len(n.Inode.Direct) > 1 || usedRoots(n.Inode) > 0 || n.needs() > 1
 }
 
 // pending is a piece that is being read.

@@ -24,6 +24,7 @@ func (c *checker) bucket(ctx context.Context) error {
 	if err != nil {
 		return c.reading("", err)
 	}
+	c.origin.clfsLoad = b.FinishedByCLFSLoad()
 	if !uuidText.MatchString(b.UUID) {
 		c.damage(KindBucket, "", o.Blob, "bucketUUID is %q", b.UUID)
 	}

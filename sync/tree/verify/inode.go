@@ -12,6 +12,7 @@ import (
 // inode checks an inode where it is found first, and its blocks.
 func (c *checker) inode(ctx context.Context, n *tree.Node, at place) error {
 	c.count(n.Type())
+	c.origin.see(n)
 	in := n.Inode
 	if in.ID() != n.ID {
 		c.damage(tree.KindOwnID, at.path, n.Blob, "the inode says that it is %s", in.ID())

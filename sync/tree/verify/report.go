@@ -35,7 +35,6 @@ const (
 	KindSize        tree.Kind = "size"               // a size in the attributes is wrong
 	KindSymlinkSize tree.Kind = "symlink-size"       // a link's size is in characters, as CLFSLoad had it
 	KindSegmentTime tree.Kind = "segment-ctime"      // a block has another ctime than its inode
-	KindHole        tree.Kind = "hole"               // blocks are missing from a block map: they read as zeros
 	KindSharedBlock tree.Kind = "shared-block"       // a block is in two places
 	KindService     tree.Kind = "service-object"     // state of the service, left alone
 	KindSnapshot    tree.Kind = "snapshot"           // an object of another snapshot than the live one
@@ -114,11 +113,15 @@ func (r *reporter) add(f Finding) {
 }
 
 func (r *reporter) damage(kind tree.Kind, path, object, format string, args ...any) {
-	r.add(Finding{Damage, kind, path, object, fmt.Sprintf(format, args...)})
+	r.find(Damage, kind, path, object, format, args...)
+}
+
+func (r *reporter) find(s Severity, kind tree.Kind, path, object, format string, args ...any) {
+	r.add(Finding{s, kind, path, object, fmt.Sprintf(format, args...)})
 }
 
 func (r *reporter) remark(kind tree.Kind, path, object, format string, args ...any) {
-	r.add(Finding{Remark, kind, path, object, fmt.Sprintf(format, args...)})
+	r.find(Remark, kind, path, object, format, args...)
 }
 
 // count counts an inode that was reached.

@@ -66,6 +66,7 @@ type checker struct {
 	db      *scratch.DB
 	root    clfs.Attr // the root's, which has the ids that all inodes share
 	source  *source   // nil without Options.Source
+	origin  origin
 }
 
 func newChecker(t *tree.Tree, o Options) (*checker, error) {
