@@ -20,6 +20,7 @@ import (
 // costs one request instead of two.
 type mounted struct {
 	source string // without secrets
+	log    *slog.Logger
 	tree   atomic.Pointer[tree.Tree]
 	usage  atomic.Pointer[fusefs.Usage]
 
@@ -39,7 +40,7 @@ func openMounted(cmd *cobra.Command, f mountFlags, log *slog.Logger) (*mounted, 
 	if err != nil {
 		return nil, err
 	}
-	m := &mounted{source: t.Container().String(), trees: []*tree.Tree{t},
+	m := &mounted{source: t.Container().String(), log: log, trees: []*tree.Tree{t},
 		options: tree.Options{Requests: half.concurrency, Memory: int64(half.memory), TempDir: half.tempDir}}
 	m.tree.Store(t)
 	ctx, m.stop = context.WithCancel(context.WithoutCancel(ctx))
@@ -124,8 +125,14 @@ func (m *mounted) Usage() fusefs.Usage {
 // Node reads an inode.
 func (m *mounted) Node(ctx context.Context, id clfs.ID) (fusefs.Node, error) {
 	n, err := m.tree.Load().Node(ctx, id)
+	if err == nil {
+		err = n.CheckTarget()
+	}
 	if err != nil {
 		return nil, err
+	}
+	if damage := n.Check(); damage != nil {
+		m.log.Error("the container breaks the format; what it holds is shown as it is", "name", string(n.Inode.Name), "error", oneLine(damage))
 	}
 	return mountedNode{m, n}, nil
 }

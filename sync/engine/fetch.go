@@ -92,6 +92,9 @@ func (e *Engine) putInodeOf(ctx context.Context, n state.Node) (*clfs.Inode, err
 	if o.ID() != n.ID || o.Attr.Type != n.Attr.Type {
 		return nil, fmt.Errorf("%s: %w: it says that it is the %s %s", name, errDamaged, o.Attr.Type, o.ID())
 	}
+	if have, want := uint64(len(o.Data)), min(o.Attr.Size, clfs.FirstSegmentBytes); o.Attr.Type == clfs.TypeRegular && have != want {
+		return nil, fmt.Errorf("%s: %w: it has %d bytes of contents, not %d", name, errDamaged, have, want)
+	}
 	return o, nil
 }
 

@@ -42,6 +42,15 @@ const (
 	KindEntryName     Kind = "entry-name"     // a directory entry has a name that no file can have
 	KindOversized     Kind = "oversized-blob" // a blob is larger than any object
 	KindOwnID         Kind = "own-id"         // an inode says that it is another one
+	KindType          Kind = "type"           // name, handle, attributes and mode do not agree on the type
+	KindOwner         Kind = "owner"          // the blob's name has another owner than the object
+	KindHandle        Kind = "handle"         // a filehandle is not made as it must be
+	KindAttributes    Kind = "attributes"     // an attribute has a value that it cannot have
+	KindLinkCount     Kind = "link-count"     // nlink is not the number of links
+	KindBackPointer   Kind = "back-pointer"   // back pointers and directory entries do not match
+	KindSize          Kind = "size"           // a size in the attributes is wrong
+	KindDots          Kind = "dots"           // "." and ".." are not where or what they must be
+	KindDuplicate     Kind = "duplicate-name" // a directory has a name twice
 )
 
 // Damage is the error for a container that breaks the format.

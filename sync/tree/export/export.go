@@ -146,6 +146,7 @@ func (x *Exporter) begin(ctx context.Context) error {
 func (x *Exporter) tree(ctx context.Context, start *tree.Node, path, below string) error {
 	x.base, x.below = strings.TrimSuffix(path, "/"), below
 	x.mark(start)
+	x.tell(path, start.Check())
 	if !start.IsDir() {
 		at := path[strings.LastIndexByte(path, '/')+1:]
 		return x.settled(path, x.make(ctx, x.dest, entry{start, at, path, "/" + at}))
@@ -201,6 +202,7 @@ func (x *Exporter) entry(ctx context.Context, v tree.Visited) error {
 		return x.settled(path, v.Err)
 	}
 	first := x.mark(v.Node)
+	x.tell(path, v.Damage)
 	f := v.Dir.Value.(*folder)
 	e := entry{v.Node, v.Name, path, x.target(path)}
 	if !v.Node.IsDir() {
@@ -259,6 +261,13 @@ func (x *Exporter) settled(path string, err error) error {
 	}
 	x.fail(path, err)
 	return nil
+}
+
+// tell reports damage of an inode that can be exported all the same.
+func (x *Exporter) tell(path string, damage error) {
+	if damage != nil {
+		x.fail(path, damage)
+	}
 }
 
 func (x *Exporter) fail(path string, err error) {

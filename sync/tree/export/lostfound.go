@@ -115,6 +115,7 @@ func (x *Exporter) rescue(ctx context.Context, n *tree.Node) error {
 	e.path = e.target
 	x.mark(n)
 	if !n.IsDir() {
+		x.tell(e.path, n.Check())
 		return x.settled(e.path, x.make(ctx, f, e))
 	}
 	if err := x.makeDirectory(f, e); err != nil {
