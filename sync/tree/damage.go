@@ -59,6 +59,7 @@ type Damage struct {
 	Object string // the blob's name, or "object ID" where there is no blob
 	Reason string
 	Err    error // the cause, may be nil
+	Whole  bool  // of a directory: all its entries were read
 }
 
 func (d *Damage) Error() string {

@@ -113,6 +113,9 @@ func (t *Tree) readPiece(ctx context.Context, n *Node, p *pending) {
 	if n.IsDir() {
 		most = maxDirSegmentPayload
 	}
+	if p.err = t.misplaced(n, p); p.err != nil {
+		return
+	}
 	o, payload, err := t.fetch(ctx, p.piece.ID, most)
 	p.piece.Blob = o
 	if err != nil {
@@ -122,7 +125,30 @@ func (t *Tree) readPiece(ctx context.Context, n *Node, p *pending) {
 	p.piece.Segment, err = clfs.DecodeSegment(payload)
 	if err != nil {
 		p.err = BadObject(err, o.Blob)
+		return
 	}
+	t.placed.Add(p.piece.ID, placedSegment{o, p.piece.Segment.Owner, p.piece.Segment.Offset})
+}
+
+// placedSegment is the place that a segment says it has.
+type placedSegment struct {
+	object Object
+	owner  clfs.ID
+	offset uint64
+}
+
+// misplaced returns the damage of a segment that was read before and says that it
+// belongs elsewhere. A small container whose block maps all lead to the same segments
+// would otherwise take as much reading as a huge one.
+func (t *Tree) misplaced(n *Node, p *pending) error {
+	known, found := t.placed.Get(p.piece.ID)
+	l, err := layoutOf(n)
+	if !found || err != nil {
+		return nil
+	}
+	p.piece.Blob = known.object
+	s := clfs.Segment{Owner: known.owner, Offset: known.offset}
+	return errors.Join(checkOwner(n, known.object, s), checkOffset(l.offset(p.piece.Number), known.object, s))
 }
 
 // segmentWeightOf is what a segment of n takes of the memory budget. A small

@@ -185,6 +185,11 @@ func (x *Exporter) leave(_ context.Context, d *tree.Dir) error {
 }
 
 func (x *Exporter) lost(d *tree.Dir, err error) error {
+	var damage *tree.Damage
+	if errors.As(err, &damage) && damage.Whole {
+		x.tell(d.Path, err)
+		return nil
+	}
 	return x.settled(d.Path, fmt.Errorf("a part of the directory is lost: %w", err))
 }
 

@@ -101,6 +101,9 @@ func (m *blockMap) inInode() bool {
 func (m *blockMap) piece(p tree.Piece, err error) (sound bool, fatal error) {
 	m.position(p.Block, err)
 	if err != nil {
+		if p.Blob.Blob != "" {
+			m.block(p.Blob, clfs.TypeSegment)
+		}
 		if m.n.IsDir() && isDamage(err) {
 			return false, nil
 		}

@@ -11,8 +11,6 @@ import (
 // compared with its entry at once; links, backs, firsts and sources are about the others.
 var tables = []string{
 	"CREATE TABLE sequences (number INTEGER PRIMARY KEY)",
-	"CREATE TABLE names (owner INTEGER, hash INTEGER)",
-	"CREATE INDEX names_by_hash ON names (owner, hash)",
 	"CREATE TABLE links (child BLOB, parent BLOB, name BLOB, path BLOB)",
 	"CREATE INDEX links_by_child ON links (child, parent)",
 	"CREATE TABLE backs (child BLOB, parent BLOB)",
