@@ -18,8 +18,9 @@ func newCatCommand() *cobra.Command {
 		Short: "Print the contents of a file",
 		Long: `Print the contents of the regular file PATH in the container TARGET. Several
 segments are read ahead, so that a big file comes at the speed of the network.
-Holes are printed as zeros. What cannot be read ends the command with an error
-that names the blob; everything before it was printed.`,
+Holes, which are null ids in the block map, are printed as zeros. What cannot be
+read ends the command with an error that names the blob; everything before it was
+printed. Damage that hides no contents is reported when all is printed.`,
 		Example: `  clfsload cat dir:/mnt/stage/projects src/main.c
   clfsload cat --offset 1GiB --length 64KiB https://myaccount.blob.core.windows.net/projects data.bin | xxd`,
 		Args: argsBetween(2, 2),
@@ -52,6 +53,9 @@ func runCat(cmd *cobra.Command, args []string, f readFlags, offset, length uint6
 	err = t.WriteTo(ctx, out, n, offset, offset+length)
 	if flushErr := out.Flush(); err == nil {
 		err = flushErr
+	}
+	if err == nil {
+		err = n.Check()
 	}
 	if err != nil {
 		return stopCause(ctx, fmt.Errorf("cat %s: %w", containerPath(args[1]), err))

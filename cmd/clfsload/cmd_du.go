@@ -90,6 +90,9 @@ func (d *duCommand) run(cmd *cobra.Command, args []string, f readFlags) error {
 
 func (d *duCommand) walk(ctx context.Context, t *tree.Tree, n *tree.Node, path string) error {
 	d.sum(path)
+	if err := d.fail(path, n.Check()); err != nil {
+		return err
+	}
 	if !n.IsDir() {
 		d.add(path, path, n)
 		return nil
@@ -98,7 +101,7 @@ func (d *duCommand) walk(ctx context.Context, t *tree.Tree, n *tree.Node, path s
 		Entry: func(_ context.Context, v tree.Visited) error {
 			if v.Node != nil && !errors.Is(v.Err, tree.ErrDamaged) {
 				d.add(path, v.Path(), v.Node)
-				return nil
+				return d.fail(v.Path(), v.Damage)
 			}
 			return d.fail(v.Path(), v.Err)
 		},
@@ -108,14 +111,14 @@ func (d *duCommand) walk(ctx context.Context, t *tree.Tree, n *tree.Node, path s
 
 // fail notes damage; any other error ends the walk.
 func (d *duCommand) fail(path string, err error) error {
-	if !errors.Is(err, tree.ErrDamaged) {
+	if err == nil || !errors.Is(err, tree.ErrDamaged) {
 		return err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.damage++
 	if len(d.errors) < shownFailures {
-		d.errors = append(d.errors, fmt.Sprintf("%q: %s", path, err))
+		d.errors = append(d.errors, fmt.Sprintf("%q: %s", path, oneLine(err)))
 	}
 	return nil
 }
@@ -125,7 +128,7 @@ func (d *duCommand) damaged(cmd *cobra.Command) error {
 		fmt.Fprintf(cmd.ErrOrStderr(), "clfsload: %s\n", e)
 	}
 	if d.damage > 0 {
-		return fmt.Errorf("%d entries are not in the sums: %w", d.damage, tree.ErrDamaged)
+		return fmt.Errorf("%d entries are damaged, and the sums may lack what they hold: %w", d.damage, tree.ErrDamaged)
 	}
 	return nil
 }

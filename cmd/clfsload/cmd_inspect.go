@@ -142,7 +142,7 @@ func (j *objectJSON) decode(ctx context.Context, t *tree.Tree, o tree.Object) er
 	if j.Content, err = objectContent(o, payload); err != nil {
 		return tree.BadObject(err, o.Blob)
 	}
-	return nil
+	return tree.CheckObject(o, payload)
 }
 
 func printObject(w io.Writer, j objectJSON) error {

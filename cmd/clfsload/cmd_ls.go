@@ -91,7 +91,7 @@ func (l *lister) list(ctx context.Context, path string) error {
 		return err
 	}
 	if !n.IsDir() {
-		return l.print(listed{name: strings.Trim(path, "/"), path: containerPath(path), id: n.ID, node: n})
+		return l.entry(ctx, listed{name: strings.Trim(path, "/"), path: containerPath(path), id: n.ID, node: n})
 	}
 	if !l.recursive {
 		_, err := l.directory(ctx, n, containerPath(path))
@@ -166,6 +166,9 @@ func (l *lister) directory(ctx context.Context, n *tree.Node, path string) (subd
 			continue
 		}
 		name := string(e.Name)
+		if !tree.ValidName(e.Name) {
+			l.fail(path, fmt.Errorf("%w: entry %q, which cannot be a file's name", tree.ErrDamaged, name))
+		}
 		batch = append(batch, listed{name: name, path: strings.TrimSuffix(path, "/") + "/" + name, id: e.ID})
 		if l.unsorted && len(batch) == lsBatch {
 			found, err := l.printAll(ctx, batch)
@@ -189,10 +192,7 @@ func (l *lister) printAll(ctx context.Context, entries []listed) (subdirectories
 			return nil, err
 		}
 		for _, e := range batch {
-			if err := l.survive(ctx, e.path, e.err); err != nil {
-				return nil, err
-			}
-			if err := l.print(e); err != nil {
+			if err := l.entry(ctx, e); err != nil {
 				return nil, err
 			}
 			if e.node != nil && e.node.IsDir() {
@@ -201,6 +201,18 @@ func (l *lister) printAll(ctx context.Context, entries []listed) (subdirectories
 		}
 	}
 	return subdirectories, ctx.Err()
+}
+
+// entry prints an entry and reports what is wrong with it.
+func (l *lister) entry(ctx context.Context, e listed) error {
+	err := e.err
+	if e.node != nil {
+		err = e.node.Check()
+	}
+	if err := l.survive(ctx, e.path, err); err != nil {
+		return err
+	}
+	return l.print(e)
 }
 
 // look reads the inodes of a batch, as far as they matter.
@@ -257,9 +269,9 @@ func (l *lister) survive(ctx context.Context, path string, err error) error {
 
 func (l *lister) fail(path string, err error) {
 	l.out.Flush()
-	fmt.Fprintf(l.err, "clfsload: %q: %s\n", path, err)
+	fmt.Fprintf(l.err, "clfsload: %q: %s\n", path, oneLine(err))
 	if l.damage == nil {
-		l.damage = fmt.Errorf("some of the listing is missing: %w", tree.ErrDamaged)
+		l.damage = fmt.Errorf("some of the listing is damaged or missing: %w", tree.ErrDamaged)
 	}
 }
 

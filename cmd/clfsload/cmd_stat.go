@@ -83,7 +83,7 @@ func (s *statCommand) run(cmd *cobra.Command, args []string, f readFlags) error 
 		return stopCause(ctx, err)
 	}
 	j := newStatJSON(containerPath(args[1]), n)
-	err = s.addBlocks(ctx, t, n, &j)
+	err = errors.Join(s.addBlocks(ctx, t, n, &j), n.Check())
 	if s.json {
 		encoder := json.NewEncoder(cmd.OutOrStdout())
 		encoder.SetIndent("", "  ")

@@ -114,12 +114,15 @@ var outcomes = []outcome{
 // describe turns an error into an exit code and the one line that is printed.
 func describe(err error) (int, string) {
 	code, hint := classify(err)
-	text := strings.ReplaceAll(err.Error(), "\n", "; ") // of joined errors
+	text := oneLine(err)
 	if hint == "" {
 		return code, text
 	}
 	return code, text + "; " + hint
 }
+
+// oneLine is the text of an error, which may be a joined one.
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
 func classify(err error) (int, string) {
 	var coded *exitError

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"log/slog"
 	"strings"
@@ -21,6 +22,7 @@ import (
 // costs one request instead of two.
 type mounted struct {
 	source string // without secrets
+	log    *slog.Logger
 	tree   atomic.Pointer[tree.Tree]
 	usage  atomic.Pointer[fusefs.Usage]
 
@@ -40,7 +42,7 @@ func openMounted(cmd *cobra.Command, f mountFlags, log *slog.Logger) (*mounted, 
 	if err != nil {
 		return nil, err
 	}
-	m := &mounted{source: t.Container().String(), trees: []*tree.Tree{t},
+	m := &mounted{source: t.Container().String(), log: log, trees: []*tree.Tree{t},
 		options: tree.Options{Requests: half.concurrency, Memory: int64(half.memory), TempDir: half.tempDir}}
 	m.tree.Store(t)
 	ctx, m.stop = context.WithCancel(context.WithoutCancel(ctx))
@@ -130,10 +132,21 @@ func (m *mounted) Usage() fusefs.Usage {
 // Node reads an inode.
 func (m *mounted) Node(ctx context.Context, id clfs.ID) (fusefs.Node, error) {
 	n, err := m.tree.Load().Node(ctx, id)
+	if err == nil {
+		err = n.CheckTarget()
+	}
 	if err != nil {
 		return nil, err
 	}
+	if damage := n.Check(); damage != nil {
+		m.logDamage(n, damage)
+	}
 	return mountedNode{m, n}, nil
+}
+
+// logDamage logs what is wrong with an inode that is shown all the same.
+func (m *mounted) logDamage(n *tree.Node, damage error) {
+	m.log.Error("the container breaks the format; what it holds is shown as it is", "name", string(n.Inode.Name), "error", oneLine(damage))
 }
 
 // mountedNode is an inode of a mounted container.
@@ -150,16 +163,24 @@ func (n mountedNode) ReadAt(ctx context.Context, p []byte, off uint64) (int, err
 
 func (n mountedNode) DirSegments(ctx context.Context, from, to uint64) iter.Seq2[fusefs.DirSegment, error] {
 	return func(yield func(fusefs.DirSegment, error) bool) {
-		for p, err := range n.m.tree.Load().Pieces(ctx, n.n, from, to) {
-			if p.Indirect && err == nil {
+		for s, err := range n.segments(ctx, from, to) {
+			var damage *tree.Damage
+			if errors.As(err, &damage) && damage.Whole {
+				n.m.logDamage(n.n, err)
 				continue
 			}
-			if err == nil {
-				err = tree.CheckSegment(n.n, p.Number, p.Blob, p.Segment)
-			}
-			if !yield(fusefs.DirSegment{Number: p.Number, Raw: p.Segment.Dirents}, err) {
+			if inode := s.Number == 0 && err == nil; !inode && !yield(fusefs.DirSegment{Number: s.Number, Raw: s.Raw}, err) {
 				return
 			}
 		}
 	}
+}
+
+// segments are the blocks of a directory, all of them with a check of the whole.
+func (n mountedNode) segments(ctx context.Context, from, to uint64) iter.Seq2[tree.DirSegment, error] {
+	t := n.m.tree.Load()
+	if from == 1 && to == tree.AllBlocks {
+		return t.DirSegments(ctx, n.n)
+	}
+	return t.DirBlocks(ctx, n.n, from, to)
 }

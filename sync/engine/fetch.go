@@ -84,12 +84,20 @@ func (e *Engine) putInodeOf(ctx context.Context, n state.Node) (*clfs.Inode, err
 		if o, err = clfs.DecodeInode(payload); err != nil {
 			return clfs.WithObject(err, name)
 		}
-		if o.ID() != n.ID || o.Attr.Type != n.Attr.Type {
-			return fmt.Errorf("%s: %w: it says that it is the %s %s", name, errDamaged, o.Attr.Type, o.ID())
-		}
-		return nil
+		return checkInode(n, o, name)
 	})
 	return o, err
+}
+
+// checkInode returns errDamaged unless an inode can be a node's, with its head.
+func checkInode(n state.Node, o *clfs.Inode, name string) error {
+	if o.ID() != n.ID || o.Attr.Type != n.Attr.Type {
+		return fmt.Errorf("%s: %w: it says that it is the %s %s", name, errDamaged, o.Attr.Type, o.ID())
+	}
+	if have, want := uint64(len(o.Data)), min(o.Attr.Size, clfs.FirstSegmentBytes); o.Attr.Type == clfs.TypeRegular && have != want {
+		return fmt.Errorf("%s: %w: it has %d bytes of contents, not %d", name, errDamaged, have, want)
+	}
+	return nil
 }
 
 // Block returns the contents of a block of a file, 1 or higher, that was uploaded

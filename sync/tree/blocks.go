@@ -29,15 +29,16 @@ type Block struct {
 }
 
 // Blocks goes over the block map of a file or a directory: the blocks with from
-// <= Number < to, in order, each indirect block before what is below it. Holes
-// (null ids) and whatever lies behind the end of a list are left out. from is
-// at least 1; see [AllBlocks].
+// <= Number < to, in order, each indirect block before what is below it. Null ids
+// are holes and are left out. from is at least 1; see [AllBlocks].
 //
 // When an indirect block cannot be read the error comes with that Block, whose
-// Number and Count tell what is lost, and the iteration goes on behind it.
+// Number and Count tell what is lost, and the iteration goes on behind it. Blocks that
+// a regular file of its size has and no list holds are lost in the same way: they
+// come as an error of [KindHole] or [KindBlockMap], with a Block that has no ID.
 func (t *Tree) Blocks(ctx context.Context, n *Node, from, to uint64) iter.Seq2[Block, error] {
 	return func(yield func(Block, error) bool) {
-		m := mapReader{t: t, ctx: ctx, n: n, from: from, to: to, yield: yield}
+		m := mapReader{t: t, ctx: ctx, n: n, from: from, to: to, end: n.needs(), yield: yield}
 		m.run()
 	}
 }
@@ -49,6 +50,7 @@ type mapReader struct {
 	ctx      context.Context
 	n        *Node
 	from, to uint64
+	end      uint64 // the first block past those that the lists must hold
 	yield    func(Block, error) bool
 	seen     map[clfs.ID]bool // indirect blocks entered
 }
@@ -60,14 +62,37 @@ func (m *mapReader) run() {
 			return
 		}
 	}
-	first := uint64(clfs.MaxDirect)
-	for tree, root := range m.n.Inode.Roots {
+	listed, first := uint64(len(direct)), uint64(clfs.MaxDirect)
+	for tree, root := range m.n.Inode.Roots[:usedRoots(m.n.Inode)] {
 		count := span(tree, 0)
-		if !m.indirect(root, tree, 0, first, count) {
+		if !m.missing(listed, first) || !m.indirect(root, tree, 0, first, count) {
 			return
 		}
 		first += count
+		listed = first
 	}
+	m.missing(listed, m.end)
+}
+
+// usedRoots is how many of the trees the block map has. A tree whose root is null is a
+// hole if a later one is used, and otherwise not there.
+func usedRoots(in *clfs.Inode) int {
+	used := len(in.Roots)
+	for used > 0 && in.Roots[used-1].IsNull() {
+		used--
+	}
+	return used
+}
+
+// missing yields the blocks from..to that the file's size asks for and that no list
+// holds.
+func (m *mapReader) missing(from, to uint64) bool {
+	at, end := max(from, m.from), min(to, m.to, m.end)
+	if at >= end {
+		return true
+	}
+	err := damagef(KindHole, m.n.Blob, "the block map has no block %d to %d; a file of %d bytes has blocks 1 to %d", from, min(to, m.end)-1, m.n.Inode.Attr.Size, m.end-1)
+	return m.yield(Block{Number: at, Count: end - at}, err)
 }
 
 // span is how many segments a block of a tree at a depth leads to.
@@ -102,6 +127,9 @@ func (m *mapReader) indirect(id clfs.ID, tree, depth int, first, count uint64) b
 		return true
 	}
 	each := count / clfs.IndirectFanout
+	if !m.counted(b, each) {
+		return false
+	}
 	for i, child := range b.Pointers {
 		at := first + uint64(i)*each
 		if depth == tree && at >= m.from && at < m.to {
@@ -114,6 +142,23 @@ func (m *mapReader) indirect(id clfs.ID, tree, depth int, first, count uint64) b
 		}
 	}
 	return true
+}
+
+// counted compares the number of an indirect block's pointers, to each blocks, with the
+// size of the file. It yields the blocks that are in none.
+func (m *mapReader) counted(b Block, each uint64) bool {
+	if b.Number >= m.end {
+		return true // behind the end, or of a directory
+	}
+	have, want := uint64(len(b.Pointers)), (min(b.Count, m.end-b.Number)+each-1)/each
+	at, end := max(b.Number+have*each, m.from), min(b.Number+b.Count, m.to, m.end)
+	// CLFSLoad leaves an empty leaf where a file ends with a full one.
+	emptyLeaf := b.Depth < b.Tree && have == want+1 && b.Number+want*each == m.end
+	if have == want || emptyLeaf || have < want && at >= end {
+		return true
+	}
+	err := damagef(KindBlockMap, b.Object.Blob, "%d pointers, must be %d in a file of %d bytes", have, want, m.n.Inode.Attr.Size)
+	return m.yield(Block{Number: at, Count: max(at, end) - at}, err)
 }
 
 // enter reads an indirect block, once in each pass: a map that leads to one

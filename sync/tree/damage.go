@@ -37,10 +37,20 @@ const (
 	KindSegmentOffset Kind = "segment-offset" // a segment says it belongs elsewhere in its file
 	KindSegmentLength Kind = "segment-length" // contents are longer or shorter than they must be
 	KindBlockMap      Kind = "block-map"      // lists of blocks or an indirect block make no sense
+	KindHole          Kind = "hole"           // a block map lacks blocks that the size asks for
 	KindLoop          Kind = "directory-loop" // a directory is reached twice
 	KindEntryName     Kind = "entry-name"     // a directory entry has a name that no file can have
 	KindOversized     Kind = "oversized-blob" // a blob is larger than any object
 	KindOwnID         Kind = "own-id"         // an inode says that it is another one
+	KindType          Kind = "type"           // name, handle, attributes and mode do not agree on the type
+	KindOwner         Kind = "owner"          // the blob's name has another owner than the object
+	KindHandle        Kind = "handle"         // a filehandle is not made as it must be
+	KindAttributes    Kind = "attributes"     // an attribute has a value that it cannot have
+	KindLinkCount     Kind = "link-count"     // nlink is not the number of links
+	KindBackPointer   Kind = "back-pointer"   // back pointers and directory entries do not match
+	KindSize          Kind = "size"           // a size in the attributes is wrong
+	KindDots          Kind = "dots"           // "." and ".." are not where or what they must be
+	KindDuplicate     Kind = "duplicate-name" // a directory has a name twice
 )
 
 // Damage is the error for a container that breaks the format.
@@ -49,6 +59,7 @@ type Damage struct {
 	Object string // the blob's name, or "object ID" where there is no blob
 	Reason string
 	Err    error // the cause, may be nil
+	Whole  bool  // of a directory: all its entries were read
 }
 
 func (d *Damage) Error() string {

@@ -17,8 +17,40 @@ type DirSegment struct {
 }
 
 // DirSegments reads a directory's segments in order, some of them ahead. A
-// segment that cannot be read comes as an error, and the iteration goes on.
+// segment that cannot be read comes as an error, and the iteration goes on. What is wrong
+// with the directory as a whole comes last, as errors with the number after the last
+// segment's: dots, names that stand twice, the link count, and a size that is not that
+// of the entries. See [Damage.Whole].
 func (t *Tree) DirSegments(ctx context.Context, n *Node) iter.Seq2[DirSegment, error] {
+	return func(yield func(DirSegment, error) bool) {
+		check, last := t.newDirCheck(n), DirSegment{}
+		defer check.names.Close()
+		for s, err := range t.dirSegments(ctx, n) {
+			if checkErr := check.segment(s, err); checkErr != nil {
+				yield(DirSegment{}, checkErr)
+				return
+			}
+			if !yield(s, err) {
+				return
+			}
+			last.Number = max(last.Number, s.Number)
+		}
+		if !n.IsDir() || ctx.Err() != nil {
+			return
+		}
+		found, err := check.finish(ctx)
+		if err != nil {
+			found = []error{err}
+		}
+		for _, err := range found {
+			if !yield(DirSegment{Number: last.Number + 1, Blob: n.Blob}, err) {
+				return
+			}
+		}
+	}
+}
+
+func (t *Tree) dirSegments(ctx context.Context, n *Node) iter.Seq2[DirSegment, error] {
 	return func(yield func(DirSegment, error) bool) {
 		if !n.IsDir() {
 			yield(DirSegment{}, fmt.Errorf("%s: %w", n.Blob, ErrNotDirectory))
@@ -27,7 +59,19 @@ func (t *Tree) DirSegments(ctx context.Context, n *Node) iter.Seq2[DirSegment, e
 		if !yield(DirSegment{Blob: n.Blob, Raw: n.Inode.Dirents}, nil) {
 			return
 		}
-		for p, err := range t.Pieces(ctx, n, 1, AllBlocks) {
+		for s, err := range t.DirBlocks(ctx, n, 1, AllBlocks) {
+			if !yield(s, err) {
+				return
+			}
+		}
+	}
+}
+
+// DirBlocks reads the blocks from..to of a directory, which are its segments without
+// the one in the inode.
+func (t *Tree) DirBlocks(ctx context.Context, n *Node, from, to uint64) iter.Seq2[DirSegment, error] {
+	return func(yield func(DirSegment, error) bool) {
+		for p, err := range t.Pieces(ctx, n, from, to) {
 			if p.Indirect && err == nil {
 				continue
 			}

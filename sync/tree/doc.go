@@ -29,8 +29,10 @@
 // Containers that a cache has used hold things that no loader writes (section
 // 8 of docs/clfs-format.md). Tombstones, older versions, other snapshots and
 // unknown records are passed over, counted and told by [Tree.PassedOver]. Null
-// ids in block lists are holes. What cannot be right is a [Damage]: it names
-// the kind and the object. Nothing is guessed: a segment that is shorter than
+// ids in block lists are holes; blocks that no list holds are lost. What cannot be
+// right is a [Damage]: it names the kind and the object. [Node.Check] and
+// [Tree.DirSegments] find what contradicts itself in an inode or directory that can
+// be read. Nothing is guessed: a segment that is shorter than
 // it must be or says that it belongs to another file is an error, not zeros.
 //
 // # Hazards

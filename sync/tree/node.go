@@ -117,6 +117,16 @@ func (l layout) blocks(size uint64) uint64 {
 	return (size-l.first-1)/l.segment + 2
 }
 
+// needs is the first block past those that the size of a regular file asks for: its
+// block map must list all before it. Of anything else the size does not tell.
+func (n *Node) needs() uint64 {
+	l, err := layoutOf(n)
+	if err != nil || n.Type() != clfs.TypeRegular {
+		return 0
+	}
+	return l.blocks(n.Inode.Attr.Size)
+}
+
 // SegmentCount is how many data segments a regular file of its size has. The
 // error says that the inode's segment sizes make no sense.
 func (n *Node) SegmentCount() (uint64, error) {

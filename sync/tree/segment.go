@@ -64,13 +64,9 @@ func (n *Node) readAhead() int {
 	return readAhead
 }
 
+// hasBlocks reports whether the block map lists blocks, or should.
 func (n *Node) hasBlocks() bool {
-	for _, root := range n.Inode.Roots {
-		if !root.IsNull() {
-			return true
-		}
-	}
-	return len(n.Inode.Direct) > 1
+	return len(n.Inode.Direct) > 1 || usedRoots(n.Inode) > 0 || n.needs() > 1
 }
 
 // pending is a piece that is being read.
@@ -123,6 +119,9 @@ func (t *Tree) queue(ctx context.Context, n *Node, from, to uint64, queue chan<-
 func (t *Tree) readPiece(ctx context.Context, n *Node, p *pending) {
 	defer close(p.done)
 	defer rescue.Into(&p.err)
+	if p.err = t.misplaced(n, p); p.err != nil {
+		return
+	}
 	most := mostOf(n, p.piece.Number)
 	p.piece.Blob, _, p.err = t.fetch(ctx, p.piece.ID, most, func(o Object, payload []byte) (err error) {
 		if p.piece.Segment, err = clfs.DecodeSegment(payload); err != nil {
@@ -132,6 +131,9 @@ func (t *Tree) readPiece(ctx context.Context, n *Node, p *pending) {
 	})
 	if errors.Is(p.err, errMisplaced) {
 		p.err = nil // again and again: that is what the container has
+	}
+	if p.err == nil {
+		t.placed.Add(p.piece.ID, placedSegment{p.piece.Blob, p.piece.Segment.Owner, p.piece.Segment.Offset})
 	}
 }
 
@@ -161,6 +163,27 @@ func (p *pending) check(n *Node, o Object) error {
 		return errMisplaced
 	}
 	return nil
+}
+
+// placedSegment is the place that a segment says it has.
+type placedSegment struct {
+	object Object
+	owner  clfs.ID
+	offset uint64
+}
+
+// misplaced returns the damage of a segment that was read before and says that it
+// belongs elsewhere. A small container whose block maps all lead to the same segments
+// would otherwise take as much reading as a huge one.
+func (t *Tree) misplaced(n *Node, p *pending) error {
+	known, found := t.placed.Get(p.piece.ID)
+	l, err := layoutOf(n)
+	if !found || err != nil {
+		return nil
+	}
+	p.piece.Blob = known.object
+	s := clfs.Segment{Owner: known.owner, Offset: known.offset}
+	return errors.Join(checkOwner(n, known.object, s), checkOffset(l.offset(p.piece.Number), known.object, s))
 }
 
 // segmentWeightOf is what a segment of n takes of the memory budget. A small

@@ -28,6 +28,10 @@ type Options struct {
 // KiB each.
 const cachedIndirects = 64
 
+// knownPlaces is how many segments that were read are remembered with their place, of
+// about 300 bytes each.
+const knownPlaces = 4096
+
 // A Tree is a container that is being read. It may be used by many goroutines.
 type Tree struct {
 	container blob.Container
@@ -35,10 +39,12 @@ type Tree struct {
 	requests  *semaphore.Weighted
 	memory    *semaphore.Weighted
 	indirects *lru.Cache[clfs.ID, cachedIndirect]
+	placed    *lru.Cache[clfs.ID, placedSegment]
 	index     *Index
 	passed    passedOver
 	anyOwnID  bool // see AcceptAnyOwnID
 	traffic   traffic
+	clfsLoad  atomic.Pointer[bool] // of the bucket object; nil before it was read
 }
 
 // New makes a Tree without looking at the container, which may be damaged,
@@ -55,7 +61,11 @@ func New(c blob.Container, o Options) *Tree {
 	if err != nil {
 		panic(err) // only for a size below 1
 	}
-	return &Tree{container: c, options: o, indirects: indirects,
+	placed, err := lru.New[clfs.ID, placedSegment](knownPlaces)
+	if err != nil {
+		panic(err)
+	}
+	return &Tree{container: c, options: o, indirects: indirects, placed: placed,
 		requests: semaphore.NewWeighted(int64(o.Requests)), memory: semaphore.NewWeighted(o.Memory)}
 }
 
@@ -109,7 +119,12 @@ func (t *Tree) Bucket(ctx context.Context) (clfs.Bucket, Object, error) {
 		}
 		return nil
 	})
-	return b, o, err
+	if err != nil {
+		return clfs.Bucket{}, o, err
+	}
+	byCLFSLoad := b.FinishedByCLFSLoad()
+	t.clfsLoad.Store(&byCLFSLoad)
+	return b, o, nil
 }
 
 // Root reads the root directory. The error wraps [ErrUnfinished] if there is

@@ -42,6 +42,9 @@ type Visited struct {
 	ID   clfs.ID
 	Node *Node // nil if the inode cannot be read
 	Err  error // why it cannot, or why it is not entered: KindEntryName, KindLoop
+	// Damage is what is wrong with an inode that can be read all the same: see
+	// [Node.Check] and [Node.CheckLink].
+	Damage error
 }
 
 // Path is where the entry is in the container.
@@ -204,6 +207,9 @@ func (w *walker) entry(ctx context.Context, v Visited) error {
 	v.Node, v.Err = w.t.Node(ctx, v.ID)
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	if v.Err == nil {
+		v.Damage = errors.Join(v.Node.Check(), v.Node.CheckLink(v.Dir.Node.ID))
 	}
 	if v.Err == nil && !ValidName([]byte(v.Name)) {
 		v.Err = damagef(KindEntryName, v.Dir.Node.Blob, "entry %q, which cannot be a file's name", v.Name)

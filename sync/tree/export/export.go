@@ -196,6 +196,7 @@ func (x *Exporter) top(ctx context.Context, path string) error {
 // tree exports what is below the directory start to the directory below.
 func (x *Exporter) tree(ctx context.Context, start *tree.Node, path, below string) error {
 	x.base, x.below = strings.TrimSuffix(path, "/"), below
+	x.tell(path, start.Check())
 	return x.t.Walk(ctx, start, path, tree.Visitor{Enter: x.enter, Entry: x.entry, Lost: x.lost, Leave: x.leave})
 }
 
@@ -231,6 +232,11 @@ func (x *Exporter) leave(_ context.Context, d *tree.Dir) error {
 }
 
 func (x *Exporter) lost(d *tree.Dir, err error) error {
+	var damage *tree.Damage
+	if errors.As(err, &damage) && damage.Whole {
+		x.tell(d.Path, err)
+		return nil
+	}
 	return x.settled(d.Path, fmt.Errorf("a part of the directory is lost: %w", err))
 }
 
@@ -251,6 +257,7 @@ func (x *Exporter) entry(ctx context.Context, v tree.Visited) error {
 		return x.settled(path, v.Err)
 	}
 	first := x.mark(v.Node)
+	x.tell(path, v.Damage)
 	f := v.Dir.Value.(*folder)
 	e := entry{v.Node, v.Name, path, x.target(path)}
 	if !v.Node.IsDir() {
@@ -283,6 +290,13 @@ func (x *Exporter) settled(path string, err error) error {
 	}
 	x.fail(path, err)
 	return nil
+}
+
+// tell reports damage of an inode that can be exported all the same.
+func (x *Exporter) tell(path string, damage error) {
+	if damage != nil {
+		x.fail(path, damage)
+	}
 }
 
 func (x *Exporter) fail(path string, err error) {

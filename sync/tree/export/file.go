@@ -7,6 +7,8 @@ import (
 	"math"
 
 	"golang.org/x/sys/unix"
+
+	"clfsload/sync/tree"
 )
 
 // DamagedSuffix is appended to the name of a file of which a part could not be
@@ -44,8 +46,7 @@ func (x *Exporter) writeContents(ctx context.Context, fd int, e entry) (name str
 			if isFatal(err) || !x.options.KeepGoing {
 				return "", fmt.Errorf("read at %d: %w", r.Offset, err)
 			}
-			x.fail(e.path, fmt.Errorf("%d bytes from %d on are lost: %w", r.Lost, r.Offset, err))
-			name = e.name + DamagedSuffix
+			name = x.lostRun(e, name, r, err)
 			continue
 		}
 		if err := x.writeRun(fd, r.Offset, r.Data); err != nil {
@@ -56,6 +57,17 @@ func (x *Exporter) writeContents(ctx context.Context, fd int, e entry) (name str
 		return "", fmt.Errorf("set size: %w", err)
 	}
 	return name, nil
+}
+
+// lostRun reports a stretch of a file that cannot be read, and returns the name that
+// the file has then.
+func (x *Exporter) lostRun(e entry, name string, r tree.Run, err error) string {
+	if r.Lost == 0 {
+		x.fail(e.path, err)
+		return name
+	}
+	x.fail(e.path, fmt.Errorf("%d bytes from %d on are lost: %w", r.Lost, r.Offset, err))
+	return e.name + DamagedSuffix
 }
 
 // writeRun writes what is not zeros.

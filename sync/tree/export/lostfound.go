@@ -121,6 +121,7 @@ func (x *Exporter) rescue(ctx context.Context, n *tree.Node) error {
 func (x *Exporter) rescueTo(ctx context.Context, f *folder, e entry) error {
 	build := x.makeDirectory
 	if !e.node.IsDir() {
+		x.tell(e.path, e.node.Check())
 		build = func(f *folder, e entry) error { return x.make(ctx, f, e) }
 	}
 	if err := errors.Join(build(f, e), f.sweep()); err != nil || !e.node.IsDir() {

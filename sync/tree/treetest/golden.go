@@ -20,6 +20,9 @@ import (
 const (
 	GoldenLZ4 = "container-lz4-hardlinks.tar.gz"
 	GoldenRaw = "container-raw.tar.gz"
+
+	GoldenResumedEarly = "clfsload-resumed-1.2.tar.gz"
+	GoldenResumedLate  = "clfsload-resumed-1.35.tar.gz"
 )
 
 // GoldenPath is where a file of testdata/golden is.

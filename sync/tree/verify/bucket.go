@@ -25,6 +25,7 @@ func (c *checker) bucket(ctx context.Context) error {
 		return c.reading("", err)
 	}
 	c.mark = b.Mark
+	c.origin.clfsLoad = b.FinishedByCLFSLoad()
 	if !uuidText.MatchString(b.UUID) {
 		c.damage(KindBucket, "", o.Blob, "bucketUUID is %q", b.UUID)
 	}

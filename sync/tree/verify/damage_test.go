@@ -345,12 +345,12 @@ var damages = []damage{
 		s.PutBytes(second, a)
 		return first
 	}},
-	{"cut list of blocks", verify.KindHole, "", false, func(s *sample) string {
+	{"cut list of blocks", tree.KindHole, "", false, func(s *sample) string {
 		s.big.Inode.Direct = s.big.Inode.Direct[:2]
 		s.big.Put()
 		return s.big.Blob()
 	}},
-	{"null block", verify.KindHole, verify.Remark, false, func(s *sample) string {
+	{"null block", tree.KindHole, verify.Remark, false, func(s *sample) string {
 		s.big.Inode.Direct[1] = clfs.NullBlock
 		s.Delete(s.big.SegmentBlob(0))
 		s.big.Put()

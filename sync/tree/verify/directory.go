@@ -2,7 +2,6 @@ package verify
 
 import (
 	"context"
-	"fmt"
 	"sync/atomic"
 
 	"clfsload/clfs"
@@ -11,36 +10,49 @@ import (
 
 // directory is what is known of a directory that the walk is in.
 type directory struct {
-	entries        int64 // seen so far, the dots too
-	names          nameSet
-	segment        uint64 // the number of the segment that is being read
-	room           int    // bytes left in it
-	size           uint64 // as the attributes must have it
-	subdirectories atomic.Int64
-	unread         atomic.Bool // a part of it, or an inode that it leads to, cannot be read
+	entries int64        // seen so far, the dots too
+	names   tree.NameSet // with a source only
+	segment uint64       // the number of the segment that is being read
+	room    int          // bytes left in it
+	size    uint64       // as the attributes must have it
+	unread  atomic.Bool  // a part of it cannot be read
 }
 
 func stateOf(d *tree.Dir) *directory { return d.Value.(*directory) }
 
 func (c *checker) enter(_ context.Context, d *tree.Dir) (bool, error) {
 	raw := len(d.Node.Inode.Dirents)
-	d.Value = &directory{names: nameSet{db: c.db}, size: uint64(raw) + 4, room: clfs.FirstDirentBytes - raw}
+	d.Value = &directory{names: tree.NameSet{TempDir: c.t.TempDir()}, size: uint64(raw) + 4, room: clfs.FirstDirentBytes - raw}
 	c.segmentSize(d, tree.DirSegment{Blob: d.Node.Blob, Raw: d.Node.Inode.Dirents})
 	return true, nil
 }
 
-// dirent checks an entry as it stands in its directory.
+// dirent checks an entry as it stands in its directory. Most of it is checked by
+// [tree.Tree.DirSegments].
 func (c *checker) dirent(d *tree.Dir, s tree.DirSegment, e clfs.Dirent) error {
 	state := stateOf(d)
 	if s.Number != state.segment {
 		c.nextSegment(d, s, e)
 	}
-	c.dots(d, state.entries, e)
+	if state.entries == 1 {
+		c.parent(d, e)
+	}
 	state.entries++
-	if string(e.Name) == "." || string(e.Name) == ".." {
+	if c.source == nil || string(e.Name) == "." || string(e.Name) == ".." {
 		return nil
 	}
-	return state.names.add(e.Name)
+	return state.names.Add(e.Name)
+}
+
+// parent checks that "..", which is the second entry, leads to the directory above.
+func (c *checker) parent(d *tree.Dir, e clfs.Dirent) {
+	parent := d.Parent
+	if d.Node.ID == clfs.RootID {
+		parent = clfs.RootID
+	}
+	if string(e.Name) == ".." && e.ID != parent {
+		c.damage(KindDots, d.Path, d.Node.Blob, "%q leads to %s, must lead to %s", e.Name, e.ID, parent)
+	}
 }
 
 // nextSegment checks that the segment before was filled as far as possible.
@@ -56,37 +68,12 @@ func (c *checker) nextSegment(d *tree.Dir, s tree.DirSegment, first clfs.Dirent)
 }
 
 func (c *checker) segmentSize(d *tree.Dir, s tree.DirSegment) {
-	limit := clfs.DirSegmentBytes
+	limit, harmless := clfs.DirSegmentBytes, false
 	if s.Number == 0 {
-		limit = clfs.FirstDirentBytes
+		limit, harmless = clfs.FirstDirentBytes, c.origin.rewrote(d.Node.Name) && len(s.Raw) <= clfs.FirstSegmentBytes
 	}
 	if len(s.Raw) > limit {
-		c.damage(KindDirectory, d.Path, s.Blob, "%d bytes of entries in a segment of at most %d", len(s.Raw), limit)
-	}
-}
-
-// dots checks that "." and ".." are the first two entries, lead where they
-// must, and do not come again.
-func (c *checker) dots(d *tree.Dir, position int64, e clfs.Dirent) {
-	parent := d.Parent
-	if d.Node.ID == clfs.RootID {
-		parent = clfs.RootID
-	}
-	name := string(e.Name)
-	want, id := "", clfs.ID("")
-	switch position {
-	case 0:
-		want, id = ".", d.Node.ID
-	case 1:
-		want, id = "..", parent
-	}
-	switch {
-	case want == "" && (name == "." || name == ".."):
-		c.damage(KindDots, d.Path, d.Node.Blob, "entry %d is %q", position+1, name)
-	case want != "" && name != want:
-		c.damage(KindDots, d.Path, d.Node.Blob, "entry %d is %q, must be %q", position+1, name, want)
-	case want != "" && e.ID != id:
-		c.damage(KindDots, d.Path, d.Node.Blob, "%q leads to %s, must lead to %s", name, e.ID, id)
+		c.find(severityIf(harmless), KindDirectory, d.Path, s.Blob, "%d bytes of entries in a segment of at most %d", len(s.Raw), limit)
 	}
 }
 
@@ -95,55 +82,16 @@ func (c *checker) lost(d *tree.Dir, err error) error {
 	return c.reading(d.Path, err)
 }
 
-// leave checks what only the whole directory tells.
+// leave remarks the size that CLFSLoad gives to a directory, and looks for what only the
+// source has.
 func (c *checker) leave(ctx context.Context, d *tree.Dir) error {
-	state := stateOf(d)
-	defer state.names.close()
-	if err := c.duplicates(ctx, d); err != nil {
-		return err
-	}
-	if !state.unread.Load() {
-		c.totals(d)
+	state, a := stateOf(d), d.Node.Inode.Attr
+	defer state.names.Close()
+	if a.Size != state.size && !state.unread.Load() && c.origin.rewrote(d.Node.Name) {
+		c.remark(KindSize, d.Path, d.Node.Blob, "the size is %d, as CLFSLoad has it; with its entries it must be %d", a.Size, state.size)
 	}
 	if c.source == nil {
 		return nil
 	}
 	return c.extraOnDisk(ctx, d)
-}
-
-func (c *checker) totals(d *tree.Dir) {
-	state, a := stateOf(d), d.Node.Inode.Attr
-	if state.entries < 2 {
-		c.damage(KindDots, d.Path, d.Node.Blob, "the directory has %d entries, not even both dots", state.entries)
-	}
-	if want := 2 + state.subdirectories.Load(); int64(a.Nlink) != want {
-		c.damage(KindLinkCount, d.Path, d.Node.Blob, "link count %d, with its subdirectories it must be %d", a.Nlink, want)
-	}
-	if a.Size != state.size {
-		c.damage(KindSize, d.Path, d.Node.Blob, "the size is %d, with its entries it must be %d", a.Size, state.size)
-	}
-}
-
-// duplicates reports names that the directory has twice. The set of hashes only
-// says where to look.
-func (c *checker) duplicates(ctx context.Context, d *tree.Dir) error {
-	suspects, err := stateOf(d).names.repeated()
-	if err != nil || len(suspects) == 0 {
-		return err
-	}
-	seen := map[string]int{}
-	for e, err := range c.t.Entries(ctx, d.Node) {
-		if err == nil && suspects[clfs.Hash64(e.Name)] {
-			seen[string(e.Name)]++
-		}
-	}
-	for name, n := range seen {
-		if n > 1 {
-			c.damage(KindDuplicate, d.Join(name), d.Node.Blob, "the directory has this name %d times", n)
-		}
-	}
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("read directory %s: %w", d.Path, err)
-	}
-	return nil
 }

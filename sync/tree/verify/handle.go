@@ -37,8 +37,6 @@ func (c *checker) handleFields(n *tree.Node, at place, h clfs.Handle, bad func(s
 		owner = back[0]
 	}
 	switch {
-	case h.Type != n.Type():
-		bad("the filehandle is that of a %s, the attributes say %s", h.Type, n.Type())
 	case h.ContainerID != uint32(c.root.ContainerID&containerIDMask):
 		bad("the filehandle has containerid %#x, the root %#x", h.ContainerID, c.root.ContainerID)
 	case !n.IsDir() && h.DirMgrTarget != h.DirMgrSource:

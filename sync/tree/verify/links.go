@@ -11,8 +11,6 @@ import (
 // compared with its entry at once; links, backs, firsts and sources are about the others.
 var tables = []string{
 	"CREATE TABLE sequences (number INTEGER PRIMARY KEY)",
-	"CREATE TABLE names (owner INTEGER, hash INTEGER)",
-	"CREATE INDEX names_by_hash ON names (owner, hash)",
 	"CREATE TABLE links (child BLOB, parent BLOB, name BLOB, path BLOB)",
 	"CREATE INDEX links_by_child ON links (child, parent)",
 	"CREATE TABLE backs (child BLOB, parent BLOB)",
@@ -75,8 +73,9 @@ FROM (SELECT child, parent, sum(entry) AS entries, sum(back) AS backs
 JOIN firsts f ON f.child = m.child`
 
 // misnamed are the inodes whose NAME is that of no entry in their first
-// directory.
-const misnamed = `SELECT f.blob, f.name, coalesce((SELECT path FROM links l WHERE l.child = f.child LIMIT 1), '')
+// directory, and whether an entry in another one has it.
+const misnamed = `SELECT f.blob, f.name, coalesce((SELECT path FROM links l WHERE l.child = f.child LIMIT 1), ''),
+	EXISTS (SELECT 1 FROM links l WHERE l.child = f.child AND l.name = f.name)
 FROM firsts f WHERE NOT EXISTS (SELECT 1 FROM links l WHERE l.child = f.child AND l.parent = f.parent AND l.name = f.name)`
 
 // links compares the links and back pointers of inodes that have several.
@@ -97,10 +96,15 @@ func (c *checker) links(context.Context) error {
 	return c.db.Each(misnamed, nil, func(scan func(...any) error) error {
 		var blobName string
 		var name, path []byte
-		if err := scan(&blobName, &name, &path); err != nil {
+		var elsewhere bool
+		if err := scan(&blobName, &name, &path, &elsewhere); err != nil {
 			return err
 		}
-		c.damage(KindNameRecord, string(path), blobName, "the inode says that its name is %q, which no entry in its first directory is", name)
+		n, err := clfs.ParseName(blobName)
+		if err != nil {
+			return err
+		}
+		c.find(severityIf(elsewhere && c.origin.rewrote(n)), KindNameRecord, string(path), blobName, "the inode says that its name is %q, which no entry in its first directory is", name)
 		return nil
 	})
 }

@@ -10,23 +10,26 @@ import (
 // orphans reports every blob that nothing led to.
 func (c *checker) orphans(ctx context.Context) error {
 	return c.index.Each(ctx, func(e tree.Entry) error {
-		if c.reached.Has(e.Number) {
-			return nil
+		if !c.reached.Has(e.Number) {
+			c.orphan(e)
 		}
-		n, err := clfs.ParseName(e.Name)
-		if err != nil {
-			c.remark(KindForeign, "", e.Name, "no object of a CLFS container and no log that it names")
-			return nil
-		}
-		what := n.Type.String()
-		if n.Form == 1 {
-			what = "object"
-		}
-		if m := c.mark; m != nil && m.Open && n.Form != 1 {
-			c.remark(KindUnpublished, "", e.Name, "nothing leads to this %s yet: STATE %s has not published all that it has uploaded", what, m.State)
-			return nil
-		}
-		c.damage(KindOrphan, "", e.Name, "nothing leads to this %s", what)
 		return nil
 	})
+}
+
+// orphan decides what a blob that nothing led to means.
+func (c *checker) orphan(e tree.Entry) {
+	n, err := clfs.ParseName(e.Name)
+	switch {
+	case err != nil:
+		c.remark(KindForeign, "", e.Name, "no object of a CLFS container and no log that it names")
+	case c.origin.leftBehind(n):
+		c.remark(KindOrphan, "", e.Name, "nothing leads to this %s: CLFSLoad left it when it resumed the transfer; it wastes %d bytes", n.Type, e.Size)
+	case c.mark != nil && c.mark.Open && n.Form != 1:
+		c.remark(KindUnpublished, "", e.Name, "nothing leads to this %s yet: STATE %s has not published all that it has uploaded", n.Type, c.mark.State)
+	case n.Form == 1:
+		c.damage(KindOrphan, "", e.Name, "nothing leads to this object")
+	default:
+		c.damage(KindOrphan, "", e.Name, "nothing leads to this %s", n.Type)
+	}
 }

@@ -22,27 +22,30 @@ const (
 	KindNoRoot      tree.Kind = "no-root"            // there is no root directory
 	KindRoot        tree.Kind = "root-attributes"    // the root's extended attributes are not as they must be
 	KindLogMissing  tree.Kind = "log-missing"        // the bucket object names a log that is not there
-	KindType        tree.Kind = "type"               // name, handle, attributes and mode do not agree on the type
-	KindOwner       tree.Kind = "owner"              // the blob's name has another owner than the object
-	KindHandle      tree.Kind = "handle"             // a filehandle is not made as it must be
-	KindAttributes  tree.Kind = "attributes"         // an attribute has a value that it cannot have
-	KindLinkCount   tree.Kind = "link-count"         // nlink is not the number of links
-	KindBackPointer tree.Kind = "back-pointer"       // back pointers and directory entries do not match
 	KindNameRecord  tree.Kind = "name-record"        // the inode's name is not that of its entry
 	KindRecordOrder tree.Kind = "record-order"       // records are not in their order
-	KindDots        tree.Kind = "dots"               // "." and ".." are not where or what they must be
-	KindDuplicate   tree.Kind = "duplicate-name"     // a directory has a name twice
 	KindDirectory   tree.Kind = "directory-segments" // entries are not packed as they must be
-	KindSize        tree.Kind = "size"               // a size in the attributes is wrong
 	KindSymlinkSize tree.Kind = "symlink-size"       // a link's size is in characters, as CLFSLoad had it
 	KindSegmentTime tree.Kind = "segment-ctime"      // a block has another ctime than its inode
-	KindHole        tree.Kind = "hole"               // blocks are missing from a block map: they read as zeros
 	KindSharedBlock tree.Kind = "shared-block"       // a block is in two places
 	KindService     tree.Kind = "service-object"     // state of the service, left alone
 	KindSnapshot    tree.Kind = "snapshot"           // an object of another snapshot than the live one
 	KindTombstone   tree.Kind = "tombstone"          // the service's mark for a deleted object
 	KindSource      tree.Kind = "source"             // the container and the source differ
 	KindSourceTime  tree.Kind = "source-time"        // a time is less than a microsecond off the source's
+)
+
+// Kinds that readers report too.
+const (
+	KindType        = tree.KindType
+	KindOwner       = tree.KindOwner
+	KindHandle      = tree.KindHandle
+	KindAttributes  = tree.KindAttributes
+	KindLinkCount   = tree.KindLinkCount
+	KindBackPointer = tree.KindBackPointer
+	KindSize        = tree.KindSize
+	KindDots        = tree.KindDots
+	KindDuplicate   = tree.KindDuplicate
 )
 
 // Severity tells damage from what harms nothing.
@@ -115,11 +118,15 @@ func (r *reporter) add(f Finding) {
 }
 
 func (r *reporter) damage(kind tree.Kind, path, object, format string, args ...any) {
-	r.add(Finding{Damage, kind, path, object, fmt.Sprintf(format, args...)})
+	r.find(Damage, kind, path, object, format, args...)
+}
+
+func (r *reporter) find(s Severity, kind tree.Kind, path, object, format string, args ...any) {
+	r.add(Finding{s, kind, path, object, fmt.Sprintf(format, args...)})
 }
 
 func (r *reporter) remark(kind tree.Kind, path, object, format string, args ...any) {
-	r.add(Finding{Remark, kind, path, object, fmt.Sprintf(format, args...)})
+	r.find(Remark, kind, path, object, format, args...)
 }
 
 // count counts an inode that was reached.

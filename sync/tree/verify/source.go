@@ -186,7 +186,7 @@ func (c *checker) extraOnDisk(ctx context.Context, d *tree.Dir) error {
 	for {
 		entries, err := f.ReadDir(1024)
 		for _, e := range entries {
-			known, err := stateOf(d).names.has([]byte(e.Name()))
+			known, err := stateOf(d).names.Has([]byte(e.Name()))
 			if err != nil {
 				return err
 			}

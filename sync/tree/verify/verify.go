@@ -67,6 +67,7 @@ type checker struct {
 	root    clfs.Attr // the root's, which has the ids that all inodes share
 	source  *source   // nil without Options.Source
 	mark    *clfs.Mark
+	origin  origin
 }
 
 func newChecker(t *tree.Tree, o Options) (*checker, error) {
@@ -144,18 +145,13 @@ func (c *checker) walk(ctx context.Context) error {
 // entry checks what an entry leads to. Everything but the link itself is
 // checked when an inode is reached for the first time.
 func (c *checker) entry(ctx context.Context, v tree.Visited) error {
-	state := stateOf(v.Dir)
 	if v.Err != nil {
 		if err := c.reading(v.Path(), v.Err); err != nil {
 			return err
 		}
 	}
 	if v.Node == nil {
-		state.unread.Store(true)
 		return nil
-	}
-	if v.Node.IsDir() {
-		state.subdirectories.Add(1)
 	}
 	first := c.reached.Set(v.Node.Number)
 	at := place{path: v.Path(), name: v.Name, dir: v.Dir.Node.ID, onDisk: v.Err == nil}

@@ -1,0 +1,184 @@
+package tests
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"clfsload/clfs"
+)
+
+// rewriteInode changes the inode at path of a container on disk.
+func rewriteInode(t *testing.T, target, path string, edit func(*clfs.Inode)) {
+	t.Helper()
+	blob := statOf(t, target, path).Blob
+	file := filepath.Join(strings.TrimPrefix(target, "dir:"), blob)
+	data, err := os.ReadFile(file)
+	must(t, err)
+	payload, _, err := clfs.Unpack(data, 1<<20)
+	must(t, err)
+	in, err := clfs.DecodeInode(payload)
+	must(t, err)
+	edit(in)
+	must(t, os.WriteFile(file, clfs.Pack(nil, in.Append(nil), clfs.CompressionLZ4), 0o644))
+}
+
+// moveOwner gives the inode at path a blob that names another owner.
+func moveOwner(t *testing.T, target, path string) {
+	t.Helper()
+	blob, root := statOf(t, target, path).Blob, strings.TrimPrefix(target, "dir:")
+	n, err := clfs.ParseName(blob)
+	must(t, err)
+	n.OwnerHash++
+	must(t, os.Rename(filepath.Join(root, blob), filepath.Join(root, n.String())))
+}
+
+// aKind is damage that shows in one inode, or in what it holds.
+type aKind struct {
+	name, path, kind string
+	contents         bool // who does not read contents does not see it
+	edit             func(*clfs.Inode)
+}
+
+var kinds = []aKind{
+	{"block map cut", "/sizes/zero-17000000", "hole", true, func(in *clfs.Inode) { in.Direct = in.Direct[:2] }},
+	{"block map gone", "/sizes/zero-17000000", "hole", true, func(in *clfs.Inode) { in.Direct = in.Direct[:1] }},
+	{"size above the block map", "/sizes/text-100", "segment-length", true, func(in *clfs.Inode) { in.Attr.Size = 1 << 40; in.Attr.Used = 1 << 40 }},
+	{"first bytes cut", "/sizes/zero-17000000", "segment-length", true, func(in *clfs.Inode) { in.Data = in.Data[:9] }},
+	{"first bytes too many", "/sizes/text-100", "segment-length", false, func(in *clfs.Inode) { in.Data = append(in.Data, 'x') }},
+	{"block behind the end", "/sizes/zero-17000000", "block-map", false, func(in *clfs.Inode) { in.Direct = append(in.Direct, clfs.NullBlock, clfs.NullBlock) }},
+	{"segment size", "/sizes/text-100", "block-map", false, func(in *clfs.Inode) { in.SegmentSize = 4096 }},
+	{"nanoseconds", "/sizes/text-100", "attributes", false, func(in *clfs.Inode) { in.Attr.Mtime.Nsec = 2e9 }},
+	{"mode of a directory", "/sizes/text-100", "type", false, func(in *clfs.Inode) { in.Attr.Mode = 0o40755 }},
+	{"link count", "/sizes/text-100", "link-count", false, func(in *clfs.Inode) { in.Attr.Nlink = 7 }},
+	{"back pointer", "/sizes/text-100", "owner", false, func(in *clfs.Inode) { in.BackPointers[0] = clfs.RootID }},
+	{"device number", "/sizes/text-100", "attributes", false, func(in *clfs.Inode) { in.Attr.RdevMajor = 8 }},
+	{"size of a link", "/links/relative", "size", false, func(in *clfs.Inode) { in.Attr.Size = 900; in.Attr.Used = 900 }},
+	{"link target with NUL", "/links/relative", "size", false, func(in *clfs.Inode) { in.Data[1] = 0 }},
+	{"owner in the name", "/sizes/text-100", "owner", false, nil},
+}
+
+func TestNoReadingCommandIgnoresWhatVerifyCallsDamage(t *testing.T) {
+	for _, k := range kinds {
+		t.Run(k.name, func(t *testing.T) {
+			target := goldenContainer(t, "lz4")
+			if k.edit == nil {
+				moveOwner(t, target, k.path)
+			} else {
+				rewriteInode(t, target, k.path, k.edit)
+			}
+			id := statOf(t, target, k.path).ID
+			directory := filepath.Dir(k.path)
+			clfsload(t, "verify", "--quick", target).mustExit(exitDamaged).mustSay("damage: "+k.kind+":", k.path, id)
+			if !strings.HasPrefix(k.path, "/links") {
+				clfsload(t, "cat", target, k.path).mustExit(exitDamaged).mustSay(id)
+			}
+			export := clfsload(t, "export", target, directory, t.TempDir())
+			if !strings.Contains(k.name, "NUL") { // no system can make that link
+				export.mustExit(exitDamaged)
+			}
+			export.mustSay(k.path)
+			clfsload(t, "export", "--keep-going", target, directory, t.TempDir()).mustExit(exitIncomplete).mustSay(k.path, id)
+			listing := exitDamaged
+			if k.contents {
+				listing = exitOK
+			}
+			clfsload(t, "ls", "-l", target, directory).mustExit(listing).mustSay(filepath.Base(k.path))
+			clfsload(t, "ls", "-l", target, k.path).mustExit(listing)
+			clfsload(t, "du", target, directory).mustExit(listing)
+			if k.kind != "segment-length" || !k.contents {
+				clfsload(t, "stat", target, k.path).mustExit(exitDamaged).mustSay(id)
+			}
+		})
+	}
+}
+
+// object is what stat says of the blob of an inode, which may be damaged.
+type object struct{ Blob, ID string }
+
+func statOf(t *testing.T, target, path string) (o object) {
+	t.Helper()
+	r := clfsload(t, "stat", "--json", target, path)
+	if err := json.Unmarshal([]byte(r.stdout), &o); err != nil {
+		t.Fatalf("stat %s: %v in %s%s", path, err, r.stdout, r.stderr)
+	}
+	return o
+}
+
+// directoryKinds are damage that shows in the entries of the directory /links/other.
+var directoryKinds = []struct {
+	name, kind string
+	lost       bool // entries are missing: a mount says so with EIO
+	edit       func(*clfs.Inode)
+}{
+	{"name twice", "duplicate-name", false, func(in *clfs.Inode) {
+		for e, err := range clfs.Dirents(in.Dirents) {
+			if err == nil && string(e.Name) == "h3" {
+				in.Dirents = clfs.AppendDirent(in.Dirents, e.Name, e.ID)
+				break
+			}
+		}
+		in.Attr.Size = uint64(len(in.Dirents)) + 4
+	}},
+	{"size above the entries", "size", true, func(in *clfs.Inode) { in.Attr.Size += 300000 }},
+	{"size below the entries", "size", false, func(in *clfs.Inode) { in.Attr.Size-- }},
+	{"link count", "link-count", false, func(in *clfs.Inode) { in.Attr.Nlink += 2 }},
+	{"no dots", "dots", false, func(in *clfs.Inode) {
+		in.Dirents = in.Dirents[clfs.DirentSize(1, 24)+clfs.DirentSize(2, 24):]
+		in.Attr.Size = uint64(len(in.Dirents)) + 4
+	}},
+}
+
+func TestNoReadingCommandIgnoresADamagedDirectory(t *testing.T) {
+	const directory = "/links/other"
+	for _, k := range directoryKinds {
+		t.Run(k.name, func(t *testing.T) {
+			target := goldenContainer(t, "lz4")
+			rewriteInode(t, target, directory, k.edit)
+			id := statOf(t, target, directory).ID
+			clfsload(t, "verify", "--quick", target).mustExit(exitDamaged).mustSay("damage: "+k.kind+":", directory, id)
+			for _, arguments := range [][]string{{"ls"}, {"ls", "-lU"}, {"ls", "-R"}, {"du"}} {
+				clfsload(t, append(arguments, target, directory)...).mustExit(exitDamaged).mustSay(id)
+			}
+			clfsload(t, "ls", target, directory).mustSay("h3\n")
+			clfsload(t, "export", target, directory, t.TempDir()).mustExit(exitDamaged).mustSay(directory)
+			clfsload(t, "export", "--keep-going", target, directory, t.TempDir()).mustExit(exitIncomplete).mustSay(id)
+
+			m := mountContainer(t, target)
+			names, err := os.ReadDir(filepath.Join(m.point, directory))
+			if len(names) == 0 || errors.Is(err, syscall.EIO) != k.lost {
+				t.Errorf("the mount lists %d names, %v", len(names), err)
+			}
+		})
+	}
+}
+
+func TestAMountReportsContentsThatAreLost(t *testing.T) {
+	target := goldenContainer(t, "lz4")
+	rewriteInode(t, target, "/sizes/zero-17000000", func(in *clfs.Inode) { in.Direct = in.Direct[:2] })
+	rewriteInode(t, target, "/sizes/text-8404993", func(in *clfs.Inode) { in.Direct[1] = clfs.NullBlock })
+	rewriteInode(t, target, "/links/relative", func(in *clfs.Inode) { in.Data[1] = 0 })
+	m := mountContainer(t, target)
+	f, err := os.Open(filepath.Join(m.point, "sizes/zero-17000000"))
+	must(t, err)
+	defer f.Close()
+	p := make([]byte, 4096)
+	const lost = clfs.FirstSegmentBytes + clfs.SegmentBytes
+	for at, want := range map[int64]error{0: nil, lost - 4096: nil, lost: syscall.EIO, lost + 100000: syscall.EIO} {
+		if _, err := f.ReadAt(p, at); !errors.Is(err, want) {
+			t.Errorf("read at %d: %v, want %v", at, err, want)
+		}
+	}
+	if _, err := os.Readlink(filepath.Join(m.point, "links/relative")); !errors.Is(err, syscall.EIO) {
+		t.Errorf("a link to what cannot be a path: %v", err)
+	}
+	hole, err := os.ReadFile(filepath.Join(m.point, "sizes/text-8404993"))
+	if err != nil || len(hole) != 8404993 || strings.Trim(string(hole[clfs.FirstSegmentBytes:lost]), "\x00") != "" {
+		t.Errorf("a null id reads as %d bytes, %v", len(hole), err)
+	}
+	clfsload(t, "cat", target, "/sizes/text-8404993").mustExit(exitOK)
+}
