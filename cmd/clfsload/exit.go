@@ -11,6 +11,7 @@ import (
 	"clfsload/state"
 	"clfsload/sync/blob"
 	"clfsload/sync/blob/azure"
+	"clfsload/sync/blob/secrecy"
 	"clfsload/sync/engine"
 	"clfsload/sync/tree"
 	"clfsload/sync/tree/verify"
@@ -112,11 +113,16 @@ var outcomes = []outcome{
 // describe turns an error into an exit code and the one line that is printed.
 func describe(err error) (int, string) {
 	code, hint := classify(err)
-	text := strings.ReplaceAll(err.Error(), "\n", "; ") // of joined errors
+	text := oneLine(err)
 	if hint == "" {
 		return code, text
 	}
 	return code, text + "; " + hint
+}
+
+// oneLine is the text of an error, which may be joined of several, without secrets.
+func oneLine(err error) string {
+	return secrecy.Text(strings.ReplaceAll(err.Error(), "\n", "; "))
 }
 
 func classify(err error) (int, string) {

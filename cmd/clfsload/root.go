@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os/signal"
 	"strings"
 	"syscall"
@@ -20,11 +21,14 @@ var version = "unknown"
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := withSignals(context.Background())
 	defer stop()
+	out, told := results(stdout), messages(stderr)
+	defer out.flush()
+	log.SetOutput(told) // what libraries log
 	root := newRootCommand()
 	root.SetArgs(normalizeArgs(args))
 	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetOut(out)
+	root.SetErr(told)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
@@ -36,7 +40,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	code, text := describe(err)
 	if !errors.Is(err, errTold) {
-		fmt.Fprintf(stderr, "clfsload: %s\n", text)
+		fmt.Fprintf(told, "clfsload: %s\n", text)
 	}
 	return code
 }

@@ -59,7 +59,8 @@ func targetOf(args []string) (targetSpec, error) {
 	case strings.HasPrefix(text, "https://"), strings.HasPrefix(text, "http://"):
 		return targetSpec{url: text}, nil
 	}
-	return targetSpec{}, fmt.Errorf("%q is no target: it must be dir:PATH or the URL of a container", text)
+	address, _, _ := strings.Cut(text, "?")
+	return targetSpec{}, fmt.Errorf("%q is no target: it must be dir:PATH or the URL of a container", address)
 }
 
 // target is a container of either kind that commands can make and remove. Its
