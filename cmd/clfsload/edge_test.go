@@ -28,11 +28,11 @@ func TestTheEdgeFindsASecretThatIsWrittenInPieces(t *testing.T) {
 func TestTheEdgeEscapesWhatATerminalWouldObey(t *testing.T) {
 	for text, want := range map[string]string{
 		"plain ünïcödé ☃\ttab\n": "plain ünïcödé ☃\ttab\n",
-		"esc\x1b[2J bell\a cr\r":  `esc\u001b[2J bell\u0007 cr\u000d`,
-		"c1 \u009b2J del\x7f":     `c1 \u009b2J del\u007f`,
-		"bidi \u202e \u2066":      `bidi \u202e \u2066`,
-		"tag \U000e0041":          `tag \udb40\udc41`,
-		"bytes \xff\x9b2J":        `bytes \xff\x9b2J`,
+		"esc\x1b[2J bell\a cr\r": `esc\u001b[2J bell\u0007 cr\u000d`,
+		"c1 \u009b2J del\x7f":    `c1 \u009b2J del\u007f`,
+		"bidi \u202e \u2066":     `bidi \u202e \u2066`,
+		"tag \U000e0041":         `tag \udb40\udc41`,
+		"bytes \xff\x9b2J":       `bytes \xff\x9b2J`,
 	} {
 		var out bytes.Buffer
 		e := messages(&out)

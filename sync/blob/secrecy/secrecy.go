@@ -25,7 +25,7 @@ const (
 // groups "keep" and "rest" are left in the text, and all else of a match is replaced.
 var patterns = compile(
 	// a shared access signature, with the parameters around it
-	`(?:\?[^\s"'\\]*?)?(?:[a-z]{2,6}=[^\s"'&\\]*(?:&|\\u0026))*sig`+equals+`(?P<secret>`+word+`+)(?:`+and+`[^\s"'\\]*)*`,
+	`(?:\?[^\s"'\\]*?)?(?:[a-z]{2,6}=[^\s"'&\\]*(?:&|\\u0026))*sig`+equals+`(?P<secret>[^\s"'&;,:<>\\]+)(?:`+and+`[^\s"'\\]*)*`,
 	// the query of a URL
 	`(?P<keep>[a-z][a-z0-9+.-]*://[^\s"'?]*\?)(?P<secret>[^\s"'\\]+)`,
 	// user and password in a URL
