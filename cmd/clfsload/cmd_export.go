@@ -187,7 +187,7 @@ func (e *exportCommand) failures(ui *console) (*failureLog, error) {
 		return l, nil
 	}
 	var err error
-	if l.file, err = os.Create(e.report); err != nil {
+	if l.file, err = os.OpenFile(e.report, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600); err != nil {
 		return nil, fmt.Errorf("report: %w", err)
 	}
 	return l, nil

@@ -99,6 +99,9 @@ func (l *load) open(cmd *cobra.Command, stateDir, source string, spec targetSpec
 	if err != nil {
 		return err
 	}
+	if spec.dir != "" {
+		warnOfSharing(spec.dir, l.log)
+	}
 	if err := l.claim(cmd.Context()); err != nil || !l.flags.isNew {
 		return err
 	}
@@ -241,6 +244,9 @@ func (l *load) resume(cmd *cobra.Command, stateDir, source string) error {
 	if !found {
 		return withExit(exitState, fmt.Errorf("there is no transfer in state directory %s", stateDir),
 			"to begin one pass --new")
+	}
+	if err := closeState(stateDir, l.log); err != nil {
+		return err
 	}
 	if l.journal, err = state.Open(stateDir); err != nil {
 		return stateError(err)

@@ -80,6 +80,9 @@ func (m *writableMount) open(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	if path, isDir := strings.CutPrefix(m.target.String(), "dir:"); isDir {
+		warnOfSharing(path, m.ui.log)
+	}
 	if err := m.recover(cmd.Context()); err != nil {
 		return err
 	}
