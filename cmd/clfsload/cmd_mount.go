@@ -182,6 +182,9 @@ func runMount(cmd *cobra.Command, point string, f mountFlags) error {
 	if err != nil {
 		return usageError(cmd, err)
 	}
+	if err := f.checkSites(point); err != nil {
+		return err
+	}
 	if f.daemon && !isDaemon() {
 		if err := checkLog(f.logFile); err != nil {
 			return err

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -179,11 +178,10 @@ type dirPlace struct {
 }
 
 func openDirTarget(path string, a access) (*target, error) {
-	abs, err := filepath.Abs(path)
+	abs, err := resolve(path)
 	if err != nil {
 		return nil, fmt.Errorf("open dir:%s: %w", path, err)
 	}
-	abs = evalExisting(abs)
 	t := newTarget(a)
 	t.Container = missingDir{path: abs}
 	t.place = &dirPlace{path: abs, t: t}

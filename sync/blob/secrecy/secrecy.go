@@ -83,6 +83,9 @@ func Mask(text string) string {
 	return text
 }
 
+// Suspect reports whether a text has something with the shape of a secret in it.
+func Suspect(text string) bool { return len(find(text)) > 0 }
+
 // find returns the secrets in a text that have the shape of one.
 func find(text string) (secrets []string) {
 	for _, p := range patterns {
