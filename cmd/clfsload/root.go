@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"os"
 	"os/signal"
 	"strings"
 	"syscall"
 
+	azlog "github.com/Azure/azure-sdk-for-go/sdk/azcore/log"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -24,6 +26,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	out, told := results(stdout), messages(stderr)
 	defer out.flush()
 	log.SetOutput(told) // what libraries log
+	if os.Getenv("AZURE_SDK_GO_LOGGING") != "" {
+		azlog.SetListener(func(e azlog.Event, text string) { fmt.Fprintf(told, "%s: %s\n", e, text) })
+	}
 	root := newRootCommand()
 	root.SetArgs(normalizeArgs(args))
 	root.SetIn(stdin)
