@@ -97,9 +97,12 @@ func checkPlanted(t *testing.T, line, form string) {
 	for i := range arguments {
 		arguments[i] = strings.ReplaceAll(arguments[i], "SECRET", form)
 	}
-	r := command(t, arguments, withEnvironment("XDG_STATE_HOME="+filepath.Join(directory, "home")), func(c *exec.Cmd) { c.Dir = directory })
+	r := command(t, arguments, withEnvironment("XDG_STATE_HOME="+filepath.Join(directory, "home")), inDirectory(directory))
 	r.start().wait().mustNotTell(directory)
 }
+
+// inDirectory runs the binary there.
+func inDirectory(directory string) option { return func(c *exec.Cmd) { c.Dir = directory } }
 
 // talkative is a service that repeats the credentials of each request in its refusal.
 func talkative(t *testing.T) (container string) {
@@ -152,7 +155,7 @@ func TestNoCommandTellsTheCredentialsThatTheServiceRepeats(t *testing.T) {
 				if c.flags != nil {
 					arguments = append(arguments, c.flags(t)...)
 				}
-				options := []option{func(c *exec.Cmd) { c.Dir = directory }}
+				options := []option{inDirectory(directory)}
 				if c.options != nil {
 					options = append(options, c.options)
 				}
