@@ -228,7 +228,11 @@ func openDB(path string, cacheKiB int, options string) (*sql.DB, error) {
 }
 
 func initialize(dir string, s Settings, root Attr) error {
-	db, err := openDB(filepath.Join(dir, journalName), readerCacheKiB, "")
+	path := filepath.Join(dir, journalName)
+	if err := os.WriteFile(path, nil, 0o600); err != nil { // SQLite would let all users read it, and its log
+		return err
+	}
+	db, err := openDB(path, readerCacheKiB, "")
 	if err != nil {
 		return err
 	}

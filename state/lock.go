@@ -19,7 +19,7 @@ type lockFile struct {
 func acquireLock(path string) (*lockFile, error) {
 	_, err := os.Lstat(path)
 	made := errors.Is(err, os.ErrNotExist)
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open lock: %w", err)
 	}

@@ -180,7 +180,7 @@ func (u *usage) count(n *tree.Node) {
 }
 
 func (d *duCommand) print(cmd *cobra.Command) error {
-	out := bufio.NewWriter(cmd.OutOrStdout())
+	out := bufio.NewWriter(listing(cmd.OutOrStdout()))
 	encoder, terminal := json.NewEncoder(out), isTerminal(cmd.OutOrStdout())
 	paths := slices.Sorted(maps.Keys(d.sums))
 	slices.Reverse(paths) // the sum of all comes last, as du has it
@@ -196,7 +196,7 @@ func (d *duCommand) print(cmd *cobra.Command) error {
 		if d.bytes {
 			size = fmt.Sprint(u.Bytes)
 		}
-		fmt.Fprintf(out, "%s\t%d\t%d\t%s\n", size, u.Files, u.Directories, printable(path, terminal))
+		fmt.Fprintf(out, "%s\t%d\t%d\t%s\n", size, u.Files, u.Directories, quotedOn(terminal, path))
 	}
 	return out.Flush()
 }

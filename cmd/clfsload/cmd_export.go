@@ -83,6 +83,9 @@ func (e *exportCommand) run(cmd *cobra.Command, args []string, f readFlags) erro
 	case e.options.LostFound && path != "/":
 		return usageError(cmd, errors.New("--lost-found is about the whole container: leave out PATH"))
 	}
+	if err := e.checkSites(args[0], dest); err != nil {
+		return err
+	}
 	t, start, err := e.open(cmd, f, args[0], path)
 	if err != nil {
 		return stopCause(cmd.Context(), err)

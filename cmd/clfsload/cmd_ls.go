@@ -66,13 +66,21 @@ func (l *lister) run(cmd *cobra.Command, args []string, f readFlags) error {
 		return err
 	}
 	defer t.Close()
-	l.t, l.out, l.err, l.terminal = t, bufio.NewWriter(cmd.OutOrStdout()), cmd.ErrOrStderr(), isTerminal(cmd.OutOrStdout())
+	l.t, l.out, l.err, l.terminal = t, bufio.NewWriter(l.output(cmd)), cmd.ErrOrStderr(), isTerminal(cmd.OutOrStdout())
 	err = l.list(cmd.Context(), path)
 	if flushErr := l.out.Flush(); err == nil {
 		err = flushErr
 	}
 	tellPassedOver(l.err, t)
 	return stopCause(cmd.Context(), errors.Join(err, l.damage))
+}
+
+// output is where names go as they are, but for JSON, which escapes what it must.
+func (l *lister) output(cmd *cobra.Command) io.Writer {
+	if l.json {
+		return cmd.OutOrStdout()
+	}
+	return listing(cmd.OutOrStdout())
 }
 
 func (l *lister) scope() scope {
@@ -141,7 +149,7 @@ func (l *lister) title(path string) {
 		l.out.WriteByte('\n')
 	}
 	l.titled = true
-	fmt.Fprintf(l.out, "%s:\n", printable(path, l.terminal))
+	fmt.Fprintf(l.out, "%s:\n", quotedOn(l.terminal, path))
 }
 
 // listed is an entry that is to be printed.
@@ -245,11 +253,11 @@ func (l *lister) print(e listed) error {
 	if l.json {
 		return json.NewEncoder(l.out).Encode(newInodeJSON(e.path, e.id, e.node, e.err))
 	}
-	name := printable(e.name, l.terminal)
+	name := quotedOn(l.terminal, e.name)
 	line := name
 	switch {
 	case l.long && e.err == nil:
-		line = longLine(e.node, name)
+		line = longLine(e.node, name, l.terminal)
 	case l.long:
 		line = "??????????    ? ?        ?                   ?                ? " + name
 	}

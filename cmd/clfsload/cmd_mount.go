@@ -197,6 +197,9 @@ func runMount(cmd *cobra.Command, point string, f mountFlags) error {
 	if err != nil {
 		return usageError(cmd, err)
 	}
+	if err := f.checkSites(point); err != nil {
+		return err
+	}
 	if point, err = fusefs.PreparePoint(point, f.point, c.log); err != nil {
 		return err
 	}

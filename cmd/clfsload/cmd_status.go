@@ -80,11 +80,12 @@ func watchStatus(cmd *cobra.Command, stateDir string, asJSON bool) error {
 			err = json.NewEncoder(out).Encode(v)
 		} else {
 			var text bytes.Buffer
-			if isTerminal(out) {
-				text.WriteString("\x1b[H\x1b[2J") // to the upper left corner, and clear
-			}
 			fmt.Fprintln(&text, time.Now().Format(time.DateTime))
 			err = printStatus(&text, v, false)
+			if isTerminal(out) {
+				_, e := io.WriteString(bare(out), "\x1b[H\x1b[2J") // to the upper left corner, and clear
+				err = errors.Join(err, e)
+			}
 			_, e := out.Write(text.Bytes())
 			err = errors.Join(err, e)
 		}

@@ -4,12 +4,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"strings"
 	"sync"
 
 	"github.com/spf13/pflag"
-	"golang.org/x/term"
 )
 
 // logFlags say what is logged and how.
@@ -48,9 +46,9 @@ func newConsole(out, err io.Writer, f logFlags) (*console, error) {
 	default:
 		return nil, fmt.Errorf("--log-format %s: it must be text or json", f.format)
 	}
-	c := &console{out: out, err: &switchWriter{w: err}, late: &lateWriter{}, terminal: isTerminal(err)}
-	file := h(c.late)
-	c.log, c.file = slog.New(slog.NewMultiHandler(h(c.err), file)), slog.New(file)
+	c := &console{out: out, err: &switchWriter{w: bare(err)}, late: &lateWriter{}, terminal: isTerminal(err)}
+	file := h(messages(c.late))
+	c.log, c.file = slog.New(slog.NewMultiHandler(h(messages(c.err)), file)), slog.New(file)
 	return c, nil
 }
 
@@ -92,11 +90,6 @@ func parseLevel(text string) (slog.Level, error) {
 		return 0, fmt.Errorf("--log-level %s: it must be DEBUG, INFO, WARNING or ERROR", text)
 	}
 	return level, nil
-}
-
-func isTerminal(w io.Writer) bool {
-	f, ok := fileOf(w).(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // switchWriter writes to w, which a live display replaces while it runs, so that

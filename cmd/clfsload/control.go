@@ -67,7 +67,7 @@ func listenControl(dir *os.File) (net.Listener, error) {
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	l, err := net.Listen("unix", path)
+	l, err := net.Listen("unix", path) // in a directory that is closed to others
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // A daemon is the same command line run again in a session of its own. It
-// inherits a pipe, and writes to it when it serves. Until then it has the terminal,
+// inherits the command line in a file, and a pipe, and writes to that when it serves. Until then it has the terminal,
 // so that its errors are seen; then it turns to a log.
 const (
 	daemonVariable = "CLFSLOAD_DAEMON" // set in the environment of the daemon
@@ -36,10 +36,15 @@ func startDaemon(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	daemon := exec.Command(self, os.Args[1:]...)
+	arguments, err := sendCommandLine()
+	if err != nil {
+		return err
+	}
+	defer arguments.Close()
+	daemon := exec.Command(self, maskedCommandLine()...)
 	daemon.Env = append(os.Environ(), daemonVariable+"=1")
 	daemon.Stdout, daemon.Stderr = os.Stdout, os.Stderr
-	daemon.ExtraFiles = []*os.File{pipe}
+	daemon.ExtraFiles = []*os.File{pipe, arguments}
 	daemon.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	err = daemon.Start()
 	pipe.Close()

@@ -11,6 +11,7 @@ import (
 	"clfsload/state"
 	"clfsload/sync/blob"
 	"clfsload/sync/blob/azure"
+	"clfsload/sync/blob/secrecy"
 	"clfsload/sync/engine"
 	"clfsload/sync/tree"
 	"clfsload/sync/tree/verify"
@@ -121,8 +122,10 @@ func describe(err error) (int, string) {
 	return code, text + "; " + hint
 }
 
-// oneLine is the text of an error, which may be a joined one.
-func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+// oneLine is the text of an error, which may be joined of several, without secrets.
+func oneLine(err error) string {
+	return secrecy.Text(strings.ReplaceAll(err.Error(), "\n", "; "))
+}
 
 func classify(err error) (int, string) {
 	var coded *exitError

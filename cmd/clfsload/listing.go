@@ -50,21 +50,20 @@ func sizeText(a clfs.Attr) string {
 }
 
 // longLine is a line of ls -l.
-func longLine(n *tree.Node, name string) string {
+func longLine(n *tree.Node, name string, terminal bool) string {
 	a := n.Inode.Attr
 	line := fmt.Sprintf("%s %4d %-8d %-8d %12s %s %s", modeText(a), a.Nlink, a.UID, a.GID, sizeText(a),
 		timeOf(a.Mtime).Format("2006-01-02 15:04"), name)
 	if target := n.Target(); target != nil {
-		line += " -> " + string(target)
+		line += " -> " + quotedOn(terminal, string(target))
 	}
 	return line
 }
 
-// printable returns a name as it is, or quoted if that could upset a terminal.
-func printable(name string, terminal bool) string {
-	odd := func(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }
-	if terminal && strings.ContainsFunc(name, odd) {
-		return strconv.Quote(name)
+// quotedOn returns a name as it is, or quoted if that could upset a terminal.
+func quotedOn(terminal bool, name string) string {
+	if terminal {
+		return quotePath(name)
 	}
 	return name
 }

@@ -35,11 +35,12 @@ func TestNamesThatUpsetATerminalAreQuotedThere(t *testing.T) {
 	for name, want := range map[string]string{
 		"plain": "plain", "with space": "with space", "ünïcödé ☃": "ünïcödé ☃",
 		"new\nline": `"new\nline"`, "escape\x1b[2J": `"escape\x1b[2J"`, "not-utf8-\xff": `"not-utf8-\xff"`,
+		"csi\u009b2J": `"csi\u009b2J"`, "right\u202eto left": `"right\u202eto left"`, "zero\u200bwidth": `"zero\u200bwidth"`,
 	} {
-		if got := printable(name, true); got != want {
+		if got := quotedOn(true, name); got != want {
 			t.Errorf("%q on a terminal: %s, want %s", name, got, want)
 		}
-		if got := printable(name, false); got != name {
+		if got := quotedOn(false, name); got != name {
 			t.Errorf("%q in a pipe: %q", name, got)
 		}
 	}

@@ -94,11 +94,15 @@ func runDryRun(cmd *cobra.Command, ui *console, args []string, f loadFlags) erro
 	if err != nil {
 		return usageError(cmd, err)
 	}
-	if _, err := targetOf(args[2:]); err != nil {
+	spec, err := targetOf(args[2:])
+	if err != nil {
 		return usageError(cmd, err)
 	}
-	_, source, err := resolvePaths(args[0], args[1])
+	stateDir, source, err := resolvePaths(args[0], args[1])
 	if err != nil {
+		return err
+	}
+	if err := spec.checkOverlap(stateDir, source); err != nil {
 		return err
 	}
 	t, err := scan.OpenTree(source)

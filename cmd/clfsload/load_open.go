@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -108,6 +108,9 @@ func (l *load) open(cmd *cobra.Command, stateDir, source string, spec targetSpec
 	if err := l.resume(cmd, stateDir, source); err != nil {
 		return err
 	}
+	if spec.dir != "" {
+		warnOfSharing(spec.dir, l.log)
+	}
 	return l.claim(cmd.Context())
 }
 
@@ -124,15 +127,18 @@ func resolvePaths(stateArg, sourceArg string) (stateDir, source string, err erro
 	if err != nil {
 		return "", "", withExit(exitSource, fmt.Errorf("open source: %w", err), "SOURCE must be an existing directory")
 	}
-	if stateDir, err = filepath.Abs(stateArg); err != nil {
-		return "", "", withExit(exitState, fmt.Errorf("open state: %w", err), "")
+	sourceSite, err := newSite("SOURCE", source)
+	if err != nil {
+		return "", "", err
 	}
-	stateDir = evalExisting(stateDir)
-	if within(stateDir, source) || within(source, stateDir) {
-		return "", "", withExit(exitState, fmt.Errorf("state directory %s and source %s overlap", stateDir, source),
-			"choose a STATE that is neither inside of SOURCE nor around it")
+	stateSite, err := newSite("STATE", stateArg)
+	if err != nil {
+		return "", "", err
 	}
-	return stateDir, source, nil
+	if err := cmp.Or(stateSite.apartFrom(sourceSite), stateSite.outOfOthers()); err != nil {
+		return "", "", withExit(exitState, err, anotherPlace)
+	}
+	return stateSite.path, source, nil
 }
 
 // checkOverlap refuses a container directory inside of the source or the state
@@ -141,37 +147,20 @@ func (s targetSpec) checkOverlap(stateDir, source string) error {
 	if s.dir == "" {
 		return nil
 	}
-	path, err := filepath.Abs(s.dir)
+	container, err := newSite("container", s.dir)
 	if err != nil {
-		return withExit(exitUsage, fmt.Errorf("open container: %w", err), "")
+		return err
 	}
-	path = evalExisting(path)
-	for _, o := range []struct{ name, path string }{{"SOURCE", source}, {"STATE", stateDir}} {
-		if within(path, o.path) {
-			return withExit(exitUsage, fmt.Errorf("container dir:%s is inside %s %s", path, o.name, o.path), "choose another directory")
+	for _, o := range [][2]string{{"SOURCE", source}, {"STATE", stateDir}} {
+		other, err := newSite(o[0], o[1])
+		if err != nil {
+			return err
 		}
-		if within(o.path, path) {
-			return withExit(exitUsage, fmt.Errorf("%s %s is inside container dir:%s", o.name, o.path, path), "choose another directory")
+		if err := container.apartFrom(other); err != nil {
+			return withExit(exitUsage, err, anotherPlace)
 		}
 	}
-	return nil
-}
-
-// evalExisting resolves the links of the part of a path that exists.
-func evalExisting(path string) string {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		return real
-	}
-	parent := filepath.Dir(path)
-	if parent == path {
-		return path
-	}
-	return filepath.Join(evalExisting(parent), filepath.Base(path))
-}
-
-func within(path, dir string) bool {
-	rel, err := filepath.Rel(dir, path)
-	return err == nil && rel != ".." && !strings.HasPrefix(rel, "../")
+	return withExit(exitUsage, container.outOfOthers(), anotherPlace)
 }
 
 // create begins a new transfer. What can be checked before anything is made is checked
@@ -259,6 +248,9 @@ func (l *load) resume(cmd *cobra.Command, stateDir, source string) error {
 	if !found {
 		return withExit(exitState, fmt.Errorf("there is no transfer in state directory %s", stateDir),
 			"to begin one pass --new")
+	}
+	if err := closeState(stateDir, l.log); err != nil {
+		return err
 	}
 	if l.journal, err = state.Open(stateDir); err != nil {
 		return stateError(err)

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
@@ -32,12 +33,12 @@ type problemValue struct {
 	Reason string `json:"reason"`
 }
 
-// quotePath returns a path as one line. A path with a control character, with
-// bytes that are no UTF-8 or with a quotation mark in front comes in quotation
-// marks with the escapes of a Go string, every other as it is: so what begins
-// with a quotation mark is quoted, and nothing else is.
+// quotePath returns a path as one line. A path with a character that is not printable,
+// such as a control character, with bytes that are no UTF-8 or with a quotation mark in
+// front comes in quotation marks with the escapes of a Go string, every other as it is:
+// so what begins with a quotation mark is quoted, and nothing else is.
 func quotePath(path string) string {
-	odd := func(r rune) bool { return r < ' ' || r == 0x7f }
+	odd := func(r rune) bool { return !unicode.IsPrint(r) }
 	if strings.HasPrefix(path, `"`) || !utf8.ValidString(path) || strings.ContainsFunc(path, odd) {
 		return strconv.Quote(path)
 	}

@@ -18,6 +18,8 @@ func TestQuotedPathsAreOneLineAndUnambiguous(t *testing.T) {
 		`"a/new\nline"`:   `"\"a/new\\nline\""`,
 		`in "the" middle`: `in "the" middle`,
 		"delete\x7f":      `"delete\x7f"`,
+		"csi\u009b2J":     `"csi\u009b2J"`,
+		"bidi\u202ecod":   `"bidi\u202ecod"`,
 	} {
 		got := quotePath(path)
 		if got != want {

@@ -94,7 +94,7 @@ func (l *load) report(err error) runReport {
 		Phase: l.phase(), Settings: l.reportSettings(), ThisRun: l.reportRun(ended)}
 	if err != nil {
 		r.ExitCode, _ = classify(err)
-		r.Error = err.Error()
+		r.Error = oneLine(err)
 	}
 	t := l.journal.Totals()
 	r.Totals = reportTotals{t.FoundEntries, t.FoundInodes, t.DoneInodes, t.FoundBytes, t.DoneBytes, t.Failures}

@@ -12,16 +12,20 @@ import (
 )
 
 func main() {
+	if err := takeCommandLine(); err != nil {
+		fmt.Fprintf(os.Stderr, "clfsload: %s\n", safeMessage(err.Error()))
+		os.Exit(exitFailure)
+	}
 	if isMountHelper(os.Args[0]) {
-		args, nothing, err := helperArgs(os.Args[1:])
+		args, nothing, err := helperArgs(commandLine)
 		if err != nil {
-			fmt.Fprintf(os.Stderr, "mount.clfsload: %s\n", err)
+			fmt.Fprintf(os.Stderr, "mount.clfsload: %s\n", safeMessage(err.Error()))
 			os.Exit(exitUsage)
 		}
 		if nothing {
 			return
 		}
-		os.Args = append(os.Args[:1], args...) // a daemon is begun with them
+		commandLine = args // a daemon is begun with them
 	}
-	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	os.Exit(run(commandLine, os.Stdin, os.Stdout, os.Stderr))
 }

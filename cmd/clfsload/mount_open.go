@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -86,6 +87,9 @@ func (m *writableMount) open(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	if path, isDir := strings.CutPrefix(m.target.String(), "dir:"); isDir {
+		warnOfSharing(path, m.ui.log)
+	}
 	return m.recover(cmd.Context())
 }
 
@@ -100,18 +104,23 @@ func (m *writableMount) notePoint() error {
 // mountState returns the absolute STATE of a mount.
 func mountState(named, point string) (string, error) {
 	if named == "" {
-		return defaultState(point)
+		var err error
+		if named, err = defaultState(point); err != nil {
+			return "", err
+		}
 	}
-	dir, err := filepath.Abs(named)
+	dir, err := newSite("STATE", named)
 	if err != nil {
-		return "", withExit(exitState, fmt.Errorf("open state: %w", err), "")
+		return "", err
 	}
-	dir = evalExisting(dir)
-	if within(dir, point) || within(point, dir) {
-		return "", withExit(exitState, fmt.Errorf("state directory %s and mount point %s overlap", dir, point),
-			"choose a STATE that is neither inside of MOUNTPOINT nor around it")
+	mountPoint, err := newSite("MOUNTPOINT", point)
+	if err != nil {
+		return "", err
 	}
-	return dir, nil
+	if err := cmp.Or(dir.apartFrom(mountPoint), dir.outOfOthers()); err != nil {
+		return "", withExit(exitState, err, anotherPlace)
+	}
+	return dir.path, nil
 }
 
 // spec is the container that a mount is for. was is what its journal says; "" in a
@@ -131,15 +140,8 @@ func (m *writableMount) spec(was string) (targetSpec, error) {
 	if spec.dir == "" {
 		return spec, nil
 	}
-	path, err := filepath.Abs(spec.dir)
-	if err != nil {
-		return spec, withExit(exitUsage, fmt.Errorf("open container: %w", err), "")
-	}
-	path = evalExisting(path)
-	if within(path, m.point) || within(m.point, path) || within(m.dir, path) || within(path, filepath.Join(m.dir, stagingName)) {
-		return spec, withExit(exitUsage, fmt.Errorf("container dir:%s overlaps with the mount point or with STATE %s", path, m.dir), "choose another directory")
-	}
-	return spec, nil
+	_, err = checkContainer(spec, m.point, m.dir)
+	return spec, err
 }
 
 // movedAlong reports whether the container is the one in STATE: that is so of one that

@@ -98,7 +98,7 @@ func optionFlags(options string, sloppy bool) (flags []string, err error) {
 		case slices.Contains(passedOver, name), strings.HasPrefix(name, "x-"), strings.HasPrefix(name, "X-"), name == "comment":
 		case sloppy:
 		default:
-			return nil, fmt.Errorf("unknown mount option %q", option)
+			return nil, fmt.Errorf("unknown mount option %q", name)
 		}
 	}
 	return flags, nil

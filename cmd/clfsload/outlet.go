@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"sync/atomic"
@@ -18,7 +19,9 @@ import (
 // does not wait for it.
 func stayUp(cmd *cobra.Command) {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // programs that are started would inherit signal.Ignore
-	cmd.SetErr(newOutlet(cmd.ErrOrStderr(), outletPatience))
+	told := messages(newOutlet(bare(cmd.ErrOrStderr()), outletPatience))
+	cmd.SetErr(told)
+	log.SetOutput(told)
 }
 
 const (
@@ -118,15 +121,19 @@ func (o *outlet) flush() {
 	}
 }
 
-// flush waits until the reader of w has what was written, if w is an outlet.
+// flush waits until the reader of w has what was written, if there is an outlet behind w.
 func flush(w io.Writer) {
-	if o, ok := w.(*outlet); ok {
+	if e, ok := w.(*edge); ok {
+		_ = e.flush() // there is nobody to tell
+	}
+	if o, ok := bare(w).(*outlet); ok {
 		o.flush()
 	}
 }
 
 // fileOf is the file that is written in the end.
 func fileOf(w io.Writer) io.Writer {
+	w = bare(w)
 	if o, ok := w.(*outlet); ok {
 		return o.w
 	}

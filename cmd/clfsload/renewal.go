@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"clfsload/sync/blob/azure"
+	"clfsload/sync/blob/secrecy"
 )
 
 // credentialSources are where the credentials of a container come from.
@@ -77,6 +78,7 @@ func readEnvironmentFile(path string) (map[string]string, error) {
 			value = value[1 : n-1]
 		}
 		values[strings.TrimSpace(name)] = value
+		secrecy.Variable(strings.TrimSpace(name), value)
 	}
 	return values, nil
 }

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
+	"os"
 	"os/signal"
 	"strings"
 	"syscall"
 
+	azlog "github.com/Azure/azure-sdk-for-go/sdk/azcore/log"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -20,11 +23,17 @@ var version = "unknown"
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := withSignals(context.Background())
 	defer stop()
+	out, told := results(stdout), messages(stderr)
+	defer out.flush()
+	log.SetOutput(told) // what libraries log
+	if os.Getenv("AZURE_SDK_GO_LOGGING") != "" {
+		azlog.SetListener(func(e azlog.Event, text string) { fmt.Fprintf(log.Writer(), "%s: %s\n", e, text) })
+	}
 	root := newRootCommand()
 	root.SetArgs(normalizeArgs(args))
 	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetOut(out)
+	root.SetErr(told)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		flush(cmd.ErrOrStderr())

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -59,7 +58,8 @@ func targetOf(args []string) (targetSpec, error) {
 	case strings.HasPrefix(text, "https://"), strings.HasPrefix(text, "http://"):
 		return targetSpec{url: text}, nil
 	}
-	return targetSpec{}, fmt.Errorf("%q is no target: it must be dir:PATH or the URL of a container", text)
+	address, _, _ := strings.Cut(text, "?")
+	return targetSpec{}, fmt.Errorf("%q is no target: it must be dir:PATH or the URL of a container", address)
 }
 
 // target is a container of either kind that commands can make and remove. Its
@@ -184,11 +184,10 @@ type dirPlace struct {
 }
 
 func openDirTarget(path string, a access) (*target, error) {
-	abs, err := filepath.Abs(path)
+	abs, err := resolve(path)
 	if err != nil {
 		return nil, fmt.Errorf("open dir:%s: %w", path, err)
 	}
-	abs = evalExisting(abs)
 	t := newTarget(a)
 	t.Container = missingDir{path: abs}
 	t.place = &dirPlace{path: abs, t: t}

@@ -17,6 +17,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
 	"clfsload/sync/blob"
+	"clfsload/sync/blob/secrecy"
 )
 
 // Secrets is where credentials may come from. Credentials takes the first of these
@@ -163,6 +164,7 @@ func (s Secrets) choose(u URL, now time.Time) (Credentials, error) {
 }
 
 func sasCredentials(text string) (Credentials, error) {
+	secrecy.Secret(text)
 	sas, err := parseSAS(text)
 	return Credentials{source: "SAS", sas: sas}, err
 }
@@ -197,6 +199,7 @@ func sasExpired(sas string, now time.Time) bool {
 func keyCredentials(account string, u URL) func(string) (Credentials, error) {
 	return func(key string) (Credentials, error) {
 		key = strings.TrimSpace(key)
+		secrecy.Secret(key)
 		if _, err := base64.StdEncoding.DecodeString(key); err != nil {
 			return Credentials{}, errors.New("this is no account key: it is not base64")
 		}

@@ -21,6 +21,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
 
 	"clfsload/sync/blob"
+	"clfsload/sync/blob/secrecy"
 )
 
 // kinds is what the service's error codes mean to the caller.
@@ -178,7 +179,7 @@ func describe(r *azcore.ResponseError) string {
 		return text.String()
 	}
 	if dates := sasDates(r.RawResponse); dates != "" {
-		fmt.Fprintf(&text, " (%s)", dates)
+		fmt.Fprintf(&text, " (%s)", oneLine(redact(dates)))
 	}
 	if id := r.RawResponse.Header.Get("x-ms-request-id"); id != "" {
 		fmt.Fprintf(&text, ", request %s", oneLine(redact(id)))
@@ -201,12 +202,12 @@ func sasDates(resp *http.Response) string {
 	return datesPattern.FindString(detail.AuthenticationErrorDetail)
 }
 
-// secrets finds queries of URLs, and the fields that hold a secret wherever they are.
-var secrets = regexp.MustCompile(`\?[^\s"']*|(?i:\b(sig|AccountKey|SharedAccessSignature|client_secret|assertion)=|\b(SharedKey|Bearer)\s+)[^\s"';]*`)
+// queries finds the queries of URLs.
+var queries = regexp.MustCompile(`\?[^\s"']*`)
 
 // redact replaces what may be secret in a text.
 func redact(text string) string {
-	return secrets.ReplaceAllString(text, "[secret]")
+	return secrecy.Text(queries.ReplaceAllString(text, "[secret]"))
 }
 
 // maxText is how much of a foreign text a message quotes, in bytes.

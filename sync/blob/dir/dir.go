@@ -67,9 +67,10 @@ func Open(path string) (*Container, error) {
 }
 
 // Create makes the directory path, unless it exists, and opens it. The one above
-// must exist.
+// must exist. The directory is closed to other users, and so is every blob in one that
+// was there: a blob has what somebody may have kept from them.
 func Create(path string) (*Container, error) {
-	if err := os.Mkdir(path, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return nil, fmt.Errorf("create container %s: %w", path, openError(err))
 	}
 	return Open(path)
@@ -157,7 +158,7 @@ func check(ctx context.Context, name string) error {
 // openat opens name in the directory dirfd and returns a descriptor.
 func openat(dirfd int, name string, flags int) (fd int, err error) {
 	err = retry(func() error {
-		fd, err = unix.Openat(dirfd, name, flags|unix.O_CLOEXEC, 0o644)
+		fd, err = unix.Openat(dirfd, name, flags|unix.O_CLOEXEC, 0o600)
 		return err
 	})
 	return fd, err

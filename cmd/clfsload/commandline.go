@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"clfsload/sync/blob/secrecy"
+)
+
+// Every user of the machine can read the arguments of every process. So arguments that
+// hold a secret are overwritten in the memory that the kernel shows, as soon as the
+// program runs. A daemon gets its arguments through a file that has no name.
+
+// commandLine is os.Args[1:] with its secrets.
+var commandLine []string
+
+// daemonArgs is the file descriptor from which a daemon reads its command line.
+const daemonArgs = 4
+
+// takeCommandLine sets commandLine, hides its secrets from those who look at the
+// process, and remembers them and those of the environment.
+func takeCommandLine() error {
+	for _, arg := range os.Args[1:] {
+		commandLine = append(commandLine, strings.Clone(arg))
+		overwrite(arg, secrecy.Mask(arg))
+	}
+	if isDaemon() {
+		if err := receiveCommandLine(); err != nil {
+			return err
+		}
+	}
+	for _, arg := range commandLine {
+		secrecy.Learn(arg)
+	}
+	for _, pair := range os.Environ() {
+		name, value, _ := strings.Cut(pair, "=")
+		secrecy.Variable(name, value)
+	}
+	return nil
+}
+
+// overwrite puts other bytes, as many, into an argument of the process. Go does not copy
+// what the kernel has passed, so the kernel shows them.
+func overwrite(arg, bytes string) {
+	if arg != bytes {
+		copy(unsafe.Slice(unsafe.StringData(arg), len(arg)), bytes)
+	}
+}
+
+// maskedCommandLine is what a daemon shows as its arguments.
+func maskedCommandLine() (args []string) {
+	for _, arg := range commandLine {
+		args = append(args, secrecy.Mask(arg))
+	}
+	return args
+}
+
+// sendCommandLine returns a file from which a daemon reads the command line.
+func sendCommandLine() (*os.File, error) {
+	fd, err := unix.MemfdCreate("clfsload-arguments", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("pass the command line to the daemon: %w", err)
+	}
+	f := os.NewFile(uintptr(fd), "arguments")
+	if _, err = f.WriteString(strings.Join(commandLine, "\x00")); err == nil {
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("pass the command line to the daemon: %w", err)
+	}
+	return f, nil
+}
+
+// receiveCommandLine reads what sendCommandLine has written.
+func receiveCommandLine() error {
+	f := os.NewFile(daemonArgs, "arguments")
+	defer f.Close()
+	text, err := io.ReadAll(f)
+	if err != nil {
+		return fmt.Errorf("read the command line of the daemon: %w; unset %s", err, daemonVariable)
+	}
+	commandLine = strings.Split(string(text), "\x00")
+	return nil
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"golang.org/x/term"
+
+	"clfsload/sync/blob/secrecy"
+)
+
+// edge is where text leaves the program: no secret goes through, and of control
+// characters only what its clean function lets through. It writes whole lines, so
+// that nothing is cut where it would not be recognised; flush writes the rest.
+type edge struct {
+	clean func(string) string
+
+	mu      sync.Mutex
+	w       io.Writer
+	partial []byte // line
+}
+
+// maxPartial is how much of a line is held back.
+const maxPartial = 1 << 20
+
+// messages is the edge for what people read: errors, progress, logs.
+func messages(w io.Writer) *edge { return &edge{w: bare(w), clean: safeMessage} }
+
+// results is the edge for what commands print. The names in it are not changed where
+// they only look like a secret.
+func results(w io.Writer) *edge {
+	return &edge{w: bare(w), clean: func(text string) string { return printable(secrecy.Known(text)) }}
+}
+
+// listing is the edge for names as ls has them: whatever they are into a pipe or a file,
+// and without control characters on a terminal.
+func listing(w io.Writer) *edge {
+	if isTerminal(w) {
+		return results(w)
+	}
+	return &edge{w: bare(w), clean: secrecy.Known}
+}
+
+// bare is what an edge writes to.
+func bare(w io.Writer) io.Writer {
+	if e, ok := w.(*edge); ok {
+		return e.w
+	}
+	return w
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := fileOf(w).(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+func (e *edge) Write(p []byte) (int, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.partial = append(e.partial, p...)
+	end := bytes.LastIndexByte(e.partial, '\n') + 1
+	if end == 0 && len(e.partial) > maxPartial {
+		end = len(e.partial)
+	}
+	if err := e.put(end); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// put writes the first n bytes that were held back.
+func (e *edge) put(n int) error {
+	if n == 0 {
+		return nil
+	}
+	text := e.clean(string(e.partial[:n]))
+	e.partial = append(e.partial[:0], e.partial[n:]...)
+	_, err := io.WriteString(e.w, text)
+	return err
+}
+
+// flush writes a line that was not ended.
+func (e *edge) flush() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.put(len(e.partial))
+}
+
+// safeMessage is a text without secrets and control characters.
+func safeMessage(text string) string { return printable(secrecy.Text(text)) }
+
+// printable replaces what could upset or deceive a terminal: control characters, those
+// that change the direction of text, bytes that are not UTF-8. The escapes are those of
+// JSON and mean the same in it. Line feeds and tabs stay.
+func printable(text string) string {
+	if strings.IndexFunc(text, odd) < 0 && utf8.ValidString(text) {
+		return text
+	}
+	var out strings.Builder
+	for i, r := range text {
+		switch _, size := utf8.DecodeRuneInString(text[i:]); {
+		case r == utf8.RuneError && size == 1:
+			fmt.Fprintf(&out, `\x%02x`, text[i])
+		case !odd(r):
+			out.WriteRune(r)
+		default:
+			for _, unit := range utf16.Encode([]rune{r}) {
+				fmt.Fprintf(&out, `\u%04x`, unit)
+			}
+		}
+	}
+	return out.String()
+}
+
+func odd(r rune) bool { return r != '\n' && r != '\t' && !unicode.IsPrint(r) }

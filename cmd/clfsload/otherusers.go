@@ -1,0 +1,41 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"syscall"
+)
+
+// STATE and a dir: container have what SOURCE has, so other users may read neither.
+// What is made is made so whatever the umask says; this is about what is there already.
+
+// closeState takes a STATE away from other users who may enter it.
+func closeState(dir string, log *slog.Logger) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return withExit(exitState, fmt.Errorf("open state: %w", err), stateAccess)
+	}
+	if owner := info.Sys().(*syscall.Stat_t).Uid; int(owner) != os.Geteuid() {
+		log.Warn("STATE belongs to another user, who can read and change it", "state", dir, "uid", owner)
+	}
+	mode := info.Mode().Perm()
+	if mode&0o077 == 0 {
+		return nil
+	}
+	if err := os.Chmod(dir, 0o700); err != nil {
+		return withExit(exitState, fmt.Errorf("other users can enter state directory %s, which has mode %04o: %w", dir, mode, err),
+			"make it a directory with mode 0700 that belongs to the account you run as")
+	}
+	log.Warn("other users could enter STATE; it has mode 0700 now", "state", dir, "mode", fmt.Sprintf("%04o", mode))
+	return nil
+}
+
+// warnOfSharing tells of a container that other users can change: each blob is closed
+// to them, but not the directory, in which they could put others.
+func warnOfSharing(dir string, log *slog.Logger) {
+	if info, err := os.Stat(dir); err == nil && info.Mode().Perm()&0o022 != 0 {
+		log.Warn("other users can remove and replace blobs of the container; take the permission to write from its directory",
+			"container", "dir:"+dir, "mode", fmt.Sprintf("%04o", info.Mode().Perm()))
+	}
+}
