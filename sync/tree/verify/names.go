@@ -93,7 +93,7 @@ func (c *checker) stale(versions []versioned) {
 	for i, v := range versions {
 		if i != live {
 			c.reached.Set(v.entry.Number)
-			c.damage(KindStale, "", v.entry.Name, "a version of the object that is not the live one, %s", versions[live].entry.Name)
+			c.find(severityIf(c.isOpen()), KindStale, "", v.entry.Name, "a version of the object that is not the live one, %s", versions[live].entry.Name)
 		}
 	}
 }

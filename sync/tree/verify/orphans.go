@@ -17,6 +17,10 @@ func (c *checker) orphans(ctx context.Context) error {
 	})
 }
 
+// isOpen reports whether a STATE has not published all that it has uploaded, nor deleted
+// all that it has replaced.
+func (c *checker) isOpen() bool { return c.mark != nil && c.mark.Open }
+
 // orphan decides what a blob that nothing led to means.
 func (c *checker) orphan(e tree.Entry) {
 	n, err := clfs.ParseName(e.Name)
@@ -25,7 +29,7 @@ func (c *checker) orphan(e tree.Entry) {
 		c.remark(KindForeign, "", e.Name, "no object of a CLFS container and no log that it names")
 	case c.origin.leftBehind(n):
 		c.remark(KindOrphan, "", e.Name, "nothing leads to this %s: CLFSLoad left it when it resumed the transfer; it wastes %d bytes", n.Type, e.Size)
-	case c.mark != nil && c.mark.Open && n.Form != 1:
+	case c.isOpen() && n.Form != 1:
 		c.remark(KindUnpublished, "", e.Name, "nothing leads to this %s yet: STATE %s has not published all that it has uploaded", n.Type, c.mark.State)
 	case n.Form == 1:
 		c.damage(KindOrphan, "", e.Name, "nothing leads to this object")

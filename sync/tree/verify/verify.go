@@ -42,7 +42,7 @@ func Run(ctx context.Context, t *tree.Tree, o Options) (Report, error) {
 		name string
 		run  func(context.Context) error
 	}{
-		{"list", c.list}, {"names", c.names}, {"bucket", c.bucket}, {"walk", c.walk}, {"links", c.links},
+		{"list", c.list}, {"bucket", c.bucket}, {"names", c.names}, {"walk", c.walk}, {"links", c.links},
 		{"source", c.joined}, {"orphans", c.orphans},
 	}
 	for _, s := range steps {
@@ -64,9 +64,9 @@ type checker struct {
 	index   *tree.Index
 	reached tree.Marks
 	db      *scratch.DB
-	root    clfs.Attr // the root's, which has the ids that all inodes share
-	source  *source   // nil without Options.Source
-	mark    *clfs.Mark
+	root    clfs.Attr  // the root's, which has the ids that all inodes share
+	source  *source    // nil without Options.Source
+	mark    *clfs.Mark // of clfsload; nil: none
 	origin  origin
 }
 
@@ -97,7 +97,7 @@ func (c *checker) report() Report {
 	// What was passed over is counted from the names, each once; only records
 	// are seen when objects are read.
 	passed := c.t.PassedOver()
-	r.Passed = tree.PassedOver{OlderVersions: r.Damage[KindStale], Snapshots: r.Remarks[KindSnapshot],
+	r.Passed = tree.PassedOver{OlderVersions: r.Damage[KindStale] + r.Remarks[KindStale], Snapshots: r.Remarks[KindSnapshot],
 		Tombstones: r.Remarks[KindTombstone], UnknownRecords: passed.UnknownRecords, ExtAttrs: passed.ExtAttrs}
 	r.Checked = c.t.Traffic().Checked
 	return r
