@@ -12,9 +12,9 @@ import (
 // ErrGone: the container does not have any more what was published in it.
 var ErrGone = errors.New("what was published is gone")
 
-// Confirm makes sure, with one small request, that the container still has the root
-// that the last publication of a mount has put. Errors: ErrGone, ErrForeign,
-// blob.ErrContainerMissing, and those of requests.
+// Confirm makes sure, with two small requests, that the container still holds the last
+// publication of a mount, and has its root. Errors: ErrGone, ErrForeign,
+// ErrOtherPublication, blob.ErrContainerMissing, and those of requests.
 func (e *Engine) Confirm(ctx context.Context) error {
 	n, err := e.journal.Node(ctx, state.RootIno)
 	if err != nil {
@@ -23,6 +23,9 @@ func (e *Engine) Confirm(ctx context.Context) error {
 	for {
 		_, err := e.container.Get(ctx, putName(n), 0, 0)
 		if err == nil {
+			if _, err := e.bucket(ctx); err != nil {
+				return err
+			}
 			// That notices also that a directory was moved.
 			return blob.Sync(ctx, e.container)
 		}

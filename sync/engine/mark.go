@@ -26,7 +26,7 @@ func (e *Engine) checkMark(ctx context.Context, b clfs.Bucket) error {
 		return nil
 	}
 	known, err := e.journal.Mark(ctx)
-	if err != nil || b.Mark.ID == known.Newest || b.Mark.ID == known.Before {
+	if err != nil || known.Knows(b.Mark.ID) {
 		return err
 	}
 	return fmt.Errorf("%s: %w: the container holds publication %d, begun %s by STATE %s; STATE %s knows publication %d of its own",
@@ -90,16 +90,14 @@ func (e *Engine) knownRoots(ctx context.Context) (least, most uint32, err error)
 }
 
 // mark puts the mark of a publication that the journal has begun: before anything that
-// a reader may reach. open: what it leaves out may have blobs in the container.
-func (e *Engine) mark(ctx context.Context, b clfs.Bucket, open bool) error {
-	m, err := e.journal.Mark(ctx)
-	if err != nil {
-		return err
-	}
-	next := state.Mark{Publication: m.Publication + 1, Newest: uuid.NewString(), Before: m.Newest}
+// a reader may reach. known is the journal's mark of before. open: what it leaves out may
+// have blobs in the container.
+func (e *Engine) mark(ctx context.Context, b clfs.Bucket, known state.Mark, open bool) error {
+	held := known.Newest
 	if b.Mark != nil {
-		next.Before = b.Mark.ID
+		held = b.Mark.ID
 	}
+	next := known.Next(uuid.NewString(), held)
 	if err := e.journal.SetMark(ctx, next); err != nil {
 		return err
 	}
@@ -118,7 +116,7 @@ func (e *Engine) markLoad(ctx context.Context) error {
 	if err != nil || m.Publication > 0 && b.Mark != nil && b.Mark.ID == m.Newest {
 		return err
 	}
-	return e.mark(ctx, b, false)
+	return e.mark(ctx, b, m, false)
 }
 
 func (e *Engine) newMark(id string, publication uint64, open bool) *clfs.Mark {

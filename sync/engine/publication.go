@@ -55,6 +55,10 @@ func (e *Engine) PublishMount(ctx context.Context) (PublishReport, error) {
 	if err != nil {
 		return PublishReport{}, err
 	}
+	known, err := e.journal.Mark(ctx)
+	if err != nil {
+		return PublishReport{}, err
+	}
 	p := &publication{Engine: e, rec: newRecorder(e), unions: map[state.Ino]state.Node{}}
 	err = e.gate.closed(ctx, func() (err error) {
 		p.snap, err = e.journal.BeginPublish(ctx)
@@ -63,7 +67,7 @@ func (e *Engine) PublishMount(ctx context.Context) (PublishReport, error) {
 	if err != nil {
 		return PublishReport{}, fmt.Errorf("begin publication: %w", err)
 	}
-	err = e.mark(ctx, bucket, true)
+	err = e.mark(ctx, bucket, known, true)
 	if err == nil {
 		err = p.run(ctx)
 	}

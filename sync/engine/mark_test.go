@@ -1,0 +1,115 @@
+package engine
+
+import (
+	"errors"
+	"sync"
+	"testing"
+
+	"clfsload/clfs"
+	"clfsload/sync/blob/mem"
+)
+
+// markOf is the mark that a container has.
+func markOf(t *testing.T, m *mem.Container) clfs.Mark {
+	t.Helper()
+	o, err := m.Get(t.Context(), BucketName, 0, -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload, _, err := clfs.Unpack(o.Data, maxBucketPayload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := clfs.DecodeBucket(payload)
+	if err != nil || b.Mark == nil {
+		t.Fatalf("bucket object %+v: %v", b, err)
+	}
+	return *b.Mark
+}
+
+// Before anything that a reader may reach is put, the container says which publication
+// it belongs to: once for each publication.
+func TestAPublicationBeginsWithItsMark(t *testing.T) {
+	inner := mem.New()
+	c := &spy{Container: inner}
+	var mu sync.Mutex
+	var puts []string
+	c.after = func(name string, _ []byte) {
+		mu.Lock()
+		defer mu.Unlock()
+		puts = append(puts, name)
+	}
+	m := newMount(t, c)
+	m.mkdir("d")
+	m.write("d/f", 100, 1)
+	m.mustPublish()
+	first := markOf(t, inner)
+	if first.Publication != 1 || !first.Open {
+		t.Errorf("mark of the first publication: %+v", first)
+	}
+	m.chmod("d/f", 0o600)
+	m.rename("d/f", "f")
+	m.mustUpload()
+	puts = nil
+	m.mustPublish()
+	marks := 0
+	for _, name := range puts {
+		if name == BucketName {
+			marks++
+		}
+	}
+	if len(puts) < 3 || puts[0] != BucketName || marks != 1 {
+		t.Errorf("the puts were %q", puts)
+	}
+	if second := markOf(t, inner); second.Publication != 2 || second.ID == first.ID {
+		t.Errorf("mark of the second publication: %+v", second)
+	}
+}
+
+// Whoever goes on with a journal that does not know what the container holds writes
+// nothing: neither at the start, nor when that changes later.
+func TestNothingIsWrittenOverThePublicationOfAnother(t *testing.T) {
+	c := mem.New()
+	m := newMount(t, c)
+	m.write("f", 100, 1)
+	m.mustPublish()
+	b, err := m.engine.bucket(t.Context())
+	m.check(err)
+	b.Mark.ID = "another"
+	m.check(m.engine.putBucket(t.Context(), b))
+	m.rewrite("f", []byte("new"), 0)
+	before := blobs(t, c)
+	for name, call := range map[string]func() error{
+		"begin":   func() error { return m.engine.Begin(t.Context()) },
+		"open":    func() error { return m.engine.Open(t.Context()) },
+		"close":   func() error { return m.engine.Close(t.Context()) },
+		"publish": func() error { _, err := m.engine.PublishMount(t.Context()); return err },
+		"confirm": func() error { return m.engine.Confirm(t.Context()) },
+	} {
+		if err := call(); !errors.Is(err, ErrOtherPublication) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	same(t, blobs(t, c), before)
+}
+
+// What is marked as open is closed by the same bytes.
+func TestOpenAndCloseChangeNothingElse(t *testing.T) {
+	c := mem.New()
+	m := newMount(t, c)
+	m.write("f", 100, 1)
+	m.mustPublish()
+	m.check(m.engine.Close(t.Context()))
+	closed := blobs(t, c)[BucketName]
+	if markOf(t, c).Open {
+		t.Error("it is still open")
+	}
+	m.check(m.engine.Open(t.Context()))
+	if !markOf(t, c).Open {
+		t.Error("it is not open")
+	}
+	m.check(m.engine.Close(t.Context()))
+	if blobs(t, c)[BucketName] != closed {
+		t.Error("the bucket object is another one")
+	}
+}
