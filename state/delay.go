@@ -41,14 +41,18 @@ func (w *writer) openRedo() error {
 	}
 	w.late = time.AfterFunc(time.Hour, w.commitLate)
 	w.late.Stop()
-	if !w.holds() {
+	w.redone = w.committed
+	if !w.holds() && !w.redoLog.used {
 		return nil
 	}
 	err = w.commitRedone()
 	if err != nil && errors.Is(classify(err), ErrNoSpace) && w.redoLog.release() {
 		err = w.commitRedone()
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return w.disk.sync()
 }
 
 // commitRedone commits what the redo log holds.

@@ -134,9 +134,21 @@ func (j *Journal) open() error {
 	if j.uninterrupted, err = checkLog(j.dir); err != nil {
 		return err
 	}
-	if err := checkVersion(path, "mode=rw&"+indexInMemory); err != nil {
+	// A connection that may write would take the log away when it is closed as the last one.
+	options, err := readOptions(path)
+	if err != nil {
 		return err
 	}
+	if err := checkVersion(path, options); err != nil {
+		return err
+	}
+	if err := j.openConnections(path); err != nil {
+		return errors.Join(err, abandonLog(j.dir, j.uninterrupted))
+	}
+	return nil
+}
+
+func (j *Journal) openConnections(path string) (err error) {
 	if err := j.openReaders(dsn(path, readerCacheKiB, "_query_only=true")); err != nil {
 		return err
 	}

@@ -200,7 +200,22 @@ type logTracker struct {
 	end  logEnd
 }
 
-// open begins to note the end of a log.
+// abandonLog is for a journal that could not be opened, whose log was whole: sqlite may
+// take the log away when its connections are closed. All that is noted from then on is
+// whether the system was started anew since.
+func abandonLog(dir string, uninterrupted bool) error {
+	path := filepath.Join(dir, logEndName)
+	if uninterrupted {
+		return os.WriteFile(path, []byte(logEnd{boot: bootID()}.String()), 0o600)
+	}
+	err := os.Remove(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// open begins to note the end of a log, with the next commit.
 func (t *logTracker) open(dir string, log *os.File) error {
 	t.dir, t.log, t.end = dir, log, logEnd{boot: bootID()}
 	before, known, err := readLogEnd(dir)
@@ -210,12 +225,21 @@ func (t *logTracker) open(dir string, log *os.File) error {
 	if t.note, err = os.OpenFile(filepath.Join(dir, logEndName), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 		return fmt.Errorf("open end of log: %w", err)
 	}
-	err = t.follow()
+	if err := t.follow(); err != nil {
+		return err
+	}
 	if known && before.salt == t.end.salt {
 		t.end.synced = before.synced
 	}
-	t.write(err)
 	return nil
+}
+
+// release closes the note, and leaves it as it is.
+func (t *logTracker) release() error {
+	if t.note == nil {
+		return nil
+	}
+	return t.note.Close()
 }
 
 // follow goes on to the end of the last commit. None may be under way.
@@ -231,13 +255,16 @@ func (t *logTracker) follow() error {
 		}
 		t.read, t.end.salt, t.end.written, t.end.synced = r, r.salt, r.at, 0
 	}
+	sum := t.read.sum
 	for {
 		commit, whole, err := t.read.next()
 		if !whole {
+			// Frames of a commit that a kill has cut off are written again.
+			t.read.at, t.read.sum = t.end.written, sum
 			return err
 		}
 		if commit {
-			t.end.written = t.read.at
+			t.end.written, sum = t.read.at, t.read.sum
 		}
 	}
 }
@@ -261,7 +288,7 @@ func (t *logTracker) close() error {
 	if t.note == nil {
 		return nil
 	}
-	err := errors.Join(os.Remove(filepath.Join(t.dir, logEndName)), t.note.Close())
+	err := errors.Join(os.Remove(filepath.Join(t.dir, logEndName)), t.note.Close(), SyncDir(t.dir))
 	t.note = nil
 	return err
 }

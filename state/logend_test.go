@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // killed is a copy of a state directory as a killed process leaves it. The journal must
@@ -248,5 +249,111 @@ func TestANoteOfTheLogsEndThatMakesNoSenseSaysNothing(t *testing.T) {
 		if end, known, err := readLogEnd(dir); known || err != nil {
 			t.Errorf("%q is read as %+v, %v", text, end, err)
 		}
+	}
+}
+
+// A start of which each step may be the last one: the log stays until its end is noted
+// anew.
+func TestAStartThatIsKilledCostsNothing(t *testing.T) {
+	j := busyMount(t)
+	dir := killed(t, j)
+	options, err := readOptions(filepath.Join(dir, journalName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := checkVersion(filepath.Join(dir, journalName), options); err != nil {
+		t.Fatal(err)
+	}
+	if !opens(t, dir, "last") {
+		t.Error("refused after a start that was killed when it had looked at the version")
+	}
+	dir = killed(t, j)
+	k, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.Close()
+	if !opens(t, killed(t, k), "last") {
+		t.Error("refused after a start that was killed before the first change")
+	}
+}
+
+// Records that a power cut has left behind a gap are never taken for those of a later
+// process, nor for damage.
+func TestRecordsBehindAGapAreOver(t *testing.T) {
+	for first := range 3 {
+		j := newPatientMount(t)
+		for i := range 6 {
+			addNode(t, j, RootIno, fmt.Sprintf("r%d", i), regular)
+		}
+		dir := killed(t, j)
+		restarted(t, dir)
+		redo := filepath.Join(dir, redoName)
+		data, err := os.ReadFile(redo)
+		if err != nil {
+			t.Fatal(err)
+		}
+		length := int(j.write.redoLog.size) / 6
+		data[first*length+redoHeader] ^= 0x55 // this record never reached the disk
+		writeFile(t, redo, data)
+
+		k, err := Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer k.Close()
+		k.write.delay = time.Hour
+		addNode(t, k, RootIno, "n0", regular)
+		l, err := Open(killed(t, k))
+		if err != nil {
+			t.Fatalf("record %d is missing: %v", first, err)
+		}
+		defer l.Close()
+		for i := range 6 {
+			_, err := l.Lookup(t.Context(), RootIno, fmt.Appendf(nil, "r%d", i))
+			if want := i < first; (err == nil) != want {
+				t.Errorf("record %d is missing, and the entry of record %d is there: %v", first, i, err == nil)
+			}
+		}
+		if _, err := l.Lookup(t.Context(), RootIno, []byte("n0")); err != nil {
+			t.Errorf("record %d is missing, and what was made after the start is lost: %v", first, err)
+		}
+	}
+}
+
+// A commit that a kill has cut off leaves whole frames, which sqlite writes again.
+func TestTheEndOfTheLogIsFollowedAfterACommitThatWasCutOff(t *testing.T) {
+	j := busyMount(t)
+	end := j.write.disk.end.end
+	dir := killed(t, j)
+	log := filepath.Join(dir, journalName+"-wal")
+	if err := os.Truncate(log, end.written-1); err != nil { // without the frame that commits
+		t.Fatal(err)
+	}
+	note := logEnd{boot: end.boot, salt: end.salt}
+	writeFile(t, filepath.Join(dir, logEndName), []byte(note.String()))
+	k, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.Close()
+	addNode(t, k, RootIno, "after", regular)
+	if err := k.catchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	before := k.write.disk.end.end.written
+	addNode(t, k, RootIno, "more", regular)
+	if err := k.catchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if now := k.write.disk.end.end.written; now <= before {
+		t.Errorf("the end of the log stays at byte %d", now)
+	}
+	dir = killed(t, k)
+	if err := os.Truncate(filepath.Join(dir, journalName+"-wal"), k.write.disk.end.end.written-1); err != nil {
+		t.Fatal(err)
+	}
+	if opens(t, dir, "more") {
+		t.Error("a log that is cut off is taken for whole")
 	}
 }

@@ -63,8 +63,12 @@ func openRedoLog(dir string, batch uint64, uninterrupted bool) (*redoLog, error)
 	}
 	l := &redoLog{file: file, batch: batch}
 	data, err := l.find()
-	if err == nil && uninterrupted {
+	switch {
+	case err != nil:
+	case uninterrupted:
 		err = l.checkEnd(data)
+	case len(data) > 0:
+		l.used = true // records of the batch may follow a gap: it must not go on
 	}
 	if err != nil {
 		return nil, errors.Join(err, file.Close())

@@ -48,17 +48,19 @@ func (d *disk) close() error {
 	return errors.Join(d.end.close(), d.log.Close())
 }
 
-// abandon closes the log of a journal that could not be opened. sqlite may take the log
-// away then: all that is noted from now on is whether the system was started anew since.
-func (d *disk) abandon(uninterrupted bool) error {
+// release closes the files of a journal that could not be opened.
+func (d *disk) release() error {
 	if d.log == nil {
 		return nil
 	}
-	if !uninterrupted {
-		return d.close()
-	}
+	return errors.Join(d.end.release(), d.log.Close())
+}
+
+// begin notes where the log ends, before anything is changed.
+func (d *disk) begin() {
+	d.ending.Lock()
+	defer d.ending.Unlock()
 	d.end.write(nil)
-	return errors.Join(d.end.note.Close(), d.log.Close())
 }
 
 // committed counts a commit. None may be under way.

@@ -49,7 +49,7 @@ func newWriter(j *Journal, path string) (*writer, error) {
 	w := &writer{journal: j, db: db, queue: make(chan *update, maxGroup), turn: make(chan struct{}, 1),
 		closing: make(chan struct{}), stopped: make(chan struct{})}
 	if err := w.prepare(); err != nil {
-		return nil, errors.Join(err, w.disk.abandon(j.uninterrupted), db.Close())
+		return nil, errors.Join(err, w.disk.release(), db.Close())
 	}
 	w.turn <- struct{}{}
 	return w, nil
@@ -80,10 +80,16 @@ func (w *writer) prepare() error {
 	w.journal.ledger.Store(first)
 	w.committed = *first
 	isMount := w.journal.Settings.Kind == KindMount
-	if err := w.disk.open(w.journal.dir, !isMount); err != nil || !isMount {
+	if err := w.disk.open(w.journal.dir, !isMount); err != nil {
 		return err
 	}
-	return w.prepareMount()
+	if isMount {
+		if err := w.prepareMount(); err != nil {
+			return err
+		}
+	}
+	w.disk.begin()
+	return nil
 }
 
 func (w *writer) prepareTransaction() error {

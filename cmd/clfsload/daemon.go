@@ -143,9 +143,12 @@ func checkLog(path string) error {
 
 // mayAppend tells, without making the file, whether it can be written to.
 func mayAppend(path string) error {
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY|unix.O_NONBLOCK, 0)
 	if err == nil {
 		return f.Close()
+	}
+	if errors.Is(err, unix.ENXIO) {
+		return nil // a fifo that nobody reads yet
 	}
 	if !errors.Is(err, os.ErrNotExist) {
 		return err

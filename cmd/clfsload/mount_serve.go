@@ -300,7 +300,7 @@ func (m *writableMount) closeLog() error {
 // closeMark notes in the container that nothing of this mount is left to publish, if
 // that is so. Where it fails the container only stays marked as in use.
 func (m *writableMount) closeMark(ctx context.Context) {
-	if m.uploads == nil || !m.uploads.held && !m.uploads.claimed || !m.allPublished() {
+	if m.uploads == nil || !m.uploads.held || !m.allPublished() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reachFor)

@@ -45,16 +45,12 @@ func newUploader(m *writableMount, ids leaseIDs) *uploader {
 	return &uploader{m: m, ids: ids, changed: make(chan struct{}), done: make(chan struct{}), taken: make(chan struct{})}
 }
 
-// connect makes sure that the container is the journal's, claims it, and notes there
-// that it is in use.
+// connect makes sure that the container is the journal's, and claims it.
 func (u *uploader) connect(ctx context.Context) error {
 	if err := u.m.engine.Begin(ctx); err != nil {
 		return err
 	}
 	if err := u.m.target.claim(ctx, u.ids); err != nil {
-		return err
-	}
-	if err := u.m.engine.Open(ctx); err != nil {
 		return err
 	}
 	u.claimed = true
@@ -155,28 +151,40 @@ func (u *uploader) useful(ctx context.Context) (context.Context, context.CancelF
 func (u *uploader) hold(ctx context.Context) {
 	ctx, lose := context.WithCancelCause(ctx)
 	defer lose(nil)
-	t := u.begin(ctx)
+	u.claimed = false
 	var all sync.WaitGroup
 	all.Go(func() {
 		if err := rescue.Call(func() error { return u.m.target.lease.Keep(ctx) }); err != nil {
 			lose(err)
 		}
 	})
-	all.Go(func() { u.upload(ctx) })
-	all.Go(func() { u.every(ctx, u.m.flags.publishInterval, "publish", u.publishChanges) })
-	all.Go(func() { u.every(ctx, collectEvery, "remove what is replaced", u.m.engine.Collect) })
-	<-ctx.Done()
-	u.end(t)
+	if err := u.m.engine.Open(ctx); err != nil {
+		lose(err)
+	} else {
+		u.work(ctx)
+	}
 	all.Wait()
 	if cause := context.Cause(ctx); cause != context.Canceled {
 		u.failed("keep the container", cause)
 	}
 }
 
+// work uploads, publishes and deletes until ctx ends.
+func (u *uploader) work(ctx context.Context) {
+	t := u.begin(ctx)
+	var all sync.WaitGroup
+	all.Go(func() { u.upload(ctx) })
+	all.Go(func() { u.every(ctx, u.m.flags.publishInterval, "publish", u.publishChanges) })
+	all.Go(func() { u.every(ctx, collectEvery, "remove what is replaced", u.m.engine.Collect) })
+	<-ctx.Done()
+	u.end(t)
+	all.Wait()
+}
+
 func (u *uploader) begin(ctx context.Context) *tenure {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.claimed, u.held = false, true
+	u.held = true
 	u.tenure = &tenure{ctx: ctx}
 	u.announce()
 	return u.tenure

@@ -41,7 +41,7 @@ func CheckEmpty(ctx context.Context, c blob.Container, but ...string) error {
 // it is in the container. One that another process has put stays.
 func (e *Engine) Abandon(ctx context.Context) error {
 	_, err := e.bucket(ctx)
-	if errors.Is(err, ErrForeign) {
+	if errors.Is(err, ErrForeign) || errors.Is(err, ErrOtherPublication) {
 		return nil
 	}
 	if err == nil {

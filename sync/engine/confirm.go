@@ -12,7 +12,7 @@ import (
 // ErrGone: the container does not have any more what was published in it.
 var ErrGone = errors.New("what was published is gone")
 
-// Confirm makes sure, with two small requests, that the container still holds the last
+// Confirm makes sure, with three small requests, that the container still holds the last
 // publication of a mount, and has its root. Errors: ErrGone, ErrForeign,
 // ErrOtherPublication, blob.ErrContainerMissing, and those of requests.
 func (e *Engine) Confirm(ctx context.Context) error {
@@ -24,6 +24,9 @@ func (e *Engine) Confirm(ctx context.Context) error {
 		_, err := e.container.Get(ctx, putName(n), 0, 0)
 		if err == nil {
 			if _, err := e.bucket(ctx); err != nil {
+				return err
+			}
+			if err := e.checkRoot(ctx); err != nil {
 				return err
 			}
 			// That notices also that a directory was moved.

@@ -113,3 +113,25 @@ func TestOpenAndCloseChangeNothingElse(t *testing.T) {
 		t.Error("the bucket object is another one")
 	}
 }
+
+// A program that writes no marks shows itself by the root that it has put, also while a
+// mount runs.
+func TestARootOfAnotherProgramIsNoticed(t *testing.T) {
+	c := mem.New()
+	m := newMount(t, c)
+	m.write("f", 100, 1)
+	m.mustPublish()
+	root := m.lookup("/")
+	o, err := c.Get(t.Context(), putName(root), 0, -1)
+	m.check(err)
+	m.check(c.Put(t.Context(), clfs.ObjectName(clfs.RootID, clfs.RootID, clfs.TypeDirectory, root.PutVersion+7), o.Data))
+	m.mkdir("d")
+	before := blobs(t, c)
+	if err := m.engine.Confirm(t.Context()); !errors.Is(err, ErrOtherPublication) {
+		t.Errorf("confirm: %v", err)
+	}
+	if _, err := m.engine.PublishMount(t.Context()); !errors.Is(err, ErrOtherPublication) {
+		t.Errorf("publish: %v", err)
+	}
+	same(t, blobs(t, c), before)
+}

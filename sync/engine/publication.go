@@ -46,13 +46,16 @@ func (e *Engine) PublishMount(ctx context.Context) (PublishReport, error) {
 		return PublishReport{}, context.Cause(ctx)
 	}
 	defer e.tidying.Release(1)
+	bucket, err := e.bucket(ctx)
+	if err == nil {
+		err = e.checkRoot(ctx)
+	}
+	if err != nil {
+		return PublishReport{}, err
+	}
 	// A name that a publication before this one has left must not be put again
 	// while it is garbage.
 	if err := e.collect(ctx); err != nil {
-		return PublishReport{}, err
-	}
-	bucket, err := e.bucket(ctx)
-	if err != nil {
 		return PublishReport{}, err
 	}
 	known, err := e.journal.Mark(ctx)
