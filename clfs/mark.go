@@ -7,16 +7,24 @@ import "strconv"
 // (docs/clfs-format.md section 6):
 //
 //	clfsloadMark a UUID | clfsloadPublication a decimal number |
-//	clfsloadTime RFC 3339, UTC | clfsloadState host:path | clfsloadOpen 1
+//	clfsloadTime RFC 3339, UTC | clfsloadState host:path | clfsloadOpen mount or load
 //
 // clfsloadOpen is left out once nothing of that STATE waits for a publication.
 type Mark struct {
-	ID          string // drawn for this publication alone
+	ID          string // drawn for each publication, and each time that STATE goes on
 	Publication uint64 // counted by STATE from 1; 0: STATE has not published yet
 	Time        string // when it began: RFC 3339, UTC
 	State       string // host and path of STATE, for people; valid UTF-8
-	Open        bool   // the container may hold blobs that the next publication leads to
+	// Open is what may have blobs in the container that the next publication leads to:
+	// OpenMount or OpenLoad; empty: nothing.
+	Open string
 }
+
+// What a mark says of a STATE that is not finished with the container.
+const (
+	OpenMount = "mount"
+	OpenLoad  = "load"
+)
 
 const (
 	markPrefix         = "clfsload"
@@ -38,8 +46,8 @@ func (m *Mark) attrs() []ExtAttr {
 		{markTimeKey, m.Time},
 		{markStateKey, m.State},
 	}
-	if m.Open {
-		list = append(list, ExtAttr{markOpenKey, "1"})
+	if m.Open != "" {
+		list = append(list, ExtAttr{markOpenKey, m.Open})
 	}
 	return list
 }
@@ -59,7 +67,7 @@ func takeMark(list []ExtAttr) (m *Mark, others []ExtAttr) {
 	if values[markIDKey] == "" {
 		return nil, others
 	}
-	m = &Mark{ID: values[markIDKey], Time: values[markTimeKey], State: values[markStateKey], Open: values[markOpenKey] != ""}
+	m = &Mark{ID: values[markIDKey], Time: values[markTimeKey], State: values[markStateKey], Open: values[markOpenKey]}
 	m.Publication, _ = strconv.ParseUint(values[markPublicationKey], 10, 64)
 	return m, others
 }

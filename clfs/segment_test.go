@@ -173,7 +173,7 @@ func TestDirentsStopsAtTheFirstError(t *testing.T) {
 func TestBucketRoundTrip(t *testing.T) {
 	b := clfs.Bucket{
 		UUID: "123e4567-e89b-42d3-a456-426614174000", Logs: []string{"a.log", "b.log"},
-		Mark:    &clfs.Mark{ID: "m", Publication: 7, Time: "2026-11-29T20:00:00Z", State: "host:/state", Open: true},
+		Mark:    &clfs.Mark{ID: "m", Publication: 7, Time: "2026-11-29T20:00:00Z", State: "host:/state", Open: clfs.OpenMount},
 		Others:  []clfs.ExtAttr{{Key: "later", Value: "1"}, {Key: "logfile009", Value: "c.log"}},
 		Unknown: []clfs.Record{{Type: 14, Body: []byte("x")}},
 	}

@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// Mark says which publications the container may hold, as far as the journal knows.
-// A container that holds any other was written with another STATE or with a copy of
+// Mark says which marks the container may have, as far as the journal knows. A
+// container that has any other was written with another STATE or with a copy of
 // this one.
 type Mark struct {
 	Publication uint64 // publications begun
-	Newest      string // id of the publication that was begun last
-	// Before are the ids of what the container may hold until that one is over: what it
-	// held before, and attempts that were cut off, whose puts may come late.
+	Newest      string // id that was drawn last: see clfs.Mark
+	// Before are the ids of what the container may still hold instead, until it is known to
+	// hold Newest: what it held before, and attempts that were cut off.
 	Before []string
 }
 
@@ -24,9 +24,9 @@ func (m Mark) Knows(id string) bool { return id == m.Newest || slices.Contains(m
 // maxBefore bounds the attempts that are remembered.
 const maxBefore = 32
 
-// Next is the mark of a publication with an id, in a container that holds another one.
+// Next is the mark with another id, for a container that holds the id held.
 func (m Mark) Next(id, held string) Mark {
-	next := Mark{Publication: m.Publication + 1, Newest: id, Before: []string{held}}
+	next := Mark{Publication: m.Publication, Newest: id, Before: []string{held}}
 	if len(m.Before) == 0 {
 		return next
 	}
@@ -46,14 +46,11 @@ func (j *Journal) Mark(ctx context.Context) (Mark, error) {
 	if err != nil {
 		return Mark{}, fmt.Errorf("read mark of journal: %w", classify(err))
 	}
-	if j.Publishing() {
-		m.Before = strings.Fields(before)
-	}
+	m.Before = strings.Fields(before)
 	return m, nil
 }
 
-// SetMark notes, durably, that the container is about to hold the publication
-// m.Newest.
+// SetMark notes a mark, durably.
 func (j *Journal) SetMark(ctx context.Context, m Mark) error {
 	err := j.update(ctx, func(t *tx) error {
 		_, err := t.stmts.setMark.Exec(m.Publication, m.Newest, strings.Join(m.Before, " "))
@@ -65,11 +62,5 @@ func (j *Journal) SetMark(ctx context.Context, m Mark) error {
 	return nil
 }
 
-// Publishing reports whether a publication is under way or was cut off. A load has one
-// that ends with it.
-func (j *Journal) Publishing() bool {
-	if j.Settings.Kind == KindMount {
-		return j.ledger.Load().publishing != 0
-	}
-	return j.Phase() != PhaseComplete
-}
+// Publishing reports whether a publication of a mount is under way or was cut off.
+func (j *Journal) Publishing() bool { return j.ledger.Load().publishing != 0 }

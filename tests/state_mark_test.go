@@ -85,6 +85,36 @@ func TestAnOlderCopyOfStateIsRefused(t *testing.T) {
 	}
 }
 
+// A copy of before the last use is refused also if nothing was published in that use: what
+// was uploaded in it would be left over, and what was acknowledged would be lost.
+func TestACopyOfStateOfBeforeAnUnpublishedUseIsRefused(t *testing.T) {
+	i := newIntake(t, "--settle", "100ms")
+	writeFile(t, i.path("file"), "one")
+	i.unmounted()
+	copied := i.state + ".copied"
+	copyTree(t, i.state, copied)
+	i.again()
+	writeFile(t, i.path("more"), strings.Repeat("more", 10_000))
+	i.flush()
+	i.killed()
+	must(t, unix.Unmount(i.point, unix.MNT_DETACH))
+	mustRefuseState(t, i.container(), "mount", "--state", copied, "--target", i.target, i.point)
+	i.again()
+	i.unmounted()
+	clfsload(t, "verify", i.target).mustExit(exitOK)
+}
+
+// A mount that has never published has no root, and no damage.
+func TestAMountThatHasNotPublishedYetIsNotDamaged(t *testing.T) {
+	i := newIntake(t, "--settle", "100ms")
+	clfsload(t, "verify", i.target).mustExit(exitOK).mustSay(i.state)
+	writeFile(t, i.path("file"), strings.Repeat("text", 10_000))
+	i.flush()
+	clfsload(t, "verify", i.target).mustExit(exitOK).mustSay("unpublished", i.state)
+	i.killed()
+	clfsload(t, "verify", i.target).mustExit(exitOK).mustSay("unpublished", i.state)
+}
+
 // Whichever of two copies publishes first, the other one is refused from then on.
 func TestOfTwoCopiesOfStateOnlyOnePublishes(t *testing.T) {
 	i := newIntake(t)
@@ -326,6 +356,11 @@ func TestVerifyNamesTheStateOfWhatIsNotPublished(t *testing.T) {
 	i.again("--include-incomplete")
 	i.unmounted()
 	clfsload(t, "verify", i.target).mustExit(exitOK).mustNotSay("unpublished")
+	i.again()
+	clfsload(t, "verify", i.target).mustExit(exitOK)
+	plantOrphan(t, i.container()) // of another container
+	clfsload(t, "verify", i.target).mustExit(exitDamaged).mustSay("orphan")
+	i.unmounted()
 	plantOrphan(t, i.container())
 	clfsload(t, "verify", i.target).mustExit(exitDamaged).mustSay("orphan")
 }

@@ -157,8 +157,8 @@ func (e *exportCommand) export(ctx context.Context, ui *console, t *tree.Tree, s
 		return withExit(exitFailure, err, "--overwrite does that, --keep-going leaves it")
 	case err != nil:
 		return goOn(stopCause(ctx, err))
-	case x.Counts().Failures > 0 && !e.options.KeepGoing:
-		return withExit(exitDamaged, fmt.Errorf("%d entries break the format; all was exported as it is: %w", x.Counts().Failures, tree.ErrDamaged), "'clfsload verify' tells all that is wrong")
+	case x.Counts().Damaged > 0 && !e.options.KeepGoing:
+		return withExit(exitDamaged, fmt.Errorf("%d entries break the format; they were exported as they are: %w", x.Counts().Damaged, tree.ErrDamaged), "'clfsload verify' tells all that is wrong")
 	case x.Counts().Failures > 0:
 		return withExit(exitIncomplete, fmt.Errorf("%d entries could not be exported, or not whole", x.Counts().Failures), "")
 	case start == nil:

@@ -89,6 +89,10 @@ func supersededBy(name string) string {
 // name when it is whole.
 var rsyncName = regexp.MustCompile(`(?s)^\.(.+)\.[0-9A-Za-z]{6}$`)
 
+// aWord matches an end that somebody may have chosen, such as .backup. rsync draws one of these
+// once in 180 times.
+var aWord = regexp.MustCompile(`\.[a-z]{6}$`)
+
 // othersBits are the mode bits that rsync sets last of all.
 const othersBits = 0o077
 
@@ -98,7 +102,7 @@ const othersBits = 0o077
 // the source.
 func (i incompletes) successor(ctx context.Context, n state.Node) (string, error) {
 	match := rsyncName.FindSubmatch(n.Name)
-	if match == nil || n.Attr.Mode&othersBits != 0 || n.Links != 1 {
+	if match == nil || aWord.Match(n.Name) || n.Attr.Mode&othersBits != 0 || n.Links != 1 {
 		return "", nil
 	}
 	for _, name := range []string{string(match[1]), "." + string(match[1])} { // it puts no second dot before a name

@@ -102,7 +102,10 @@ func (l *load) transferAndPublish(ctx context.Context, ui *console, e *engine.En
 		ui.showProgress(showing, &l.meter, func() sample { return l.look(e) })
 		return nil
 	})
-	err := l.transfer(ctx, e)
+	err := e.Open(ctx)
+	if err == nil {
+		err = l.transfer(ctx, e)
+	}
 	if err == nil {
 		err = l.publish(ctx, ui, e)
 	}

@@ -29,8 +29,12 @@ func (e *Engine) checkMark(ctx context.Context, b clfs.Bucket) error {
 	if err != nil || known.Knows(b.Mark.ID) {
 		return err
 	}
-	return fmt.Errorf("%s: %w: the container holds publication %d, begun %s by STATE %s; STATE %s knows publication %d of its own",
-		e.container, ErrOtherPublication, b.Mark.Publication, b.Mark.Time, b.Mark.State, e.options.StateName, known.Publication)
+	since := ""
+	if b.Mark.Publication == known.Publication {
+		since = ", which has used it since"
+	}
+	return fmt.Errorf("%s: %w: the container holds publication %d, begun %s by STATE %s%s; STATE %s knows publication %d of its own",
+		e.container, ErrOtherPublication, b.Mark.Publication, b.Mark.Time, b.Mark.State, since, e.options.StateName, known.Publication)
 }
 
 // checkRoot returns ErrOtherPublication if the newest root is none that the journal
@@ -93,6 +97,13 @@ func (e *Engine) knownRoots(ctx context.Context) (least, most uint32, err error)
 // a reader may reach. known is the journal's mark of before. open: what it leaves out may
 // have blobs in the container.
 func (e *Engine) mark(ctx context.Context, b clfs.Bucket, known state.Mark, open bool) error {
+	known.Publication++
+	return e.renew(ctx, b, known, e.newMark(open))
+}
+
+// renew gives the container a mark with an id of its own. At every moment the journal
+// knows, durably, which ids the container may hold.
+func (e *Engine) renew(ctx context.Context, b clfs.Bucket, known state.Mark, mark *clfs.Mark) error {
 	held := known.Newest
 	if b.Mark != nil {
 		held = b.Mark.ID
@@ -101,8 +112,13 @@ func (e *Engine) mark(ctx context.Context, b clfs.Bucket, known state.Mark, open
 	if err := e.journal.SetMark(ctx, next); err != nil {
 		return err
 	}
-	b.Mark = e.newMark(next.Newest, next.Publication, open)
-	return e.putBucket(ctx, b)
+	mark.ID, mark.Publication = next.Newest, next.Publication
+	b.Mark = mark
+	if err := e.putBucket(ctx, b); err != nil {
+		return err
+	}
+	next.Before = nil
+	return e.journal.SetMark(ctx, next)
 }
 
 // markLoad is mark for a load, which publishes once: a run that goes on after a crash
@@ -113,39 +129,51 @@ func (e *Engine) markLoad(ctx context.Context) error {
 		return err
 	}
 	m, err := e.journal.Mark(ctx)
-	if err != nil || m.Publication > 0 && b.Mark != nil && b.Mark.ID == m.Newest {
+	if err != nil || m.Publication > 0 && b.Mark != nil && b.Mark.ID == m.Newest && b.Mark.Open == "" {
 		return err
 	}
 	return e.mark(ctx, b, m, false)
 }
 
-func (e *Engine) newMark(id string, publication uint64, open bool) *clfs.Mark {
-	return &clfs.Mark{ID: id, Publication: publication, Time: time.Now().UTC().Format(time.RFC3339),
-		State: strings.ToValidUTF8(e.options.StateName, "\uFFFD"), Open: open}
+// newMark is a mark of this STATE and of now, without id and number.
+func (e *Engine) newMark(open bool) *clfs.Mark {
+	m := &clfs.Mark{Time: time.Now().UTC().Format(time.RFC3339), State: strings.ToValidUTF8(e.options.StateName, "\uFFFD")}
+	switch {
+	case open && e.journal.Settings.Kind == state.KindMount:
+		m.Open = clfs.OpenMount
+	case open:
+		m.Open = clfs.OpenLoad
+	}
+	return m
 }
 
-// Open notes in the container that blobs may come that no publication leads to yet. To
-// be called once the container is claimed, before anything else is put.
-func (e *Engine) Open(ctx context.Context) error { return e.setOpen(ctx, true) }
+// Open notes in the container that blobs may come that no publication leads to yet, under
+// an id that copies of STATE do not know. To be called once the container is claimed,
+// before anything else is put.
+func (e *Engine) Open(ctx context.Context) error {
+	b, err := e.bucket(ctx)
+	if err != nil {
+		return err
+	}
+	known, err := e.journal.Mark(ctx)
+	if err != nil {
+		return err
+	}
+	mark := e.newMark(true)
+	if b.Mark != nil {
+		mark.Time = b.Mark.Time
+	}
+	return e.renew(ctx, b, known, mark)
+}
 
 // Close notes in the container that no such blobs are left. To be called at the end,
 // when everything is published and tidy.
-func (e *Engine) Close(ctx context.Context) error { return e.setOpen(ctx, false) }
-
-func (e *Engine) setOpen(ctx context.Context, open bool) error {
+func (e *Engine) Close(ctx context.Context) error {
 	b, err := e.bucket(ctx)
-	if err != nil || b.Mark != nil && b.Mark.Open == open {
+	if err != nil || b.Mark == nil || b.Mark.Open == "" {
 		return err
 	}
-	if b.Mark == nil {
-		m, err := e.journal.Mark(ctx)
-		if err != nil {
-			return err
-		}
-		b.Mark = e.newMark(m.Newest, m.Publication, open)
-	}
-	b.Mark.Open = open
-	b.Mark.State = strings.ToValidUTF8(e.options.StateName, "\uFFFD")
+	b.Mark.Open = ""
 	return e.putBucket(ctx, b)
 }
 

@@ -166,7 +166,8 @@ func (e *Engine) Begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	first := clfs.Bucket{UUID: e.journal.Settings.BucketUUID, Mark: e.newMark(m.Newest, m.Publication, true)}
+	first := clfs.Bucket{UUID: e.journal.Settings.BucketUUID, Mark: e.newMark(true)}
+	first.Mark.ID = m.Newest
 	if err := e.putBucket(ctx, first); err != nil {
 		return err
 	}

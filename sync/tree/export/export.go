@@ -48,6 +48,7 @@ type Counts struct {
 	Skipped     int64 `json:"skipped"` // were there already
 	Bytes       int64 `json:"bytes"`   // of contents, holes not counted
 	Failures    int64 `json:"failures"`
+	Damaged     int64 `json:"damaged"` // of the failures, entries that came out although they break the format
 	Left        Left  `json:"left"`
 }
 
@@ -75,6 +76,7 @@ type Exporter struct {
 
 	directories, files, others, skipped, bytes, failures atomic.Int64
 	owners, groups, setIDs, foreign                      atomic.Int64
+	damaged                                              atomic.Int64
 }
 
 // New makes the destination directory for what start is the root of, if need be, and opens
@@ -117,7 +119,7 @@ func (x *Exporter) Close() {
 // Counts tells what was done so far.
 func (x *Exporter) Counts() Counts {
 	return Counts{x.directories.Load(), x.files.Load(), x.others.Load(), x.skipped.Load(), x.bytes.Load(), x.failures.Load(),
-		Left{x.owners.Load(), x.groups.Load(), x.setIDs.Load(), x.foreign.Load()}}
+		x.damaged.Load(), Left{x.owners.Load(), x.groups.Load(), x.setIDs.Load(), x.foreign.Load()}}
 }
 
 // kept counts what was not restored of an entry.
@@ -295,6 +297,7 @@ func (x *Exporter) settled(path string, err error) error {
 // tell reports damage of an inode that can be exported all the same.
 func (x *Exporter) tell(path string, damage error) {
 	if damage != nil {
+		x.damaged.Add(1)
 		x.fail(path, damage)
 	}
 }

@@ -19,7 +19,17 @@ func (c *checker) orphans(ctx context.Context) error {
 
 // isOpen reports whether a STATE has not published all that it has uploaded, nor deleted
 // all that it has replaced.
-func (c *checker) isOpen() bool { return c.mark != nil && c.mark.Open }
+func (c *checker) isOpen() bool { return c.mark != nil && c.mark.Open != "" }
+
+// maySoonBeReached reports whether a STATE that is not finished with the container can have
+// put an object. Of a block only its owner could tell, who may not be known.
+func (c *checker) maySoonBeReached(n clfs.Name) bool {
+	if n.Form == 1 || !n.Type.IsInode() || c.root.ContainerID == 0 {
+		return n.Form != 1
+	}
+	h, err := clfs.ParseHandle(n.ID)
+	return err == nil && h.ContainerID == uint32(c.root.ContainerID&containerIDMask)
+}
 
 // orphan decides what a blob that nothing led to means.
 func (c *checker) orphan(e tree.Entry) {
@@ -29,7 +39,7 @@ func (c *checker) orphan(e tree.Entry) {
 		c.remark(KindForeign, "", e.Name, "no object of a CLFS container and no log that it names")
 	case c.origin.leftBehind(n):
 		c.remark(KindOrphan, "", e.Name, "nothing leads to this %s: CLFSLoad left it when it resumed the transfer; it wastes %d bytes", n.Type, e.Size)
-	case c.isOpen() && n.Form != 1:
+	case c.isOpen() && c.maySoonBeReached(n):
 		c.remark(KindUnpublished, "", e.Name, "nothing leads to this %s yet: STATE %s has not published all that it has uploaded", n.Type, c.mark.State)
 	case n.Form == 1:
 		c.damage(KindOrphan, "", e.Name, "nothing leads to this object")

@@ -118,7 +118,7 @@ func (c *checker) list(ctx context.Context) error {
 func (c *checker) walk(ctx context.Context) error {
 	root, err := c.t.Root(ctx)
 	if errors.Is(err, tree.ErrUnfinished) {
-		c.damage(KindNoRoot, "/", clfs.RootID.String(), "%s", tree.ErrUnfinished)
+		c.noRoot()
 		return nil
 	}
 	if err != nil {
@@ -140,6 +140,16 @@ func (c *checker) walk(ctx context.Context) error {
 		return err
 	}
 	return c.t.Walk(ctx, root, "/", tree.Visitor{Enter: c.enter, Dirent: c.dirent, Entry: c.entry, Lost: c.lost, Leave: c.leave})
+}
+
+// noRoot reports that there is no root directory. A mount that has never published has put
+// none.
+func (c *checker) noRoot() {
+	if m := c.mark; m != nil && m.Open == clfs.OpenMount && m.Publication == 0 {
+		c.remark(KindNoRoot, "/", clfs.RootID.String(), "there is no root directory yet: STATE %s has not published anything", m.State)
+		return
+	}
+	c.damage(KindNoRoot, "/", clfs.RootID.String(), "%s", tree.ErrUnfinished)
 }
 
 // entry checks what an entry leads to. Everything but the link itself is
