@@ -9,6 +9,7 @@ import (
 
 	"clfsload/clfs"
 	"clfsload/sync/deepdir"
+	"clfsload/sync/tree"
 	"clfsload/sync/tree/export"
 	"clfsload/sync/tree/treetest"
 )
@@ -51,4 +52,37 @@ func TestADeepDirectoryThatAUserExchangedGetsNothing(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The export goes on in a directory that it keeps open, and that was moved together with one above it.
+func TestADeepDirectoryThatAUserMovedAwayStaysClosed(t *testing.T) {
+	const levels = 2 * deepdir.Names
+	b := treetest.New(t)
+	d := b.Root
+	var f *treetest.Node
+	for n := range levels {
+		if n == deepdir.Names+2 {
+			f = big(d, "big", 0o644)
+		}
+		d = d.Make(clfs.TypeDirectory, "d", 0o755)
+	}
+	b.Finish()
+	dest, away := t.TempDir(), filepath.Join(t.TempDir(), "away")
+	move := func() { must(t, os.Rename(filepath.Join(dest, "d"), away)) }
+	c := &intruder{Container: b.Container, blob: f.SegmentBlob(0), act: move}
+	out := exportWith(t, c, dest, tree.Options{Requests: 1}, export.Options{KeepGoing: true})
+	if out.err != nil || len(out.failures) < deepdir.Names {
+		t.Errorf("%v, failures %v", out.err, out.failures)
+	}
+	for _, failure := range out.failures {
+		if !strings.Contains(failure.Reason, "moved or replaced") {
+			t.Errorf("%v", failure)
+		}
+	}
+	must(t, filepath.WalkDir(away, func(path string, e os.DirEntry, err error) error {
+		if st := look(t, path); e.IsDir() && (st.Uid != 0 || st.Mode&0o7777 != 0o700) {
+			t.Errorf("%s belongs to %d, mode %o", path, st.Uid, st.Mode)
+		}
+		return err
+	}))
 }
