@@ -8,6 +8,8 @@ import (
 
 	"golang.org/x/net/netutil"
 	"golang.org/x/sys/unix"
+
+	"clfsload/sync/deepdir"
 )
 
 // A process that has opened as many files as it may fails in the middle of its work. So each command
@@ -65,7 +67,7 @@ func fitConcurrency(concurrency *int, files, each int, log *slog.Logger) {
 
 // fitOpenFiles keeps a load below the limit of open files.
 func (f *loadFlags) fitOpenFiles(log *slog.Logger) error {
-	spare, err := spareFiles(ownFiles)
+	spare, err := spareFiles(ownFiles + deepdir.Kept)
 	if err != nil {
 		return err
 	}
@@ -87,7 +89,7 @@ func (f *mountFlags) fitOpenFiles(log *slog.Logger) error {
 
 // fitOpenFiles keeps a command that reads a container below the limit of open files.
 func (f *readFlags) fitOpenFiles() error {
-	spare, err := spareFiles(ownFiles)
+	spare, err := spareFiles(ownFiles + deepdir.Kept)
 	if err == nil {
 		fitConcurrency(&f.concurrency, spare, readFiles, slog.New(slog.DiscardHandler))
 	}

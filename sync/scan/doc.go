@@ -2,7 +2,8 @@
 // for the engine.
 //
 // A Tree is the root directory, held open; every path below it is resolved from
-// there without following a symbolic link, so that what is read is what was
+// there, or a long one from a directory near its end that is kept open for a while
+// (deepdir), without following a symbolic link, so that what is read is what was
 // listed, whatever is renamed meanwhile. A Scanner lists directories in parallel.
 // Its queue is the journal itself: a directory is unscanned until all its entries
 // are committed, so a scan that was killed goes on with the directories that are

@@ -12,6 +12,7 @@ import (
 
 	"clfsload/clfs"
 	"clfsload/state"
+	"clfsload/sync/deepdir"
 )
 
 // Tree is a source directory that is held open.
@@ -19,6 +20,8 @@ type Tree struct {
 	path string
 	root *os.File
 	dev  uint64 // st_dev of the root
+
+	above deepdir.Opener
 
 	systems sync.Map // type of generated file system by Attr.Dev; "" for others
 }
@@ -31,6 +34,10 @@ func OpenTree(path string) (*Tree, error) {
 		return nil, err
 	}
 	t := &Tree{path: path, root: root}
+	t.above.Root = int(root.Fd())
+	t.above.Open = func(dir int, names, _ string) (int, error) {
+		return openBeneath(dir, names, unix.O_PATH|unix.O_DIRECTORY)
+	}
 	a, err := t.Attr()
 	if err != nil {
 		return nil, errors.Join(err, root.Close())
@@ -40,7 +47,10 @@ func OpenTree(path string) (*Tree, error) {
 }
 
 // Close lets go of the directory.
-func (t *Tree) Close() error { return t.root.Close() }
+func (t *Tree) Close() error {
+	t.above.Forget()
+	return t.root.Close()
+}
 
 // Attr returns the attributes of the root directory.
 func (t *Tree) Attr() (state.Attr, error) {
@@ -69,23 +79,12 @@ func (t *Tree) openDirectory(path string) (*os.File, error) {
 }
 
 // open resolves path, which may be longer than PATH_MAX, without following links.
-func (t *Tree) open(path string, flags int) (int, error) {
-	at := int(t.root.Fd())
-	for len(path) >= unix.PathMax {
-		cut := strings.LastIndexByte(path[:unix.PathMax-1], '/')
-		next, err := openBeneath(at, path[:cut], unix.O_PATH|unix.O_DIRECTORY)
-		if at != int(t.root.Fd()) {
-			unix.Close(at)
-		}
-		if err != nil {
-			return -1, err
-		}
-		at, path = next, path[cut+1:]
-	}
-	fd, err := openBeneath(at, path, flags)
-	if at != int(t.root.Fd()) {
-		unix.Close(at)
-	}
+func (t *Tree) open(path string, flags int) (fd int, err error) {
+	fd = -1
+	err = t.above.Near(path, func(dir int, rest string) error {
+		fd, err = openBeneath(dir, rest, flags)
+		return err
+	})
 	return fd, err
 }
 

@@ -7,11 +7,13 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
 	"clfsload/clfs"
+	"clfsload/sync/deepdir"
 )
 
 func TestOpenRefusesWhatLeavesTheTreeOrFollowsALink(t *testing.T) {
@@ -173,6 +175,39 @@ func TestOpenTreeRefusesWhatIsNoDirectory(t *testing.T) {
 	for name, want := range map[string]error{"file": unix.ENOTDIR, "s": unix.ENOTDIR, "missing": fs.ErrNotExist} {
 		if _, err := OpenTree(filepath.Join(f.path, name)); !errors.Is(err, want) {
 			t.Errorf("%s: %v, want %v", name, err, want)
+		}
+	}
+}
+
+// A load reads a tree that others change.
+func TestAFileBelowADeepDirectoryThatWasReplacedIsRead(t *testing.T) {
+	f := newFixture(t)
+	below := strings.Repeat("d/", deepdir.Names+1)
+	for _, name := range []string{"old", "new"} {
+		f.mkdir(below)
+		f.write(below+name, "x")
+		g, err := f.tree.Open(below + name)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		g.Close()
+		if err := os.Rename(filepath.Join(f.path, "d"), filepath.Join(f.path, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestALinkBelowADeepDirectoryIsNotFollowed(t *testing.T) {
+	f := newFixture(t)
+	below := strings.Repeat("d/", deepdir.Names+1)
+	f.mkdir(below + "real")
+	f.write(below+"real/file", "x")
+	if err := os.Symlink("real", filepath.Join(f.path, below, "link")); err != nil {
+		t.Fatal(err)
+	}
+	for _, link := range []string{"link/file", "link/" + below + "file"} {
+		if g, err := f.tree.Open(below + link); !errors.Is(err, unix.ELOOP) && !errors.Is(err, unix.ENOTDIR) {
+			t.Errorf("%s: %v, %v", link, g, err)
 		}
 	}
 }

@@ -22,6 +22,9 @@
 // Whoever owns a directory of the destination can rename, remove and replace everything in
 // it at any moment. So nothing gets attributes by its name, and a directory or a first name
 // that is opened again must be what the export made or found there (status.go, finish.go).
+// A path of more than 64 names is opened from a directory near its end that was checked and is kept open
+// ([deepdir.Opener]). If a user moves that one or one above it, up to 1,024 more paths lead to it: to the
+// export's own directories, not to others. Links and attributes start with nothing kept.
 // Until the end, a new directory is closed to everybody else, and one that was there
 // gives nobody more than it will (attributes.go).
 //

@@ -12,6 +12,7 @@ import (
 
 	"clfsload/clfs"
 	"clfsload/sync/blob"
+	"clfsload/sync/deepdir"
 	"clfsload/sync/tree"
 	"clfsload/sync/tree/scratch"
 )
@@ -66,6 +67,7 @@ type Exporter struct {
 	start   *tree.Node // nil if it is lost
 	options Options
 	dest    *folder
+	above   *deepdir.Opener // of directories below dest
 	db      *scratch.DB
 	done    tree.Marks // inodes exported; nil without LostFound
 	base    string     // where in the container the walk started
@@ -100,6 +102,7 @@ func New(t *tree.Tree, start *tree.Node, dest string, o Options) (*Exporter, err
 		return nil, err
 	}
 	x := &Exporter{t: t, start: start, options: o, dest: newFolder(fd), db: db, rights: r}
+	x.above = &deepdir.Opener{Root: fd, Open: x.openAbove}
 	for _, table := range tables {
 		if _, err := db.Exec(table); err != nil {
 			x.Close()
@@ -112,6 +115,7 @@ func New(t *tree.Tree, start *tree.Node, dest string, o Options) (*Exporter, err
 // Close gives back what New took, and removes what a run that ended early has left.
 func (x *Exporter) Close() {
 	x.temps.close()
+	x.above.Forget()
 	x.db.Close()
 	x.dest.release()
 }

@@ -30,12 +30,12 @@ func (x *Exporter) noted(target string) (id identity, found bool, err error) {
 // if another one has its place.
 func (x *Exporter) reopen(target string) (*folder, error) {
 	target = strings.TrimSuffix(target, "/")
-	f, err := x.dest.descend(target)
+	f, err := x.descend(target)
 	if err == unix.ENOENT {
 		err = errReplaced
 	}
 	if err == nil && target != "" {
-		if err = x.check(f, target); err != nil {
+		if err = x.check(f.fd, target); err != nil {
 			f.release()
 		}
 	}
@@ -45,12 +45,42 @@ func (x *Exporter) reopen(target string) (*folder, error) {
 	return f, nil
 }
 
-func (x *Exporter) check(f *folder, target string) error {
+// descend opens the directory at target without a look at which one it is.
+func (x *Exporter) descend(target string) (f *folder, err error) {
+	path := strings.Trim(target, "/")
+	if path == "" {
+		x.dest.users.Add(1)
+		return x.dest, nil
+	}
+	err = x.above.Near(path, func(dir int, names string) error {
+		fd, err := openNames(dir, names)
+		if err == nil {
+			f = newFolder(fd)
+		}
+		return err
+	})
+	return f, err
+}
+
+// openAbove opens a directory on the way to deeper ones. It stays open, so it must be the noted one.
+func (x *Exporter) openAbove(dir int, names, path string) (fd int, err error) {
+	if fd, err = openNames(dir, names); err != nil {
+		return -1, err
+	}
+	if err = x.check(fd, "/"+path); err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// check wants the directory with the descriptor fd to be the one that was noted at target.
+func (x *Exporter) check(fd int, target string) error {
 	id, found, err := x.noted(target)
 	if err != nil {
 		return err
 	}
-	st, err := statAt(f.fd, "")
+	st, err := statAt(fd, "")
 	if err != nil {
 		return err
 	}
@@ -63,6 +93,7 @@ func (x *Exporter) check(f *folder, target string) error {
 // finishDirectories sets the attributes of all directories. Those below come
 // before those above, which may then not let anybody in any more.
 func (x *Exporter) finishDirectories(ctx context.Context) error {
+	x.above.Forget()
 	for last := int64(math.MaxInt64); ; {
 		var target, payload []byte
 		found, err := x.db.Row("SELECT seq, target, payload FROM directories WHERE seq < ? AND payload IS NOT NULL ORDER BY seq DESC LIMIT 1",

@@ -65,37 +65,32 @@ func openAt(dir int, name string, flags int) (fd int, err error) {
 	return fd, err
 }
 
-// open opens the directory name in f.
-func (f *folder) open(name string) (*folder, error) {
-	if err := checkName(name); err != nil {
-		return nil, err
+// openNames opens the directory at path below the directory dir, one name after the other.
+func openNames(dir int, path string) (fd int, err error) {
+	at := dir
+	for name := range strings.SplitSeq(path, "/") {
+		fd, err = openDirectory(at, name)
+		if at != dir {
+			unix.Close(at)
+		}
+		if err != nil {
+			return -1, err
+		}
+		at = fd
 	}
-	fd, err := openAt(f.fd, name, openFlags)
-	if err == unix.ELOOP || err == unix.ENOTDIR {
-		return nil, fmt.Errorf("%q is not a directory, and symbolic links are not followed", name)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return newFolder(fd), nil
+	return fd, nil
 }
 
-// descend opens the directory at path below f, one name after the other.
-func (f *folder) descend(path string) (*folder, error) {
-	f.users.Add(1)
-	at := f
-	for name := range strings.SplitSeq(path, "/") {
-		if name == "" {
-			continue
-		}
-		next, err := at.open(name)
-		at.release()
-		if err != nil {
-			return nil, err
-		}
-		at = next
+// openDirectory opens the directory name in the directory dir.
+func openDirectory(dir int, name string) (fd int, err error) {
+	if err := checkName(name); err != nil {
+		return -1, err
 	}
-	return at, nil
+	fd, err = openAt(dir, name, openFlags)
+	if err == unix.ELOOP || err == unix.ENOTDIR {
+		return -1, fmt.Errorf("%q is not a directory, and symbolic links are not followed", name)
+	}
+	return fd, err
 }
 
 // stat looks at name itself. found is false if there is nothing.

@@ -50,6 +50,7 @@ func (x *Exporter) made(e entry, name string, st *status) error {
 
 // links makes the further names.
 func (x *Exporter) links(ctx context.Context) error {
+	x.above.Forget()
 	for seq := int64(0); ; {
 		var id, inContainer, target []byte
 		found, err := x.db.Row("SELECT seq, id, path, target FROM further WHERE seq > ? ORDER BY seq LIMIT 1", []any{seq}, &seq, &id, &inContainer, &target)
@@ -118,7 +119,7 @@ func (x *Exporter) linkIn(ctx context.Context, f *folder, id clfs.ID, inContaine
 // openFirst opens what the export made or found under a file's first name, and nothing
 // that somebody has put in its place.
 func (x *Exporter) openFirst(first first) (fd int, st status, err error) {
-	from, err := x.dest.descend(path.Dir(first.target))
+	from, err := x.descend(path.Dir(first.target))
 	if err != nil {
 		return -1, st, err
 	}

@@ -31,6 +31,7 @@ func TestASourcePathLongerThanTheKernelTakesIsOpenedInFewSteps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer s.close()
 	path := strings.Repeat("/d", levels)
 	allocated := testing.AllocsPerRun(5, func() {
 		if st, err := s.lstat(path); err != nil || st.Mode&unix.S_IFMT != unix.S_IFDIR {

@@ -2,22 +2,26 @@ package verify
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"clfsload/clfs"
+	"clfsload/sync/deepdir"
 	"clfsload/sync/tree"
 )
 
 // source is the directory that the container is compared with.
-type source struct{ dir string }
+type source struct {
+	root  *os.File
+	above deepdir.Opener
+}
 
 // microsecond is how far CLFSLoad's times may be off, in nanoseconds: it had
 // them as floating point numbers.
@@ -27,42 +31,32 @@ const microsecond = 1000
 var ErrSource = errors.New("source")
 
 func openSource(dir string) (*source, error) {
-	info, err := os.Stat(dir)
+	root, err := os.OpenFile(dir, unix.O_PATH|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSource, err)
 	}
-	if !info.IsDir() {
-		return nil, fmt.Errorf("%w %s: %w", ErrSource, dir, unix.ENOTDIR)
-	}
-	return &source{dir: dir}, nil
+	return &source{root: root, above: deepdir.Opener{Root: int(root.Fd()), Open: openAbove}}, nil
+}
+
+func openAbove(dir int, names, _ string) (fd int, err error) {
+	err = retry(func() (err error) {
+		fd, err = unix.Openat(dir, names, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		return err
+	})
+	return fd, err
+}
+
+func (s *source) close() {
+	s.above.Forget()
+	s.root.Close()
 }
 
 // at makes a system call with a directory and the path in it of what has a path in the
 // container, which may be longer than the kernel takes in one piece.
 func (s *source) at(inContainer string, call func(dir int, path string) error) error {
-	dir, path := unix.AT_FDCWD, filepath.Join(s.dir, inContainer)
-	for len(path) >= unix.PathMax {
-		cut := strings.LastIndexByte(path[:unix.PathMax-1], '/')
-		if cut <= 0 {
-			return unix.ENAMETOOLONG
-		}
-		next := -1
-		err := retry(func() (err error) {
-			next, err = unix.Openat(dir, path[:cut], unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-			return err
-		})
-		if dir != unix.AT_FDCWD {
-			unix.Close(dir)
-		}
-		if err != nil {
-			return err
-		}
-		dir, path = next, path[cut+1:]
-	}
-	if dir != unix.AT_FDCWD {
-		defer unix.Close(dir)
-	}
-	return retry(func() error { return call(dir, path) })
+	return s.above.Near(strings.TrimPrefix(inContainer, "/"), func(dir int, rest string) error {
+		return retry(func() error { return call(dir, cmp.Or(rest, ".")) })
+	})
 }
 
 // retry repeats a system call that a signal interrupted.

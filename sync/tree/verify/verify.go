@@ -37,7 +37,7 @@ func Run(ctx context.Context, t *tree.Tree, o Options) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	defer c.db.Close()
+	defer c.close()
 	steps := []struct {
 		name string
 		run  func(context.Context) error
@@ -90,6 +90,13 @@ func newChecker(t *tree.Tree, o Options) (*checker, error) {
 		}
 	}
 	return c, nil
+}
+
+func (c *checker) close() {
+	c.db.Close()
+	if c.source != nil {
+		c.source.close()
+	}
 }
 
 func (c *checker) report() Report {
