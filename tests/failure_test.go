@@ -161,6 +161,7 @@ func TestVerifyNamesWhatItMayNotRead(t *testing.T) {
 	must(t, os.Chmod(filepath.Join(u.source, "a", "b", "file-001"), 0o600))
 	clfsload(t, "load", "--new", u.state, u.source, target).mustExit(exitOK)
 	clfsload(t, "verify", target, "--source", u.source).mustExit(exitOK)
+	runTool(t, "chmod", "-R", "a+rX", u.blobs)
 	r := command(t, []string{"verify", target, "--source", u.source})
 	asNobody(r.command)
 	r.start().wait().mustExit(exitDamaged).mustSay("/a/b/file-001", "permission denied")

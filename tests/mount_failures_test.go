@@ -226,7 +226,8 @@ func TestWhatCannotBeMountedIsSaid(t *testing.T) {
 		{[]string{"mount", "--read-only", "--target", target, point + "/nothing"}, exitMountPoint, "no such file"},
 		{[]string{"mount", "--read-only", "--target", target, file}, exitMountPoint, "not a directory"},
 		{[]string{"mount", "--read-only", "--target", target, busy}, exitMountPoint, "fuse.clfsload is mounted there"},
-		{[]string{"mount", "--read-only", "--target", "dir:" + point, point}, exitDamaged, "no bucket object"},
+		{[]string{"mount", "--read-only", "--target", "dir:" + point, point}, exitUsage, "is inside MOUNTPOINT"},
+		{[]string{"mount", "--read-only", "--target", "dir:" + t.TempDir(), point}, exitDamaged, "no bucket object"},
 		{[]string{"mount", "--read-only", "--target", "dir:/does/not/exist", point}, exitNoContainer, "does not exist"},
 	} {
 		clfsload(t, c.arguments...).mustExit(c.code).mustBeOneLine().mustSay(c.says)

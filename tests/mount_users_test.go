@@ -132,9 +132,12 @@ func TestOrdinaryUsersLetOthersInWhereFuseConfAllowsIt(t *testing.T) {
 func TestOrdinaryUsersAreToldWhatKeepsThemFromMounting(t *testing.T) {
 	forUsers(t, "#user_allow_other\n")
 	home := t.TempDir()
-	openToAll(t, home)
 	state := filepath.Join(home, "state")
-	mount := []string{"mount", "--allow-other", "--state", state, home}
+	point := filepath.Join(home, "point")
+	must(t, os.Mkdir(point, 0o755))
+	openToAll(t, point)
+	openToAll(t, home)
+	mount := []string{"mount", "--allow-other", "--state", state, point}
 	asUser(t, mount...).mustExit(exitMountPoint).mustBeOneLine().mustSay("/etc/fuse.conf", "user_allow_other")
 	must(t, os.Chmod("/dev/fuse", 0o600))
 	asUser(t, mount...).mustExit(exitMountPoint).mustBeOneLine().mustSay("/dev/fuse", "permission denied")

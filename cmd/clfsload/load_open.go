@@ -249,11 +249,11 @@ func (l *load) resume(cmd *cobra.Command, stateDir, source string) error {
 		return withExit(exitState, fmt.Errorf("there is no transfer in state directory %s", stateDir),
 			"to begin one pass --new")
 	}
-	if err := closeState(stateDir, l.log); err != nil {
-		return err
-	}
 	if l.journal, err = state.Open(stateDir); err != nil {
 		return stateError(err)
+	}
+	if err := closeState(stateDir, l.log); err != nil {
+		return err
 	}
 	if l.filter, err = filter.New(l.journal.Settings.Include, l.journal.Settings.Exclude); err != nil {
 		return withExit(exitJournal, err, "")
@@ -261,7 +261,12 @@ func (l *load) resume(cmd *cobra.Command, stateDir, source string) error {
 	if err := compareSettings(cmd, l.journal.Settings, l.flags, source, l.target.String()); err != nil {
 		return err
 	}
-	if err := l.target.check(cmd.Context()); err != nil {
+	if l.journal.Phase() == state.PhaseNew { // killed before the container was made
+		err = l.target.ensure(cmd.Context(), l.flags.createContainer)
+	} else {
+		err = l.target.check(cmd.Context())
+	}
+	if err != nil {
 		return err
 	}
 	return l.begin(cmd.Context())

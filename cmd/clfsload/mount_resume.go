@@ -24,11 +24,11 @@ const reachFor = 5 * time.Second
 // resume opens a journal that was made before. A service that cannot be reached does
 // not keep the mount from serving.
 func (m *writableMount) resume(cmd *cobra.Command) (err error) {
-	if err := closeState(m.dir, m.ui.log); err != nil {
-		return err
-	}
 	if m.journal, err = state.Open(m.dir); err != nil {
 		return stateError(err)
+	}
+	if err := closeState(m.dir, m.ui.log); err != nil {
+		return err
 	}
 	m.openLog()
 	if err := m.compareSettings(cmd); err != nil {
