@@ -30,8 +30,9 @@ directory it is put into DEST under its own name.
 An ordinary user restores modes, times, the groups that the user is in, and the set-id bits of files
 that keep their owner or group. The rest is counted; devices are named, and the exit code is 3.
 
-Nothing is ever written outside of DEST: names that lead elsewhere are refused, and
-symbolic links in DEST are not followed. A file that is there already with the same
+Nothing is written outside of DEST: names that lead elsewhere are refused, and
+symbolic links in DEST are not followed. If another user moves one of the export's own
+directories, what belongs below it may follow it until that is noticed. A file that is there already with the same
 size, mtime, owner, group and mode is left alone, so a run that was stopped goes on when
 it is repeated. A file that differs is an error unless --overwrite is given. Other users may
 change their directories in DEST during the export; a directory that they moved or replaced
