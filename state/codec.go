@@ -69,7 +69,7 @@ func (c *codec) node(n *Node) {
 	}
 	c.bytes(&n.Target)
 	for _, v := range []*uint64{&a.Rdev, &n.Seq, &n.Cseq, &n.Gen, &n.Next, &n.Sealed, &n.Peak, &n.Mapped,
-		&n.PutOwner, &n.PutSeq, &n.PutGen, &n.ImageGen, &n.used} {
+		&n.PutOwner, &n.PutPub, &n.PutGen, &n.ImageGen, &n.used} {
 		number(c, v)
 	}
 	a.Ino, a.Nlink = uint64(n.Ino), uint64(n.Links)
@@ -81,7 +81,7 @@ func (c *codec) ledger(l *ledger) {
 	number(c, &l.phase)
 	m := &l.mountLedger
 	number(c, &m.PublishedAt)
-	for _, v := range []*uint64{&m.seq, &m.published, &m.publishing, &m.Published, &m.Directories, &m.Held, &m.Dirty,
+	for _, v := range []*uint64{&m.seq, &m.publication, &m.reached, &m.completed, &m.published, &m.Published, &m.Directories, &m.Held, &m.Dirty,
 		&m.DirtyBytes, &m.Queued, &m.QueuedBytes, &m.Sealed, &m.SealedBytes, &m.Uploaded, &m.UploadedBytes} {
 		number(c, v)
 	}

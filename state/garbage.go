@@ -22,7 +22,7 @@ func (t *tx) addGarbage(ino Ino, after uint64, name string) error {
 // already.
 func (t *tx) isBegun(n *Node) bool {
 	if n.IsDirectory() {
-		return t.mayBePublished(n) // nothing else puts them
+		return t.ledger.isPublishing() // nothing else puts them
 	}
 	return n.Flags&Begun != 0
 }
@@ -41,7 +41,8 @@ func (t *tx) reown(n *Node, parent Ino) error {
 }
 
 // abandon makes garbage of the next inode blob of a node, which may be in the
-// container already. Its version is not used again.
+// container already: of a directory of the next two, for its interim and its final form.
+// Their versions are not used again.
 func (t *tx) abandon(n *Node) error {
 	if !t.isBegun(n) {
 		return nil
@@ -50,10 +51,18 @@ func (t *tx) abandon(n *Node) error {
 	if err != nil {
 		return err
 	}
-	name := clfs.ObjectName(n.ID, owner, n.Attr.Type, n.Version)
-	n.Version++
 	n.Flags &^= Begun
-	return t.addGarbage(n.Ino, atOnce, name)
+	puts := 1
+	if n.IsDirectory() {
+		puts = 2
+	}
+	for range puts {
+		if err := t.addGarbage(n.Ino, atOnce, clfs.ObjectName(n.ID, owner, n.Attr.Type, n.Version)); err != nil {
+			return err
+		}
+		n.Version++
+	}
+	return nil
 }
 
 // noteMoved notes that the names of a node changed, after reown. A publication may
@@ -64,7 +73,7 @@ func (t *tx) noteMoved(n *Node) {
 		return
 	}
 	n.Flags |= Moved
-	if n.PutSeq != 0 {
+	if n.PutPub != 0 {
 		n.Flags |= Begun
 	}
 }
@@ -109,7 +118,7 @@ func (g Garbage) Names() iter.Seq[string] {
 // are none.
 func (j *Journal) FreeGarbage(ctx context.Context, limit int) ([]Garbage, error) {
 	rows, err := j.read.QueryContext(ctx, `SELECT g.id, g.name FROM garbage g LEFT JOIN inode i ON i.ino = g.ino
-		WHERE (i.ino IS NULL OR i.put_gen >= g.after) AND (SELECT publishing_seq FROM ledger) = 0
+		WHERE (i.ino IS NULL OR i.put_gen >= g.after) AND (SELECT publication = completed FROM ledger)
 		ORDER BY g.id LIMIT ?`, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list garbage: %w", classify(err))
@@ -145,35 +154,34 @@ func (j *Journal) DropGarbage(ctx context.Context, ids []int64) error {
 	return nil
 }
 
-// RemovedNodes returns up to limit nodes without a name that neither anybody uses
-// nor the published namespace reaches, in order of their numbers, all above after.
-// While a publication is under way, or was cut off, those that were published are not
-// among them: a directory that it has not put yet may list them. No put may be under
-// way while it is asked.
+// RemovedNodes returns up to limit nodes without a name that neither anybody uses nor the
+// container leads to, in order of their numbers, all above after: the last publication was
+// begun after they were removed, or none could lead there, and no tombstone keeps them.
+// While a publication is under way, or was cut off, there are none.
 func (j *Journal) RemovedNodes(ctx context.Context, after Ino, limit int) ([]Node, error) {
-	const published, publishing = `(SELECT published_seq FROM ledger)`, `(SELECT publishing_seq FROM ledger)`
-	return scanNodes(j.read.QueryContext(ctx, `SELECT `+nodeColumns+` FROM inode
-		WHERE state = 7 AND ino > ?1 AND flags & ?2 = 0
-		AND (put_seq = 0 OR put_seq > max(`+published+`, `+publishing+`) OR seq <= `+published+` AND `+publishing+` = 0)
-		AND (type <> ?3 OR `+publishing+` = 0)
-		AND NOT EXISTS (SELECT 1 FROM replaced r WHERE r.ino = inode.ino)
-		ORDER BY ino LIMIT ?4`, after, Orphan, clfs.TypeDirectory, limit))
+	return scanNodes(j.read.QueryContext(ctx, `SELECT `+nodeColumnsOf+` FROM inode i CROSS JOIN ledger l
+		WHERE i.state = 7 AND i.ino > ? AND i.flags & ? = 0 AND l.publication = l.completed
+		AND (i.seq <= l.published_seq OR i.put_pub NOT BETWEEN 1 AND l.publication)
+		AND NOT EXISTS (SELECT 1 FROM tombstone t WHERE t.ino = i.ino)
+		ORDER BY i.ino LIMIT ?`, after, Orphan, limit))
 }
 
-// DropNode forgets a removed node whose blobs, as NamesOf lists them, are deleted.
+// DropNodes forgets removed nodes whose blobs, as NamesOf lists them, are deleted.
 // Those that are garbage already stay so.
-func (j *Journal) DropNode(ctx context.Context, ino Ino) error {
+func (j *Journal) DropNodes(ctx context.Context, list []Node) error {
 	err := j.mutate(ctx, func(t *tx) error {
 		s := t.mount
-		for _, stmt := range []*sql.Stmt{s.dropNode, s.dropNodeBlocks, s.dropImage, s.dropNodeMoves, s.dropNodeReplaced, s.clearProblem} {
-			if _, err := stmt.Exec(ino); err != nil {
-				return err
+		for _, n := range list {
+			for _, stmt := range []*sql.Stmt{s.dropNode, s.dropNodeBlocks, s.dropImage, s.voidTombstones, s.clearProblem} {
+				if _, err := stmt.Exec(n.Ino); err != nil {
+					return err
+				}
 			}
 		}
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("forget node %d: %w", ino, err)
+		return fmt.Errorf("forget %d removed nodes: %w", len(list), err)
 	}
 	return nil
 }

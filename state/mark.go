@@ -61,6 +61,3 @@ func (j *Journal) SetMark(ctx context.Context, m Mark) error {
 	}
 	return nil
 }
-
-// Publishing reports whether a publication of a mount is under way or was cut off.
-func (j *Journal) Publishing() bool { return j.ledger.Load().publishing != 0 }

@@ -189,7 +189,7 @@ func (w *mountWalk) stepJob(b *job) bool {
 func (w *mountWalk) putInode(b *job, n *Node) bool {
 	u := &Upload{Node: b.node, Sealed: b.node.Flags&Content != 0}
 	p := w.payload(&b.node)
-	if n.PutSeq != 0 && n.PutSeq <= w.j.Floor() {
+	if w.j.InReach(n) {
 		if u.Sealed || n.Attr.Type == clfs.TypeRegular && !b.node.ContentsCurrent() {
 			u.Image = fmt.Append(nil, w.newTag())
 			w.images[string(u.Image)] = p
@@ -282,8 +282,8 @@ func (w *mountWalk) collect() {
 		for name := range names {
 			w.delete(name)
 		}
-		w.expect("drop node", w.j.DropNode(ctx, n.Ino), nil)
 	}
+	w.expect("drop nodes", w.j.DropNodes(ctx, removed), nil)
 }
 
 // evict takes uploaded blocks out of staging.

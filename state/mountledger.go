@@ -4,9 +4,11 @@ import "clfsload/clfs"
 
 // mountLedger is the part of the ledger that only a mount uses.
 type mountLedger struct {
-	seq        uint64 // number of the last change
-	published  uint64 // what the last publication knew of: changes up to this one
-	publishing uint64 // likewise, of one that is under way or was cut off; 0: none
+	seq         uint64 // number of the last change
+	publication uint64 // number of the last publication that was begun
+	reached     uint64 // of the last one whose new directories are all put: others may lead there
+	completed   uint64 // of the last one that is complete
+	published   uint64 // the changes up to this one are in that, or were left out of it
 	MountTotals
 }
 
@@ -30,11 +32,11 @@ func (m MountTotals) Nodes() uint64 {
 	return m.Directories + m.Dirty + m.Queued + m.Sealed + m.Uploaded
 }
 
-const mountLedgerColumns = `seq, published_seq, publishing_seq, published_nodes, published_at, directories, held,
+const mountLedgerColumns = `seq, publication, reached, completed, published_seq, published_nodes, published_at, directories, held,
 	dirty_nodes, dirty_bytes, queued_nodes, queued_bytes, sealed_nodes, sealed_bytes, uploaded_nodes, uploaded_bytes`
 
 func (m *mountLedger) fields() []any {
-	return []any{&m.seq, &m.published, &m.publishing, &m.Published, &m.PublishedAt, &m.Directories, &m.Held,
+	return []any{&m.seq, &m.publication, &m.reached, &m.completed, &m.published, &m.Published, &m.PublishedAt, &m.Directories, &m.Held,
 		&m.Dirty, &m.DirtyBytes, &m.Queued, &m.QueuedBytes, &m.Sealed, &m.SealedBytes, &m.Uploaded, &m.UploadedBytes}
 }
 
@@ -42,7 +44,7 @@ func (m *mountLedger) fields() []any {
 // belongs to it.
 func (s *mountStatements) writeLedger(l *ledger, batch uint64) error {
 	m := &l.mountLedger
-	_, err := s.setLedger.Exec(l.nextIno, l.lastDirMgr, l.phase, m.seq, m.published, m.publishing,
+	_, err := s.setLedger.Exec(l.nextIno, l.lastDirMgr, l.phase, m.seq, m.publication, m.reached, m.completed, m.published,
 		m.Published, m.PublishedAt, m.Directories, m.Held, m.Dirty, m.DirtyBytes, m.Queued, m.QueuedBytes,
 		m.Sealed, m.SealedBytes, m.Uploaded, m.UploadedBytes, int64(batch))
 	return err
@@ -86,8 +88,19 @@ func (j *Journal) Seq() uint64 { return j.ledger.Load().seq }
 // LastIno is the number of the newest inode.
 func (j *Journal) LastIno() Ino { return j.ledger.Load().nextIno - 1 }
 
-// Floor is the number up to which a node that was put counts as published: of
-// the last publication, or of one that is under way or was cut off.
-func (j *Journal) Floor() uint64 { return j.ledger.Load().floor() }
+// inReach reports whether the container may lead to a blob of which put_pub is the number of
+// the first publication that may do so. It holds from the moment when that begins.
+func (m *mountLedger) inReach(putPub uint64) bool { return 0 < putPub && putPub <= m.publication }
 
-func (m *mountLedger) floor() uint64 { return max(m.published, m.publishing) }
+// isPublishing reports whether a publication is under way or was cut off.
+func (m *mountLedger) isPublishing() bool { return m.publication != m.completed }
+
+// InReach reports whether the container may lead to the inode blob of a node. Once it is so
+// it stays so.
+func (j *Journal) InReach(n *Node) bool { return j.ledger.Load().inReach(n.PutPub) }
+
+// Publishing reports whether a publication of a mount is under way or was cut off.
+func (j *Journal) Publishing() bool { return j.ledger.Load().isPublishing() }
+
+// Completed is the number of the last publication that is complete.
+func (j *Journal) Completed() uint64 { return j.ledger.Load().completed }

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
@@ -62,45 +63,66 @@ func (w *mountWalk) beginPublication() {
 	if !w.between { // or else one was cut off
 		w.between, w.always = true, maps.Clone(w.seen)
 	}
-	list := func(what string, page func() ([]Node, error)) []Node {
-		nodes, err := page()
-		w.expect(what, err, nil)
-		return nodes
-	}
-	for _, n := range list("new directories", func() ([]Node, error) { return s.NewDirectories(ctx, 0, 1000) }) {
-		p.steps = append(p.steps, func() { w.putDirectory(n, nil, true) })
+	dirs, err := s.NewDirectories(ctx, 0, 1000)
+	w.expect("new directories", err, nil)
+	for _, d := range dirs {
+		p.steps = append(p.steps, func() { w.putDirectory(d.Node, true, !w.differ(d.Ino)) })
 	}
 	p.steps = append(p.steps, func() { w.expect("reach new directories", w.j.ReachNew(ctx), nil) })
-	for _, n := range list("changed nodes", func() ([]Node, error) { return s.ChangedNodes(ctx, 0, 1000) }) {
+	nodes, err := s.ChangedNodes(ctx, 0, 1000)
+	w.expect("changed nodes", err, nil)
+	for _, n := range nodes {
 		p.steps = append(p.steps, func() { w.putChanged(n) })
 	}
-	w.planDirectories(list("changed directories", func() ([]Node, error) { return s.ChangedDirectories(ctx, 0, 1000) }))
-	root, err := s.Root(ctx)
-	w.expect("root", err, nil)
-	if root.PutSeq == 0 {
-		p.steps = append(p.steps, func() { w.expect("announce root", w.j.AnnounceRoot(ctx), nil) },
-			func() { w.putDirectory(root, nil, true) })
+	w.planChanged()
+	w.planFinal()
+	if s.First() {
+		root, err := s.Root(ctx)
+		w.expect("root", err, nil)
+		p.steps = append(p.steps, func() { w.putDirectory(root, false, true) })
 	}
 }
 
-// planDirectories: those that lost nothing, then the unions, then the rest.
-func (w *mountWalk) planDirectories(dirs []Node) {
-	p := w.pub
-	var last []func()
-	for _, n := range dirs {
-		final := func(n Node) func() { return func() { w.putDirectory(n, nil, true) } }
-		switch {
-		case n.Flags&Lost == 0:
-			p.steps = append(p.steps, final(n))
-		case n.Flags&Gained == 0:
-			last = append(last, final(n))
-		default:
-			out, err := p.s.MovedOut(w.t.Context(), n.Ino)
-			w.expect("moved out", err, nil)
-			last = append([]func(){func() { w.putDirectory(n, out, false) }}, append(last, final(n.AfterUnion()))...)
+// tombstones are those that the interim form of a directory lists, or with final the final one.
+func (w *mountWalk) tombstones(dir Ino, final bool) (list []Tombstone) {
+	all, err := w.pub.s.Tombstones(w.t.Context(), dir, Tombstone{}, 1000)
+	w.expect("tombstones", err, nil)
+	for _, t := range all {
+		if !final || t.Successor == Waiting {
+			list = append(list, t)
 		}
 	}
-	p.steps = append(p.steps, last...)
+	return list
+}
+
+func (w *mountWalk) differ(dir Ino) bool {
+	return len(w.tombstones(dir, false)) != len(w.tombstones(dir, true))
+}
+
+func (w *mountWalk) planChanged() {
+	p := w.pub
+	dirs, err := p.s.ChangedDirectories(w.t.Context(), 0, 1000)
+	w.expect("changed directories", err, nil)
+	for _, d := range dirs {
+		if differ := w.differ(d.Ino); !differ || d.Flags&Grown != 0 {
+			p.steps = append(p.steps, func() { w.putDirectory(d.Node, true, !differ) })
+		}
+	}
+}
+
+func (w *mountWalk) planFinal() {
+	p := w.pub
+	dirs, err := p.s.DirectoriesWithTombstones(w.t.Context(), 0, 1000)
+	w.expect("directories with tombstones", err, nil)
+	for _, d := range dirs {
+		if !w.differ(d.Ino) || d.Ino == RootIno && p.s.First() {
+			continue
+		}
+		if !p.s.Reached(&d.Node) || d.Flags&Grown != 0 {
+			d.Version++
+		}
+		p.steps = append(p.steps, func() { w.putDirectory(d.Node, false, true) })
+	}
 }
 
 func (w *mountWalk) owner(n *Node) uint64 {
@@ -115,22 +137,25 @@ func (w *mountWalk) owner(n *Node) uint64 {
 // dirSegments is how many entries a segment of the walk's directories holds.
 const dirSegments = 2
 
-func (w *mountWalk) putDirectory(n Node, out []SnapshotChild, final bool) {
+func (w *mountWalk) putDirectory(n Node, interim, last bool) {
 	ctx := w.t.Context()
 	children, err := w.pub.s.Children(ctx, n.Ino, nil, 1000)
 	w.expect("children", err, nil)
 	p := &payload{name: string(n.Name), segments: map[string]int{}, children: map[string]string{}}
 	complete := true
-	for _, c := range append(children, out...) {
+	for _, c := range children {
 		if !c.Put {
 			complete = false
 			continue
 		}
-		complete = complete && !c.Former
-		if _, twice := p.children[string(c.Name)]; twice {
-			w.t.Fatalf("directory %d would have %q twice", n.Ino, c.Name)
-		}
 		p.children[string(c.Name)] = string(c.ID)
+	}
+	for _, t := range w.tombstones(n.Ino, !interim) {
+		name := string(t.Name)
+		if _, taken := p.children[name]; taken {
+			name = fmt.Sprint("stand-in ", t.Ino, " ", name)
+		}
+		p.children[name] = string(t.ID)
 	}
 	blocks := 1 + uint64(len(p.children)/dirSegments)
 	if blocks > 1 {
@@ -144,8 +169,7 @@ func (w *mountWalk) putDirectory(n Node, out []SnapshotChild, final bool) {
 	}
 	owner := w.owner(&n)
 	w.put(inodeName(&n, n.Version, owner), blob{inode: p})
-	w.pub.pending = &Put{Node: n, Owner: owner, Blocks: blocks, Final: final, Complete: complete,
-		First: n.PutSeq == 0 && n.Ino != RootIno}
+	w.pub.pending = &Put{Node: n, Owner: owner, Blocks: blocks, Snapshot: w.pub.s.Seq(), Final: last, Complete: complete}
 }
 
 func (w *mountWalk) putChanged(n Node) {

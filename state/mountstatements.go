@@ -22,23 +22,22 @@ type mountStatements struct {
 	anyEntry     *sql.Stmt
 	otherName    *sql.Stmt
 	addGarbage   redoable
-	addMoved     redoable
-	dropMoved    *sql.Stmt
-	renewMoved   *sql.Stmt
 	dropGarbage  *sql.Stmt
 	claim        *sql.Stmt
 
 	dropNode       *sql.Stmt
 	dropNodeBlocks *sql.Stmt
-	dropNodeMoves  *sql.Stmt
 
-	addReplaced      redoable
-	passReplaced     redoable
-	dropReplaced     *sql.Stmt
-	reachNew         *sql.Stmt
-	dropNodeReplaced *sql.Stmt
-	setUsed          *sql.Stmt
-	reopen           *sql.Stmt
+	addTombstone   redoable
+	handTombstones redoable
+	passTombstones redoable
+	anyTombstone   *sql.Stmt
+	dropTombstones *sql.Stmt
+	voidTombstones *sql.Stmt
+	unreach        *sql.Stmt
+
+	setUsed *sql.Stmt
+	reopen  *sql.Stmt
 
 	block        *sql.Stmt
 	blocksFrom   *sql.Stmt
@@ -55,8 +54,8 @@ type mountStatements struct {
 
 func (s *mountStatements) queries() map[string]**sql.Stmt {
 	return map[string]**sql.Stmt{
-		`UPDATE ledger SET next_ino = ?, last_dirmgr = ?, phase = ?, seq = ?, published_seq = ?, publishing_seq = ?,
-			published_nodes = ?, published_at = ?, directories = ?, held = ?, dirty_nodes = ?, dirty_bytes = ?,
+		`UPDATE ledger SET next_ino = ?, last_dirmgr = ?, phase = ?, seq = ?, publication = ?, reached = ?, completed = ?,
+			published_seq = ?, published_nodes = ?, published_at = ?, directories = ?, held = ?, dirty_nodes = ?, dirty_bytes = ?,
 			queued_nodes = ?, queued_bytes = ?, sealed_nodes = ?, sealed_bytes = ?, uploaded_nodes = ?, uploaded_bytes = ?,
 			batch = ? WHERE id = 1`: &s.setLedger,
 
@@ -64,7 +63,7 @@ func (s *mountStatements) queries() map[string]**sql.Stmt {
 		`UPDATE inode SET ` + savedColumns + ` WHERE ino = ?1`:              &s.save,
 		`UPDATE inode SET ` + savedColumns + `, state = ?27 WHERE ino = ?1`: &s.saveState,
 		`INSERT INTO inode (ino, parent, name, mode, uid, gid, size, mtime, ctime, atime, links, flags, seq, cseq, gen, next,
-			sealed, peak, mapped, version, put_version, put_owner, put_seq, put_gen, image_gen, used, state, handle, type,
+			sealed, peak, mapped, version, put_version, put_owner, put_pub, put_gen, image_gen, used, state, handle, type,
 			rdev, target, dev, fileid, expect)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0)`: &s.insertNode,
 		`UPDATE inode SET flags = flags | ?2 WHERE ino = ?1 AND state = 5`: &s.reopen,
@@ -91,46 +90,45 @@ func (s *mountStatements) queries() map[string]**sql.Stmt {
 		`DELETE FROM upload_failure WHERE ino = ?`:                                  &s.clearProblem,
 
 		`INSERT INTO garbage (ino, after, name) VALUES (?, ?, ?)`: &s.addGarbage.Stmt,
-		`INSERT INTO moved (dir, name, ino, seq, last) VALUES (?1, ?2, ?3, ?4, ?4)
-			ON CONFLICT DO UPDATE SET last = max(last, excluded.last)`: &s.addMoved.Stmt,
-		`DELETE FROM moved WHERE dir = ? AND last <= ?`:                                           &s.dropMoved,
-		`UPDATE moved SET seq = last WHERE dir = ? AND seq <= ?`:                                  &s.renewMoved,
-		`INSERT OR REPLACE INTO replaced (dir, name, ino, seq, successor) VALUES (?, ?, ?, ?, ?)`: &s.addReplaced.Stmt,
-		`UPDATE replaced SET successor = ?2 WHERE successor = ?1`:                                 &s.passReplaced.Stmt,
-		`UPDATE inode SET put_seq = ?1 WHERE put_seq = 0 AND put_version > 0 AND type = ?2`:       &s.reachNew,
-		`DELETE FROM replaced WHERE dir = ? AND seq <= ?`:                                         &s.dropReplaced,
-		`DELETE FROM replaced WHERE dir = ?`:                                                      &s.dropNodeReplaced,
-		`DELETE FROM garbage WHERE id = ?`:                                                        &s.dropGarbage,
-		`DELETE FROM garbage WHERE ino = ? AND name = ?`:                                          &s.claim,
+		`INSERT INTO tombstone (dir, name, ino, successor, seq) VALUES (?1, ?2, ?3, ?4, ?5)
+			ON CONFLICT DO UPDATE SET successor = excluded.successor, seq = excluded.seq`: &s.addTombstone.Stmt,
+		`UPDATE tombstone SET successor = ?2, seq = ?3 WHERE ino = ?1`:                         &s.handTombstones.Stmt,
+		`UPDATE tombstone SET successor = ?2, seq = ?3 WHERE successor = ?1 AND successor > 0`: &s.passTombstones.Stmt,
+		`SELECT 1 FROM tombstone WHERE dir = ? LIMIT 1`:                                        &s.anyTombstone,
+		`DELETE FROM tombstone WHERE dir = ?1 AND seq <= ?2 AND (successor = 0 OR NOT EXISTS
+			(SELECT 1 FROM inode s WHERE s.ino = successor AND (s.state <> 7 OR s.seq > ?2) AND NOT s.put_pub BETWEEN 1 AND ?3))`: &s.dropTombstones,
+		`DELETE FROM tombstone WHERE dir = ?`:                                         &s.voidTombstones,
+		`UPDATE inode SET put_pub = 0 WHERE state = 7 AND type = ?1 AND put_pub > ?2`: &s.unreach,
+		`DELETE FROM garbage WHERE id = ?`:                                            &s.dropGarbage,
+		`DELETE FROM garbage WHERE ino = ? AND name = ?`:                              &s.claim,
 
 		`DELETE FROM inode WHERE ino = ? AND state = 7`: &s.dropNode,
 		`DELETE FROM block WHERE ino = ?`:               &s.dropNodeBlocks,
-		`DELETE FROM moved WHERE ino = ?1 OR dir = ?1`:  &s.dropNodeMoves,
 	}
 }
 
 const savedColumns = `parent = ?2, name = ?3, mode = ?4, uid = ?5, gid = ?6, size = ?7, mtime = ?8, ctime = ?9, atime = ?10,
 	links = ?11, flags = ?12, seq = ?13, cseq = ?14, gen = ?15, next = ?16, sealed = ?17, peak = ?18, mapped = ?19,
-	version = ?20, put_version = ?21, put_owner = ?22, put_seq = ?23, put_gen = ?24, image_gen = ?25, used = ?26`
+	version = ?20, put_version = ?21, put_owner = ?22, put_pub = ?23, put_gen = ?24, image_gen = ?25, used = ?26`
 
 // redoables are the statements that the redo log can hold.
 func (s *mountStatements) redoables() []*redoable {
 	return []*redoable{&s.insertEntry, &s.replaceEntry, &s.dropEntry, &s.shareEntry, &s.setBlock, &s.dropBlocks,
-		&s.addGarbage, &s.addMoved, &s.addReplaced, &s.passReplaced}
+		&s.addGarbage, &s.addTombstone, &s.handTombstones, &s.passTombstones}
 }
 
 func prepareMountStatements(conn *sql.Conn, r *recorder) (*mountStatements, error) {
 	s := &mountStatements{
-		insertEntry:  redoable{op: opInsertEntry, arguments: 5, recorder: r},
-		replaceEntry: redoable{op: opReplaceEntry, arguments: 4, recorder: r},
-		dropEntry:    redoable{op: opDropEntry, arguments: 2, recorder: r},
-		shareEntry:   redoable{op: opShareEntry, arguments: 2, recorder: r},
-		setBlock:     redoable{op: opSetBlock, arguments: 4, recorder: r},
-		dropBlocks:   redoable{op: opDropBlocks, arguments: 3, recorder: r},
-		addGarbage:   redoable{op: opAddGarbage, arguments: 3, recorder: r},
-		addMoved:     redoable{op: opAddMoved, arguments: 4, recorder: r},
-		addReplaced:  redoable{op: opAddReplaced, arguments: 5, recorder: r},
-		passReplaced: redoable{op: opPassReplaced, arguments: 2, recorder: r},
+		insertEntry:    redoable{op: opInsertEntry, arguments: 5, recorder: r},
+		replaceEntry:   redoable{op: opReplaceEntry, arguments: 4, recorder: r},
+		dropEntry:      redoable{op: opDropEntry, arguments: 2, recorder: r},
+		shareEntry:     redoable{op: opShareEntry, arguments: 2, recorder: r},
+		setBlock:       redoable{op: opSetBlock, arguments: 4, recorder: r},
+		dropBlocks:     redoable{op: opDropBlocks, arguments: 3, recorder: r},
+		addGarbage:     redoable{op: opAddGarbage, arguments: 3, recorder: r},
+		addTombstone:   redoable{op: opAddTombstone, arguments: 5, recorder: r},
+		handTombstones: redoable{op: opHandTombstones, arguments: 3, recorder: r},
+		passTombstones: redoable{op: opPassTombstones, arguments: 3, recorder: r},
 	}
 	for query, stmt := range s.queries() {
 		prepared, err := conn.PrepareContext(context.Background(), query)

@@ -96,6 +96,7 @@ func (t *tx) add(a *Addition) (Node, error) {
 	if n.IsDirectory() {
 		dir.Links++
 	}
+	dir.Flags |= Grown
 	t.touchDirectory(dir, a.Attr.Ctime)
 	return n, t.save(&before, dir)
 }
@@ -211,12 +212,9 @@ func (t *tx) link(ino, dirIno Ino, name []byte, now int64) (Node, error) {
 	if _, err := t.mount.shareEntry.Exec(n.Parent, n.Name); err != nil {
 		return Node{}, err
 	}
-	t.noteGained(n, dir)
+	dir.Flags |= Grown
 	t.touchDirectory(dir, now)
 	if err := t.save(&dirBefore, dir); err != nil {
-		return Node{}, err
-	}
-	if err := t.gainAbove(dir); err != nil {
 		return Node{}, err
 	}
 	return *n, t.save(&nodeBefore, n)

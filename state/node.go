@@ -19,8 +19,7 @@ const (
 	Evicted                      // blocks without a row are not in staging
 	Orphan                       // removed, but in use still
 	Moved                        // names or links changed since it was put
-	Lost                         // of a directory: a published entry was moved away
-	Gained                       // of a directory: a published entry was moved in
+	Grown                        // of a directory: it may have entries that its blob does not list
 	Synced                       // its staged bytes were fsynced after the last write
 )
 
@@ -41,7 +40,7 @@ type Node struct {
 	Version    uint32 // of the next inode blob
 	PutVersion uint32 // of the inode blob in the container; 0: there is none
 	PutOwner   uint64 // hash64 of the owner in that blob's name
-	PutSeq     uint64 // number of the change that recorded it
+	PutPub     uint64 // number of the first publication that may lead to that blob; 0: none was put
 	PutGen     uint64 // 1 + generation of the seal in that blob; 0: none
 	ImageGen   uint64 // likewise, of the payload kept for the next publication; 0: none
 
@@ -49,12 +48,12 @@ type Node struct {
 }
 
 const nodeColumns = inodeColumns + `, flags, seq, cseq, gen, next, sealed, peak, mapped,
-	version, put_version, put_owner, put_seq, put_gen, image_gen, used`
+	version, put_version, put_owner, put_pub, put_gen, image_gen, used`
 
 // nodeColumnsOf are the columns of the table that is called i in a query.
 const nodeColumnsOf = `i.ino, i.parent, i.name, i.handle, i.state, i.type, i.mode, i.uid, i.gid, i.size, i.mtime, i.ctime,
 	i.atime, i.dev, i.fileid, i.rdev, i.links, i.expect, coalesce(i.depth, 0), i.target, i.flags, i.seq, i.cseq, i.gen,
-	i.next, i.sealed, i.peak, i.mapped, i.version, i.put_version, i.put_owner, i.put_seq, i.put_gen, i.image_gen, i.used`
+	i.next, i.sealed, i.peak, i.mapped, i.version, i.put_version, i.put_owner, i.put_pub, i.put_gen, i.image_gen, i.used`
 
 // scanNode reads a row of nodeColumns, and before them what more is asked for.
 func scanNode(row scanner, more ...any) (Node, error) {
@@ -65,7 +64,7 @@ func scanNode(row scanner, more ...any) (Node, error) {
 	err := row.Scan(append(more, &n.Ino, &n.Parent, &n.Name, &id, &n.State, &a.Type, &a.Mode, &a.UID, &a.GID, &a.Size,
 		&a.Mtime, &a.Ctime, &a.Atime, &dev, &fileid, &rdev, &n.Links, &a.Nlink, &n.Depth, &n.Target,
 		&n.Flags, &n.Seq, &n.Cseq, &n.Gen, &n.Next, &n.Sealed, &n.Peak, &n.Mapped,
-		&n.Version, &n.PutVersion, &owner, &n.PutSeq, &n.PutGen, &n.ImageGen, &n.used)...)
+		&n.Version, &n.PutVersion, &owner, &n.PutPub, &n.PutGen, &n.ImageGen, &n.used)...)
 	if err != nil {
 		return Node{}, err
 	}

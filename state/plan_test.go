@@ -14,9 +14,8 @@ func TestQueuesAreReadFromTheirIndexes(t *testing.T) {
 		{`SELECT ` + nodeColumns + ` FROM inode WHERE state = 6 AND ino > 1 ORDER BY ino LIMIT 9`, "inode_sealed"},
 		{`SELECT ` + nodeColumns + ` FROM inode WHERE state = 7 AND flags & 1 AND ino > 1 ORDER BY ino LIMIT 9`, "inode_removed"},
 		{`SELECT ` + nodeColumns + ` FROM inode WHERE state = 7 AND ino > 1 AND flags & 1 = 0
-			AND (put_seq = 0 OR put_seq > max((SELECT published_seq FROM ledger), (SELECT publishing_seq FROM ledger)))
-			ORDER BY ino LIMIT 9`, "inode_removed"},
-		{`SELECT ` + nodeColumns + ` FROM inode WHERE state = 2 AND depth IS NULL AND ino > 1 AND put_seq = 0 ORDER BY ino LIMIT 9`, "inode_held"},
+			AND put_pub NOT BETWEEN 1 AND (SELECT publication FROM ledger) ORDER BY ino LIMIT 9`, "inode_removed"},
+		{`SELECT ` + nodeColumns + ` FROM inode WHERE state = 2 AND depth IS NULL AND ino > 1 AND NOT put_pub BETWEEN 1 AND 9 ORDER BY ino LIMIT 9`, "inode_held"},
 		{strings.Replace(evictableNodes, "?", "9", 1), "inode_evictable (used"},
 		{strings.Replace(evictableNodes, "?", "9", 1), "inode_evictable_sealed"},
 		{`SELECT d.cookie, d.name, ` + nodeColumnsOf + ` FROM dirent d JOIN inode i ON i.ino = d.ino
@@ -25,9 +24,12 @@ func TestQueuesAreReadFromTheirIndexes(t *testing.T) {
 		{`SELECT b.idx, ` + nodeColumnsOf + ` FROM block b JOIN inode i ON i.ino = b.ino WHERE b.state = 1
 			AND (b.ino, b.idx) > (1, 1) AND i.state = 5 ORDER BY b.ino, b.idx LIMIT 9`, "block_queued"},
 		{`SELECT ino, idx FROM block WHERE state = 2 AND idx > 0 ORDER BY ino, idx LIMIT 9`, "block_uploaded"},
-		{`SELECT 1 FROM replaced r WHERE r.ino = 9`, "replaced_ino"},
-		{`UPDATE inode SET put_seq = 9 WHERE put_seq = 0 AND put_version > 0 AND type = 1`, "inode_unreached"},
-		{strings.NewReplacer("?1", "1", "?2", "'a'", "?3", "9", "?4", "2").Replace(childrenQuery), "SEARCH r USING PRIMARY KEY"},
+		{`SELECT 1 FROM tombstone t WHERE t.ino = 9`, "tombstone_ino"},
+		{`UPDATE tombstone SET successor = 2, seq = 3 WHERE ino = 9`, "tombstone_ino"},
+		{`UPDATE tombstone SET successor = 2, seq = 3 WHERE successor = 9 AND successor > 0`, "tombstone_successor"},
+		{`UPDATE inode SET put_pub = 0 WHERE state = 7 AND type = 2 AND put_pub > 9`, "inode_removed"},
+		{strings.NewReplacer("?1", "2", "?2", "1", "?3", "9", "?4", "'a'", "?5", "9", "?6", "9").Replace(tombstonesQuery),
+			"SEARCH t USING PRIMARY KEY (dir=? AND (name,ino)>(?,?))"},
 	} {
 		if plan := planOf(t, j, c.query); !strings.Contains(plan, c.index) || strings.Contains(plan, "TEMP B-TREE") && c.index != "dirent_shared" {
 			t.Errorf("%.60s…: %s, want %s", c.query, plan, c.index)

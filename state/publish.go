@@ -2,7 +2,6 @@ package state
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
 
@@ -11,25 +10,15 @@ import (
 
 // Put is an inode that a publication has put.
 type Put struct {
-	Node   Node   // as it was put: of the snapshot, or of Reserve or AfterUnion
+	Node   Node   // as it was put: of the snapshot, or of Reserve
 	Owner  uint64 // hash64 of the owner in the blob's name
 	Blocks uint64 // of a directory: its segments and 1
-	// Final: a directory as the snapshot has it, not the union with what was
-	// moved out of it.
+	// Snapshot is the number of the snapshot's last change.
+	Snapshot uint64
+	// Final: of a directory, its final form.
 	Final bool
 	// Complete: of a directory, no entry was left out.
 	Complete bool
-	// First: a directory that was never put, before ReachNew.
-	First bool
-}
-
-// AfterUnion is a directory as its final put takes it, once the put of the union
-// was recorded.
-func (n Node) AfterUnion() Node {
-	n.Version++
-	n.Next++
-	n.Peak = 0
-	return n
 }
 
 // Reserve notes, durably, that segments of a directory are about to be put, so
@@ -60,35 +49,16 @@ func (j *Journal) Reserve(ctx context.Context, dir Node, peak uint64) (Node, err
 	return dir, nil
 }
 
-// ReachNew notes that all new directories of the publication are put, so that others
-// may lead there from now on. Until then a directory counts as never put: when the
-// publication is cut off and it changes, it is put again before anything leads there.
+// ReachNew notes, durably, that all new directories of the publication are put, so that
+// others may lead there from now on. Until then nothing does: when the publication is cut
+// off and one of them changes, it is put again before anything leads there.
 func (j *Journal) ReachNew(ctx context.Context) error {
-	err := j.mutate(ctx, func(t *tx) error {
-		_, err := t.mount.reachNew.Exec(t.ledger.publishing, clfs.TypeDirectory)
-		return err
+	err := j.mutateDurably(ctx, func(t *tx) error {
+		t.ledger.reached = t.ledger.publication
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("note new directories: %w", err)
-	}
-	return nil
-}
-
-// AnnounceRoot notes, durably, that the root is about to be put for the first time.
-// From then on, should this publication be cut off, all that it has put may be in
-// reach.
-func (j *Journal) AnnounceRoot(ctx context.Context) error {
-	err := j.mutateDurably(ctx, func(t *tx) error {
-		n, err := t.node(RootIno)
-		if err != nil {
-			return err
-		}
-		before := *n
-		n.PutSeq = t.ledger.publishing
-		return t.save(&before, n)
-	})
-	if err != nil {
-		return fmt.Errorf("announce root directory: %w", err)
 	}
 	return nil
 }
@@ -130,15 +100,13 @@ func (t *tx) recordPut(p *Put) error {
 	}
 	before := *n
 	if n.Version != p.Node.Version {
-		if err := t.claimName(n, p); err != nil {
+		// It got another owner after the snapshot, but the container has it by this name.
+		if _, err := t.mount.claim.Exec(n.Ino, inodeName(n, p.Node.Version, p.Owner)); err != nil {
 			return err
 		}
 	}
-	if err := t.recordVersion(n, p.Node.Version, p.Owner); err != nil {
+	if err := t.recordVersion(n, p.Node.Version, p.Owner, t.ledger.publication); err != nil {
 		return err
-	}
-	if n.PutSeq = t.ledger.publishing; p.First {
-		n.PutSeq = 0 // nothing leads there: what it lists may not be put yet
 	}
 	if n.IsDirectory() {
 		err = t.recordDirectory(n, p)
@@ -149,21 +117,6 @@ func (t *tx) recordPut(p *Put) error {
 		return err
 	}
 	return t.save(&before, n)
-}
-
-// claimName takes back that the blob of a put is garbage: the node got another
-// owner after the snapshot, but the published namespace has it by this name. For
-// the final put of a directory the next version under the same owner is taken as
-// well, and stays garbage unless it is put.
-func (t *tx) claimName(n *Node, p *Put) error {
-	if _, err := t.mount.claim.Exec(n.Ino, inodeName(n, p.Node.Version, p.Owner)); err != nil {
-		return err
-	}
-	if !n.IsDirectory() || p.Final {
-		return nil
-	}
-	n.Version = max(n.Version, p.Node.Version+2)
-	return t.addGarbage(n.Ino, atOnce, inodeName(n, p.Node.Version+1, p.Owner))
 }
 
 // recordChanged goes on with a node that is no directory. Its contents are those
@@ -193,47 +146,54 @@ func (t *tx) recordChanged(n *Node, p *Put) error {
 }
 
 func (t *tx) recordDirectory(n *Node, p *Put) error {
+	if err := t.replaceListing(n, p.Blocks); err != nil {
+		return err
+	}
+	asPut := n.Seq == p.Node.Seq && n.State != Removed && p.Complete
+	if asPut {
+		n.Flags &^= Grown
+	}
+	if !p.Final {
+		return nil
+	}
+	if err := t.dropTombstones(n, p.Snapshot); err != nil {
+		return err
+	}
+	left, err := t.hasTombstones(n)
+	if asPut && !left {
+		n.State = Done
+	}
+	return err
+}
+
+// replaceListing notes how many segments the listing of a directory has now. Those of the
+// one before it are garbage.
+func (t *tx) replaceListing(n *Node, blocks uint64) error {
 	if err := t.discardSegments(n, 1, n.Mapped, n.sealGen(), atOnce); err != nil {
 		return err
 	}
 	if err := t.discardIndirect(n, n.sealGen(), n.Mapped, nothingKept, atOnce); err != nil {
 		return err
 	}
-	if err := t.discardExcess(n, p.Blocks); err != nil {
+	if err := t.discardExcess(n, blocks); err != nil {
 		return err
 	}
-	n.Mapped = p.Blocks
+	n.Mapped = blocks
 	n.Next++
 	n.PutGen, n.Peak = n.Next, 0
-	if !p.Final {
-		return nil
-	}
-	for _, stmt := range []*sql.Stmt{t.mount.dropMoved, t.mount.renewMoved} {
-		if _, err := stmt.Exec(n.Ino, p.Node.Seq); err != nil {
-			return err
-		}
-	}
-	if p.Complete {
-		if _, err := t.mount.dropReplaced.Exec(n.Ino, p.Node.Seq); err != nil {
-			return err
-		}
-	}
-	if n.Seq != p.Node.Seq || n.State == Removed {
-		return nil
-	}
-	n.Flags &^= Lost | Gained
-	if p.Complete {
-		n.State = Done
-	}
 	return nil
 }
 
-// EndPublish notes, durably, that the publication of a snapshot is complete.
+// EndPublish notes, durably, that the publication of a snapshot is complete. Nothing leads
+// to the directories that were removed before it: what they may list need not be kept.
 func (j *Journal) EndPublish(ctx context.Context, seq uint64) error {
+	if err := j.voidTombstones(ctx, seq); err != nil {
+		return fmt.Errorf("end publication: %w", err)
+	}
 	now := time.Now().UnixNano()
 	err := j.mutateDurably(ctx, func(t *tx) error {
 		l := &t.ledger.mountLedger
-		l.published, l.publishing = seq, 0
+		l.published, l.completed = seq, l.publication
 		l.Published, l.PublishedAt = l.Nodes(), now
 		return nil
 	})
@@ -241,4 +201,32 @@ func (j *Journal) EndPublish(ctx context.Context, seq uint64) error {
 		return fmt.Errorf("end publication: %w", err)
 	}
 	return nil
+}
+
+// voidPage is how many removed directories are looked at in one transaction.
+const voidPage = 1000
+
+// voidTombstones forgets those of the directories that were removed up to a change.
+func (j *Journal) voidTombstones(ctx context.Context, seq uint64) error {
+	for after := Ino(0); ; {
+		page, err := scanNodes(j.read.QueryContext(ctx, `SELECT `+nodeColumns+` FROM inode
+			WHERE state = 7 AND type = ? AND seq <= ? AND ino > ?
+			AND EXISTS (SELECT 1 FROM tombstone t WHERE t.dir = inode.ino) ORDER BY ino LIMIT ?`,
+			clfs.TypeDirectory, seq, after, voidPage))
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		err = j.mutate(ctx, func(t *tx) error {
+			for _, n := range page {
+				if _, err := t.mount.voidTombstones.Exec(n.Ino); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		after = page[len(page)-1].Ino
+	}
 }

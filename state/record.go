@@ -23,9 +23,9 @@ const (
 	opSetBlock
 	opDropBlocks
 	opAddGarbage
-	opAddMoved
-	opAddReplaced
-	opPassReplaced
+	opAddTombstone
+	opHandTombstones
+	opPassTombstones
 )
 
 // recorder gathers what the updates of a transaction do, for the redo log.

@@ -43,8 +43,7 @@ func dump(t testing.TB, j *Journal) string {
 		`SELECT * FROM dirent ORDER BY parent, name`,
 		`SELECT * FROM block ORDER BY ino, idx`,
 		`SELECT * FROM image ORDER BY ino`,
-		`SELECT * FROM moved ORDER BY dir, name, ino`,
-		`SELECT * FROM replaced ORDER BY dir, name`,
+		`SELECT * FROM tombstone ORDER BY dir, name, ino`,
 		`SELECT * FROM garbage ORDER BY id`,
 		`SELECT * FROM upload_failure ORDER BY ino`,
 	} {

@@ -63,6 +63,10 @@ func (t *tx) rename(r *Rename) (moved Node, replaced *Node, err error) {
 	if err != nil {
 		return Node{}, nil, err
 	}
+	n.to.Flags |= Grown
+	if r.Exchange {
+		n.from.Flags |= Grown
+	}
 	t.touchDirectory(n.from, r.Now)
 	if err := t.save(&fromBefore, n.from); err != nil {
 		return Node{}, nil, err
@@ -70,9 +74,6 @@ func (t *tx) rename(r *Rename) (moved Node, replaced *Node, err error) {
 	if n.to != n.from {
 		t.touchDirectory(n.to, r.Now)
 		if err := t.save(&toBefore, n.to); err != nil {
-			return Node{}, nil, err
-		}
-		if err := t.gainBoth(n); err != nil {
 			return Node{}, nil, err
 		}
 	}
@@ -154,13 +155,10 @@ func (t *tx) move(n *renaming) error {
 		return err
 	}
 	if n.other != nil {
-		if err := t.noteReplaced(n); err != nil {
-			return err
-		}
 		if _, err := t.mount.replaceEntry.Exec(n.To, n.NewName, n.moved.Ino, sharedValue(n.shared)); err != nil {
 			return err
 		}
-		if err := t.dropName(n.other, &removal{dir: n.To, name: n.NewName, now: n.Now, inUse: n.InUse}, n.to); err != nil {
+		if err := t.dropName(n.other, &removal{dir: n.To, name: n.NewName, now: n.Now, inUse: n.InUse, successor: n.moved}, n.to); err != nil {
 			return err
 		}
 	} else if err := t.insertEntry(n.To, n.NewName, n.moved.Ino, n.shared); err != nil {
@@ -199,89 +197,9 @@ func (t *tx) rehome(r *renaming, n *Node, from *Node, name []byte, to *Node, new
 			from.Links--
 			to.Links++
 		}
-		if err := t.noteLost(n, from, name); err != nil {
+		if err := t.leave(from, name, n, 0); err != nil {
 			return err
 		}
-		t.noteGained(n, to)
 	}
 	return t.save(&before, n)
-}
-
-// noteLost remembers that a directory lost a published entry whose node has other
-// names: the next publication must not take it away before it is in its new place.
-func (t *tx) noteLost(n, dir *Node, name []byte) error {
-	if !t.mayBePublished(n) || !t.mayBePublished(dir) {
-		return nil
-	}
-	dir.Flags |= Lost
-	if n.IsDirectory() && n.PutSeq == 0 {
-		n.Flags |= Gained // so that who gets it next does, also once no publication is under way
-	}
-	_, err := t.mount.addMoved.Exec(dir.Ino, name, n.Ino, t.ledger.seq)
-	return err
-}
-
-// noteGained remembers that a directory got an entry that may be published in
-// another one, or has such entries below it, and is to be written before that
-// loses it. gainAbove is to be called once the directory is saved.
-func (t *tx) noteGained(n, dir *Node) {
-	if t.mayBePublished(n) || n.IsDirectory() && n.Flags&Gained != 0 {
-		dir.Flags |= Gained
-	}
-}
-
-func (t *tx) gainBoth(n *renaming) error {
-	if err := t.gainAbove(n.to); err != nil || !n.Exchange {
-		return err
-	}
-	return t.gainAbove(n.from)
-}
-
-// gainAbove passes on what a directory got to those above it, up to the first one
-// that is published for sure: nothing below that is in reach before it is written.
-func (t *tx) gainAbove(dir *Node) error {
-	for dir.Flags&Gained != 0 && dir.Ino != RootIno && (dir.PutSeq == 0 || dir.PutSeq > t.ledger.published) {
-		above, err := t.node(dir.Parent)
-		if err != nil {
-			return err
-		}
-		if above.Flags&Gained == 0 {
-			before := *above
-			above.Flags |= Gained
-			if err := t.save(&before, above); err != nil {
-				return err
-			}
-		}
-		dir = above
-	}
-	return nil
-}
-
-// mayBePublished reports whether a publication has put the node, or is about to.
-func (t *tx) mayBePublished(n *Node) bool {
-	return n.PutSeq != 0 || n.IsDirectory() && t.ledger.publishing != 0
-}
-
-// noteReplaced remembers a published entry whose place is taken by a node that is
-// not uploaded yet. A publication before that lists what was there: to those who
-// read the container a rename over an entry never takes its name away.
-func (t *tx) noteReplaced(n *renaming) error {
-	if n.moved.PutVersion != 0 || n.other.IsDirectory() {
-		return nil
-	}
-	if t.isPublished(n.other) {
-		_, err := t.mount.addReplaced.Exec(n.To, n.NewName, n.other.Ino, t.ledger.seq, n.moved.Ino)
-		return err
-	}
-	if n.other.Links > 1 {
-		return nil
-	}
-	_, err := t.mount.passReplaced.Exec(n.other.Ino, n.moved.Ino)
-	return err
-}
-
-// isPublished reports whether the published namespace may reach the inode blob of
-// a node, or will once the publication under way has come to its end.
-func (t *tx) isPublished(n *Node) bool {
-	return n.PutSeq != 0 && n.PutSeq <= max(t.ledger.published, t.ledger.publishing)
 }

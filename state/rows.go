@@ -96,7 +96,7 @@ func (r *rows) limit() {
 func (n *Node) values() []any {
 	a := &n.Attr
 	return []any{n.Ino, n.Parent, n.Name, a.Mode, a.UID, a.GID, a.Size, a.Mtime, a.Ctime, a.Atime, n.Links, n.Flags,
-		n.Seq, n.Cseq, n.Gen, n.Next, n.Sealed, n.Peak, n.Mapped, n.Version, n.PutVersion, int64(n.PutOwner), n.PutSeq,
+		n.Seq, n.Cseq, n.Gen, n.Next, n.Sealed, n.Peak, n.Mapped, n.Version, n.PutVersion, int64(n.PutOwner), n.PutPub,
 		n.PutGen, n.ImageGen, n.used}
 }
 

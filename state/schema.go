@@ -2,7 +2,7 @@ package state
 
 // schemaVersion is sqlite's user_version of the schema below. A journal of any
 // other version is refused.
-const schemaVersion = 4
+const schemaVersion = 5
 
 // applicationID marks the database as a clfsload journal ("CLFS").
 const applicationID = 0x434c4653
@@ -29,8 +29,10 @@ CREATE TABLE ledger (
     failures      INTEGER NOT NULL,
     -- Of a mount alone; see mountLedger.
     seq             INTEGER NOT NULL DEFAULT 3, -- number of the last change
+    publication     INTEGER NOT NULL DEFAULT 0, -- number of the last publication begun
+    reached         INTEGER NOT NULL DEFAULT 0, -- of the last one whose new directories are all put
+    completed       INTEGER NOT NULL DEFAULT 0, -- of the last one that is complete
     published_seq   INTEGER NOT NULL DEFAULT 0,
-    publishing_seq  INTEGER NOT NULL DEFAULT 0, -- 0: no publication is under way
     published_nodes INTEGER NOT NULL DEFAULT 0,
     published_at    INTEGER NOT NULL DEFAULT 0,
     directories     INTEGER NOT NULL DEFAULT 0,
@@ -87,7 +89,7 @@ CREATE TABLE inode (
     version     INTEGER NOT NULL DEFAULT 9,
     put_version INTEGER NOT NULL DEFAULT 0,
     put_owner   INTEGER NOT NULL DEFAULT 0,
-    put_seq     INTEGER NOT NULL DEFAULT 0,
+    put_pub     INTEGER NOT NULL DEFAULT 0,
     put_gen     INTEGER NOT NULL DEFAULT 0,
     image_gen   INTEGER NOT NULL DEFAULT 0,
     used        INTEGER NOT NULL DEFAULT 0 -- when it was last used, of a regular file in staging; 0: not there
@@ -98,7 +100,6 @@ CREATE INDEX inode_held ON inode (depth, ino) WHERE state = 2;
 CREATE INDEX inode_dirty ON inode (ino) WHERE state = 5;
 CREATE INDEX inode_sealed ON inode (ino) WHERE state = 6;
 CREATE INDEX inode_removed ON inode (ino) WHERE state = 7;
-CREATE INDEX inode_unreached ON inode (ino) WHERE put_seq = 0 AND put_version > 0;
 CREATE INDEX inode_evictable ON inode (used, ino) WHERE used > 0 AND state = 3;
 CREATE INDEX inode_evictable_sealed ON inode (used, ino) WHERE used > 0 AND state = 6;
 
@@ -130,29 +131,17 @@ CREATE TABLE image (
     data BLOB NOT NULL
 );
 
--- Published entries that were moved to another directory since.
-CREATE TABLE moved (
+-- Entries that the container may list in directories which do not have them; see Tombstone.
+CREATE TABLE tombstone (
     dir  INTEGER NOT NULL,
     name BLOB    NOT NULL,
     ino  INTEGER NOT NULL,
-    seq  INTEGER NOT NULL,           -- of the first such move
-    last INTEGER NOT NULL,           -- of the last one
+    successor INTEGER NOT NULL,      -- the file that took its place; 0: none
+    seq  INTEGER NOT NULL,
     PRIMARY KEY (dir, name, ino)
 ) WITHOUT ROWID;
-CREATE INDEX moved_ino ON moved (ino);
-
--- Published entries whose place was taken by a node that is not uploaded yet, the
--- successor: until it is uploaded or removed, publications list them.
-CREATE TABLE replaced (
-    dir  INTEGER NOT NULL,
-    name BLOB    NOT NULL,
-    ino  INTEGER NOT NULL,
-    seq  INTEGER NOT NULL,
-    successor INTEGER NOT NULL,
-    PRIMARY KEY (dir, name)
-) WITHOUT ROWID;
-CREATE INDEX replaced_ino ON replaced (ino);
-CREATE INDEX replaced_successor ON replaced (successor);
+CREATE INDEX tombstone_ino ON tombstone (ino);
+CREATE INDEX tombstone_successor ON tombstone (successor) WHERE successor > 0;
 
 -- Blobs that nothing needs once the inode has been put with put_gen >= after.
 CREATE TABLE garbage (

@@ -15,9 +15,10 @@ import (
 // kept for longer than a publication takes. Its methods may be called
 // concurrently.
 type Snapshot struct {
-	db   *sql.DB
-	conn *sql.Conn
-	seq  uint64
+	db      *sql.DB
+	conn    *sql.Conn
+	seq     uint64
+	reached uint64 // see ReachNew: as it was when the publication began
 }
 
 // BeginPublish begins a publication of the namespace as it is now. Until
@@ -25,35 +26,45 @@ type Snapshot struct {
 // inode may be put by anybody else while it runs. The snapshot must be closed.
 func (j *Journal) BeginPublish(ctx context.Context) (*Snapshot, error) {
 	// First that one is under way: whatever changes from now on reckons with it.
-	if err := j.setPublishing(ctx, j.Seq()); err != nil {
+	if err := j.mutateDurably(ctx, beginPublication); err != nil {
 		return nil, fmt.Errorf("begin publication: %w", err)
 	}
-	s, err := j.snapshot(ctx)
+	s, err := j.Snapshot(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("begin publication: %w", classify(err))
+		return nil, fmt.Errorf("begin publication: %w", err)
 	}
-	if err := j.setPublishing(ctx, s.seq); err != nil {
+	// No power cut may take back what the snapshot has.
+	if err := j.Sync(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("begin publication: %w", err), s.Close())
 	}
 	return s, nil
 }
 
-func (j *Journal) setPublishing(ctx context.Context, seq uint64) error {
-	return j.mutateDurably(ctx, func(t *tx) error {
-		t.ledger.publishing = seq
-		return nil
-	})
+func beginPublication(t *tx) error {
+	l := &t.ledger
+	if l.reached < l.publication {
+		// Nothing led to the directories that the last one has put, and never will to those
+		// that were removed since.
+		if _, err := t.mount.unreach.Exec(clfs.TypeDirectory, l.reached); err != nil {
+			return err
+		}
+	}
+	l.publication++
+	return nil
 }
 
-// snapshot begins a read transaction on a connection of its own.
-func (j *Journal) snapshot(ctx context.Context) (*Snapshot, error) {
+// Snapshot returns the namespace as it is now. It must be closed.
+func (j *Journal) Snapshot(ctx context.Context) (*Snapshot, error) {
+	if err := j.catchUp(ctx); err != nil {
+		return nil, fmt.Errorf("make snapshot: %w", err)
+	}
 	db, err := openDB(filepath.Join(j.dir, journalName), writerCacheKiB, "_query_only=true")
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("make snapshot: %w", classify(err))
 	}
 	s := &Snapshot{db: db}
 	if err := s.begin(ctx); err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, errors.Join(fmt.Errorf("make snapshot: %w", classify(err)), s.Close())
 	}
 	return s, nil
 }
@@ -66,7 +77,7 @@ func (s *Snapshot) begin(ctx context.Context) (err error) {
 		return err
 	}
 	// The transaction sees what was committed before its first query.
-	return s.conn.QueryRowContext(ctx, `SELECT seq FROM ledger`).Scan(&s.seq)
+	return s.conn.QueryRowContext(ctx, `SELECT seq, reached FROM ledger`).Scan(&s.seq, &s.reached)
 }
 
 // Seq is the number of the last change that the snapshot has.
@@ -81,6 +92,61 @@ func (s *Snapshot) Close() error {
 	return errors.Join(err, s.db.Close())
 }
 
+// First reports whether no publication before this one can have put the root: nothing is in
+// reach then.
+func (s *Snapshot) First() bool { return s.reached == 0 }
+
+// Reached reports whether something in the container may lead to a directory.
+func (s *Snapshot) Reached(n *Node) bool {
+	if n.Ino == RootIno {
+		return !s.First()
+	}
+	return 0 < n.PutPub && n.PutPub <= s.reached
+}
+
+// ChangedDirectory is a directory that a publication has to put.
+type ChangedDirectory struct {
+	Node
+	Tombstones bool // it has some
+}
+
+const (
+	reachedNow = `put_pub BETWEEN 1 AND (SELECT reached FROM ledger)`
+	changedDir = `SELECT EXISTS (SELECT 1 FROM tombstone t WHERE t.dir = inode.ino) AS kept, ` + nodeColumns + ` FROM inode
+		WHERE state = 2 AND depth IS NULL AND ino > ? AND `
+	inOrder = ` ORDER BY ino LIMIT ?`
+)
+
+// NewDirectories returns up to limit directories that nothing in the container leads to, in
+// order of their numbers, all above after. The root is not among them.
+func (s *Snapshot) NewDirectories(ctx context.Context, after Ino, limit int) ([]ChangedDirectory, error) {
+	return scanDirectories(s.conn.QueryContext(ctx, changedDir+`NOT `+reachedNow+inOrder, max(after, RootIno), limit))
+}
+
+// ChangedDirectories returns up to limit directories that changed since they were put, the
+// root among them unless this is the first publication, in order of their numbers, all above
+// after.
+func (s *Snapshot) ChangedDirectories(ctx context.Context, after Ino, limit int) ([]ChangedDirectory, error) {
+	return scanDirectories(s.conn.QueryContext(ctx, changedDir+`(`+reachedNow+` OR ino = 1 AND ?)`+inOrder, after, !s.First(), limit))
+}
+
+// DirectoriesWithTombstones returns up to limit directories that have tombstones, in order of
+// their numbers, all above after.
+func (s *Snapshot) DirectoriesWithTombstones(ctx context.Context, after Ino, limit int) ([]ChangedDirectory, error) {
+	return scanDirectories(s.conn.QueryContext(ctx, changedDir+`kept`+inOrder, after, limit))
+}
+
+func scanDirectories(rows *sql.Rows, err error) ([]ChangedDirectory, error) {
+	list, err := scanEach(rows, err, func(row scanner, d *ChangedDirectory) (err error) {
+		d.Node, err = scanNode(row, &d.Tombstones)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read directories: %w", classify(err))
+	}
+	return list, nil
+}
+
 // Root returns the root directory.
 func (s *Snapshot) Root(ctx context.Context) (Node, error) {
 	n, err := scanNode(s.conn.QueryRowContext(ctx, `SELECT `+nodeColumns+` FROM inode WHERE ino = ?`, RootIno))
@@ -90,26 +156,12 @@ func (s *Snapshot) Root(ctx context.Context) (Node, error) {
 	return n, nil
 }
 
-// NewDirectories returns up to limit directories that were never put, in order of
-// their numbers, all above after. The root is not among them.
-func (s *Snapshot) NewDirectories(ctx context.Context, after Ino, limit int) ([]Node, error) {
-	return scanNodes(s.conn.QueryContext(ctx, `SELECT `+nodeColumns+` FROM inode
-		WHERE state = 2 AND depth IS NULL AND ino > ? AND put_seq = 0 ORDER BY ino LIMIT ?`, max(after, RootIno), limit))
-}
-
-// ChangedDirectories returns up to limit directories that changed since they were
-// put, in order of their numbers, all above after.
-func (s *Snapshot) ChangedDirectories(ctx context.Context, after Ino, limit int) ([]Node, error) {
-	return scanNodes(s.conn.QueryContext(ctx, `SELECT `+nodeColumns+` FROM inode
-		WHERE state = 2 AND depth IS NULL AND ino > ? AND put_seq > 0 ORDER BY ino LIMIT ?`, after, limit))
-}
-
 // ChangedNodes returns up to limit nodes that are no directories and whose inode a
 // publication has to put, in order of their numbers, all above after: those that
 // wait for nothing else, and those that have other names than in the container,
 // or newer contents in an image, although they are changing again.
 func (s *Snapshot) ChangedNodes(ctx context.Context, after Ino, limit int) ([]Node, error) {
-	const changing = ` AND ino > ?1 AND put_seq > 0 AND (flags & ?3 OR image_gen > 0)`
+	const changing = ` AND ino > ?1 AND put_pub > 0 AND (flags & ?3 OR image_gen > 0)`
 	return scanNodes(s.conn.QueryContext(ctx, `SELECT `+nodeColumns+` FROM inode WHERE state = 6 AND ino > ?1
 		UNION ALL SELECT `+nodeColumns+` FROM inode WHERE state = 5`+changing+`
 		UNION ALL SELECT `+nodeColumns+` FROM inode WHERE state = 1`+changing+`
@@ -119,7 +171,7 @@ func (s *Snapshot) ChangedNodes(ctx context.Context, after Ino, limit int) ([]No
 // Unpublished returns up to limit nodes of which the publication does not have the
 // present form, in order of their numbers, all above after.
 func (s *Snapshot) Unpublished(ctx context.Context, after Ino, limit int) ([]Node, error) {
-	const old = ` AND ino > ?1 AND NOT (put_seq > 0 AND flags & ?3 = 0 AND (flags & ?4 OR image_gen > 0)
+	const old = ` AND ino > ?1 AND NOT (put_pub > 0 AND flags & ?3 = 0 AND (flags & ?4 OR image_gen > 0)
 		AND next = CASE image_gen WHEN 0 THEN put_gen ELSE image_gen END)`
 	return scanNodes(s.conn.QueryContext(ctx, `SELECT `+nodeColumns+` FROM inode WHERE state = 5`+old+`
 		UNION ALL SELECT `+nodeColumns+` FROM inode WHERE state = 1`+old+`

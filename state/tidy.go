@@ -8,7 +8,7 @@ import (
 // Tidy reports whether a publication has nothing to end or to clean up: none was cut
 // off, and there is neither garbage nor a removed node whose blobs may be there.
 func (j *Journal) Tidy(ctx context.Context) (tidy bool, err error) {
-	err = j.read.QueryRowContext(ctx, `SELECT (SELECT publishing_seq FROM ledger) = 0
+	err = j.read.QueryRowContext(ctx, `SELECT (SELECT publication = completed FROM ledger)
 		AND NOT EXISTS (SELECT 1 FROM garbage)
 		AND NOT EXISTS (SELECT 1 FROM inode WHERE state = 7 AND flags & ? = 0)`, Orphan).Scan(&tidy)
 	if err != nil {

@@ -45,7 +45,7 @@ func TestARemovedNodeIsTidyOnceItsRowIsDroppedOrWhileItIsInUse(t *testing.T) {
 			}
 			mustBeTidy(t, j, false, "not used any more")
 		}
-		if err := j.DropNode(t.Context(), f.Ino); err != nil {
+		if err := j.DropNodes(t.Context(), []Node{f}); err != nil {
 			t.Fatal(err)
 		}
 		mustBeTidy(t, j, true, "dropped")

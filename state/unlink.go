@@ -27,6 +27,7 @@ type removal struct {
 	now       int64
 	inUse     func(Ino) bool
 	directory bool
+	successor *Node // what takes the name's place, or nil
 }
 
 func (j *Journal) unlink(ctx context.Context, r *removal) (Node, error) {
@@ -96,15 +97,20 @@ func (t *tx) dropName(n *Node, r *removal, dir *Node) error {
 	n.Attr.Ctime = r.now
 	if n.IsDirectory() {
 		dir.Links--
-		if err := t.noteEmptied(n, dir, r.name); err != nil {
-			return err
-		}
 	}
+	if err := t.dropLink(n, r); err != nil {
+		return err
+	}
+	if err := t.leaveName(n, r, dir); err != nil {
+		return err
+	}
+	return t.save(&before, n)
+}
+
+// dropLink changes the row of a node that has lost a name.
+func (t *tx) dropLink(n *Node, r *removal) error {
 	if n.IsDirectory() || n.Links == 1 {
-		if err := t.remove(n, r.inUse); err != nil {
-			return err
-		}
-		return t.save(&before, n)
+		return t.remove(n, r.inUse)
 	}
 	n.setLinks(n.Links - 1)
 	if n.Parent == r.dir && string(n.Name) == string(r.name) {
@@ -113,10 +119,19 @@ func (t *tx) dropName(n *Node, r *removal, dir *Node) error {
 		}
 	}
 	t.noteMoved(n)
-	if err := t.noteLost(n, dir, r.name); err != nil {
+	return nil
+}
+
+// leaveName leaves the tombstone of a removal. A file that takes the place of another
+// becomes its successor.
+func (t *tx) leaveName(n *Node, r *removal, dir *Node) error {
+	if n.IsDirectory() || r.successor == nil {
+		return t.leave(dir, r.name, n, 0)
+	}
+	if err := t.leave(dir, r.name, n, r.successor.Ino); err != nil || n.State != Removed {
 		return err
 	}
-	return t.save(&before, n)
+	return t.succeed(n, r.successor)
 }
 
 // remove notes that a node has no name any more.

@@ -156,7 +156,8 @@ func (t *tx) recordInode(n *Node, u *Upload) error {
 	case u.Put && n.Version != u.Node.Version:
 		return nil
 	case u.Put:
-		if err := t.recordVersion(n, n.Version, u.Owner); err != nil {
+		// The next publication is the first one that may lead there.
+		if err := t.recordVersion(n, n.Version, u.Owner, t.ledger.publication+1); err != nil {
 			return err
 		}
 		n.PutGen = n.Next
@@ -181,14 +182,18 @@ func (t *tx) recordInode(n *Node, u *Upload) error {
 }
 
 // recordVersion notes that an inode blob is in the container; the one before it
-// is garbage.
-func (t *tx) recordVersion(n *Node, version uint32, owner uint64) error {
+// is garbage. publication is the number of the first one that may lead to the node if none
+// did before.
+func (t *tx) recordVersion(n *Node, version uint32, owner, publication uint64) error {
 	if n.PutVersion != 0 {
 		if err := t.addGarbage(n.Ino, atOnce, inodeName(n, n.PutVersion, n.PutOwner)); err != nil {
 			return err
 		}
 	}
-	n.PutVersion, n.PutOwner, n.PutSeq = version, owner, t.nextSeq()
+	n.PutVersion, n.PutOwner = version, owner
+	if n.PutPub == 0 {
+		n.PutPub = publication
+	}
 	n.Version = max(n.Version, version+1)
 	return nil
 }

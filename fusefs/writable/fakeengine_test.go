@@ -135,9 +135,9 @@ func (e *fakeEngine) uploadNode(ctx context.Context, n state.Node) (state.Upload
 		head, err = e.Head(ctx, n)
 	}
 	switch {
-	case err != nil || n.PutSeq != 0 && !up.Sealed && (n.ImageGen != 0 || n.PutSeq <= e.journal.Floor()):
+	case err != nil || n.PutPub != 0 && !up.Sealed && (n.ImageGen != 0 || e.journal.InReach(&n)):
 		return up, err
-	case n.PutSeq != 0 && up.Sealed:
+	case n.PutPub != 0 && up.Sealed:
 		up.Image = append([]byte(imagePrefix), head...)
 		return up, nil
 	}

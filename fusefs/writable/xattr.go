@@ -44,17 +44,17 @@ func (s *FS) xattr(ino state.Ino, name string) (string, error) {
 		if s.files.writing(ino) {
 			return "open", nil
 		}
-		return Progress(n, s.journal.Floor()), nil
+		return Progress(n, s.journal.Completed()), nil
 	}
 	return "", errNoSuchXattr
 }
 
 // Progress is how far a node has come, in a word: open, incomplete (its writer
 // was cut off), dirty (changed just now), queued (to be uploaded), uploaded, or
-// published (reachable from the container's root). floor is
-// [state.Journal.Floor].
-func Progress(n state.Node, floor uint64) string {
-	published := n.PutSeq != 0 && n.PutSeq <= floor
+// published (reachable from the container's root). completed is
+// [state.Journal.Completed].
+func Progress(n state.Node, completed uint64) string {
+	published := n.PutPub != 0 && n.PutPub <= completed
 	switch {
 	case n.Flags&state.Opened != 0:
 		return "open"

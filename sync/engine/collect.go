@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"clfsload/rescue"
 	"clfsload/state"
@@ -82,34 +81,21 @@ func (e *Engine) freeGarbage(ctx context.Context) (page []state.Garbage, err err
 }
 
 // collectRemoved deletes the blobs of nodes that have no name any more, then their
-// rows. A directory that goes lets go of the files that were replaced in it, which may
-// come before it: they are taken in a second pass. What is made meanwhile comes the
-// next time, so that a program which makes and removes all the time holds up nobody.
+// rows. What is removed meanwhile comes the next time, so that a program which makes and
+// removes all the time holds up nobody.
 func (e *Engine) collectRemoved(ctx context.Context) error {
 	last := e.journal.LastIno()
-	directories, err := e.collectPages(ctx, last)
-	if err != nil || !directories {
-		return err
-	}
-	_, err = e.collectPages(ctx, last)
-	return err
-}
-
-// collectPages goes once through the nodes that may be removed, up to one, and reports
-// whether there were directories among them.
-func (e *Engine) collectPages(ctx context.Context, last state.Ino) (directories bool, err error) {
 	for after := state.Ino(0); after < last; {
 		page, err := e.journal.RemovedNodes(ctx, after, feedPage)
 		if err != nil || len(page) == 0 {
-			return directories, err
+			return err
 		}
 		after = page[len(page)-1].Ino
-		directories = directories || slices.ContainsFunc(page, func(n state.Node) bool { return n.IsDirectory() })
 		if err := e.collectPage(ctx, page); err != nil || len(page) < feedPage {
-			return directories, err
+			return err
 		}
 	}
-	return directories, nil
+	return nil
 }
 
 // collectPage deletes the blobs of removed nodes. It waits for uploads of them to end:
@@ -137,9 +123,7 @@ func (e *Engine) collectPage(ctx context.Context, page []state.Node) error {
 	if err := blob.Sync(ctx, e.container); err != nil {
 		return err
 	}
-	return e.eachNode(ctx, claimed, func(ctx context.Context, n state.Node) error {
-		return e.journal.DropNode(ctx, n.Ino)
-	})
+	return e.journal.DropNodes(ctx, claimed)
 }
 
 func (e *Engine) eachNode(ctx context.Context, list []state.Node, fn func(context.Context, state.Node) error) error {

@@ -81,7 +81,7 @@ func (e *Engine) knownRoots(ctx context.Context) (least, most uint32, err error)
 		if err != nil || !e.journal.Publishing() {
 			return n.PutVersion, n.PutVersion, err
 		}
-		return n.PutVersion, n.AfterUnion().Version, nil
+		return n.PutVersion, n.Version + 1, nil
 	}
 	if e.journal.Phase() == state.PhaseComplete {
 		return clfs.FirstVersion, clfs.FirstVersion, nil

@@ -3,26 +3,18 @@ package engine
 import (
 	"context"
 	"fmt"
-	"slices"
+	"iter"
 	"sync/atomic"
 
 	"clfsload/clfs"
 	"clfsload/state"
-)
-
-// form is which entries of a directory are put.
-type form int
-
-const (
-	whole  form = iota // as the snapshot has it
-	union              // with what was moved from it as well; it is to be put again
-	parted             // a union without the members of circles
+	"clfsload/sync/engine/publish"
 )
 
 // directory puts a directory.
-func (p *publication) directory(ctx context.Context, n state.Node, f form) error {
-	path := p.pathOf(ctx, n)
-	if err := p.putNodeDirectory(ctx, path, n, f); err != nil {
+func (p *publication) directory(ctx context.Context, s publish.Step) error {
+	path := p.pathOf(ctx, s.Node)
+	if err := p.putNodeDirectory(ctx, path, s); err != nil {
 		return fmt.Errorf("put directory %q: %w", path(), err)
 	}
 	atomic.AddInt64(&p.report.Directories, 1)
@@ -33,16 +25,14 @@ func (p *publication) directory(ctx context.Context, n state.Node, f form) error
 // put: a segment, as it is, encoded and compressed, and a page of entries.
 const largeDirectory = 2 << 20
 
-func (p *publication) putNodeDirectory(ctx context.Context, path pathOf, n state.Node, f form) error {
+func (p *publication) putNodeDirectory(ctx context.Context, path pathOf, s publish.Step) error {
+	n := s.Node
 	parent, err := p.snap.BackPointers(ctx, n)
 	if err != nil {
 		return err
 	}
-	e, err := p.entries(ctx, n.Ino, f)
-	if err != nil {
-		return err
-	}
-	blocks, err := e.blocks(ctx, n.ID, parent[0])
+	entries := publish.Listing(ctx, &rereadRows{Snapshot: p.snap}, s)
+	blocks, err := countSegments(entries, n.ID, parent[0])
 	if err != nil {
 		return err
 	}
@@ -62,12 +52,7 @@ func (p *publication) putNodeDirectory(ctx context.Context, path pathOf, n state
 	if err := l.addDots(ctx, parent[0]); err != nil {
 		return err
 	}
-	left := 0
-	err = e.each(ctx, func(page []state.SnapshotChild) error {
-		skipped, err := l.addChildren(ctx, page)
-		left += skipped
-		return err
-	})
+	left, err := l.addEntries(ctx, entries)
 	if err != nil {
 		return err
 	}
@@ -75,113 +60,69 @@ func (p *publication) putNodeDirectory(ctx context.Context, path pathOf, n state
 	if err != nil {
 		return err
 	}
-	first := n.PutSeq == 0 && n.Ino != state.RootIno && !p.isUnion(n)
 	name := clfs.ObjectName(n.ID, parent[0], clfs.TypeDirectory, n.Version)
-	if err := p.putListing(ctx, name, o, !first, l.segment > 0); err != nil {
+	if err := p.putListing(ctx, name, o, s.Reached, l.segment > 0); err != nil {
 		return err
 	}
-	p.add(&state.Put{Node: n, Owner: parent[0].Hash(), Blocks: l.segment + 1, Final: f == whole,
-		Complete: left == 0, First: first})
-	if f != whole {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.unions[n.Ino] = n.AfterUnion()
-	}
+	p.add(&state.Put{Node: n, Owner: parent[0].Hash(), Blocks: l.segment + 1, Snapshot: p.snap.Seq(),
+		Final: s.Last, Complete: left == 0})
 	return nil
 }
 
-// nodeEntries are the entries of a directory in a snapshot, in pages. The first
-// page is kept: that of most directories is the only one.
-type nodeEntries struct {
-	snap    *state.Snapshot
-	dir     state.Ino
-	without map[state.Ino]bool // what is not listed
-	first   []state.SnapshotChild
-	moved   []state.SnapshotChild // what is listed beside them
+// rereadRows keep the first page of a directory, whose entries are counted before they are
+// put: that of most directories is the only one.
+type rereadRows struct {
+	*state.Snapshot
+	first []state.SnapshotChild
+	known bool
 }
 
-func (p *publication) entries(ctx context.Context, dir state.Ino, f form) (*nodeEntries, error) {
-	e := &nodeEntries{snap: p.snap, dir: dir}
-	if f == parted {
-		e.without = p.circles.Members
+func (r *rereadRows) Children(ctx context.Context, dir state.Ino, after []byte, limit int) (list []state.SnapshotChild, err error) {
+	if after != nil {
+		return r.Snapshot.Children(ctx, dir, after, limit)
 	}
-	var err error
-	if f != whole {
-		if e.moved, err = p.snap.MovedOut(ctx, dir); err != nil {
-			return nil, err
-		}
-		if dir == state.RootIno {
-			e.moved = append(e.moved, p.stands...)
-		}
+	if !r.known {
+		r.first, err = r.Snapshot.Children(ctx, dir, nil, limit)
+		r.known = err == nil
 	}
-	e.first, err = p.snap.Children(ctx, dir, nil, childrenPage)
-	return e, err
+	return r.first, err
 }
 
-func (e *nodeEntries) each(ctx context.Context, fn func([]state.SnapshotChild) error) error {
-	page := e.first
-	for {
-		if err := fn(e.kept(page)); err != nil {
-			return err
-		}
-		if len(page) < childrenPage {
-			break
-		}
-		var err error
-		if page, err = e.snap.Children(ctx, e.dir, page[len(page)-1].Name, childrenPage); err != nil {
-			return err
-		}
-	}
-	return fn(e.kept(e.moved))
-}
-
-// kept leaves out what is not to be listed.
-func (e *nodeEntries) kept(page []state.SnapshotChild) []state.SnapshotChild {
-	if len(e.without) == 0 {
-		return page
-	}
-	return slices.DeleteFunc(slices.Clone(page), func(c state.SnapshotChild) bool { return e.without[c.Ino] })
-}
-
-// blocks counts the segments that the directory has, with the first.
-func (e *nodeEntries) blocks(ctx context.Context, id, parent clfs.ID) (uint64, error) {
+// countSegments counts the segments that a directory has, with the first.
+func countSegments(entries iter.Seq2[publish.Entry, error], id, parent clfs.ID) (uint64, error) {
 	used := clfs.DirentSize(len("."), len(id)) + clfs.DirentSize(len(".."), len(parent))
 	blocks := uint64(1)
-	err := e.each(ctx, func(page []state.SnapshotChild) error {
-		for _, c := range page {
-			if !listed(c) {
-				continue
-			}
-			size := clfs.DirentSize(len(c.Name), len(c.ID))
-			if !clfs.DirentFits(blocks == 1, used, size) {
-				blocks++
-				used = 0
-			}
-			used += size
+	for e, err := range entries {
+		if err != nil {
+			return 0, err
 		}
-		return nil
-	})
-	return blocks, err
+		if !e.Listed {
+			continue
+		}
+		size := clfs.DirentSize(len(e.Name), len(e.ID))
+		if !clfs.DirentFits(blocks == 1, used, size) {
+			blocks++
+			used = 0
+		}
+		used += size
+	}
+	return blocks, nil
 }
 
-// listed tells whether an entry is in the container. All directories are by the
-// time when something leads to the one that lists them.
-func listed(c state.SnapshotChild) bool { return c.Put || c.Type == clfs.TypeDirectory }
-
-// addChildren adds what is in the container and returns how many entries are not.
-func (l *listing) addChildren(ctx context.Context, page []state.SnapshotChild) (left int, err error) {
-	for _, c := range page {
-		if !listed(c) {
+// addEntries adds what is listed, and returns how many entries are not.
+func (l *listing) addEntries(ctx context.Context, entries iter.Seq2[publish.Entry, error]) (left int, err error) {
+	for e, err := range entries {
+		if err != nil {
+			return left, err
+		}
+		if !e.Listed {
 			left++
 			continue
 		}
-		if c.Former {
-			left++ // what has the name now is not
-		}
-		if c.Type == clfs.TypeDirectory {
+		if e.Type == clfs.TypeDirectory {
 			l.subdirs++
 		}
-		if err := l.add(ctx, c.Name, c.ID); err != nil {
+		if err := l.add(ctx, e.Name, e.ID); err != nil {
 			return left, err
 		}
 	}

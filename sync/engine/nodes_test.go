@@ -295,8 +295,8 @@ func TestAFileThatChangesWhileItIsUploadedEndsWithItsLastContents(t *testing.T) 
 		return nil
 	}
 	m.check(m.upload())
-	if got := m.lookup("file"); got.State != state.Dirty || got.PutSeq != 0 {
-		t.Errorf("state %d, put as of %d", got.State, got.PutSeq)
+	if got := m.lookup("file"); got.State != state.Dirty || got.PutPub != 0 {
+		t.Errorf("state %d, put for publication %d", got.State, got.PutPub)
 	}
 	m.mustPublish()
 	m.sound()

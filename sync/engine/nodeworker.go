@@ -155,7 +155,7 @@ func (w *nodeWorker) addBlock(n state.Node, block uint64, early bool, g *grant, 
 func (w *nodeWorker) upload(ctx context.Context, path pathOf, j job) error {
 	n := j.node
 	switch {
-	case n.PutSeq != 0 && n.ContentsCurrent():
+	case n.PutPub != 0 && n.ContentsCurrent():
 		return w.rewrite(ctx, path, j)
 	case n.Attr.Type == clfs.TypeRegular:
 		// Its contents may all be in the container nevertheless: when it was moved
@@ -170,7 +170,7 @@ func (w *nodeWorker) upload(ctx context.Context, path pathOf, j job) error {
 // for it with new contents.
 func (w *nodeWorker) rewrite(ctx context.Context, path pathOf, j job) error {
 	n := j.node
-	if w.published(n) || n.ImageGen != 0 {
+	if w.journal.InReach(&n) || n.ImageGen != 0 {
 		w.finish(j, &state.Upload{Node: n}, nil, nil)
 		return nil
 	}
@@ -179,12 +179,6 @@ func (w *nodeWorker) rewrite(ctx context.Context, path pathOf, j job) error {
 		return err
 	}
 	return w.complete(ctx, path, j, *o, nil, false)
-}
-
-// published reports whether the published namespace may lead to what is in the
-// container of a node. Once it is so it stays so.
-func (e *Engine) published(n state.Node) bool {
-	return n.PutSeq != 0 && n.PutSeq <= e.journal.Floor()
 }
 
 // seal completes a node whose contents are all in the container but for the inode
@@ -237,7 +231,7 @@ func (w *nodeWorker) putUnlessPublished(ctx context.Context, n state.Node, owner
 		return nil, err
 	}
 	up := &state.Upload{Node: n, Sealed: sealed}
-	if w.published(n) || sealed && n.PutSeq != 0 {
+	if w.journal.InReach(&n) || sealed && n.PutPub != 0 {
 		if sealed {
 			up.Image = append([]byte(nil), w.payload...)
 		}

@@ -8,7 +8,9 @@ import (
 	"sync/atomic"
 
 	"clfsload/clfs"
+	"clfsload/rescue"
 	"clfsload/state"
+	"clfsload/sync/engine/publish"
 )
 
 // PublishReport says what a publication did.
@@ -62,7 +64,7 @@ func (e *Engine) PublishMount(ctx context.Context) (PublishReport, error) {
 	if err != nil {
 		return PublishReport{}, err
 	}
-	p := &publication{Engine: e, rec: newRecorder(e), unions: map[state.Ino]state.Node{}}
+	p := &publication{Engine: e, rec: newRecorder(e)}
 	err = e.gate.closed(ctx, func() (err error) {
 		p.snap, err = e.journal.BeginPublish(ctx)
 		return err
@@ -90,35 +92,22 @@ func (e *Engine) PublishMount(ctx context.Context) (PublishReport, error) {
 // publication is a publication under way.
 type publication struct {
 	*Engine
-	snap    *state.Snapshot
-	root    state.Node
-	circles *state.Circles
-	stands  []state.SnapshotChild // what the root lists for as long as it is put as a union
-	rec     *recorder
-	mu      sync.Mutex
-	unions  map[state.Ino]state.Node // directories as they are after their first put
-	report  PublishReport
+	snap   *state.Snapshot
+	rec    *recorder
+	mu     sync.Mutex
+	report PublishReport
 }
 
-// run puts everything. After each step what it has put is recorded: the next step
-// may take away what only the one before has put elsewhere.
-func (p *publication) run(ctx context.Context) (err error) {
+// run puts everything. What a phase has put is recorded before the next one: that may take
+// away what only the one before has put elsewhere.
+func (p *publication) run(ctx context.Context) error {
 	p.report.Seq = p.snap.Seq()
 	if err := p.listBehind(ctx); err != nil {
 		return err
 	}
-	if p.root, err = p.snap.Root(ctx); err != nil {
-		return err
-	}
-	if err := p.park(ctx); err != nil {
-		return err
-	}
 	return p.rec.during(ctx, func(ctx context.Context) error {
-		for _, step := range p.steps() {
-			if err := step(ctx); err != nil {
-				return err
-			}
-			if err := p.rec.drain(ctx); err != nil {
+		for _, phase := range publish.Phases {
+			if err := p.phase(ctx, phase); err != nil {
 				return err
 			}
 		}
@@ -126,93 +115,31 @@ func (p *publication) run(ctx context.Context) (err error) {
 	})
 }
 
-func (p *publication) steps() []func(context.Context) error {
-	list := []func(context.Context) error{p.all(p.snap.NewDirectories, p.newDirectory), p.journal.ReachNew,
-		p.all(p.snap.ChangedNodes, p.node)}
-	if p.isParked() {
-		list = append(list, p.parkedRoot, p.partDirectories)
+// phase makes the steps of a phase, many at a time.
+func (p *publication) phase(ctx context.Context, phase publish.Phase) error {
+	g, gctx := rescue.WithContext(ctx)
+	g.SetLimit(p.options.Concurrency)
+	for s, err := range publish.Steps(gctx, p.snap, phase) {
+		if err != nil {
+			g.Go(func() error { return err })
+			break
+		}
+		g.Go(func() error { return p.step(gctx, s) })
 	}
-	list = append(list, p.all(p.snap.ChangedDirectories, p.gainingDirectory), p.all(p.snap.ChangedDirectories, p.losingDirectory))
-	switch {
-	case p.isParked():
-		return append(list, p.partedDirectories, p.unparkedRoot)
-	case p.root.PutSeq == 0:
-		return append(list, p.firstRoot)
-	}
-	return list
-}
-
-// firstRoot puts the root for the first time: nothing is reachable until it is.
-func (p *publication) firstRoot(ctx context.Context) error {
-	if err := p.journal.AnnounceRoot(ctx); err != nil {
+	if err := g.Wait(); err != nil {
 		return err
 	}
-	return p.directory(ctx, p.root, whole)
-}
-
-// all is a step that puts all nodes of a list.
-func (p *publication) all(list func(context.Context, state.Ino, int) ([]state.Node, error),
-	put func(context.Context, state.Node) error) func(context.Context) error {
-	return func(ctx context.Context) error { return p.each(ctx, list, put) }
-}
-
-// each puts all nodes of a list, many at a time.
-func (p *publication) each(ctx context.Context, list func(context.Context, state.Ino, int) ([]state.Node, error),
-	put func(context.Context, state.Node) error) error {
-	var after state.Ino
-	for {
-		page, err := list(ctx, after, feedPage)
-		if err != nil {
-			return err
-		}
-		if err := p.putAll(ctx, page, put); err != nil || len(page) < feedPage {
-			return err
-		}
-		after = page[len(page)-1].Ino
+	if err := p.rec.drain(ctx); err != nil || phase != publish.NewDirectories {
+		return err
 	}
+	return p.journal.ReachNew(ctx)
 }
 
-// newDirectory puts a directory that nothing published leads to.
-func (p *publication) newDirectory(ctx context.Context, n state.Node) error {
-	if p.circles.Members[n.Ino] {
-		return p.directory(ctx, n, parted)
+func (p *publication) step(ctx context.Context, s publish.Step) error {
+	if s.Node.IsDirectory() {
+		return p.directory(ctx, s)
 	}
-	return p.directory(ctx, n, whole)
-}
-
-// gainingDirectory puts a directory with the entries that it has got, and leaves
-// those in it that have moved to another directory, which may not have them yet.
-func (p *publication) gainingDirectory(ctx context.Context, n state.Node) error {
-	switch {
-	case p.isUnion(n):
-		return nil
-	case n.Flags&state.Lost == 0:
-		return p.directory(ctx, n, whole)
-	case n.Flags&state.Gained != 0:
-		return p.directory(ctx, n, union)
-	}
-	return nil
-}
-
-// losingDirectory puts a directory without the entries that have moved elsewhere.
-func (p *publication) losingDirectory(ctx context.Context, n state.Node) error {
-	if n.Flags&state.Lost == 0 || n.Ino == state.RootIno && p.isParked() {
-		return nil
-	}
-	p.mu.Lock()
-	if again, ok := p.unions[n.Ino]; ok {
-		n = again
-		delete(p.unions, n.Ino)
-	}
-	p.mu.Unlock()
-	return p.directory(ctx, n, whole)
-}
-
-func (p *publication) isUnion(n state.Node) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	_, ok := p.unions[n.Ino]
-	return ok
+	return p.node(ctx, s.Node)
 }
 
 // node puts a new version of an inode that has been put before.
@@ -240,7 +167,7 @@ func (p *publication) node(ctx context.Context, n state.Node) error {
 	if err := p.putInReach(ctx, clfs.ObjectName(n.ID, back[0], n.Attr.Type, n.Version), packed); err != nil {
 		return fmt.Errorf("put %q: %w", path(), err)
 	}
-	p.add(&state.Put{Node: n, Owner: back[0].Hash(), Blocks: n.Mapped, Final: true, Complete: true})
+	p.add(&state.Put{Node: n, Owner: back[0].Hash(), Blocks: n.Mapped})
 	atomic.AddInt64(&p.report.Nodes, 1)
 	return nil
 }
@@ -276,7 +203,7 @@ func (p *publication) listBehind(ctx context.Context) error {
 			if len(p.report.Behind) < maxBehind {
 				path = p.pathOf(ctx, n)()
 			}
-			p.behind(Behind{Path: path, Node: n, KeptOld: n.PutSeq != 0})
+			p.behind(Behind{Path: path, Node: n, KeptOld: n.PutPub != 0})
 		}
 		if len(page) < feedPage {
 			return nil

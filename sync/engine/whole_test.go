@@ -159,6 +159,7 @@ type sight struct {
 	data   map[clfs.ID]string // of all that was found; nothing but of regular files
 	above  map[clfs.ID]bool   // the directories on the way
 	names  []string           // stand-ins
+	loops  []string           // paths that lead back to a directory above them
 	faults []string
 }
 
@@ -178,7 +179,7 @@ func (s *sight) visit(id clfs.ID, path string) {
 	newest, twice := s.w.newest(id)
 	switch _, before := s.data[id]; {
 	case s.above[id]:
-		s.fault("%s leads in a circle", path)
+		s.loops = append(s.loops, path)
 		return
 	case before:
 		return

@@ -1,14 +1,16 @@
-package state
+package publish
 
 import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"clfsload/state"
 )
 
 func TestStandInsAreNamesOfTheirOwn(t *testing.T) {
 	for _, c := range []struct {
-		ino   Ino
+		ino   state.Ino
 		again int
 		name  string
 		want  string

@@ -1,0 +1,96 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"clfsload/clfs"
+)
+
+// SnapshotChild is an entry that a publication may list in a directory.
+type SnapshotChild struct {
+	Name []byte
+	ID   clfs.ID
+	Type clfs.Type
+	Ino  Ino
+	Put  bool  // it may be listed: a directory, or its inode blob is in the container
+	Why  Flags // of Opened and Incomplete, what keeps it from being uploaded
+}
+
+// Children returns up to limit entries of a directory in byte order, all after the
+// name after (nil: from the first).
+func (s *Snapshot) Children(ctx context.Context, dir Ino, after []byte, limit int) ([]SnapshotChild, error) {
+	rows, err := s.conn.QueryContext(ctx, `SELECT d.name, i.handle, i.type, i.ino, i.put_version, i.flags
+		FROM dirent d CROSS JOIN inode i ON i.ino = d.ino WHERE d.parent = ? AND d.name > ? ORDER BY d.name LIMIT ?`,
+		dir, notNil(after), limit)
+	list, err := scanEach(rows, err, func(row scanner, c *SnapshotChild) error {
+		var id []byte
+		var version uint32
+		if err := row.Scan(&c.Name, &id, &c.Type, &c.Ino, &version, &c.Why); err != nil {
+			return err
+		}
+		c.ID = clfs.ID(id)
+		c.Put = version != 0 || c.Type == clfs.TypeDirectory
+		c.Why &= Opened | Incomplete
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list directory %d: %w", dir, classify(err))
+	}
+	return list, nil
+}
+
+// Tombstones returns up to limit tombstones of a directory, all after the one with the name
+// and the inode number after, in that order. Those that no form of the directory lists are not
+// among them.
+func (s *Snapshot) Tombstones(ctx context.Context, dir Ino, after Tombstone, limit int) ([]Tombstone, error) {
+	rows, err := s.conn.QueryContext(ctx, tombstonesQuery, clfs.TypeDirectory, dir, s.reached, notNil(after.Name), after.Ino, limit)
+	list, err := scanEach(rows, err, func(row scanner, t *Tombstone) error {
+		var id []byte
+		if err := row.Scan(&t.Name, &t.Ino, &t.Seq, &id, &t.Type, &t.Lives, &t.Successor); err != nil {
+			return err
+		}
+		t.ID, t.Put = clfs.ID(id), true
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list tombstones of directory %d: %w", dir, classify(err))
+	}
+	return list, nil
+}
+
+// Taken reports whether a directory has an entry, or a tombstone, of a name.
+func (s *Snapshot) Taken(ctx context.Context, dir Ino, name []byte) (taken bool, err error) {
+	err = s.conn.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM dirent WHERE parent = ?1 AND name = ?2)
+		OR EXISTS (SELECT 1 FROM tombstone WHERE dir = ?1 AND name = ?2)`, dir, name).Scan(&taken)
+	if err != nil {
+		return false, fmt.Errorf("look for a name in directory %d: %w", dir, classify(err))
+	}
+	return taken, nil
+}
+
+// notNil is for columns that are never NULL.
+func notNil(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
+
+// scanEach reads all rows of a query.
+func scanEach[T any](rows *sql.Rows, err error, scan func(scanner, *T) error) ([]T, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []T
+	for rows.Next() {
+		var v T
+		if err := scan(rows, &v); err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	return list, rows.Err()
+}
