@@ -47,19 +47,14 @@
 //   - An upload reserves blocks before it puts them (Peak, ReserveBlocks), a part of
 //     a large file at a time; a block that is uploaded early has a row. So a sparse
 //     file that is cut or removed costs what was uploaded of it.
-//   - Readers take the highest version of an inode. So a node that is published
-//     (PutSeq up to Floor) is put by publications alone, and until one is complete
-//     nothing that it replaces is free.
-//   - A publication works on a Snapshot, while the namespace goes on changing.
-//     Where the two part (an owner changed after the snapshot) the name that the
-//     snapshot has is taken back from the garbage when it was put.
-//   - A directory that lost a published entry to another one is written after
-//     that, and where both lost and gained, first as the union of both.
-//   - Directories that could lead to each other in a circle while some of them are
-//     written and others are not (Circles) are parked in the root meanwhile.
+//   - Readers take the highest version of an inode. So only publications put the inode
+//     of a node that is in reach (PutPub), and until one is complete nothing that it
+//     replaces is free.
+//   - A publication works on a Snapshot, while the namespace changes. If a node changes its
+//     first directory meanwhile, the blob name that the snapshot uses is queued for
+//     deletion. Recording the put removes it from that queue.
 //   - What the container may list beside the entries of a directory is in the table of
-//     what was moved out of it, until it is written as it is: also what a publication
-//     that was cut off has put.
+//     tombstones (tombstone.go). docs/design.md, "How a publication goes", has the rules.
 //
 // Writing goes through one connection, and whoever finds it idle commits all
 // updates that wait at the same time as one transaction (group commit). That of a

@@ -1,15 +1,14 @@
 package state
 
-// mayBeListed reports whether a directory in the container may list a node, and of a
-// directory also whether it may have a listing there itself: a publication has put it, or
-// the one under way is about to.
+// mayBeListed reports whether a directory in the container may list a node. For a directory it
+// also means that the node may have a listing there. A publication in progress may put any directory.
 func (t *tx) mayBeListed(n *Node) bool {
 	return t.ledger.inReach(n.PutPub) || n.IsDirectory() && t.ledger.isPublishing()
 }
 
-// leave keeps, as a tombstone, an entry that has left a directory, if the container may list
-// it and something may still be found by it. successor is the file that took its place, and
-// 0 if none did. A directory is to be put again then, which the caller notes.
+// leave adds a tombstone for an entry that has left a directory, if the container may list the
+// entry and a form of the directory may have to. n is the node after the change. successor is the
+// file that took the place; 0: none. The caller notes that the directory changed.
 func (t *tx) leave(dir *Node, name []byte, n *Node, successor Ino) error {
 	if !t.mayBeListed(dir) || !t.mayBeListed(n) {
 		return nil
@@ -24,9 +23,8 @@ func (t *tx) leave(dir *Node, name []byte, n *Node, successor Ino) error {
 	return err
 }
 
-// succeed notes that n stands for old, a file that lost its last name by it. Readers find
-// what old stood for until n is uploaded: old itself if it is in reach, and otherwise what
-// old has replaced.
+// succeed makes n the successor of old, a file that lost its last name to n. If old was never
+// in reach, n becomes the successor of the files that old has replaced.
 func (t *tx) succeed(old, n *Node) error {
 	stmt := &t.mount.passTombstones
 	if t.ledger.inReach(old.PutPub) {
@@ -49,43 +47,43 @@ func (t *tx) hasTombstones(dir *Node) (bool, error) {
 	return err == nil, err
 }
 
-// dropTombstones forgets those of a directory that its final form, as a snapshot has it,
-// does not list: all up to the number of the snapshot's last change, but for those of files
-// whose successor lived then and was not uploaded.
+// dropTombstones deletes the tombstones of a directory that its final form of a snapshot does
+// not list: all up to the snapshot's last change, except those whose successor had a name then
+// and was not uploaded.
 func (t *tx) dropTombstones(dir *Node, snapshot uint64) error {
 	_, err := t.mount.dropTombstones.Exec(dir.Ino, snapshot, t.ledger.publication)
 	return err
 }
 
-// leadsOn is an expression that holds for a removed directory, i, by which something may be
-// found that lives. ?1 is the type of directories.
+// leadsOn is true if the removed directory i leads, through tombstones of removed directories,
+// to an inode with a name or with a live successor. ?1 is the type of directories.
 const leadsOn = `EXISTS (WITH RECURSIVE below (dir) AS (VALUES (i.ino)
 			UNION SELECT t.ino FROM below CROSS JOIN tombstone t ON t.dir = below.dir CROSS JOIN inode n ON n.ino = t.ino
 			WHERE n.state = 7 AND n.type = ?1)
 		SELECT 1 FROM below CROSS JOIN tombstone t ON t.dir = below.dir CROSS JOIN inode n ON n.ino = t.ino
 		LEFT JOIN inode s ON s.ino = t.successor WHERE n.state <> 7 OR s.state <> 7)`
 
-// Tombstone is an entry that the container may list in a directory which does not have it.
-// What is not known of it is that of a snapshot.
+// Tombstone is an entry that the listing of a directory in the container may have and the
+// directory no longer has, as of a snapshot. docs/design.md, "How a publication goes".
 type Tombstone struct {
 	SnapshotChild
 	Seq       uint64 // number of the change by which it left
 	Successor Successor
-	// Lives: its inode has a name in other directories alone, or is a removed directory by
-	// which something may be found that lives.
+	// Lives: its inode has names in other directories only, or is a removed, reached directory
+	// that leads to an inode with a name or with a live successor.
 	Lives bool
 }
 
-// Successor says what has become of the file that took the place of another.
+// Successor is the state of the file that took the place of another one.
 type Successor int
 
 const (
-	NoSuccessor   Successor = iota // there is none, it is gone, or the directory lists it
-	Waiting                        // it is not uploaded
-	ListedOutside                  // it is uploaded, and other directories list it
+	NoSuccessor   Successor = iota // there is none, it was removed, or the same directory lists it
+	Waiting                        // it has a name and is not uploaded
+	ListedOutside                  // it is uploaded, and has names in other directories only
 )
 
-// tombstonesQuery lists the tombstones of a directory, ?2, but for those that no form lists.
+// tombstonesQuery lists the tombstones of the directory ?2, except those that no form lists.
 const tombstonesQuery = `SELECT name, ino, seq, handle, type, lives, successor FROM (
 	SELECT t.name, t.ino, t.seq, i.handle, i.type,
 		CASE WHEN i.state <> 7 THEN NOT (i.parent = ?2 AND (i.links = 1 OR i.type = ?1))

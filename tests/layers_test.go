@@ -30,6 +30,7 @@ var layers = []layer{
 	{path: "sync/blob"},
 	{path: "sync/deepdir"},
 	{path: "sync/scan", ours: []string{"state", "clfs", "sync/deepdir"}},
+	{path: "sync/engine/publish", ours: []string{"state"}}, // before the layer that it is in
 	{path: "sync/engine", ours: []string{"state", "clfs", "sync/blob", "rescue"}},
 	{path: "sync/tree", ours: []string{"clfs", "sync/blob", "sync/deepdir", "rescue"}},
 	{path: "fusefs", ours: []string{"state", "clfs", "rescue"}},

@@ -17,15 +17,11 @@
 //     budget: that bounds both the buffers and what a crash makes us upload again.
 //
 // A mount's files go the same way, but there is no end: RunMount sleeps until rows
-// appear, and PublishMount makes what is uploaded what the root leads to, again and
-// again. What the published namespace reaches is never changed before that: a node
-// that is published waits for the publication with its new inode, as one with new
-// contents does that has an inode in the container, and all that is
-// put takes a name that was not used before, of a new version or generation. A
-// publication puts new directories first, then inodes, then directories that have
-// got entries, and at last those that have lost some, so that what moves is never
-// out of reach. Collect deletes what nothing reaches any more. Who may work on what
-// at the same time is in claims.go and gate.go.
+// appear. PublishMount makes uploaded files reachable from the root, again and again, as
+// sync/engine/publish plans it. Only publications put a new version of an inode that is in
+// reach. Everything else that is put takes a name that was not used before, of a new
+// version or generation. Collect deletes what nothing reaches. Who may work on what at the
+// same time is in claims.go and gate.go.
 //
 // The engine does not know who made the rows, nor where contents come from: it
 // opens them through a Source.

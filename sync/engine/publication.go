@@ -39,10 +39,8 @@ const maxBehind = 1000
 // are published as they were last closed and uploaded; new ones are left out. With
 // ErrLeftover comes the report of a publication that is complete.
 //
-// At every instant the container has a whole namespace: what was published before
-// stays, each entry under its old name, its new one or a stand-in, until what replaces
-// it is there. The order of the puts sees to that. When it fails, or the process dies, it is to
-// be repeated; a publication of another moment does as well.
+// At every instant the container has a whole namespace: docs/design.md, "How a publication
+// goes". If it fails or the process dies, the next publication, of any moment, completes it.
 func (e *Engine) PublishMount(ctx context.Context) (PublishReport, error) {
 	if err := e.tidying.Acquire(ctx, 1); err != nil {
 		return PublishReport{}, context.Cause(ctx)
