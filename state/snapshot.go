@@ -15,10 +15,11 @@ import (
 // kept for longer than a publication takes. Its methods may be called
 // concurrently.
 type Snapshot struct {
-	db      *sql.DB
-	conn    *sql.Conn
-	seq     uint64
-	reached uint64 // see ReachNew: as it was when the publication began
+	db          *sql.DB
+	conn        *sql.Conn
+	seq         uint64
+	publication uint64 // number of the last publication begun
+	reached     uint64 // number of the last one whose new directories were all put
 }
 
 // BeginPublish begins a publication of the namespace as it is now. Until
@@ -77,11 +78,14 @@ func (s *Snapshot) begin(ctx context.Context) (err error) {
 		return err
 	}
 	// The transaction sees what was committed before its first query.
-	return s.conn.QueryRowContext(ctx, `SELECT seq, reached FROM ledger`).Scan(&s.seq, &s.reached)
+	return s.conn.QueryRowContext(ctx, `SELECT seq, publication, reached FROM ledger`).Scan(&s.seq, &s.publication, &s.reached)
 }
 
 // Seq is the number of the last change that the snapshot has.
 func (s *Snapshot) Seq() uint64 { return s.seq }
+
+// Publication is the number of the publication that the snapshot is for.
+func (s *Snapshot) Publication() uint64 { return s.publication }
 
 // Close lets go of the snapshot.
 func (s *Snapshot) Close() error {

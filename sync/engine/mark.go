@@ -93,11 +93,11 @@ func (e *Engine) knownRoots(ctx context.Context) (least, most uint32, err error)
 	return 0, most, err
 }
 
-// mark puts the mark of a publication that the journal has begun: before anything that
-// a reader may reach. known is the journal's mark of before. open: what it leaves out may
-// have blobs in the container.
-func (e *Engine) mark(ctx context.Context, b clfs.Bucket, known state.Mark, open bool) error {
-	known.Publication++
+// mark puts the mark of the publication that the journal has begun, before the first put that
+// a reader may reach. known is the journal's mark so far. open: the container may get blobs that
+// the publication does not lead to.
+func (e *Engine) mark(ctx context.Context, b clfs.Bucket, known state.Mark, number uint64, open bool) error {
+	known.Publication = number
 	return e.renew(ctx, b, known, e.newMark(open))
 }
 
@@ -132,7 +132,7 @@ func (e *Engine) markLoad(ctx context.Context) error {
 	if err != nil || m.Publication > 0 && b.Mark != nil && b.Mark.ID == m.Newest && b.Mark.Open == "" {
 		return err
 	}
-	return e.mark(ctx, b, m, false)
+	return e.mark(ctx, b, m, 1, false)
 }
 
 // newMark is a mark of this STATE and of now, without id and number.

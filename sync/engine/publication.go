@@ -70,7 +70,7 @@ func (e *Engine) PublishMount(ctx context.Context) (PublishReport, error) {
 	if err != nil {
 		return PublishReport{}, fmt.Errorf("begin publication: %w", err)
 	}
-	err = e.mark(ctx, bucket, known, true)
+	err = e.mark(ctx, bucket, known, p.snap.Publication(), true)
 	if err == nil {
 		err = p.run(ctx)
 	}
