@@ -203,22 +203,25 @@ func (j *Journal) EndPublish(ctx context.Context, seq uint64) error {
 	return nil
 }
 
-// voidPage is how many removed directories are looked at in one transaction.
+// voidPage is how many directories are taken in one transaction.
 const voidPage = 1000
 
-// voidTombstones forgets those of the directories that were removed up to a change.
+// voidTombstones deletes the tombstones of directories that were removed up to a change.
 func (j *Journal) voidTombstones(ctx context.Context, seq uint64) error {
 	for after := Ino(0); ; {
-		page, err := scanNodes(j.read.QueryContext(ctx, `SELECT `+nodeColumns+` FROM inode
-			WHERE state = 7 AND type = ? AND seq <= ? AND ino > ?
-			AND EXISTS (SELECT 1 FROM tombstone t WHERE t.dir = inode.ino) ORDER BY ino LIMIT ?`,
-			clfs.TypeDirectory, seq, after, voidPage))
-		if err != nil || len(page) == 0 {
-			return err
+		rows, err := j.read.QueryContext(ctx, `SELECT DISTINCT dir FROM tombstone WHERE dir > ?
+			AND EXISTS (SELECT 1 FROM inode i WHERE i.ino = dir AND i.state = 7 AND i.seq <= ?) ORDER BY dir LIMIT ?`,
+			after, seq, voidPage)
+		page, err := scanEach(rows, err, func(row scanner, dir *Ino) error { return row.Scan(dir) })
+		if err != nil {
+			return classify(err)
+		}
+		if len(page) == 0 {
+			return nil
 		}
 		err = j.mutate(ctx, func(t *tx) error {
-			for _, n := range page {
-				if _, err := t.mount.voidTombstones.Exec(n.Ino); err != nil {
+			for _, dir := range page {
+				if _, err := t.mount.voidTombstones.Exec(dir); err != nil {
 					return err
 				}
 			}
@@ -227,6 +230,6 @@ func (j *Journal) voidTombstones(ctx context.Context, seq uint64) error {
 		if err != nil {
 			return err
 		}
-		after = page[len(page)-1].Ino
+		after = page[len(page)-1]
 	}
 }
