@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"clfsload/clfs"
 )
 
 // Put is an inode that a publication has put.
