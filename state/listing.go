@@ -48,7 +48,7 @@ func (s *Snapshot) Tombstones(ctx context.Context, dir Ino, after Tombstone, lim
 	rows, err := s.conn.QueryContext(ctx, tombstonesQuery, clfs.TypeDirectory, dir, s.reached, notNil(after.Name), after.Ino, limit)
 	list, err := scanEach(rows, err, func(row scanner, t *Tombstone) error {
 		var id []byte
-		if err := row.Scan(&t.Name, &t.Ino, &t.Seq, &id, &t.Type, &t.Lives, &t.Successor); err != nil {
+		if err := row.Scan(&t.Name, &t.Ino, &t.Seq, &id, &t.Type, &t.Lives, &t.Successor, &t.NameTaken); err != nil {
 			return err
 		}
 		t.ID, t.Put = clfs.ID(id), true

@@ -72,6 +72,8 @@ type Tombstone struct {
 	// Lives: its inode has names in other directories only, or is a removed, reached directory
 	// that leads to an inode with a name or with a live successor.
 	Lives bool
+	// NameTaken: the directory has an entry of this name that it lists.
+	NameTaken bool
 }
 
 // Successor is the state of the file that took the place of another one.
@@ -84,14 +86,16 @@ const (
 )
 
 // tombstonesQuery lists the tombstones of the directory ?2, except those that no form lists.
-const tombstonesQuery = `SELECT name, ino, seq, handle, type, lives, successor FROM (
+const tombstonesQuery = `SELECT name, ino, seq, handle, type, lives, successor, taken FROM (
 	SELECT t.name, t.ino, t.seq, i.handle, i.type,
 		CASE WHEN i.state <> 7 THEN NOT (i.parent = ?2 AND (i.links = 1 OR i.type = ?1))
 				AND NOT EXISTS (SELECT 1 FROM dirent d WHERE d.shared = 1 AND d.ino = i.ino AND d.parent = ?2)
 			ELSE i.type = ?1 AND i.put_pub BETWEEN 1 AND ?3 AND ` + leadsOn + ` END AS lives,
 		CASE WHEN s.ino IS NULL OR s.state = 7 THEN 0 WHEN s.put_version = 0 THEN 1
 			WHEN s.parent = ?2 OR EXISTS (SELECT 1 FROM dirent d WHERE d.shared = 1 AND d.ino = s.ino AND d.parent = ?2) THEN 0
-			ELSE 2 END AS successor
+			ELSE 2 END AS successor,
+		EXISTS (SELECT 1 FROM dirent d CROSS JOIN inode e ON e.ino = d.ino
+			WHERE d.parent = ?2 AND d.name = t.name AND (e.put_version > 0 OR e.type = ?1)) AS taken
 	FROM tombstone t CROSS JOIN inode i ON i.ino = t.ino LEFT JOIN inode s ON s.ino = t.successor
 	WHERE t.dir = ?2 AND (t.name, t.ino) > (?4, ?5))
 	WHERE lives OR successor ORDER BY name, ino LIMIT ?6`

@@ -29,131 +29,100 @@ func (f Form) keeps(t *state.Tombstone) bool {
 	return f == Interim && (t.Lives || t.Successor == state.ListedOutside)
 }
 
-// Entry is an entry of a directory, or a tombstone that takes the place of one.
+// Entry is an entry of a directory, or a tombstone.
 type Entry struct {
 	state.SnapshotChild
 	// Listed: it is in the container, or will be before something leads to the directory.
 	Listed bool
 }
 
-// List returns the entries of a directory in a form, those that are not listed among them. It
-// needs the directory's entries in order of their names, its tombstones in order of names and
-// inode numbers, and whether a name is one of either. A tombstone has its own name if that is free,
-// and otherwise a stand-in.
+// List returns the entries of a directory, also those that are not listed, and the tombstones
+// that a form has. Both sequences are in order of names. taken reports whether the directory has an
+// entry or a tombstone of a name.
 func List(f Form, entries iter.Seq2[state.SnapshotChild, error], tombstones iter.Seq2[state.Tombstone, error],
 	taken func(name []byte) (bool, error)) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		next, stop := iter.Pull2(tombstones)
-		defer stop()
-		l := &lister{form: f, next: next, taken: taken, yield: yield}
-		if !l.advance() {
-			return
-		}
 		for c, err := range entries {
+			if !yield(Entry{c, c.Put}, err) || err != nil {
+				return
+			}
+		}
+		for group, err := range byName(f, tombstones) {
+			if err == nil {
+				err = rename(group, taken)
+			}
 			if err != nil {
 				yield(Entry{}, err)
 				return
 			}
-			if !l.before(c.Name) || !l.entry(c) {
+			for _, t := range group {
+				if !yield(Entry{t.SnapshotChild, true}, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// byName returns the tombstones that a form has, those of one name together.
+func byName(f Form, tombstones iter.Seq2[state.Tombstone, error]) iter.Seq2[[]state.Tombstone, error] {
+	return func(yield func([]state.Tombstone, error) bool) {
+		var group []state.Tombstone
+		for t, err := range tombstones {
+			if err != nil {
+				yield(nil, err)
 				return
 			}
-		}
-		l.before(nil)
-	}
-}
-
-// lister merges entries and tombstones. Its methods report whether to go on.
-type lister struct {
-	form  Form
-	next  func() (state.Tombstone, error, bool)
-	taken func(name []byte) (bool, error)
-	yield func(Entry, error) bool
-	ahead *state.Tombstone // the next one that the form lists
-}
-
-// advance moves on to the next tombstone that the form lists.
-func (l *lister) advance() bool {
-	l.ahead = nil
-	for {
-		t, err, ok := l.next()
-		if err != nil {
-			return l.fail(err)
-		}
-		if !ok {
-			return true
-		}
-		if l.form.keeps(&t) {
-			l.ahead = &t
-			return true
-		}
-	}
-}
-
-func (l *lister) fail(err error) bool {
-	l.yield(Entry{}, err)
-	return false
-}
-
-// before lists the tombstones whose names come before a name; nil: all that are left.
-func (l *lister) before(name []byte) bool {
-	for l.ahead != nil && (name == nil || bytes.Compare(l.ahead.Name, name) < 0) {
-		if !l.group(l.ahead.Name, false) {
-			return false
-		}
-	}
-	return true
-}
-
-// entry lists an entry, and the tombstones of its name.
-func (l *lister) entry(c state.SnapshotChild) bool {
-	if !l.yield(Entry{c, c.Put}, nil) {
-		return false
-	}
-	if l.ahead != nil && bytes.Equal(l.ahead.Name, c.Name) {
-		return l.group(c.Name, c.Put)
-	}
-	return true
-}
-
-// group lists the tombstones of one name. The name goes to the one that keeps it in the final
-// form, or else to the one that left first: it is the likeliest to be published under it.
-func (l *lister) group(name []byte, occupied bool) bool {
-	var list []state.Tombstone
-	for l.ahead != nil && bytes.Equal(l.ahead.Name, name) {
-		list = append(list, *l.ahead)
-		if !l.advance() {
-			return false
-		}
-	}
-	slices.SortStableFunc(list, func(a, b state.Tombstone) int {
-		if Final.keeps(&a) != Final.keeps(&b) {
-			if Final.keeps(&a) {
-				return -1
+			if !f.keeps(&t) {
+				continue
 			}
-			return 1
+			if len(group) > 0 && !bytes.Equal(group[0].Name, t.Name) {
+				if !yield(group, nil) {
+					return
+				}
+				group = nil
+			}
+			group = append(group, t)
 		}
-		return cmp.Compare(a.Seq, b.Seq)
+		if len(group) > 0 {
+			yield(group, nil)
+		}
+	}
+}
+
+// rename gives stand-ins to tombstones of one name, except to one if the name is free: to the
+// one that has the name in the final form, or else to the one that left first, because the listing
+// is likeliest to have it.
+func rename(group []state.Tombstone, taken func(name []byte) (bool, error)) (err error) {
+	slices.SortFunc(group, func(a, b state.Tombstone) int {
+		return cmp.Or(inFinal(&a)-inFinal(&b), cmp.Compare(a.Seq, b.Seq))
 	})
-	for i, t := range list {
-		if occupied || i > 0 {
-			var err error
-			if t.Name, err = l.standIn(t.Ino, name); err != nil {
-				return l.fail(err)
-			}
+	for i := range group {
+		t := &group[i]
+		if i == 0 && !t.NameTaken {
+			continue
 		}
-		if !l.yield(Entry{t.SnapshotChild, true}, nil) {
-			return false
+		if t.Name, err = standIn(t.Ino, t.Name, taken); err != nil {
+			return err
 		}
 	}
-	return true
+	return nil
+}
+
+// inFinal orders the tombstones of the final form before others.
+func inFinal(t *state.Tombstone) int {
+	if Final.keeps(t) {
+		return 0
+	}
+	return 1
 }
 
 // standIn returns a name for an inode that nothing in the directory has, nor had.
-func (l *lister) standIn(ino state.Ino, name []byte) ([]byte, error) {
+func standIn(ino state.Ino, name []byte, taken func(name []byte) (bool, error)) ([]byte, error) {
 	for again := 0; ; again++ {
 		stand := standInName(ino, again, name)
-		taken, err := l.taken(stand)
-		if err != nil || !taken {
+		isTaken, err := taken(stand)
+		if err != nil || !isTaken {
 			return stand, err
 		}
 	}
