@@ -108,30 +108,24 @@ func (g Garbage) Names() iter.Seq[string] {
 // way while it is asked. While a publication is under way, or was cut off, there
 // are none.
 func (j *Journal) FreeGarbage(ctx context.Context, limit int) ([]Garbage, error) {
-	rows, err := j.read.QueryContext(ctx, `SELECT g.id, g.name FROM garbage g LEFT JOIN inode i ON i.ino = g.ino
+	list, err := queryAll(ctx, j.readAtLength, j.scanGarbage, `SELECT g.id, g.name FROM garbage g LEFT JOIN inode i ON i.ino = g.ino
 		WHERE (i.ino IS NULL OR i.put_gen >= g.after) AND (SELECT publishing_seq FROM ledger) = 0
 		ORDER BY g.id LIMIT ?`, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list garbage: %w", classify(err))
 	}
-	defer rows.Close()
-	var list []Garbage
-	for rows.Next() {
-		g := Garbage{key: j.Settings.Key}
-		if err := rows.Scan(&g.ID, &g.name); err != nil {
-			return nil, fmt.Errorf("list garbage: %w", classify(err))
-		}
-		list = append(list, g)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("list garbage: %w", classify(err))
-	}
 	return list, nil
+}
+
+func (j *Journal) scanGarbage(row scanner) (Garbage, error) {
+	g := Garbage{key: j.Settings.Key}
+	err := row.Scan(&g.ID, &g.name)
+	return g, err
 }
 
 // DropGarbage forgets blobs that were deleted.
 func (j *Journal) DropGarbage(ctx context.Context, ids []int64) error {
-	err := j.mutate(ctx, func(t *tx) error {
+	err := j.write(ctx, committed, func(t *tx) error {
 		for _, id := range ids {
 			if _, err := t.mount.dropGarbage.Exec(id); err != nil {
 				return err
@@ -152,18 +146,18 @@ func (j *Journal) DropGarbage(ctx context.Context, ids []int64) error {
 // way while it is asked.
 func (j *Journal) RemovedNodes(ctx context.Context, after Ino, limit int) ([]Node, error) {
 	const published, publishing = `(SELECT published_seq FROM ledger)`, `(SELECT publishing_seq FROM ledger)`
-	return scanNodes(j.read.QueryContext(ctx, `SELECT `+nodeColumns+` FROM inode
+	return nodesOf(ctx, j.readAtLength, `SELECT `+nodeColumns+` FROM inode
 		WHERE state = 7 AND ino > ?1 AND flags & ?2 = 0
 		AND (put_seq = 0 OR put_seq > max(`+published+`, `+publishing+`) OR seq <= `+published+` AND `+publishing+` = 0)
 		AND (type <> ?3 OR `+publishing+` = 0)
 		AND NOT EXISTS (SELECT 1 FROM replaced r WHERE r.ino = inode.ino)
-		ORDER BY ino LIMIT ?4`, after, Orphan, clfs.TypeDirectory, limit))
+		ORDER BY ino LIMIT ?4`, after, Orphan, clfs.TypeDirectory, limit)
 }
 
 // DropNode forgets a removed node whose blobs, as NamesOf lists them, are deleted.
 // Those that are garbage already stay so.
 func (j *Journal) DropNode(ctx context.Context, ino Ino) error {
-	err := j.mutate(ctx, func(t *tx) error {
+	err := j.write(ctx, committed, func(t *tx) error {
 		s := t.mount
 		for _, stmt := range []*sql.Stmt{s.dropNode, s.dropNodeBlocks, s.dropImage, s.dropNodeMoves, s.dropNodeReplaced, s.clearProblem} {
 			if _, err := stmt.Exec(ino); err != nil {

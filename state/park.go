@@ -218,7 +218,7 @@ func (s *Snapshot) Parking(ctx context.Context, c *Circles) (*Parking, error) {
 // with further entries, and that it and the parted directories are to be put once
 // more: by a later publication should this one be cut off.
 func (j *Journal) Park(ctx context.Context, root Node, p *Parking) error {
-	err := j.mutateDurably(ctx, func(t *tx) error {
+	err := j.write(ctx, durable, func(t *tx) error {
 		for _, stand := range p.Stands {
 			// As of the snapshot: the final put of that ends it.
 			if _, err := t.mount.addMoved.Exec(RootIno, stand.Name, stand.Ino, root.Seq); err != nil {

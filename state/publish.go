@@ -38,7 +38,7 @@ func (n Node) AfterUnion() Node {
 // that it returns: where a put before this one was cut off, its segments may be
 // published already, and must not be overwritten.
 func (j *Journal) Reserve(ctx context.Context, dir Node, peak uint64) (Node, error) {
-	err := j.mutateDurably(ctx, func(t *tx) error {
+	err := j.write(ctx, durable, func(t *tx) error {
 		n, err := t.node(dir.Ino)
 		if err != nil {
 			return err
@@ -64,7 +64,7 @@ func (j *Journal) Reserve(ctx context.Context, dir Node, peak uint64) (Node, err
 // may lead there from now on. Until then a directory counts as never put: when the
 // publication is cut off and it changes, it is put again before anything leads there.
 func (j *Journal) ReachNew(ctx context.Context) error {
-	err := j.mutate(ctx, func(t *tx) error {
+	err := j.write(ctx, committed, func(t *tx) error {
 		_, err := t.mount.reachNew.Exec(t.ledger.publishing, clfs.TypeDirectory)
 		return err
 	})
@@ -78,7 +78,7 @@ func (j *Journal) ReachNew(ctx context.Context) error {
 // From then on, should this publication be cut off, all that it has put may be in
 // reach.
 func (j *Journal) AnnounceRoot(ctx context.Context) error {
-	err := j.mutateDurably(ctx, func(t *tx) error {
+	err := j.write(ctx, durable, func(t *tx) error {
 		n, err := t.node(RootIno)
 		if err != nil {
 			return err
@@ -106,7 +106,7 @@ func (t *tx) discardAttempt(n *Node) error {
 // RecordPuts notes what a publication has put. What nothing reaches by that any
 // more becomes garbage, which is free once the publication has ended.
 func (j *Journal) RecordPuts(ctx context.Context, list []Put) error {
-	err := j.mutate(ctx, func(t *tx) error {
+	err := j.write(ctx, committed, func(t *tx) error {
 		for i := range list {
 			if err := t.recordPut(&list[i]); err != nil {
 				return err
@@ -231,7 +231,7 @@ func (t *tx) recordDirectory(n *Node, p *Put) error {
 // EndPublish notes, durably, that the publication of a snapshot is complete.
 func (j *Journal) EndPublish(ctx context.Context, seq uint64) error {
 	now := time.Now().UnixNano()
-	err := j.mutateDurably(ctx, func(t *tx) error {
+	err := j.write(ctx, durable, func(t *tx) error {
 		l := &t.ledger.mountLedger
 		l.published, l.publishing = seq, 0
 		l.Published, l.PublishedAt = l.Nodes(), now

@@ -5,9 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"path/filepath"
 
 	"clfsload/clfs"
+	"clfsload/state/journal"
 )
 
 // Snapshot is the namespace as it was at one moment, whatever is changed
@@ -15,7 +15,7 @@ import (
 // kept for longer than a publication takes. Its methods may be called
 // concurrently.
 type Snapshot struct {
-	db   *sql.DB
+	read *journal.Snapshot
 	conn *sql.Conn
 	seq  uint64
 }
@@ -39,7 +39,7 @@ func (j *Journal) BeginPublish(ctx context.Context) (*Snapshot, error) {
 }
 
 func (j *Journal) setPublishing(ctx context.Context, seq uint64) error {
-	return j.mutateDurably(ctx, func(t *tx) error {
+	return j.write(ctx, durable, func(t *tx) error {
 		t.ledger.publishing = seq
 		return nil
 	})
@@ -47,11 +47,11 @@ func (j *Journal) setPublishing(ctx context.Context, seq uint64) error {
 
 // snapshot begins a read transaction on a connection of its own.
 func (j *Journal) snapshot(ctx context.Context) (*Snapshot, error) {
-	db, err := openDB(filepath.Join(j.dir, journalName), writerCacheKiB, "_query_only=true")
+	read, err := j.file.Snapshot(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s := &Snapshot{db: db}
+	s := &Snapshot{read: read, conn: read.Conn}
 	if err := s.begin(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -59,13 +59,6 @@ func (j *Journal) snapshot(ctx context.Context) (*Snapshot, error) {
 }
 
 func (s *Snapshot) begin(ctx context.Context) (err error) {
-	if s.conn, err = s.db.Conn(ctx); err != nil {
-		return err
-	}
-	if _, err := s.conn.ExecContext(ctx, `BEGIN`); err != nil {
-		return err
-	}
-	// The transaction sees what was committed before its first query.
 	return s.conn.QueryRowContext(ctx, `SELECT seq FROM ledger`).Scan(&s.seq)
 }
 
@@ -73,13 +66,7 @@ func (s *Snapshot) begin(ctx context.Context) (err error) {
 func (s *Snapshot) Seq() uint64 { return s.seq }
 
 // Close lets go of the snapshot.
-func (s *Snapshot) Close() error {
-	var err error
-	if s.conn != nil {
-		err = s.conn.Close()
-	}
-	return errors.Join(err, s.db.Close())
-}
+func (s *Snapshot) Close() error { return s.read.Close() }
 
 // Root returns the root directory.
 func (s *Snapshot) Root(ctx context.Context) (Node, error) {
