@@ -20,10 +20,15 @@ const (
 // newPatientMount makes a journal that commits when something asks for it alone.
 func newPatientMount(t testing.TB) *Journal {
 	t.Helper()
+	return newPatientMountAt(t, filepath.Join(t.TempDir(), "state"))
+}
+
+func newPatientMountAt(t testing.TB, dir string) *Journal {
+	t.Helper()
 	before := commitDelay
 	commitDelay = time.Hour
 	defer func() { commitDelay = before }()
-	return newMount(t)
+	return newMountAt(t, dir)
 }
 
 // image copies the files of a journal as a process that is killed leaves them. It
