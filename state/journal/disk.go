@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+
+	"golang.org/x/sys/unix"
 )
 
 // disk makes commits durable. They go to sqlite's write-ahead log with synchronous =
@@ -103,7 +105,7 @@ func (d *disk) sync() error {
 		return nil // another's fsync was after it
 	}
 	now, end := d.now()
-	if err := d.log.Sync(); err != nil {
+	if err := syncData(d.log); err != nil {
 		// The kernel forgets which pages it could not write: a further fsync
 		// would succeed and prove nothing.
 		d.failed = fmt.Errorf("make journal durable: %w", Classify(err))
@@ -112,4 +114,13 @@ func (d *disk) sync() error {
 	d.reached(end)
 	d.synced.Store(now)
 	return nil
+}
+
+// syncData is Sync without the times of the file, which nobody needs.
+func syncData(f *os.File) error {
+	for {
+		if err := unix.Fdatasync(int(f.Fd())); err != unix.EINTR {
+			return err
+		}
+	}
 }

@@ -135,3 +135,20 @@ func TestAFullDiskDoesNotMakeAReadFail(t *testing.T) {
 		}
 	}
 }
+
+func TestASnapshotStaysAsItWasBegun(t *testing.T) {
+	j := newJournal(t)
+	mustAdd(t, j, Committed, "a")
+	s, err := j.Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustAdd(t, j, Committed, "b")
+	var n int
+	if err := s.Conn.QueryRowContext(t.Context(), `SELECT count(*) FROM entry`).Scan(&n); err != nil || n != 1 {
+		t.Errorf("%d names, %v", n, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
