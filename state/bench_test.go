@@ -135,3 +135,19 @@ func addDirectories(b *testing.B, run func(add func(int))) {
 		}
 	})
 }
+
+// A directory of 100 entries is listed after each change, as by ls beside a program that writes.
+func BenchmarkAddAndList(b *testing.B) {
+	j := newMount(b)
+	d := addNode(b, j, RootIno, "d", directory)
+	for i := range 100 {
+		addNode(b, j, d.Ino, fmt.Sprint(i), regular)
+	}
+	b.ResetTimer()
+	for i := range b.N {
+		addNode(b, j, RootIno, fmt.Sprint(i), regular)
+		if list, err := j.List(b.Context(), d.Ino, 0, 1000); err != nil || len(list) != 100 {
+			b.Fatal(len(list), err)
+		}
+	}
+}
