@@ -138,7 +138,7 @@ func TestAFullDiskDoesNotMakeAReadFail(t *testing.T) {
 
 func TestASnapshotStaysAsItWasBegun(t *testing.T) {
 	j := newJournal(t)
-	mustAdd(t, j, Committed, "a")
+	mustAdd(t, j, Acknowledged, "a")
 	s, err := j.Snapshot(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -14,8 +14,14 @@ type Snapshot struct {
 	Conn *sql.Conn
 }
 
-// Snapshot begins a snapshot, which must be closed.
+// Snapshot begins a snapshot of all that is acknowledged: it is committed before. The
+// snapshot must be closed.
 func (f *File) Snapshot(ctx context.Context) (*Snapshot, error) {
+	if f.write != nil {
+		if err := f.write.catchUp(ctx); err != nil {
+			return nil, err
+		}
+	}
 	db, err := openDB(filepath.Join(f.dir, journalName), writerCacheKiB, "_query_only=true")
 	if err != nil {
 		return nil, err
