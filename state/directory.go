@@ -54,7 +54,7 @@ func (j *Journal) DeepestHeld(ctx context.Context) (depth int, ok bool, err erro
 // HeldDirectories returns up to limit directories of one depth that wait to be
 // written, in order of their numbers, all above after.
 func (j *Journal) HeldDirectories(ctx context.Context, depth int, after Ino, limit int) ([]Inode, error) {
-	return j.inodes(ctx, `SELECT `+inodeColumns+` FROM inode
+	return j.durableInodes(ctx, `SELECT `+inodeColumns+` FROM inode
 		WHERE state = 2 AND depth = ? AND ino > ? ORDER BY ino LIMIT ?`, depth, after, limit)
 }
 

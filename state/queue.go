@@ -11,15 +11,10 @@ import (
 func (j *Journal) Changed() <-chan struct{} { return j.wake.wait() }
 
 // Queued returns up to limit inodes that are ready to be uploaded, in order of
-// their numbers, all above after. They are durable: blobs get names by these numbers,
-// which a power cut must not give to other inodes.
+// their numbers, all above after.
 func (j *Journal) Queued(ctx context.Context, after Ino, limit int) ([]Inode, error) {
-	list, err := j.inodes(ctx,
+	return j.durableInodes(ctx,
 		`SELECT `+inodeColumns+` FROM inode WHERE state = 1 AND ino > ? ORDER BY ino LIMIT ?`, after, limit)
-	if err != nil || len(list) == 0 {
-		return nil, err
-	}
-	return list, j.Sync(ctx)
 }
 
 // Outcome is what became of an inode that the engine took.
