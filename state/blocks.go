@@ -2,7 +2,6 @@ package state
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"iter"
 
@@ -50,7 +49,7 @@ func (j *Journal) BlocksOf(ctx context.Context, ino Ino) (list []Block, err erro
 		return err
 	})
 	if !done {
-		list, err = scanBlocks(j.reads.blocks.QueryContext(context.WithoutCancel(ctx), ino))
+		list, err = queryAll(context.WithoutCancel(ctx), j.read, scanBlock, blocksQuery, ino)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("list blocks of node %d: %w", ino, classify(err))
@@ -87,20 +86,9 @@ func sameLayout(a, b *Node) bool {
 	return a.Gen == b.Gen && a.Next == b.Next && a.Sealed == b.Sealed && a.Flags == b.Flags && a.Attr.Size == b.Attr.Size
 }
 
-func scanBlocks(rows *sql.Rows, err error) ([]Block, error) {
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var list []Block
-	for rows.Next() {
-		var b Block
-		if err := rows.Scan(&b.Index, &b.Gen, &b.State); err != nil {
-			return nil, err
-		}
-		list = append(list, b)
-	}
-	return list, rows.Err()
+func scanBlock(row scanner) (b Block, err error) {
+	err = row.Scan(&b.Index, &b.Gen, &b.State)
+	return b, err
 }
 
 // gaps lists the ranges from..to-1 of blocks that have no row, given the rows in order.
@@ -126,7 +114,7 @@ func (b *Block) isUp() bool { return b.State == BlockUploaded || b.State == Bloc
 
 // block returns the row of a block, if it has one.
 func (t *tx) block(ino Ino, index uint64) (b Block, known bool, err error) {
-	err = t.mount.block.QueryRow(ino, index).Scan(&b.Index, &b.Gen, &b.State)
+	b, err = scanBlock(t.mount.block.QueryRow(ino, index))
 	if noRows(err) {
 		return Block{Index: index}, false, nil
 	}
@@ -134,7 +122,8 @@ func (t *tx) block(ino Ino, index uint64) (b Block, known bool, err error) {
 }
 
 func (t *tx) blocksFrom(ino Ino, first uint64) ([]Block, error) {
-	return scanBlocks(t.mount.blocksFrom.Query(ino, first))
+	rows, err := t.mount.blocksFrom.Query(ino, first)
+	return scanAll(rows, err, scanBlock)
 }
 
 func (t *tx) setBlock(ino Ino, b Block) error {
@@ -211,7 +200,7 @@ func (j *Journal) QueueBlock(ctx context.Context, ino Ino, block uint64) error {
 
 // IsBlockQueued reports whether a block is still in the queue of early uploads.
 func (j *Journal) IsBlockQueued(ctx context.Context, ino Ino, block uint64) (queued bool, err error) {
-	err = j.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM block WHERE ino = ? AND idx = ? AND state = ?)`,
+	err = j.row(ctx, `SELECT EXISTS (SELECT 1 FROM block WHERE ino = ? AND idx = ? AND state = ?)`,
 		ino, block, BlockQueued).Scan(&queued)
 	if err != nil {
 		return false, fmt.Errorf("look for block %d of node %d: %w", block, ino, classify(err))

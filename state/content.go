@@ -112,7 +112,7 @@ func (t *tx) setWritten(n *Node, w *Written) {
 // StillOpen notes that files which were closed once are held open for writing by
 // somebody else: they are incomplete after a crash. Only those that are dirty.
 func (j *Journal) StillOpen(ctx context.Context, list []Ino) error {
-	err := j.mutate(ctx, func(t *tx) error {
+	err := j.write(ctx, committed, func(t *tx) error {
 		for _, ino := range list {
 			if _, err := t.mount.reopen.Exec(ino, Opened); err != nil {
 				return err

@@ -2,7 +2,6 @@ package state
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 
 	"clfsload/clfs"
@@ -22,33 +21,26 @@ func (j *Journal) Children(ctx context.Context, dir Ino, after []byte, limit int
 	if after == nil {
 		after = []byte{}
 	}
-	rows, err := j.read.QueryContext(ctx, `SELECT d.name, i.handle, i.type, i.state
+	list, err := queryAll(ctx, j.read, scanChild, `SELECT d.name, i.handle, i.type, i.state
 		FROM dirent d JOIN inode i ON i.ino = d.ino
 		WHERE d.parent = ? AND d.name > ? ORDER BY d.name LIMIT ?`, dir, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list directory %d: %w", dir, classify(err))
 	}
-	defer rows.Close()
-	var list []Child
-	for rows.Next() {
-		var c Child
-		var id []byte
-		if err := rows.Scan(&c.Name, &id, &c.Type, &c.State); err != nil {
-			return nil, fmt.Errorf("list directory %d: %w", dir, classify(err))
-		}
-		c.ID = clfs.ID(id)
-		list = append(list, c)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("list directory %d: %w", dir, classify(err))
-	}
 	return list, nil
+}
+
+func scanChild(row scanner) (c Child, err error) {
+	var id []byte
+	err = row.Scan(&c.Name, &id, &c.Type, &c.State)
+	c.ID = clfs.ID(id)
+	return c, err
 }
 
 // DeepestHeld returns the depth of the deepest directory that waits to be
 // written; ok is false when none does.
 func (j *Journal) DeepestHeld(ctx context.Context) (depth int, ok bool, err error) {
-	row := j.read.QueryRowContext(ctx,
+	row := j.row(ctx,
 		`SELECT depth FROM inode WHERE state = 2 AND depth IS NOT NULL ORDER BY depth DESC LIMIT 1`)
 	switch err := row.Scan(&depth); {
 	case noRows(err):
@@ -62,30 +54,29 @@ func (j *Journal) DeepestHeld(ctx context.Context) (depth int, ok bool, err erro
 // HeldDirectories returns up to limit directories of one depth that wait to be
 // written, in order of their numbers, all above after.
 func (j *Journal) HeldDirectories(ctx context.Context, depth int, after Ino, limit int) ([]Inode, error) {
-	return scanInodes(j.read.QueryContext(ctx, `SELECT `+inodeColumns+` FROM inode
-		WHERE state = 2 AND depth = ? AND ino > ? ORDER BY ino LIMIT ?`, depth, after, limit))
+	return j.durableInodes(ctx, `SELECT `+inodeColumns+` FROM inode
+		WHERE state = 2 AND depth = ? AND ino > ? ORDER BY ino LIMIT ?`, depth, after, limit)
 }
 
 // Inode returns one row.
 func (j *Journal) Inode(ctx context.Context, ino Ino) (Inode, error) {
-	return scanInode(j.read.QueryRowContext(ctx, `SELECT `+inodeColumns+` FROM inode WHERE ino = ?`, ino))
+	return scanInode(j.row(ctx, `SELECT `+inodeColumns+` FROM inode WHERE ino = ?`, ino))
 }
 
 // BackPointers returns the directories that link to an inode, one entry for each
 // link, its first directory first; docs/clfs-format.md section 3, BACK. Errors:
 // ErrNoEntry when one with several links has not the name any more that it had when it
 // was read. Of one with a single link it is the directory that it had then.
-func (j *Journal) BackPointers(ctx context.Context, in Inode) ([]clfs.ID, error) {
+func (j *Journal) BackPointers(ctx context.Context, in Inode) (list []clfs.ID, err error) {
 	if in.Links == 1 || in.Attr.Type == clfs.TypeDirectory {
 		parent, err := j.handle(ctx, in.Parent)
 		return []clfs.ID{parent}, err
 	}
-	return backPointers(ctx, j.read, &in)
-}
-
-// querier is a *sql.DB or a *sql.Conn.
-type querier interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	err = j.read(ctx, func(q querier) error {
+		list, err = backPointers(ctx, q, &in)
+		return err
+	})
+	return list, err
 }
 
 // backPointers lists the directories of an inode that has several links.

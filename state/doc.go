@@ -56,24 +56,15 @@
 //   - What the container may list beside the entries of a directory is in the table of
 //     tombstones (tombstone.go). docs/design.md, "How a publication goes", has the rules.
 //
-// Writing goes through one connection, and whoever finds it idle commits all
-// updates that wait at the same time as one transaction (group commit). That of a
-// load is durable: when a method that writes has returned, its change survives a
-// power cut. A mount's changes survive the death of the process; Sync makes all
-// before it durable, with an fsync of sqlite's log beside the commits that go on.
+// The file of the journal, its one writer and its redo log are the business of the package
+// journal below this one. Each change says what it survives once it has returned. That of a
+// load is durable. What a mount's callers do all the time is acknowledged; what the
+// engine records is committed; what must not come back after a power cut is durable.
 //
-// What a mount's callers do all the time is acknowledged once it is in the redo log,
-// a file beside the database, and many such changes share one commit: it comes when
-// somebody reads the database, when a change asks for it (those of the engine and of
-// publications do), when the log is long, and at the latest after a moment. Until
-// then the transaction stays open. When it fails, or the process dies, the log makes
-// its changes again. The log is never waited for until it is on the disk: a power cut
-// may lose what was not synced, and the commit that Sync makes needs no log.
-//
-// Reading goes through a pool of other connections, which never block the writer.
-// Long listings are read in pages, so that no reader holds back a checkpoint; only
-// a Snapshot does, for as long as a publication takes. Another process can look
-// (OpenReadOnly) while no process writes, and sees a mount as of its last commit.
+// Reading sees all that is acknowledged. Long listings are read in pages, so that no
+// reader holds up changes, or holds back a checkpoint; only a Snapshot does that, for as
+// long as a publication takes. Another process can look (OpenReadOnly) while no process
+// writes, and sees a mount as of its last commit.
 //
 // Hazards: the directory of a journal must be on a local file system (sqlite
 // needs locks; the index of its write-ahead log is in the memory of the one process that writes). Nothing here may ever hold a

@@ -15,7 +15,7 @@ const evictableNodes = `SELECT ` + nodeColumns + ` FROM inode WHERE used > 0 AND
 // Evictable returns up to limit regular files that are uploaded and in staging,
 // the ones that were not used for longest first.
 func (j *Journal) Evictable(ctx context.Context, limit int) ([]Node, error) {
-	return scanNodes(j.read.QueryContext(ctx, evictableNodes, limit))
+	return j.nodes(ctx, evictableNodes, limit)
 }
 
 // isUploaded reports whether the node is a file whose contents can be read without
@@ -26,11 +26,16 @@ func (n *Node) isUploaded() bool {
 
 // Image returns the inode payload that is kept of a node for the next publication;
 // nil when there is none.
-func (j *Journal) Image(ctx context.Context, ino Ino) ([]byte, error) {
-	return readImage(context.WithoutCancel(ctx), j.read, ino)
+func (j *Journal) Image(ctx context.Context, ino Ino) (data []byte, err error) {
+	ctx = context.WithoutCancel(ctx)
+	err = j.read(ctx, func(q querier) error {
+		data, err = readImage(ctx, q, ino)
+		return err
+	})
+	return data, err
 }
 
-func readImage(ctx context.Context, q rowQuerier, ino Ino) ([]byte, error) {
+func readImage(ctx context.Context, q querier, ino Ino) ([]byte, error) {
 	var data []byte
 	err := q.QueryRowContext(ctx, `SELECT data FROM image WHERE ino = ?`, ino).Scan(&data)
 	if err != nil && !noRows(err) {
@@ -48,31 +53,24 @@ type BlockOf struct {
 // EvictableBlocks returns up to limit blocks that were uploaded while their files
 // were not, and are in staging.
 func (j *Journal) EvictableBlocks(ctx context.Context, limit int) ([]BlockOf, error) {
-	rows, err := j.read.QueryContext(ctx,
+	list, err := queryAll(ctx, j.read, scanBlockOf,
 		`SELECT ino, idx FROM block WHERE state = 2 AND idx > 0 ORDER BY ino, idx LIMIT ?`, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list blocks in staging: %w", classify(err))
 	}
-	defer rows.Close()
-	var list []BlockOf
-	for rows.Next() {
-		var b BlockOf
-		if err := rows.Scan(&b.Ino, &b.Index); err != nil {
-			return nil, fmt.Errorf("list blocks in staging: %w", classify(err))
-		}
-		list = append(list, b)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("list blocks in staging: %w", classify(err))
-	}
 	return list, nil
+}
+
+func scanBlockOf(row scanner) (b BlockOf, err error) {
+	err = row.Scan(&b.Ino, &b.Index)
+	return b, err
 }
 
 // Evict notes, durably, that the staging files of uploaded files are about to be
 // removed, and returns which may be. Those that changed are left out.
 func (j *Journal) Evict(ctx context.Context, list []Settled) ([]Ino, error) {
 	var evicted []Ino
-	err := j.mutateDurably(ctx, func(t *tx) error {
+	err := j.write(ctx, durable, func(t *tx) error {
 		evicted = nil
 		for _, s := range list {
 			ok, err := t.evict(s)
@@ -112,7 +110,7 @@ func (t *tx) evict(s Settled) (bool, error) {
 // file, and returns which may be. Those that changed are left out.
 func (j *Journal) EvictBlocks(ctx context.Context, ino Ino, blocks []uint64) ([]uint64, error) {
 	var evicted []uint64
-	err := j.mutateDurably(ctx, func(t *tx) error {
+	err := j.write(ctx, durable, func(t *tx) error {
 		evicted = nil
 		for _, index := range blocks {
 			ok, err := changed(t.mount.evictBlock.Exec(ino, index))
@@ -147,7 +145,7 @@ func (j *Journal) Restage(ctx context.Context, ino Ino) error {
 
 // Touch notes that files are used now.
 func (j *Journal) Touch(ctx context.Context, list []Ino) error {
-	err := j.mutate(ctx, func(t *tx) error {
+	err := j.write(ctx, committed, func(t *tx) error {
 		now := t.nextSeq()
 		for _, ino := range list {
 			if _, err := t.mount.setUsed.Exec(ino, now); err != nil {

@@ -38,7 +38,7 @@ func (t *tx) setFailure(parent Ino, name []byte, ino any, p Problem) error {
 // directory once more. Directories that were written without such an entry, by a
 // publication that did not come to its end, wait to be written again.
 func (j *Journal) RetryFailures(ctx context.Context) error {
-	err := j.update(ctx, func(t *tx) error {
+	err := j.write(ctx, durable, func(t *tx) error {
 		s := t.stmts
 		reopened, err := affected(s.reopenDirs.Exec())
 		if err != nil {
@@ -93,36 +93,32 @@ type failureRow struct {
 }
 
 func (j *Journal) failures(ctx context.Context, parent Ino, name []byte, limit int) ([]failureRow, error) {
-	rows, err := j.read.QueryContext(ctx, `SELECT parent, name, op, reason FROM failure
+	list, err := queryAll(ctx, j.read, scanFailure, `SELECT parent, name, op, reason FROM failure
 		WHERE (parent, name) > (?, ?) ORDER BY parent, name LIMIT ?`, parent, name, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list failures: %w", classify(err))
 	}
-	defer rows.Close()
-	var list []failureRow
-	for rows.Next() {
-		var f failureRow
-		if err := rows.Scan(&f.parent, &f.name, &f.Op, &f.Reason); err != nil {
-			return nil, fmt.Errorf("list failures: %w", classify(err))
-		}
-		list = append(list, f)
-	}
-	return list, rows.Err()
+	return list, nil
+}
+
+func scanFailure(row scanner) (f failureRow, err error) {
+	err = row.Scan(&f.parent, &f.name, &f.Op, &f.Reason)
+	return f, err
 }
 
 // GivenUp returns up to limit inodes that failed, in order of their numbers, all
 // above after.
 func (j *Journal) GivenUp(ctx context.Context, after Ino, limit int) ([]Inode, error) {
-	return scanInodes(j.read.QueryContext(ctx, `SELECT `+inodeColumns+` FROM inode
+	return j.inodes(ctx, `SELECT `+inodeColumns+` FROM inode
 		WHERE state = 4 AND ino > ?1 AND ino IN (SELECT ino FROM failure WHERE ino > ?1)
-		ORDER BY ino LIMIT ?2`, after, limit))
+		ORDER BY ino LIMIT ?2`, after, limit)
 }
 
 // KeepListed puts failed directories back into the queue of directories to be
 // written that have entries nevertheless: those that could be listed in part.
 // They stay failures.
 func (j *Journal) KeepListed(ctx context.Context) error {
-	err := j.update(ctx, func(t *tx) error {
+	err := j.write(ctx, durable, func(t *tx) error {
 		_, err := t.stmts.keepListed.Exec()
 		return err
 	})

@@ -80,8 +80,8 @@ func last(t *testing.T, j *Journal) Inode {
 }
 
 // count runs a query for one number.
-func count(db rowQuerier, query string) (n uint64, err error) {
-	err = db.QueryRowContext(context.Background(), query).Scan(&n)
+func count(j *Journal, query string) (n uint64, err error) {
+	err = j.row(context.Background(), query).Scan(&n)
 	return n, err
 }
 
@@ -107,7 +107,7 @@ func checkRows(j *Journal) error {
 			(SELECT 1 FROM dirent d WHERE d.parent = i.parent AND d.name = i.name AND d.ino = i.ino)`, 0},
 		{"held links that have all their names", `SELECT count(*) FROM inode WHERE state = 2 AND depth IS NULL AND links >= expect`, 0},
 	} {
-		got, err := count(j.read, c.query)
+		got, err := count(j, c.query)
 		if err != nil {
 			return err
 		}

@@ -117,30 +117,24 @@ func (g Garbage) Names() iter.Seq[string] {
 // way while it is asked. While a publication is under way, or was cut off, there
 // are none.
 func (j *Journal) FreeGarbage(ctx context.Context, limit int) ([]Garbage, error) {
-	rows, err := j.read.QueryContext(ctx, `SELECT g.id, g.name FROM garbage g LEFT JOIN inode i ON i.ino = g.ino
+	list, err := queryAll(ctx, j.readAtLength, j.scanGarbage, `SELECT g.id, g.name FROM garbage g LEFT JOIN inode i ON i.ino = g.ino
 		WHERE (i.ino IS NULL OR i.put_gen >= g.after) AND (SELECT publication = completed FROM ledger)
 		ORDER BY g.id LIMIT ?`, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list garbage: %w", classify(err))
 	}
-	defer rows.Close()
-	var list []Garbage
-	for rows.Next() {
-		g := Garbage{key: j.Settings.Key}
-		if err := rows.Scan(&g.ID, &g.name); err != nil {
-			return nil, fmt.Errorf("list garbage: %w", classify(err))
-		}
-		list = append(list, g)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("list garbage: %w", classify(err))
-	}
 	return list, nil
+}
+
+func (j *Journal) scanGarbage(row scanner) (Garbage, error) {
+	g := Garbage{key: j.Settings.Key}
+	err := row.Scan(&g.ID, &g.name)
+	return g, err
 }
 
 // DropGarbage forgets blobs that were deleted.
 func (j *Journal) DropGarbage(ctx context.Context, ids []int64) error {
-	err := j.mutate(ctx, func(t *tx) error {
+	err := j.write(ctx, committed, func(t *tx) error {
 		for _, id := range ids {
 			if _, err := t.mount.dropGarbage.Exec(id); err != nil {
 				return err
@@ -159,17 +153,17 @@ func (j *Journal) DropGarbage(ctx context.Context, ids []int64) error {
 // begun after they were removed, or none could lead there, and no tombstone keeps them.
 // While a publication is under way, or was cut off, there are none.
 func (j *Journal) RemovedNodes(ctx context.Context, after Ino, limit int) ([]Node, error) {
-	return scanNodes(j.read.QueryContext(ctx, `SELECT `+nodeColumnsOf+` FROM inode i CROSS JOIN ledger l
+	return nodesOf(ctx, j.readAtLength, `SELECT `+nodeColumnsOf+` FROM inode i CROSS JOIN ledger l
 		WHERE i.state = 7 AND i.ino > ? AND i.flags & ? = 0 AND l.publication = l.completed
 		AND (i.seq <= l.published_seq OR i.put_pub NOT BETWEEN 1 AND l.publication)
 		AND NOT EXISTS (SELECT 1 FROM tombstone t WHERE t.ino = i.ino)
-		ORDER BY i.ino LIMIT ?`, after, Orphan, limit))
+		ORDER BY i.ino LIMIT ?`, after, Orphan, limit)
 }
 
 // DropNodes forgets removed nodes whose blobs, as NamesOf lists them, are deleted.
 // Those that are garbage already stay so.
 func (j *Journal) DropNodes(ctx context.Context, list []Node) error {
-	err := j.mutate(ctx, func(t *tx) error {
+	err := j.write(ctx, committed, func(t *tx) error {
 		s := t.mount
 		for _, n := range list {
 			for _, stmt := range []*sql.Stmt{s.dropNode, s.dropNodeBlocks, s.dropImage, s.voidTombstones, s.clearProblem} {

@@ -11,10 +11,10 @@ import (
 // so, in order of their numbers, all above after. It is for a journal of which no mount
 // runs.
 func (j *Journal) CutOff(ctx context.Context, rebooted bool, after Ino, limit int) ([]Node, error) {
-	return scanNodes(j.read.QueryContext(ctx, `SELECT `+nodeColumns+` FROM inode
+	return j.nodes(ctx, `SELECT `+nodeColumns+` FROM inode
 		WHERE state = 5 AND ino > ?1 AND type = ?2 AND (flags & ?3 OR ?4 AND size > 0 AND flags & ?5 = ?6)
 		ORDER BY ino LIMIT ?7`,
-		after, clfs.TypeRegular, Opened|Incomplete, rebooted, Content|Synced, Content, limit))
+		after, clfs.TypeRegular, Opened|Incomplete, rebooted, Content|Synced, Content, limit)
 }
 
 // AcceptFile makes an incomplete file an ordinary one, as it is. It reports false for
@@ -44,7 +44,7 @@ type Removal struct {
 // it is then, and the names, none for a file that is open for writing, or not
 // incomplete any more. Errors: ErrNoEntry.
 func (j *Journal) RemoveIncomplete(ctx context.Context, ino Ino, now int64, inUse func(Ino) bool) (gone Node, names []Removal, err error) {
-	err = j.note(ctx, func(t *tx) error {
+	err = j.write(ctx, acknowledged, func(t *tx) error {
 		n, err := t.node(ino)
 		if err != nil {
 			return err

@@ -106,19 +106,8 @@ func scanInode(row scanner) (Inode, error) {
 }
 
 func scanInodes(rows *sql.Rows, err error) ([]Inode, error) {
+	list, err := scanAll(rows, err, scanInode)
 	if err != nil {
-		return nil, fmt.Errorf("read inodes: %w", classify(err))
-	}
-	defer rows.Close()
-	var list []Inode
-	for rows.Next() {
-		in, err := scanInode(rows)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, in)
-	}
-	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("read inodes: %w", classify(err))
 	}
 	return list, nil

@@ -1,7 +1,6 @@
 package state
 
 import (
-	"context"
 	"database/sql"
 	"fmt"
 )
@@ -36,14 +35,9 @@ type Totals struct {
 
 const ledgerColumns = `next_ino, last_dirmgr, phase, found_entries, found_inodes, found_bytes, done_inodes, done_bytes, failures`
 
-// rowQuerier is a *sql.DB or a *sql.Conn.
-type rowQuerier interface {
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}
-
-func readLedger(db rowQuerier) (*ledger, error) {
+func readLedger(db *sql.DB) (*ledger, error) {
 	var l ledger
-	row := db.QueryRowContext(context.Background(), `SELECT `+ledgerColumns+`, `+mountLedgerColumns+` FROM ledger WHERE id = 1`)
+	row := db.QueryRow(`SELECT ` + ledgerColumns + `, ` + mountLedgerColumns + ` FROM ledger WHERE id = 1`)
 	err := row.Scan(append([]any{&l.nextIno, &l.lastDirMgr, &l.phase, &l.FoundEntries, &l.FoundInodes,
 		&l.FoundBytes, &l.DoneInodes, &l.DoneBytes, &l.Failures}, l.mountLedger.fields()...)...)
 	if err != nil {
@@ -52,9 +46,9 @@ func readLedger(db rowQuerier) (*ledger, error) {
 	return &l, nil
 }
 
-func (s *statements) writeLedger(l *ledger) error {
+func (s *statements) writeLedger(l *ledger, batch uint64) error {
 	_, err := s.setLedger.Exec(l.nextIno, l.lastDirMgr, l.phase, l.FoundEntries, l.FoundInodes,
-		l.FoundBytes, l.DoneInodes, l.DoneBytes, l.Failures)
+		l.FoundBytes, l.DoneInodes, l.DoneBytes, l.Failures, int64(batch))
 	return err
 }
 

@@ -20,20 +20,11 @@ type walk struct {
 
 func (w *walk) directory() Inode {
 	w.t.Helper()
-	var inos []Ino
-	rows, err := w.j.read.Query(`SELECT ino FROM inode WHERE type = ?`, clfs.TypeDirectory)
+	list, err := w.j.inodes(w.t.Context(), `SELECT `+inodeColumns+` FROM inode WHERE type = ?`, clfs.TypeDirectory)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var ino Ino
-		if err := rows.Scan(&ino); err != nil {
-			w.t.Fatal(err)
-		}
-		inos = append(inos, ino)
-	}
-	return row(w.t, w.j, inos[w.r.IntN(len(inos))])
+	return list[w.r.IntN(len(list))]
 }
 
 func (w *walk) entry() Entry {

@@ -2,7 +2,6 @@ package state
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 
 	"clfsload/clfs"
@@ -24,16 +23,14 @@ func (s *Snapshot) Children(ctx context.Context, dir Ino, after []byte, limit in
 	rows, err := s.conn.QueryContext(ctx, `SELECT d.name, i.handle, i.type, i.ino, i.put_version, i.flags
 		FROM dirent d CROSS JOIN inode i ON i.ino = d.ino WHERE d.parent = ? AND d.name > ? ORDER BY d.name LIMIT ?`,
 		dir, notNil(after), limit)
-	list, err := scanEach(rows, err, func(row scanner, c *SnapshotChild) error {
+	list, err := scanAll(rows, err, func(row scanner) (c SnapshotChild, err error) {
 		var id []byte
 		var version uint32
-		if err := row.Scan(&c.Name, &id, &c.Type, &c.Ino, &version, &c.Why); err != nil {
-			return err
-		}
+		err = row.Scan(&c.Name, &id, &c.Type, &c.Ino, &version, &c.Why)
 		c.ID = clfs.ID(id)
 		c.Put = version != 0 || c.Type == clfs.TypeDirectory
 		c.Why &= Opened | Incomplete
-		return nil
+		return c, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list directory %d: %w", dir, classify(err))
@@ -46,13 +43,11 @@ func (s *Snapshot) Children(ctx context.Context, dir Ino, after []byte, limit in
 // among them.
 func (s *Snapshot) Tombstones(ctx context.Context, dir Ino, after Tombstone, limit int) ([]Tombstone, error) {
 	rows, err := s.conn.QueryContext(ctx, tombstonesQuery, clfs.TypeDirectory, dir, s.reached, notNil(after.Name), after.Ino, limit)
-	list, err := scanEach(rows, err, func(row scanner, t *Tombstone) error {
+	list, err := scanAll(rows, err, func(row scanner) (t Tombstone, err error) {
 		var id []byte
-		if err := row.Scan(&t.Name, &t.Ino, &t.Seq, &id, &t.Type, &t.Lives, &t.Successor, &t.NameTaken); err != nil {
-			return err
-		}
+		err = row.Scan(&t.Name, &t.Ino, &t.Seq, &id, &t.Type, &t.Lives, &t.Successor, &t.NameTaken)
 		t.ID, t.Put = clfs.ID(id), true
-		return nil
+		return t, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list tombstones of directory %d: %w", dir, classify(err))
@@ -76,21 +71,4 @@ func notNil(b []byte) []byte {
 		return []byte{}
 	}
 	return b
-}
-
-// scanEach reads all rows of a query.
-func scanEach[T any](rows *sql.Rows, err error, scan func(scanner, *T) error) ([]T, error) {
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var list []T
-	for rows.Next() {
-		var v T
-		if err := scan(rows, &v); err != nil {
-			return nil, err
-		}
-		list = append(list, v)
-	}
-	return list, rows.Err()
 }

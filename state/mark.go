@@ -42,7 +42,7 @@ func (m Mark) Next(id, held string) Mark {
 func (j *Journal) Mark(ctx context.Context) (Mark, error) {
 	var m Mark
 	var before string
-	err := j.read.QueryRowContext(ctx, `SELECT publication, newest, before FROM mark`).Scan(&m.Publication, &m.Newest, &before)
+	err := j.row(ctx, `SELECT publication, newest, before FROM mark`).Scan(&m.Publication, &m.Newest, &before)
 	if err != nil {
 		return Mark{}, fmt.Errorf("read mark of journal: %w", classify(err))
 	}
@@ -52,7 +52,7 @@ func (j *Journal) Mark(ctx context.Context) (Mark, error) {
 
 // SetMark notes a mark, durably.
 func (j *Journal) SetMark(ctx context.Context, m Mark) error {
-	err := j.update(ctx, func(t *tx) error {
+	err := j.write(ctx, durable, func(t *tx) error {
 		_, err := t.stmts.setMark.Exec(m.Publication, m.Newest, strings.Join(m.Before, " "))
 		return err
 	})

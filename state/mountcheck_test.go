@@ -169,12 +169,9 @@ func (w *mountWalk) checkReader() (needed map[string]bool, seen map[string]strin
 func (w *mountWalk) checkNames() {
 	w.t.Helper()
 	known := map[string]bool{}
-	rows, err := w.j.read.QueryContext(w.t.Context(), `SELECT name FROM garbage`)
+	garbage, err := queryAll(w.t.Context(), w.j.read, w.j.scanGarbage, `SELECT id, name FROM garbage`)
 	w.expect("garbage", err, nil)
-	defer rows.Close()
-	for rows.Next() {
-		g := Garbage{key: w.j.Settings.Key}
-		w.expect("garbage", rows.Scan(&g.name), nil)
+	for _, g := range garbage {
 		for name := range g.Names() {
 			if known[name] {
 				w.t.Fatalf("%s is garbage twice", name)
@@ -182,7 +179,7 @@ func (w *mountWalk) checkNames() {
 			known[name] = true
 		}
 	}
-	nodes, err := scanNodes(w.j.read.QueryContext(w.t.Context(), `SELECT `+nodeColumns+` FROM inode`))
+	nodes, err := w.j.nodes(w.t.Context(), `SELECT `+nodeColumns+` FROM inode`)
 	w.expect("nodes", err, nil)
 	for _, n := range nodes {
 		list, err := w.j.NamesOf(w.t.Context(), n)
@@ -206,7 +203,7 @@ func (w *mountWalk) checkNames() {
 func (w *mountWalk) checkTotals() {
 	w.t.Helper()
 	var want MountTotals
-	nodes, err := scanNodes(w.j.read.QueryContext(w.t.Context(), `SELECT `+nodeColumns+` FROM inode`))
+	nodes, err := w.j.nodes(w.t.Context(), `SELECT `+nodeColumns+` FROM inode`)
 	w.expect("nodes", err, nil)
 	for i := range nodes {
 		want.count(&nodes[i], 1)

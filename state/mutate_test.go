@@ -10,29 +10,26 @@ import (
 func TestARefusedChangeTakesNoOtherWithIt(t *testing.T) {
 	j := newPatientMount(t)
 	addNode(t, j, RootIno, "taken", regular)
-	var mu sync.Mutex
-	transactions := map[*tx]int{}
 	const n = 20
-	errs := gathered(t, j, n, func(i int) error {
-		return j.mutate(t.Context(), func(tx *tx) error {
-			mu.Lock()
-			transactions[tx]++
-			mu.Unlock()
-			name := fmt.Sprint(i)
-			if i%3 == 0 {
-				name = "taken"
-			}
-			_, err := tx.add(&Addition{Dir: RootIno, Name: []byte(name), Attr: regular})
-			return err
+	errs := make([]error, n)
+	var working sync.WaitGroup
+	for i := range n {
+		working.Go(func() {
+			errs[i] = j.write(t.Context(), committed, func(tx *tx) error {
+				name := fmt.Sprint(i)
+				if i%3 == 0 {
+					name = "taken"
+				}
+				_, err := tx.add(&Addition{Dir: RootIno, Name: []byte(name), Attr: regular})
+				return err
+			})
 		})
-	})
+	}
+	working.Wait()
 	for i, err := range errs {
 		if refused := i%3 == 0; refused != errors.Is(err, ErrNameTaken) || !refused && err != nil {
 			t.Errorf("change %d: %v", i, err)
 		}
-	}
-	if len(transactions) != 1 {
-		t.Errorf("they took %d transactions", len(transactions))
 	}
 	list, err := j.List(t.Context(), RootIno, 0, 100)
 	if err != nil || len(list) != 1+n-n/3-1 {
@@ -40,39 +37,37 @@ func TestARefusedChangeTakesNoOtherWithIt(t *testing.T) {
 	}
 }
 
-func TestSyncWaitsForTheDiskOnlyWhenSomethingWasCommitted(t *testing.T) {
+func TestAfterSyncAllIsDurable(t *testing.T) {
 	j := newPatientMount(t)
-	d := &j.write.disk
 	addNode(t, j, RootIno, "a", regular)
-	if d.synced.Load() == d.written.Load() && !j.write.behind.Load() {
-		t.Error("a change of the namespace waited for the disk")
+	if isCommitted(t, j) {
+		t.Error("a change of the namespace waited for a commit")
 	}
-	if err := j.Sync(t.Context()); err != nil || d.synced.Load() != d.written.Load() {
-		t.Errorf("not durable after Sync: %d of %d, %v", d.synced.Load(), d.written.Load(), err)
-	}
-	if err := d.log.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := j.Sync(t.Context()); err != nil {
-		t.Errorf("Sync of nothing: %v", err)
-	}
-	addNode(t, j, RootIno, "b", regular)
-	if err := j.Sync(t.Context()); err == nil {
-		t.Error("a failed fsync was not reported")
-	}
-	if err := j.Settle(t.Context(), nil); err == nil {
-		t.Error("what was promised to be durable was acknowledged after a failed fsync")
+	if err := j.Sync(t.Context()); err != nil || !isCommitted(t, j) || !isDurable(t, j) {
+		t.Errorf("not durable after Sync: %v", err)
 	}
 }
 
 func TestTheJournalOfALoadIsDurableByItself(t *testing.T) {
-	j, _ := newJournal(t)
-	var level int
-	if err := j.write.conn.QueryRowContext(t.Context(), `PRAGMA synchronous`).Scan(&level); err != nil || level != 2 {
-		t.Errorf("synchronous is %d, want FULL (%v)", level, err)
+	j, root := newJournal(t)
+	changes := []func() error{
+		func() error { return j.SetPhase(t.Context(), PhaseTransfer) },
+		func() error { return j.SetMark(t.Context(), Mark{}) },
+		func() error { return j.Renew(t.Context(), root, directory) },
+		func() error { return j.AddEntries(t.Context(), root, []Entry{file("a", 1), file("b", 1)}, true) },
+		func() error { return j.Grow(t.Context(), last(t, j), 2) },
+		func() error { return j.ReserveSegments(t.Context(), RootIno, 2) },
+		func() error { return j.Record(t.Context(), []Outcome{done(last(t, j))}) },
+		func() error { return j.FailDirectory(t.Context(), root, Problem{Op: "open"}) },
+		func() error { return j.KeepListed(t.Context()) },
+		func() error { return j.RetryFailures(t.Context()) },
+		func() error { return j.ReleaseHeld(t.Context()) },
+		func() error { return j.Forget(t.Context(), last(t, j)) },
 	}
-	if !j.write.disk.waits || j.write.mount != nil {
-		t.Error("it has what only a mount needs")
+	for i, change := range changes {
+		if err := change(); err != nil || !isDurable(t, j) {
+			t.Errorf("change %d does not survive a power cut: %v", i, err)
+		}
 	}
 }
 
@@ -106,9 +101,7 @@ func TestAMountsJournalIsReadAsItWasClosed(t *testing.T) {
 func TestWritingToAFileIsDurableWhereItWouldPassForWhole(t *testing.T) {
 	j := newPatientMount(t)
 	f := addNode(t, j, RootIno, "f", regular)
-	durable := func() bool {
-		return !j.write.behind.Load() && j.write.disk.synced.Load() == j.write.disk.written.Load()
-	}
+	durable := func() bool { return isCommitted(t, j) && isDurable(t, j) }
 	writeTo(t, j, f.Ino, 10, 0)
 	if durable() {
 		t.Error("the first write to a file waits for the disk")

@@ -18,7 +18,7 @@ func (j *Journal) Lookup(ctx context.Context, dir Ino, name []byte) (n Node, err
 		return err
 	})
 	if !done {
-		n, err = scanNode(j.reads.lookup.QueryRowContext(context.WithoutCancel(ctx), dir, name))
+		n, err = scanNode(j.row(context.WithoutCancel(ctx), lookupQuery, dir, name))
 	}
 	if err != nil {
 		return Node{}, fmt.Errorf("look up in directory %d: %w", dir, missing(err))
@@ -38,23 +38,16 @@ type Listed struct {
 // List returns up to limit entries of a directory in the order of their cookies,
 // all above after.
 func (j *Journal) List(ctx context.Context, dir Ino, after uint64, limit int) ([]Listed, error) {
-	rows, err := j.reads.list.QueryContext(context.WithoutCancel(ctx), dir, after, limit)
+	list, err := queryAll(context.WithoutCancel(ctx), j.read, scanListed, listQuery, dir, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list directory %d: %w", dir, classify(err))
 	}
-	defer rows.Close()
-	var list []Listed
-	for rows.Next() {
-		var l Listed
-		if l.Node, err = scanNode(rows, &l.Cookie, &l.Name); err != nil {
-			return nil, fmt.Errorf("list directory %d: %w", dir, classify(err))
-		}
-		list = append(list, l)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("list directory %d: %w", dir, classify(err))
-	}
 	return list, nil
+}
+
+func scanListed(row scanner) (l Listed, err error) {
+	l.Node, err = scanNode(row, &l.Cookie, &l.Name)
+	return l, err
 }
 
 // Addition is a new node.
@@ -70,7 +63,7 @@ type Addition struct {
 // ErrNoEntry when the directory is gone, ErrNotDirectory, ErrNameTaken.
 func (j *Journal) Add(ctx context.Context, a Addition) (Node, error) {
 	var added Node
-	err := j.note(ctx, func(t *tx) (err error) {
+	err := j.write(ctx, acknowledged, func(t *tx) (err error) {
 		added, err = t.add(&a)
 		return err
 	})
@@ -180,7 +173,7 @@ func sharedValue(shared bool) any {
 // ErrIsDirectory, ErrTooManyLinks.
 func (j *Journal) Link(ctx context.Context, ino, dir Ino, name []byte, now int64) (Node, error) {
 	var linked Node
-	err := j.note(ctx, func(t *tx) (err error) {
+	err := j.write(ctx, acknowledged, func(t *tx) (err error) {
 		linked, err = t.link(ino, dir, name, now)
 		return err
 	})

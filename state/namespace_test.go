@@ -11,9 +11,14 @@ import (
 // newMount returns the open journal of a mount.
 func newMount(t testing.TB) *Journal {
 	t.Helper()
+	return newMountAt(t, filepath.Join(t.TempDir(), "state"))
+}
+
+func newMountAt(t testing.TB, dir string) *Journal {
+	t.Helper()
 	s := testSettings
 	s.Kind = KindMount
-	j, err := Create(filepath.Join(t.TempDir(), "state"), s, directory)
+	j, err := Create(dir, s, directory)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -75,19 +75,8 @@ func scanNode(row scanner, more ...any) (Node, error) {
 }
 
 func scanNodes(rows *sql.Rows, err error) ([]Node, error) {
+	list, err := scanAll(rows, err, func(row scanner) (Node, error) { return scanNode(row) })
 	if err != nil {
-		return nil, fmt.Errorf("read nodes: %w", classify(err))
-	}
-	defer rows.Close()
-	var list []Node
-	for rows.Next() {
-		n, err := scanNode(rows)
-		if err != nil {
-			return nil, fmt.Errorf("read nodes: %w", classify(err))
-		}
-		list = append(list, n)
-	}
-	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("read nodes: %w", classify(err))
 	}
 	return list, nil
@@ -96,29 +85,17 @@ func scanNodes(rows *sql.Rows, err error) ([]Node, error) {
 // IsDirectory reports whether the node is a directory.
 func (n *Node) IsDirectory() bool { return n.Attr.Type == clfs.TypeDirectory }
 
-// reads are the queries that a mount asks all the time.
-type reads struct {
-	node, lookup, list, blocks query
-}
+// Queries that a mount asks all the time.
+const (
+	nodeQuery   = `SELECT ` + nodeColumns + ` FROM inode WHERE ino = ?`
+	lookupQuery = `SELECT ` + nodeColumns + ` FROM inode
+		WHERE ino = (SELECT ino FROM dirent WHERE parent = ? AND name = ?)`
+	listQuery = `SELECT d.cookie, d.name, ` + nodeColumnsOf + ` FROM dirent d JOIN inode i ON i.ino = d.ino
+		WHERE d.parent = ? AND d.cookie > ? ORDER BY d.cookie LIMIT ?`
+	blocksQuery = `SELECT idx, gen, state FROM block WHERE ino = ? ORDER BY idx`
+)
 
-func prepareReads(db *reader) (*reads, error) {
-	r := &reads{}
-	for text, q := range map[string]*query{
-		`SELECT ` + nodeColumns + ` FROM inode WHERE ino = ?`: &r.node,
-		`SELECT ` + nodeColumns + ` FROM inode
-			WHERE ino = (SELECT ino FROM dirent WHERE parent = ? AND name = ?)`: &r.lookup,
-		`SELECT d.cookie, d.name, ` + nodeColumnsOf + ` FROM dirent d JOIN inode i ON i.ino = d.ino
-			WHERE d.parent = ? AND d.cookie > ? ORDER BY d.cookie LIMIT ?`: &r.list,
-		`SELECT idx, gen, state FROM block WHERE ino = ? ORDER BY idx`: &r.blocks,
-	} {
-		prepared, err := db.Prepare(text)
-		if err != nil {
-			return nil, fmt.Errorf("prepare %q: %w", text, err)
-		}
-		*q = query{prepared, db.catchUp}
-	}
-	return r, nil
-}
+var frequentQueries = []string{nodeQuery, lookupQuery, listQuery, blocksQuery}
 
 // Node returns a node, removed ones too. Errors: ErrNoEntry.
 func (j *Journal) Node(ctx context.Context, ino Ino) (n Node, err error) {
@@ -130,7 +107,7 @@ func (j *Journal) Node(ctx context.Context, ino Ino) (n Node, err error) {
 		return err
 	})
 	if !done {
-		n, err = scanNode(j.reads.node.QueryRowContext(context.WithoutCancel(ctx), ino))
+		n, err = scanNode(j.row(context.WithoutCancel(ctx), nodeQuery, ino))
 	}
 	if err != nil {
 		return Node{}, fmt.Errorf("read node %d: %w", ino, missing(err))
@@ -220,7 +197,7 @@ const minusOne = ^uint64(0)
 // change alters one node, and returns it as it is then.
 func (j *Journal) change(ctx context.Context, ino Ino, what string, alter func(*tx, *Node) error) (Node, error) {
 	var after Node
-	err := j.note(ctx, func(t *tx) error {
+	err := j.write(ctx, acknowledged, func(t *tx) error {
 		n, err := t.node(ino)
 		if err != nil {
 			return err

@@ -33,20 +33,24 @@ func join(dir string, name []byte) string {
 }
 
 // directoryPath climbs until it meets a directory whose path it knows.
-func (j *Journal) directoryPath(ctx context.Context, ino Ino) (string, error) {
+func (j *Journal) directoryPath(ctx context.Context, ino Ino) (path string, err error) {
 	if ino == RootIno {
 		return "", nil
 	}
 	if j.Settings.Kind == KindMount {
 		// Directories move: what was read once may be wrong soon.
-		return climb(ctx, j.read, ino)
+		err = j.read(ctx, func(q querier) error {
+			path, err = climb(ctx, q, ino)
+			return err
+		})
+		return path, err
 	}
 	if path, ok := j.paths.Get(ino); ok {
 		return path, nil
 	}
 	var parent Ino
 	var name []byte
-	row := j.read.QueryRowContext(ctx, `SELECT parent, name FROM inode WHERE ino = ?`, ino)
+	row := j.row(ctx, `SELECT parent, name FROM inode WHERE ino = ?`, ino)
 	if err := row.Scan(&parent, &name); err != nil {
 		return "", fmt.Errorf("find path of directory %d: %w", ino, classify(err))
 	}
@@ -54,7 +58,7 @@ func (j *Journal) directoryPath(ctx context.Context, ino Ino) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	path := join(above, name)
+	path = join(above, name)
 	j.paths.add(ino, path)
 	return path, nil
 }
@@ -126,7 +130,7 @@ func (j *Journal) handle(ctx context.Context, dir Ino) (clfs.ID, error) {
 		return id, nil
 	}
 	var id []byte
-	if err := j.read.QueryRowContext(ctx, `SELECT handle FROM inode WHERE ino = ?`, dir).Scan(&id); err != nil {
+	if err := j.row(ctx, `SELECT handle FROM inode WHERE ino = ?`, dir).Scan(&id); err != nil {
 		return "", fmt.Errorf("find handle of directory %d: %w", dir, classify(err))
 	}
 	j.handles.Add(dir, clfs.ID(id))

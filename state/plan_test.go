@@ -39,19 +39,13 @@ func TestQueuesAreReadFromTheirIndexes(t *testing.T) {
 
 func planOf(t *testing.T, j *Journal, query string) string {
 	t.Helper()
-	rows, err := j.read.Query(`EXPLAIN QUERY PLAN ` + query)
+	plan, err := queryAll(t.Context(), j.read, func(row scanner) (detail string, err error) {
+		var id, parent, unused int
+		err = row.Scan(&id, &parent, &unused, &detail)
+		return detail, err
+	}, `EXPLAIN QUERY PLAN `+query)
 	if err != nil {
 		t.Fatal(err)
-	}
-	defer rows.Close()
-	var plan []string
-	for rows.Next() {
-		var id, parent, unused int
-		var detail string
-		if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
-			t.Fatal(err)
-		}
-		plan = append(plan, detail)
 	}
 	return strings.Join(plan, "; ")
 }

@@ -25,7 +25,7 @@ type Put struct {
 // that it returns: where a put before this one was cut off, its segments may be
 // published already, and must not be overwritten.
 func (j *Journal) Reserve(ctx context.Context, dir Node, peak uint64) (Node, error) {
-	err := j.mutateDurably(ctx, func(t *tx) error {
+	err := j.write(ctx, durable, func(t *tx) error {
 		n, err := t.node(dir.Ino)
 		if err != nil {
 			return err
@@ -51,7 +51,7 @@ func (j *Journal) Reserve(ctx context.Context, dir Node, peak uint64) (Node, err
 // others may lead there from now on. Until then nothing does: when the publication is cut
 // off and one of them changes, it is put again before anything leads there.
 func (j *Journal) ReachNew(ctx context.Context) error {
-	err := j.mutateDurably(ctx, func(t *tx) error {
+	err := j.write(ctx, durable, func(t *tx) error {
 		t.ledger.reached = t.ledger.publication
 		return nil
 	})
@@ -74,7 +74,7 @@ func (t *tx) discardAttempt(n *Node) error {
 // RecordPuts notes what a publication has put. What nothing reaches by that any
 // more becomes garbage, which is free once the publication has ended.
 func (j *Journal) RecordPuts(ctx context.Context, list []Put) error {
-	err := j.mutate(ctx, func(t *tx) error {
+	err := j.write(ctx, committed, func(t *tx) error {
 		for i := range list {
 			if err := t.recordPut(&list[i]); err != nil {
 				return err
@@ -189,7 +189,7 @@ func (j *Journal) EndPublish(ctx context.Context, seq uint64) error {
 		return fmt.Errorf("end publication: %w", err)
 	}
 	now := time.Now().UnixNano()
-	err := j.mutateDurably(ctx, func(t *tx) error {
+	err := j.write(ctx, durable, func(t *tx) error {
 		l := &t.ledger.mountLedger
 		l.published, l.completed = seq, l.publication
 		l.Published, l.PublishedAt = l.Nodes(), now
@@ -207,17 +207,16 @@ const voidPage = 1000
 // voidTombstones deletes the tombstones of directories that were removed up to a change.
 func (j *Journal) voidTombstones(ctx context.Context, seq uint64) error {
 	for after := Ino(0); ; {
-		rows, err := j.read.QueryContext(ctx, `SELECT DISTINCT dir FROM tombstone WHERE dir > ?
+		page, err := queryAll(ctx, j.readAtLength, scanIno, `SELECT DISTINCT dir FROM tombstone WHERE dir > ?
 			AND EXISTS (SELECT 1 FROM inode i WHERE i.ino = dir AND i.state = 7 AND i.seq <= ?) ORDER BY dir LIMIT ?`,
 			after, seq, voidPage)
-		page, err := scanEach(rows, err, func(row scanner, dir *Ino) error { return row.Scan(dir) })
 		if err != nil {
 			return classify(err)
 		}
 		if len(page) == 0 {
 			return nil
 		}
-		err = j.mutate(ctx, func(t *tx) error {
+		err = j.write(ctx, committed, func(t *tx) error {
 			for _, dir := range page {
 				if _, err := t.mount.voidTombstones.Exec(dir); err != nil {
 					return err
@@ -230,4 +229,9 @@ func (j *Journal) voidTombstones(ctx context.Context, seq uint64) error {
 		}
 		after = page[len(page)-1]
 	}
+}
+
+func scanIno(row scanner) (ino Ino, err error) {
+	err = row.Scan(&ino)
+	return ino, err
 }

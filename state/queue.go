@@ -13,8 +13,8 @@ func (j *Journal) Changed() <-chan struct{} { return j.wake.wait() }
 // Queued returns up to limit inodes that are ready to be uploaded, in order of
 // their numbers, all above after.
 func (j *Journal) Queued(ctx context.Context, after Ino, limit int) ([]Inode, error) {
-	return scanInodes(j.read.QueryContext(ctx,
-		`SELECT `+inodeColumns+` FROM inode WHERE state = 1 AND ino > ? ORDER BY ino LIMIT ?`, after, limit))
+	return j.durableInodes(ctx,
+		`SELECT `+inodeColumns+` FROM inode WHERE state = 1 AND ino > ? ORDER BY ino LIMIT ?`, after, limit)
 }
 
 // Outcome is what became of an inode that the engine took.
@@ -34,7 +34,7 @@ type Progress struct {
 // Record commits outcomes. An inode that got a further link since it was taken
 // stays queued.
 func (j *Journal) Record(ctx context.Context, outcomes []Outcome) error {
-	err := j.update(ctx, func(t *tx) error {
+	err := j.write(ctx, durable, func(t *tx) error {
 		for i := range outcomes {
 			if err := t.record(&outcomes[i]); err != nil {
 				return err
@@ -104,7 +104,7 @@ func (t *tx) setAttr(in *Inode, a *Attr) error {
 // when it was scanned: no segment is ever uploaded that the journal does not
 // know of, so that none can be left behind.
 func (j *Journal) Grow(ctx context.Context, in Inode, size int64) error {
-	err := j.update(ctx, func(t *tx) error {
+	err := j.write(ctx, durable, func(t *tx) error {
 		t.ledger.FoundBytes += uint64(size - in.Attr.Size)
 		_, err := t.stmts.setSize.Exec(in.Ino, size)
 		return err
@@ -119,7 +119,7 @@ func (j *Journal) Grow(ctx context.Context, in Inode, size int64) error {
 // many segments beside the first in the container: none is uploaded that the journal
 // does not know of. Nothing is taken back by a smaller number.
 func (j *Journal) ReserveSegments(ctx context.Context, dir Ino, segments uint64) error {
-	err := j.update(ctx, func(t *tx) error {
+	err := j.write(ctx, durable, func(t *tx) error {
 		_, err := t.stmts.reserve.Exec(dir, segments)
 		return err
 	})
@@ -131,7 +131,7 @@ func (j *Journal) ReserveSegments(ctx context.Context, dir Ino, segments uint64)
 
 // ReservedSegments returns how many segments were reserved for a directory so far.
 func (j *Journal) ReservedSegments(ctx context.Context, dir Ino) (segments uint64, err error) {
-	row := j.read.QueryRowContext(ctx, `SELECT peak FROM inode WHERE ino = ?`, dir)
+	row := j.row(ctx, `SELECT peak FROM inode WHERE ino = ?`, dir)
 	if err := row.Scan(&segments); err != nil {
 		return 0, fmt.Errorf("read segments of directory %d: %w", dir, classify(err))
 	}
@@ -142,7 +142,7 @@ func (j *Journal) ReservedSegments(ctx context.Context, dir Ino) (segments uint6
 // error.
 func (j *Journal) ProgressOf(ctx context.Context, ino Ino) (Progress, error) {
 	var p Progress
-	row := j.read.QueryRowContext(ctx, `SELECT segments, size, mtime, ctime FROM progress WHERE ino = ?`, ino)
+	row := j.row(ctx, `SELECT segments, size, mtime, ctime FROM progress WHERE ino = ?`, ino)
 	err := row.Scan(&p.Segments, &p.Attr.Size, &p.Attr.Mtime, &p.Attr.Ctime)
 	if err != nil && err != sql.ErrNoRows {
 		return Progress{}, fmt.Errorf("read progress of inode %d: %w", ino, classify(err))
@@ -152,7 +152,7 @@ func (j *Journal) ProgressOf(ctx context.Context, ino Ino) (Progress, error) {
 
 // SetPhase records how far the transfer has come.
 func (j *Journal) SetPhase(ctx context.Context, p Phase) error {
-	return j.update(ctx, func(t *tx) error {
+	return j.write(ctx, durable, func(t *tx) error {
 		t.ledger.phase = p
 		return nil
 	})

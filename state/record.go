@@ -3,6 +3,8 @@ package state
 import (
 	"database/sql"
 	"fmt"
+
+	"clfsload/state/journal"
 )
 
 // Operations of a record of the redo log; statements have numbers of their own. A
@@ -28,43 +30,21 @@ const (
 	opPassTombstones
 )
 
-// recorder gathers what the updates of a transaction do, for the redo log.
-type recorder struct {
-	codec
-	on bool
-}
-
-func (r *recorder) begin() { r.data = r.data[:0] }
-
-func (r *recorder) isEmpty() bool { return len(r.data) == 0 }
-
-func (r *recorder) operation(op int) { number(&r.codec, &op) }
+// recorder is the journal's for what the updates of a transaction do.
+type recorder struct{ journal.Recorder }
 
 func (r *recorder) node(op int, n *Node) {
-	if r.on {
-		r.operation(op)
-		r.codec.node(n)
+	if r.On {
+		r.Operation(op)
+		codec{&r.Codec}.node(n)
 	}
-}
-
-func (r *recorder) statement(op int, args []any) error {
-	if !r.on {
-		return nil
-	}
-	r.operation(op)
-	for i := range args {
-		if err := r.value(&args[i]); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // end returns the record, with the ledger.
 func (r *recorder) end(l *ledger) []byte {
-	r.operation(opLedger)
-	r.ledger(l)
-	return r.data
+	r.Operation(opLedger)
+	codec{&r.Codec}.ledger(l)
+	return r.Data
 }
 
 // A redoable is a statement that the redo log can hold.
@@ -78,63 +58,64 @@ type redoable struct {
 func (s *redoable) Exec(args ...any) (sql.Result, error) {
 	result, err := s.Stmt.Exec(args...)
 	if err == nil {
-		err = s.recorder.statement(s.op, args)
+		err = s.recorder.Statement(s.op, args)
 	}
 	return result, err
 }
 
-// replay does what a record says, within a transaction.
-func (w *writer) replay(record []byte) error {
-	c := &codec{data: record, reading: true}
-	for len(c.data) > 0 && !c.short {
+// Redo does what a record says, within a transaction.
+func (b *tables) Redo(record []byte) error {
+	c := codec{&journal.Codec{Data: record, Reading: true}}
+	for len(c.Data) > 0 && !c.Short {
 		var op int
 		number(c, &op)
-		if err := w.replayOperation(op, c); err != nil {
+		if err := b.redo(op, c); err != nil {
 			return err
 		}
 	}
-	if c.short {
+	if c.Short {
 		return fmt.Errorf("%w: a record of the redo log ends early", ErrDamaged)
 	}
 	return nil
 }
 
-func (w *writer) replayOperation(op int, c *codec) error {
+func (b *tables) redo(op int, c codec) error {
 	switch op {
 	case opLedger:
-		w.redone = w.committed
-		c.ledger(&w.redone)
+		l := b.saved.ledger
+		c.ledger(&l)
+		b.redone = &l
 		return nil
 	case opAdded:
 		var n Node
 		c.node(&n)
-		w.rows.add(&n)
+		b.rows.add(&n)
 		return nil
 	case opChanged:
-		return w.replayChange(c)
+		return b.redoChange(c)
 	}
-	return w.replayStatement(op, c)
+	return b.redoStatement(op, c)
 }
 
-func (w *writer) replayChange(c *codec) error {
+func (b *tables) redoChange(c codec) error {
 	var n Node
 	c.node(&n)
-	t := &tx{mount: w.mount, rows: w.rows}
-	if _, err := t.node(n.Ino); err != nil || c.short { // it has to be known what the row has
+	t := &tx{mount: b.mount, rows: b.rows}
+	if _, err := t.node(n.Ino); err != nil || c.Short { // it has to be known what the row has
 		return err
 	}
-	w.rows.change(&n)
+	b.rows.change(&n)
 	return nil
 }
 
-func (w *writer) replayStatement(op int, c *codec) error {
-	for _, s := range w.mount.redoables() {
+func (b *tables) redoStatement(op int, c codec) error {
+	for _, s := range b.mount.redoables() {
 		if s.op != op {
 			continue
 		}
 		args := make([]any, s.arguments)
 		for i := range args {
-			if err := c.value(&args[i]); err != nil {
+			if err := c.Value(&args[i]); err != nil {
 				return err
 			}
 		}

@@ -44,15 +44,15 @@ func (j *Journal) Recover(ctx context.Context, rebooted bool,
 const skipped = 1 << 20
 
 func (j *Journal) skipNumbers(ctx context.Context) error {
-	return j.mutateDurably(ctx, func(t *tx) error {
+	return j.write(ctx, durable, func(t *tx) error {
 		t.ledger.nextIno += skipped
 		return nil
 	})
 }
 
 func (j *Journal) orphans(ctx context.Context, after Ino, limit int) ([]Node, error) {
-	return scanNodes(j.read.QueryContext(ctx, `SELECT `+nodeColumns+` FROM inode
-		WHERE state = 7 AND flags & ? AND ino > ? ORDER BY ino LIMIT ?`, Orphan, after, limit))
+	return j.nodes(ctx, `SELECT `+nodeColumns+` FROM inode
+		WHERE state = 7 AND flags & ? AND ino > ? ORDER BY ino LIMIT ?`, Orphan, after, limit)
 }
 
 // inPages alters all nodes of a listing, durably.
@@ -63,7 +63,7 @@ func (j *Journal) inPages(ctx context.Context, list func(context.Context, Ino, i
 		if err != nil || len(page) == 0 {
 			return err
 		}
-		err = j.mutateDurably(ctx, func(t *tx) error {
+		err = j.write(ctx, durable, func(t *tx) error {
 			for i := range page {
 				n := page[i]
 				if err := alter(t, &n); err != nil {
@@ -141,14 +141,14 @@ func (r *recovery) dirtyStaged(t *tx, n *Node) error {
 // Incompletes returns up to limit files whose writer was cut off, in order of
 // their numbers, all above after.
 func (j *Journal) Incompletes(ctx context.Context, after Ino, limit int) ([]Node, error) {
-	return scanNodes(j.read.QueryContext(ctx, `SELECT `+nodeColumns+` FROM inode
-		WHERE state = 5 AND flags & ? AND ino > ? ORDER BY ino LIMIT ?`, Incomplete, after, limit))
+	return nodesOf(ctx, j.readAtLength, `SELECT `+nodeColumns+` FROM inode
+		WHERE state = 5 AND flags & ? AND ino > ? ORDER BY ino LIMIT ?`, Incomplete, after, limit)
 }
 
 // AcceptIncomplete makes all incomplete files ordinary ones, as they are, and
 // returns how many there were.
 func (j *Journal) AcceptIncomplete(ctx context.Context) (n int, err error) {
-	err = j.mutateDurably(ctx, func(t *tx) error {
+	err = j.write(ctx, durable, func(t *tx) error {
 		accepted, err := affected(t.mount.acceptAll.Exec())
 		n = int(accepted)
 		return err

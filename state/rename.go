@@ -23,7 +23,7 @@ type Rename struct {
 // names are links of one node nothing happens. Errors: ErrNoEntry,
 // ErrNotDirectory, ErrIsDirectory, ErrNotEmpty, ErrNameTaken (NoReplace), ErrLoop.
 func (j *Journal) Rename(ctx context.Context, r Rename) (moved Node, replaced *Node, err error) {
-	err = j.note(ctx, func(t *tx) (err error) {
+	err = j.write(ctx, acknowledged, func(t *tx) (err error) {
 		moved, replaced, err = t.rename(&r)
 		return err
 	})

@@ -26,13 +26,13 @@ type Problem struct {
 // UnscannedDirectories returns up to limit directories whose entries are not all
 // known, the deepest-found first, so that few of them are open at a time.
 func (j *Journal) UnscannedDirectories(ctx context.Context, limit int) ([]Inode, error) {
-	return scanInodes(j.read.QueryContext(ctx,
-		`SELECT `+inodeColumns+` FROM inode WHERE state = 0 ORDER BY ino DESC LIMIT ?`, limit))
+	return j.inodes(ctx,
+		`SELECT `+inodeColumns+` FROM inode WHERE state = 0 ORDER BY ino DESC LIMIT ?`, limit)
 }
 
 // Listed reports whether the entries of all directories are known.
 func (j *Journal) Listed(ctx context.Context) (listed bool, err error) {
-	row := j.read.QueryRowContext(ctx, `SELECT NOT EXISTS (SELECT 1 FROM inode WHERE state = 0)`)
+	row := j.row(ctx, `SELECT NOT EXISTS (SELECT 1 FROM inode WHERE state = 0)`)
 	if err := row.Scan(&listed); err != nil {
 		return false, fmt.Errorf("look for directories that are not listed: %w", classify(err))
 	}
@@ -44,7 +44,7 @@ func (j *Journal) Listed(ctx context.Context) (listed bool, err error) {
 // a listing that was interrupted can simply be made again; but when something else
 // stands there now, what was known has failed and is gone.
 func (j *Journal) AddEntries(ctx context.Context, dir Inode, entries []Entry, last bool) error {
-	err := j.update(ctx, func(t *tx) error {
+	err := j.write(ctx, durable, func(t *tx) error {
 		for i := range entries {
 			if err := t.addEntry(&dir, &entries[i]); err != nil {
 				return err
@@ -182,7 +182,7 @@ func (t *tx) addFirstLink(dir *Inode, e *Entry) error {
 
 // Renew records other attributes of a directory that is not scanned yet.
 func (j *Journal) Renew(ctx context.Context, dir Inode, a Attr) error {
-	if err := j.update(ctx, func(t *tx) error { return t.setAttr(&dir, &a) }); err != nil {
+	if err := j.write(ctx, durable, func(t *tx) error { return t.setAttr(&dir, &a) }); err != nil {
 		return fmt.Errorf("record attributes of directory %d: %w", dir.Ino, err)
 	}
 	return nil
@@ -190,7 +190,7 @@ func (j *Journal) Renew(ctx context.Context, dir Inode, a Attr) error {
 
 // FailDirectory records that a directory could not be listed to its end.
 func (j *Journal) FailDirectory(ctx context.Context, dir Inode, p Problem) error {
-	return j.update(ctx, func(t *tx) error { return t.failInode(&dir, p) })
+	return j.write(ctx, durable, func(t *tx) error { return t.failInode(&dir, p) })
 }
 
 // ReleaseHeld queues the inodes that wait for further links: to be called when
@@ -198,7 +198,7 @@ func (j *Journal) FailDirectory(ctx context.Context, dir Inode, p Problem) error
 func (j *Journal) ReleaseHeld(ctx context.Context) error {
 	const batch = 10000
 	for more := true; more; {
-		err := j.update(ctx, func(t *tx) error {
+		err := j.write(ctx, durable, func(t *tx) error {
 			var err error
 			more, err = changed(t.stmts.releaseHeld.Exec(batch))
 			t.queued = t.queued || more

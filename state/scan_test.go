@@ -162,7 +162,7 @@ func TestPathsOfDeepTreesAreFound(t *testing.T) {
 	want := ""
 	dir := root
 	// One update for all: a commit each would take long.
-	err := j.update(t.Context(), func(tx *tx) error {
+	err := j.write(t.Context(), durable, func(tx *tx) error {
 		dir, want = root, ""
 		for i := range depth {
 			e := subdir(fmt.Sprint(i, "\xff"))

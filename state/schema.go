@@ -1,11 +1,15 @@
 package state
 
+import "clfsload/state/journal"
+
 // schemaVersion is sqlite's user_version of the schema below. A journal of any
 // other version is refused.
 const schemaVersion = 5
 
 // applicationID marks the database as a clfsload journal ("CLFS").
 const applicationID = 0x434c4653
+
+var format = journal.Format{Application: applicationID, Version: schemaVersion}
 
 // The partial indexes are the work queues: a row is in the one of its state, so
 // that finding the next work costs the same at 10^3 and at 10^9 entries.

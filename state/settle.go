@@ -23,7 +23,7 @@ const settledPeak = clfs.MaxDirect
 // costs what was uploaded of it when it is cut or removed, not what its size is. ok is
 // false when the file is not any more what is uploaded.
 func (j *Journal) ReserveBlocks(ctx context.Context, file Node, peak uint64) (ok bool, err error) {
-	err = j.mutateDurably(ctx, func(t *tx) error {
+	err = j.write(ctx, durable, func(t *tx) error {
 		n, err := t.node(file.Ino)
 		if ok = err == nil && n.Next == file.Next && n.State != Removed; !ok {
 			if err == ErrNoEntry {
@@ -44,14 +44,14 @@ func (j *Journal) ReserveBlocks(ctx context.Context, file Node, peak uint64) (ok
 // Unsettled returns up to limit nodes whose state is Dirty, in order of their
 // numbers, all above after.
 func (j *Journal) Unsettled(ctx context.Context, after Ino, limit int) ([]Node, error) {
-	return scanNodes(j.read.QueryContext(ctx,
-		`SELECT `+nodeColumns+` FROM inode WHERE state = 5 AND ino > ? ORDER BY ino LIMIT ?`, after, limit))
+	return j.nodes(ctx,
+		`SELECT `+nodeColumns+` FROM inode WHERE state = 5 AND ino > ? ORDER BY ino LIMIT ?`, after, limit)
 }
 
 // Settle queues nodes, durably; the bytes of their staging files must be on the
 // disk. Those that were changed, or are open or incomplete, stay.
 func (j *Journal) Settle(ctx context.Context, list []Settled) error {
-	err := j.mutateDurably(ctx, func(t *tx) error {
+	err := j.write(ctx, durable, func(t *tx) error {
 		for _, s := range list {
 			if err := t.settle(s); err != nil {
 				return err

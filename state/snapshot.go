@@ -5,9 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"path/filepath"
 
 	"clfsload/clfs"
+	"clfsload/state/journal"
 )
 
 // Snapshot is the namespace as it was at one moment, whatever is changed
@@ -15,7 +15,7 @@ import (
 // kept for longer than a publication takes. Its methods may be called
 // concurrently.
 type Snapshot struct {
-	db          *sql.DB
+	read        *journal.Snapshot
 	conn        *sql.Conn
 	seq         uint64
 	publication uint64 // number of the last publication begun
@@ -27,7 +27,7 @@ type Snapshot struct {
 // inode may be put by anybody else while it runs. The snapshot must be closed.
 func (j *Journal) BeginPublish(ctx context.Context) (*Snapshot, error) {
 	// First that one is under way: whatever changes from now on reckons with it.
-	if err := j.mutateDurably(ctx, beginPublication); err != nil {
+	if err := j.write(ctx, durable, beginPublication); err != nil {
 		return nil, fmt.Errorf("begin publication: %w", err)
 	}
 	s, err := j.Snapshot(ctx)
@@ -56,14 +56,11 @@ func beginPublication(t *tx) error {
 
 // Snapshot returns the namespace as it is now. It must be closed.
 func (j *Journal) Snapshot(ctx context.Context) (*Snapshot, error) {
-	if err := j.catchUp(ctx); err != nil {
-		return nil, fmt.Errorf("make snapshot: %w", err)
-	}
-	db, err := openDB(filepath.Join(j.dir, journalName), writerCacheKiB, "_query_only=true")
+	read, err := j.file.Snapshot(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("make snapshot: %w", classify(err))
 	}
-	s := &Snapshot{db: db}
+	s := &Snapshot{read: read, conn: read.Conn}
 	if err := s.begin(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("make snapshot: %w", classify(err)), s.Close())
 	}
@@ -71,13 +68,6 @@ func (j *Journal) Snapshot(ctx context.Context) (*Snapshot, error) {
 }
 
 func (s *Snapshot) begin(ctx context.Context) (err error) {
-	if s.conn, err = s.db.Conn(ctx); err != nil {
-		return err
-	}
-	if _, err := s.conn.ExecContext(ctx, `BEGIN`); err != nil {
-		return err
-	}
-	// The transaction sees what was committed before its first query.
 	return s.conn.QueryRowContext(ctx, `SELECT seq, publication, reached FROM ledger`).Scan(&s.seq, &s.publication, &s.reached)
 }
 
@@ -88,13 +78,7 @@ func (s *Snapshot) Seq() uint64 { return s.seq }
 func (s *Snapshot) Publication() uint64 { return s.publication }
 
 // Close lets go of the snapshot.
-func (s *Snapshot) Close() error {
-	var err error
-	if s.conn != nil {
-		err = s.conn.Close()
-	}
-	return errors.Join(err, s.db.Close())
-}
+func (s *Snapshot) Close() error { return s.read.Close() }
 
 // First reports whether no publication before this one can have put the root: nothing is in
 // reach then.
@@ -141,9 +125,9 @@ func (s *Snapshot) DirectoriesWithTombstones(ctx context.Context, after Ino, lim
 }
 
 func scanDirectories(rows *sql.Rows, err error) ([]ChangedDirectory, error) {
-	list, err := scanEach(rows, err, func(row scanner, d *ChangedDirectory) (err error) {
+	list, err := scanAll(rows, err, func(row scanner) (d ChangedDirectory, err error) {
 		d.Node, err = scanNode(row, &d.Tombstones)
-		return err
+		return d, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read directories: %w", classify(err))

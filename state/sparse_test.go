@@ -19,7 +19,7 @@ func namesOf(t *testing.T, j *Journal, ino Ino) []string {
 
 func rowsOf(t *testing.T, j *Journal, table string) (n int) {
 	t.Helper()
-	if err := j.read.QueryRowContext(t.Context(), `SELECT count(*) FROM `+table).Scan(&n); err != nil {
+	if err := j.row(t.Context(), `SELECT count(*) FROM `+table).Scan(&n); err != nil {
 		t.Fatal(err)
 	}
 	return n

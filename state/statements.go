@@ -64,8 +64,8 @@ func (s *statements) close() error {
 
 func (s *statements) queries() map[string]**sql.Stmt {
 	return map[string]**sql.Stmt{
-		`INSERT OR REPLACE INTO ledger (id, ` + ledgerColumns + `) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?)`: &s.setLedger,
-		`UPDATE mark SET publication = ?, newest = ?, before = ?`:                                         &s.setMark,
+		`INSERT OR REPLACE INTO ledger (id, ` + ledgerColumns + `, batch) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`: &s.setLedger,
+		`UPDATE mark SET publication = ?, newest = ?, before = ?`:                                                   &s.setMark,
 
 		`SELECT ino FROM dirent WHERE parent = ? AND name = ?`:                                      &s.findDirent,
 		`INSERT INTO dirent (parent, name, ino, shared) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`: &s.insertDirent,

@@ -8,7 +8,7 @@ import (
 // Tidy reports whether a publication has nothing to end or to clean up: none was cut
 // off, and there is neither garbage nor a removed node whose blobs may be there.
 func (j *Journal) Tidy(ctx context.Context) (tidy bool, err error) {
-	err = j.read.QueryRowContext(ctx, `SELECT (SELECT publication = completed FROM ledger)
+	err = j.row(ctx, `SELECT (SELECT publication = completed FROM ledger)
 		AND NOT EXISTS (SELECT 1 FROM garbage)
 		AND NOT EXISTS (SELECT 1 FROM inode WHERE state = 7 AND flags & ? = 0)`, Orphan).Scan(&tidy)
 	if err != nil {
@@ -26,5 +26,5 @@ func (j *Journal) Waiting(ctx context.Context, toPublish bool, limit int) ([]Nod
 		query += ` UNION ALL SELECT ` + nodeColumns + ` FROM inode WHERE state = 6
 			UNION ALL SELECT ` + nodeColumns + ` FROM inode WHERE state = 2 AND depth IS NULL`
 	}
-	return scanNodes(j.read.QueryContext(ctx, query+` LIMIT ?`, limit))
+	return j.nodes(ctx, query+` LIMIT ?`, limit)
 }

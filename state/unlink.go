@@ -32,7 +32,7 @@ type removal struct {
 
 func (j *Journal) unlink(ctx context.Context, r *removal) (Node, error) {
 	var gone Node
-	err := j.note(ctx, func(t *tx) (err error) {
+	err := j.write(ctx, acknowledged, func(t *tx) (err error) {
 		gone, err = t.unlink(r)
 		return err
 	})

@@ -10,8 +10,8 @@ import (
 // QueuedNodes returns up to limit nodes that are ready to be uploaded, in order of
 // their numbers, all above after.
 func (j *Journal) QueuedNodes(ctx context.Context, after Ino, limit int) ([]Node, error) {
-	return scanNodes(j.read.QueryContext(ctx,
-		`SELECT `+nodeColumns+` FROM inode WHERE state = 1 AND ino > ? ORDER BY ino LIMIT ?`, after, limit))
+	return j.nodes(ctx,
+		`SELECT `+nodeColumns+` FROM inode WHERE state = 1 AND ino > ? ORDER BY ino LIMIT ?`, after, limit)
 }
 
 // BlockWork is a block of an open file that is ready to be uploaded.
@@ -23,24 +23,17 @@ type BlockWork struct {
 // QueuedBlocks returns up to limit blocks that are ready to be uploaded although
 // their files are not, in order of inode and index, all behind the given place.
 func (j *Journal) QueuedBlocks(ctx context.Context, afterIno Ino, afterBlock uint64, limit int) ([]BlockWork, error) {
-	rows, err := j.read.QueryContext(ctx, `SELECT b.idx, `+nodeColumnsOf+` FROM block b JOIN inode i ON i.ino = b.ino
+	list, err := queryAll(ctx, j.read, scanBlockWork, `SELECT b.idx, `+nodeColumnsOf+` FROM block b JOIN inode i ON i.ino = b.ino
 		WHERE b.state = 1 AND (b.ino, b.idx) > (?, ?) AND i.state = 5 ORDER BY b.ino, b.idx LIMIT ?`, afterIno, afterBlock, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list queued blocks: %w", classify(err))
 	}
-	defer rows.Close()
-	var list []BlockWork
-	for rows.Next() {
-		var w BlockWork
-		if w.Node, err = scanNode(rows, &w.Block); err != nil {
-			return nil, fmt.Errorf("list queued blocks: %w", classify(err))
-		}
-		list = append(list, w)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("list queued blocks: %w", classify(err))
-	}
 	return list, nil
+}
+
+func scanBlockWork(row scanner) (w BlockWork, err error) {
+	w.Node, err = scanNode(row, &w.Block)
+	return w, err
 }
 
 // BlockOutcome says that a block was uploaded.
@@ -55,7 +48,7 @@ type BlockOutcome struct {
 // RecordBlocks notes that blocks are in the container. Outcomes of blocks that
 // changed meanwhile count for nothing.
 func (j *Journal) RecordBlocks(ctx context.Context, list []BlockOutcome) error {
-	err := j.mutate(ctx, func(t *tx) error {
+	err := j.write(ctx, committed, func(t *tx) error {
 		for _, o := range list {
 			if err := t.recordBlock(o); err != nil {
 				return err
@@ -109,7 +102,7 @@ type Upload struct {
 // contents are others now does not, and is put again under the same name or is
 // garbage already.
 func (j *Journal) RecordUploads(ctx context.Context, list []Upload) error {
-	err := j.mutate(ctx, func(t *tx) error {
+	err := j.write(ctx, committed, func(t *tx) error {
 		for i := range list {
 			if err := t.recordUpload(&list[i]); err != nil {
 				return err

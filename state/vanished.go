@@ -8,20 +8,20 @@ import (
 // Vanished returns up to limit failed inodes whose source is not there any more,
 // in order of their numbers, all above after.
 func (j *Journal) Vanished(ctx context.Context, after Ino, limit int) ([]Inode, error) {
-	return scanInodes(j.read.QueryContext(ctx, `SELECT `+inodeColumns+` FROM inode
+	return j.inodes(ctx, `SELECT `+inodeColumns+` FROM inode
 		WHERE state = 4 AND ino > ?1 AND ino IN (SELECT ino FROM failure WHERE gone = 1 AND ino > ?1)
-		ORDER BY ino LIMIT ?2`, after, limit))
+		ORDER BY ino LIMIT ?2`, after, limit)
 }
 
 // Entries returns up to limit inodes that a directory has names of.
 func (j *Journal) Entries(ctx context.Context, dir Ino, limit int) ([]Inode, error) {
-	return scanInodes(j.read.QueryContext(ctx, `SELECT `+inodeColumns+` FROM inode
-		WHERE ino IN (SELECT ino FROM dirent WHERE parent = ? LIMIT ?)`, dir, limit))
+	return j.inodes(ctx, `SELECT `+inodeColumns+` FROM inode
+		WHERE ino IN (SELECT ino FROM dirent WHERE parent = ? LIMIT ?)`, dir, limit)
 }
 
 // Known reports whether an inode is in the journal still.
 func (j *Journal) Known(ctx context.Context, ino Ino) (known bool, err error) {
-	row := j.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM inode WHERE ino = ?)`, ino)
+	row := j.row(ctx, `SELECT EXISTS (SELECT 1 FROM inode WHERE ino = ?)`, ino)
 	if err := row.Scan(&known); err != nil {
 		return false, fmt.Errorf("look for inode %d: %w", ino, classify(err))
 	}
@@ -33,7 +33,7 @@ func (j *Journal) Known(ctx context.Context, ino Ino) (known bool, err error) {
 // entries of a directory, must be gone before. Nothing is done for one that is not
 // there any more.
 func (j *Journal) Forget(ctx context.Context, in Inode) error {
-	err := j.update(ctx, func(t *tx) error { return t.forget(&in) })
+	err := j.write(ctx, durable, func(t *tx) error { return t.forget(&in) })
 	if err != nil {
 		return fmt.Errorf("forget inode %d: %w", in.Ino, err)
 	}

@@ -26,6 +26,7 @@ type layer struct {
 var layers = []layer{
 	{path: "clfs", never: []string{"os", "net", "database/sql", "crypto/rand", "math/rand", "log", "syscall"}},
 	{path: "rescue"},
+	{path: "state/journal"},
 	{path: "state", ours: []string{"clfs"}},
 	{path: "sync/blob"},
 	{path: "sync/deepdir"},

@@ -1,37 +1,34 @@
-package state
+package journal
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+
+	"golang.org/x/sys/unix"
 )
 
-// disk makes the commits of a mount durable. They go to sqlite's write-ahead log
-// with synchronous = NORMAL, which does not wait for the disk; what is in the log
-// is durable once that file is, and a checkpoint waits for the disk by itself. So
-// an fsync here does, beside the commits that go on meanwhile.
+// disk makes commits durable. They go to sqlite's write-ahead log with synchronous =
+// NORMAL, which does not wait for the disk; what is in the log is durable once that file
+// is, and a checkpoint waits for the disk by itself. So an fsync here does, beside the
+// commits that go on meanwhile.
 type disk struct {
-	written atomic.Uint64 // commits so far
+	log *os.File
 
-	log   *os.File
-	waits bool // every commit waits for the disk
+	ending  sync.Mutex // held by a commit; guards written and end
+	written uint64     // commits so far
+	end     logTracker
 
-	ending sync.Mutex // guards end
-	end    logTracker
-
-	mu     sync.Mutex
+	mu     sync.Mutex    // held by an fsync
 	synced atomic.Uint64 // commits that are durable
 	failed error
 }
 
-// open makes the log durable together with its name. waits: sqlite does that for
-// every commit.
-func (d *disk) open(dir string, waits bool) (err error) {
-	d.waits = waits
+// open makes the log durable together with its name.
+func (d *disk) open(dir string) (err error) {
 	if d.log, err = os.OpenFile(filepath.Join(dir, journalName+"-wal"), os.O_RDWR, 0); err != nil {
 		return fmt.Errorf("open log of journal: %w", err)
 	}
@@ -63,23 +60,24 @@ func (d *disk) begin() {
 	d.end.write(nil)
 }
 
-// committed counts a commit. None may be under way.
-func (d *disk) committed() {
+// commit counts a commit. Nobody learns how many there are before it is counted, but may
+// see what it has changed.
+func (d *disk) commit(commit func() error) error {
 	d.ending.Lock()
 	defer d.ending.Unlock()
-	err := d.end.follow()
-	if d.waits {
-		d.end.end.synced = d.end.end.written
+	if err := commit(); err != nil {
+		return err
 	}
-	d.end.write(err)
-	d.written.Add(1)
+	d.end.write(d.end.follow())
+	d.written++
+	return nil
 }
 
 // now is how many commits there are, and where the log ends with the last one.
 func (d *disk) now() (uint64, logEnd) {
 	d.ending.Lock()
 	defer d.ending.Unlock()
-	return d.written.Load(), d.end.end
+	return d.written, d.end.end
 }
 
 // reached notes that the log is on the disk up to an end.
@@ -92,10 +90,10 @@ func (d *disk) reached(end logEnd) {
 	d.end.write(nil)
 }
 
-// sync returns when all commits that were made before it are durable.
+// sync returns when all commits are durable whose changes could be seen before it.
 func (d *disk) sync() error {
-	want := d.written.Load()
-	if d.waits || d.synced.Load() >= want {
+	want, _ := d.now()
+	if d.synced.Load() >= want {
 		return nil
 	}
 	d.mu.Lock()
@@ -107,10 +105,10 @@ func (d *disk) sync() error {
 		return nil // another's fsync was after it
 	}
 	now, end := d.now()
-	if err := d.log.Sync(); err != nil {
+	if err := syncData(d.log); err != nil {
 		// The kernel forgets which pages it could not write: a further fsync
 		// would succeed and prove nothing.
-		d.failed = fmt.Errorf("make journal durable: %w", classify(err))
+		d.failed = fmt.Errorf("make journal durable: %w", Classify(err))
 		return d.failed
 	}
 	d.reached(end)
@@ -118,14 +116,11 @@ func (d *disk) sync() error {
 	return nil
 }
 
-// Sync returns when all changes that were acknowledged before it survive a power
-// cut. It costs nothing when there are none.
-func (j *Journal) Sync(ctx context.Context) error {
-	if j.write == nil {
-		return nil
+// syncData is Sync without the times of the file, which nobody needs.
+func syncData(f *os.File) error {
+	for {
+		if err := unix.Fdatasync(int(f.Fd())); err != unix.EINTR {
+			return err
+		}
 	}
-	if err := j.catchUp(ctx); err != nil {
-		return err
-	}
-	return j.write.disk.sync()
 }

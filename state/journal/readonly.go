@@ -1,4 +1,4 @@
-package state
+package journal
 
 import (
 	"errors"
@@ -9,53 +9,39 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// OpenReadOnly opens the journal of the state directory dir to look at it. It
-// changes nothing in dir, which may be on a file system that is read-only; the totals are
-// those of the moment when it was opened. A process that wants to write waits until
+// OpenReadOnly opens the journal of a directory to look at it. It changes nothing in dir,
+// which may be on a file system that is read-only. A process that wants to write waits until
 // the journal is closed. Methods that write return ErrReadOnly. Errors: ErrMissing,
-// ErrLocked, ErrVersion, ErrDamaged.
-func OpenReadOnly(dir string) (*Journal, error) {
-	found, err := Exists(dir)
-	if err != nil {
-		return nil, fmt.Errorf("open journal: %w", err)
+// ErrLocked, ErrVersion, ErrDamaged, and those of the client.
+func OpenReadOnly(dir string, format Format, client Client) (*File, error) {
+	if err := mustExist(dir); err != nil {
+		return nil, err
 	}
-	if !found {
-		return nil, fmt.Errorf("open journal in %s: %w", dir, ErrMissing)
+	f := &File{dir: dir, format: format, client: client}
+	if err := f.openToRead(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open journal in %s: %w", dir, Classify(err)), f.Close())
 	}
-	j := &Journal{dir: dir, wake: newNotifier()}
-	if err := j.openToRead(); err != nil {
-		return nil, errors.Join(fmt.Errorf("open journal in %s: %w", dir, classify(err)), j.Close())
-	}
-	return j, nil
+	return f, nil
 }
 
-// openToRead opens the connections that read, and takes the settings and the
-// ledger from there.
-func (j *Journal) openToRead() error {
-	path := filepath.Join(j.dir, journalName)
+// openToRead opens the connections that read.
+func (f *File) openToRead() error {
+	path := filepath.Join(f.dir, journalName)
 	var err error
-	if j.lock, err = shareDatabase(j.dir); err != nil {
+	if f.lock, err = shareDatabase(f.dir); err != nil {
 		return err
 	}
-	if _, err := checkLog(j.dir); err != nil {
+	if _, err := checkLog(f.dir); err != nil {
 		return err
 	}
 	options, err := readOptions(path)
 	if err != nil {
 		return err
 	}
-	if err := checkVersion(path, options); err != nil {
+	if err := checkFormat(path, options, f.format); err != nil {
 		return err
 	}
-	if err := j.openReaders(fmt.Sprintf("%s?_cache_size=-%d&_query_only=true&%s", fileURI(path), readerCacheKiB, options)); err != nil {
-		return err
-	}
-	first, err := readLedger(j.read)
-	if err != nil {
-		return err
-	}
-	j.ledger.Store(first)
-	return nil
+	return f.openPool(fmt.Sprintf("%s?_cache_size=-%d&_query_only=true&%s", fileURI(path), readerCacheKiB, options))
 }
 
 // readOptions are those of connections that need neither locks nor any other file than

@@ -1,6 +1,7 @@
-package state
+package journal
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -11,16 +12,16 @@ import (
 
 const errNotDir = syscall.ENOTDIR
 
-// classify adds the sentinel of this package to an error of sqlite or the file
+// Classify adds the sentinel of this package to an error of sqlite or the file
 // system, and keeps the cause. A row that is missing, of which another one speaks,
 // or that holds what was never written there, is damage.
-func classify(err error) error {
+func Classify(err error) error {
 	var e sqlite3.Error
 	if !errors.As(err, &e) {
 		if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 			return fmt.Errorf("%w: %w", ErrNoSpace, err)
 		}
-		if noRows(err) || strings.HasPrefix(err.Error(), "sql: Scan error") {
+		if errors.Is(err, sql.ErrNoRows) || strings.HasPrefix(err.Error(), "sql: Scan error") {
 			return fmt.Errorf("%w: %w", ErrDamaged, err)
 		}
 		return err
@@ -39,4 +40,11 @@ func classify(err error) error {
 		}
 	}
 	return err
+}
+
+// isSQLite reports whether an error is one of sqlite, after some of which it has rolled
+// back by itself.
+func isSQLite(err error) bool {
+	var e sqlite3.Error
+	return errors.As(err, &e)
 }

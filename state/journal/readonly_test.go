@@ -1,4 +1,4 @@
-package state
+package journal
 
 import (
 	"errors"
@@ -7,44 +7,31 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
-
-	"clfsload/clfs"
 )
 
-// newReadOnlyFixture returns a journal with one file, and its directory.
-func newReadOnlyFixture(t *testing.T) (j *Journal, dir string) {
+// newReadOnlyFixture returns a journal with one name, and its directory.
+func newReadOnlyFixture(t *testing.T) (j *testJournal, dir string) {
 	t.Helper()
-	dir = filepath.Join(t.TempDir(), "state")
-	s := Settings{Source: "/source", Target: "dir:/target", DirMgrCount: 48, Exclude: []string{"*.o", "a b"}}
-	j, err := Create(dir, s, Attr{Type: clfs.TypeDirectory, Mode: 0o40755})
-	if err != nil {
-		t.Fatal(err)
-	}
-	root, err := j.Inode(t.Context(), RootIno)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := Entry{Name: []byte("file"), Attr: Attr{Type: clfs.TypeRegular, Mode: 0o100644, Size: 7, Nlink: 1}}
-	if err := j.AddEntries(t.Context(), root, []Entry{file}, true); err != nil {
-		t.Fatal(err)
-	}
-	return j, dir
+	j = newJournal(t)
+	mustAdd(t, j, Durable, "file")
+	return j, j.Dir()
+}
+
+func lookAt(dir string) (*testJournal, error) {
+	n := &names{}
+	f, err := OpenReadOnly(dir, testFormat, n)
+	return &testJournal{f, n}, err
 }
 
 func mustShowTheFixture(t *testing.T, dir string) {
 	t.Helper()
-	j, err := OpenReadOnly(dir)
+	j, err := lookAt(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer j.Close()
-	if got := j.Totals(); got.FoundEntries != 2 || got.FoundBytes != 7 {
-		t.Errorf("totals %+v", got)
-	}
-	if s := j.Settings; s.Source != "/source" || len(s.Exclude) != 2 || s.Exclude[1] != "a b" || s.Include != nil {
-		t.Errorf("settings %+v", s)
-	}
-	if err := j.SetPhase(t.Context(), PhaseComplete); !errors.Is(err, ErrReadOnly) {
+	mustHold(t, j, 1)
+	if err := j.add(t.Context(), Durable, "more"); !errors.Is(err, ErrReadOnly) {
 		t.Errorf("a write ends with %v", err)
 	}
 }
@@ -53,7 +40,7 @@ func mustShowTheFixture(t *testing.T, dir string) {
 func TestOpenReadOnlyRefusesAJournalThatAProcessWrites(t *testing.T) {
 	j, dir := newReadOnlyFixture(t)
 	defer j.Close()
-	if _, err := OpenReadOnly(dir); !errors.Is(err, ErrLocked) {
+	if _, err := lookAt(dir); !errors.Is(err, ErrLocked) {
 		t.Errorf("it ends with %v", err)
 	}
 }
@@ -63,13 +50,13 @@ func TestAProcessThatWritesWaitsForOneThatLooks(t *testing.T) {
 	if err := j.Close(); err != nil {
 		t.Fatal(err)
 	}
-	looking, err := OpenReadOnly(dir)
+	looking, err := lookAt(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	opened := make(chan error)
 	go func() {
-		j, err := Open(dir)
+		j, err := openNames(dir)
 		if err == nil {
 			err = j.Close()
 		}
@@ -117,7 +104,7 @@ func TestOpenReadOnlyLooksAtAFileSystemThatIsReadOnly(t *testing.T) {
 		defer unix.Unmount(left, unix.MNT_DETACH)
 		killedCopy(t, dir, left)
 		if closed {
-			again, err := Open(left)
+			again, err := openNames(left)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -155,13 +142,13 @@ func TestOpenReadOnlyLooksAtWhatAKilledProcessLeft(t *testing.T) {
 
 func TestOpenReadOnlyRefusesWhatIsNoJournal(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := OpenReadOnly(dir); !errors.Is(err, ErrMissing) {
+	if _, err := lookAt(dir); !errors.Is(err, ErrMissing) {
 		t.Errorf("no journal: %v", err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, journalName), []byte("something else, of some length"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenReadOnly(dir); !errors.Is(err, ErrDamaged) {
+	if _, err := lookAt(dir); !errors.Is(err, ErrDamaged) {
 		t.Errorf("damaged: %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package state
+package journal
 
 import (
 	"errors"
@@ -7,12 +7,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // killed is a copy of a state directory as a killed process leaves it. The journal must
 // be idle.
-func killed(t testing.TB, j *Journal) string {
+func killed(t testing.TB, j *testJournal) string {
 	t.Helper()
 	dir := image(t, j)
 	note, err := os.ReadFile(filepath.Join(j.Dir(), logEndName))
@@ -34,26 +33,19 @@ func restarted(t testing.TB, dir string) {
 	writeFile(t, filepath.Join(dir, logEndName), []byte(end.String()))
 }
 
-func writeFile(t testing.TB, path string, data []byte) {
-	t.Helper()
-	if err := os.WriteFile(path, data, 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// busyMount is a journal with a log of many commits, all on the disk but for the last
+// busyJournal is a journal with a log of many commits, all on the disk but for the last
 // one, and none in the redo log.
-func busyMount(t *testing.T) *Journal {
+func busyJournal(t *testing.T) *testJournal {
 	t.Helper()
-	j := newMount(t)
+	j := newJournal(t)
 	for i := range 30 {
-		addNode(t, j, RootIno, fmt.Sprintf("f%d", i), regular)
+		mustAdd(t, j, Acknowledged, fmt.Sprintf("f%d", i))
 		if err := j.Sync(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	addNode(t, j, RootIno, "last", regular)
-	if err := j.catchUp(t.Context()); err != nil {
+	mustAdd(t, j, Acknowledged, "last")
+	if err := j.write.catchUp(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	return j
@@ -63,7 +55,7 @@ func busyMount(t *testing.T) *Journal {
 // that was added last.
 func opens(t *testing.T, dir, last string) bool {
 	t.Helper()
-	j, err := Open(dir)
+	j, err := openNames(dir)
 	if errors.Is(err, ErrDamaged) {
 		return false
 	}
@@ -71,14 +63,14 @@ func opens(t *testing.T, dir, last string) bool {
 		t.Fatal(err)
 	}
 	defer j.Close()
-	if _, err := j.Lookup(t.Context(), RootIno, []byte(last)); err != nil {
-		t.Errorf("a journal without %s is taken for whole: %v", last, err)
+	if !has(t, j, last) {
+		t.Errorf("a journal without %s is taken for whole", last)
 	}
 	return true
 }
 
 func TestAJournalWhoseLogIsDamagedBeforeItsEndIsRefused(t *testing.T) {
-	j := busyMount(t)
+	j := busyJournal(t)
 	log := filepath.Join(killed(t, j), journalName+"-wal")
 	whole, err := os.ReadFile(log)
 	if err != nil {
@@ -117,7 +109,7 @@ func TestAJournalWhoseLogIsDamagedBeforeItsEndIsRefused(t *testing.T) {
 
 // What was not synced may be lost by a power cut, in any part; nothing else.
 func TestAfterAPowerCutTheLogMustHoldWhatWasSynced(t *testing.T) {
-	j := busyMount(t)
+	j := busyJournal(t)
 	end := j.write.disk.end.end
 	if end.synced == 0 || end.synced >= end.written {
 		t.Fatalf("the log is synced up to %d of %d", end.synced, end.written)
@@ -140,15 +132,15 @@ func TestAfterAPowerCutTheLogMustHoldWhatWasSynced(t *testing.T) {
 
 // A log that sqlite has begun anew since the end was noted is another one.
 func TestALogThatWasBegunAnewIsWhole(t *testing.T) {
-	j := busyMount(t)
+	j := busyJournal(t)
 	note, err := os.ReadFile(filepath.Join(j.Dir(), logEndName))
 	if err != nil {
 		t.Fatal(err)
 	}
 	before := j.write.disk.end.end.salt
 	checkpoint(t, j)
-	addNode(t, j, RootIno, "anew", regular)
-	if err := j.catchUp(t.Context()); err != nil {
+	mustAdd(t, j, Acknowledged, "anew")
+	if err := j.write.catchUp(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if j.write.disk.end.end.salt == before {
@@ -162,7 +154,7 @@ func TestALogThatWasBegunAnewIsWhole(t *testing.T) {
 }
 
 func TestAClosedJournalNeedsNoLog(t *testing.T) {
-	j := busyMount(t)
+	j := busyJournal(t)
 	dir := j.Dir()
 	if err := j.Close(); err != nil {
 		t.Fatal(err)
@@ -175,13 +167,10 @@ func TestAClosedJournalNeedsNoLog(t *testing.T) {
 	}
 }
 
-// A load's journal, too, of which every commit is on the disk.
-func TestTheLogOfALoadMustHoldEveryCommit(t *testing.T) {
-	j, _ := newJournal(t)
+func TestTheLogMustHoldEveryDurableChange(t *testing.T) {
+	j := newJournal(t)
 	for i := range 5 {
-		if err := j.SetMark(t.Context(), Mark{Publication: uint64(i)}); err != nil {
-			t.Fatal(err)
-		}
+		mustAdd(t, j, Durable, fmt.Sprint(i))
 	}
 	end := j.write.disk.end.end
 	if end.written <= walHeader || end.synced != end.written {
@@ -192,23 +181,23 @@ func TestTheLogOfALoadMustHoldEveryCommit(t *testing.T) {
 	if err := os.Truncate(filepath.Join(dir, journalName+"-wal"), end.written-1); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(dir); !errors.Is(err, ErrDamaged) {
+	if _, err := openNames(dir); !errors.Is(err, ErrDamaged) {
 		t.Errorf("a log that is cut off opens with %v", err)
 	}
 }
 
 // A record that is damaged ends the redo log; one before others shows that it is damaged.
 func TestARedoLogWithDamageBeforeItsEndIsRefused(t *testing.T) {
-	j := newPatientMount(t)
+	j := newJournal(t)
 	const records = 6
 	var ends []int64
 	for i := range records {
-		addNode(t, j, RootIno, fmt.Sprintf("r%d", i), regular)
+		mustAdd(t, j, Acknowledged, fmt.Sprintf("r%d", i))
 		ends = append(ends, j.write.redoLog.size)
 	}
 	for i, end := range ends {
 		last := i == records-1
-		for _, back := range []int64{1, 10, 30} {
+		for _, back := range []int64{1, 3, 20} {
 			dir := killed(t, j)
 			redo := filepath.Join(dir, redoName)
 			data, err := os.ReadFile(redo)
@@ -232,7 +221,7 @@ func TestARedoLogWithDamageBeforeItsEndIsRefused(t *testing.T) {
 			dir = killed(t, j)
 			restarted(t, dir)
 			writeFile(t, filepath.Join(dir, redoName), data)
-			if k, err := Open(dir); err != nil {
+			if k, err := openNames(dir); err != nil {
 				t.Errorf("after a power cut damage in record %d is refused: %v", i, err)
 			} else {
 				k.Close()
@@ -255,20 +244,20 @@ func TestANoteOfTheLogsEndThatMakesNoSenseSaysNothing(t *testing.T) {
 // A start of which each step may be the last one: the log stays until its end is noted
 // anew.
 func TestAStartThatIsKilledCostsNothing(t *testing.T) {
-	j := busyMount(t)
+	j := busyJournal(t)
 	dir := killed(t, j)
 	options, err := readOptions(filepath.Join(dir, journalName))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := checkVersion(filepath.Join(dir, journalName), options); err != nil {
+	if err := checkFormat(filepath.Join(dir, journalName), options, testFormat); err != nil {
 		t.Fatal(err)
 	}
 	if !opens(t, dir, "last") {
 		t.Error("refused after a start that was killed when it had looked at the version")
 	}
 	dir = killed(t, j)
-	k, err := Open(dir)
+	k, err := openNames(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -282,9 +271,9 @@ func TestAStartThatIsKilledCostsNothing(t *testing.T) {
 // process, nor for damage.
 func TestRecordsBehindAGapAreOver(t *testing.T) {
 	for first := range 3 {
-		j := newPatientMount(t)
+		j := newJournal(t)
 		for i := range 6 {
-			addNode(t, j, RootIno, fmt.Sprintf("r%d", i), regular)
+			mustAdd(t, j, Acknowledged, fmt.Sprintf("r%d", i))
 		}
 		dir := killed(t, j)
 		restarted(t, dir)
@@ -297,33 +286,31 @@ func TestRecordsBehindAGapAreOver(t *testing.T) {
 		data[first*length+redoHeader] ^= 0x55 // this record never reached the disk
 		writeFile(t, redo, data)
 
-		k, err := Open(dir)
+		k, err := openNames(dir)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer k.Close()
-		k.write.delay = time.Hour
-		addNode(t, k, RootIno, "n0", regular)
-		l, err := Open(killed(t, k))
+		mustAdd(t, k, Acknowledged, "n0")
+		l, err := openNames(killed(t, k))
 		if err != nil {
 			t.Fatalf("record %d is missing: %v", first, err)
 		}
 		defer l.Close()
 		for i := range 6 {
-			_, err := l.Lookup(t.Context(), RootIno, fmt.Appendf(nil, "r%d", i))
-			if want := i < first; (err == nil) != want {
-				t.Errorf("record %d is missing, and the entry of record %d is there: %v", first, i, err == nil)
+			if found, want := has(t, l, fmt.Sprint("r", i)), i < first; found != want {
+				t.Errorf("record %d is missing, and the entry of record %d is there: %v", first, i, found)
 			}
 		}
-		if _, err := l.Lookup(t.Context(), RootIno, []byte("n0")); err != nil {
-			t.Errorf("record %d is missing, and what was made after the start is lost: %v", first, err)
+		if !has(t, l, "n0") {
+			t.Errorf("record %d is missing, and what was made after the start is lost", first)
 		}
 	}
 }
 
 // A commit that a kill has cut off leaves whole frames, which sqlite writes again.
 func TestTheEndOfTheLogIsFollowedAfterACommitThatWasCutOff(t *testing.T) {
-	j := busyMount(t)
+	j := busyJournal(t)
 	end := j.write.disk.end.end
 	dir := killed(t, j)
 	log := filepath.Join(dir, journalName+"-wal")
@@ -332,18 +319,18 @@ func TestTheEndOfTheLogIsFollowedAfterACommitThatWasCutOff(t *testing.T) {
 	}
 	note := logEnd{boot: end.boot, salt: end.salt}
 	writeFile(t, filepath.Join(dir, logEndName), []byte(note.String()))
-	k, err := Open(dir)
+	k, err := openNames(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer k.Close()
-	addNode(t, k, RootIno, "after", regular)
-	if err := k.catchUp(t.Context()); err != nil {
+	mustAdd(t, k, Acknowledged, "after")
+	if err := k.write.catchUp(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	before := k.write.disk.end.end.written
-	addNode(t, k, RootIno, "more", regular)
-	if err := k.catchUp(t.Context()); err != nil {
+	mustAdd(t, k, Acknowledged, "more")
+	if err := k.write.catchUp(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if now := k.write.disk.end.end.written; now <= before {

@@ -1,0 +1,110 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+
+	"clfsload/state/journal"
+)
+
+// querier asks the tables: those who read the journal, or a snapshot.
+type querier = journal.Querier
+
+// read lets ask for what is acknowledged. Rows are to be read before ask returns, some
+// thousands at most: changes may wait for it.
+func (j *Journal) read(ctx context.Context, ask func(querier) error) error {
+	return j.file.Read(ctx, ask)
+}
+
+// readAtLength is read for a query that may go over any number of rows.
+func (j *Journal) readAtLength(ctx context.Context, ask func(querier) error) error {
+	return j.file.ReadAtLength(ctx, ask)
+}
+
+// ahead runs a query in the transaction that is under way, when that has more than
+// the database: its rows need not be written for that. done is false when it has not.
+func (j *Journal) ahead(ctx context.Context, query func(*tx) error) (done bool, err error) {
+	return j.file.Ahead(context.WithoutCancel(ctx), func() error {
+		return query(j.tables.tx)
+	})
+}
+
+// oneRow is a query for one row, which Scan asks.
+type oneRow struct {
+	journal *Journal
+	ctx     context.Context
+	query   string
+	args    []any
+}
+
+func (j *Journal) row(ctx context.Context, query string, args ...any) oneRow {
+	return oneRow{j, ctx, query, args}
+}
+
+func (r oneRow) Scan(dest ...any) error {
+	return r.journal.read(r.ctx, func(q querier) error {
+		return q.QueryRowContext(r.ctx, r.query, r.args...).Scan(dest...)
+	})
+}
+
+// reading is Journal.read, or readAtLength.
+type reading func(context.Context, func(querier) error) error
+
+// queryAll is a query whose rows scan reads.
+func queryAll[T any](ctx context.Context, read reading, scan func(scanner) (T, error), query string, args ...any) (list []T, err error) {
+	err = read(ctx, func(q querier) error {
+		rows, err := q.QueryContext(ctx, query, args...)
+		list, err = scanAll(rows, err, scan)
+		return err
+	})
+	return list, err
+}
+
+func scanAll[T any](rows *sql.Rows, err error, scan func(scanner) (T, error)) ([]T, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	return list, rows.Err()
+}
+
+// nodes is a query for nodes.
+func (j *Journal) nodes(ctx context.Context, query string, args ...any) ([]Node, error) {
+	return nodesOf(ctx, j.read, query, args...)
+}
+
+func nodesOf(ctx context.Context, read reading, query string, args ...any) (list []Node, err error) {
+	err = read(ctx, func(q querier) error {
+		list, err = scanNodes(q.QueryContext(ctx, query, args...))
+		return err
+	})
+	return list, err
+}
+
+// inodes is a query for inodes.
+func (j *Journal) inodes(ctx context.Context, query string, args ...any) (list []Inode, err error) {
+	err = j.read(ctx, func(q querier) error {
+		list, err = scanInodes(q.QueryContext(ctx, query, args...))
+		return err
+	})
+	return list, err
+}
+
+// durableInodes is a query for inodes that blobs are put for. Others may not be durable yet;
+// but a blob has its name by the number of its inode, which a power cut must not give to
+// another one.
+func (j *Journal) durableInodes(ctx context.Context, query string, args ...any) ([]Inode, error) {
+	list, err := j.inodes(ctx, query, args...)
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	return list, j.Sync(ctx)
+}

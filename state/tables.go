@@ -1,0 +1,135 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"clfsload/state/journal"
+)
+
+const (
+	// checkpointPages is how long the write-ahead log grows (in 4 KiB pages)
+	// before it is copied into the database.
+	checkpointPages = 8192
+	// mountCheckpointPages is that of a mount, whose many small commits change
+	// the same pages again and again: the longer the log, the fewer are copied.
+	mountCheckpointPages = 32768
+)
+
+// commitDelay is when a mount's changes are committed at the latest.
+var commitDelay = 50 * time.Millisecond
+
+// ledgerRow is the ledger, and the batch of the redo log that goes on from there.
+type ledgerRow struct {
+	ledger
+	batch uint64
+}
+
+// tables are the tables of a journal, for the package that keeps its file.
+type tables struct {
+	journal *Journal
+	stmts   *statements
+	mount   *mountStatements // nil in the journal of a load
+	saved   ledgerRow        // as it is in the database
+	flushed ledgerRow        // as the transaction has it
+	redone  *ledger          // as the record has it that was made again last; nil: it is accepted
+
+	tx       *tx
+	rows     *rows
+	recorder recorder
+}
+
+// Open reads the settings and the ledger.
+func (b *tables) Open(db *sql.DB) (o journal.Options, err error) {
+	j := b.journal
+	if j.Settings, err = readSettings(db); err != nil {
+		return o, err
+	}
+	first, err := readLedger(db)
+	if err != nil {
+		return o, err
+	}
+	j.ledger.Store(first)
+	o = journal.Options{CheckpointPages: checkpointPages, CommitDelay: commitDelay, Frequent: frequentQueries}
+	if j.Settings.Kind == KindMount {
+		o.CheckpointPages = mountCheckpointPages
+	}
+	return o, nil
+}
+
+// Prepare prepares the statements that write.
+func (b *tables) Prepare(conn *sql.Conn) (batch uint64, err error) {
+	if b.stmts, err = prepareStatements(conn); err != nil {
+		return 0, err
+	}
+	if b.journal.Settings.Kind == KindMount {
+		if b.mount, err = prepareMountStatements(conn, &b.recorder); err != nil {
+			return 0, err
+		}
+	}
+	var signed int64 // sqlite has signed integers only
+	if err := conn.QueryRowContext(context.Background(), `SELECT batch FROM ledger`).Scan(&signed); err != nil {
+		return 0, err
+	}
+	b.saved = ledgerRow{*b.journal.ledger.Load(), uint64(signed)}
+	b.flushed = b.saved
+	return b.saved.batch, nil
+}
+
+func (b *tables) Close() error { return errors.Join(b.stmts.close(), b.mount.close()) }
+
+func (b *tables) Begin() {
+	l := b.journal.ledger.Load()
+	if b.redone != nil {
+		l, b.redone = b.redone, nil
+	}
+	b.recorder.Begin()
+	b.tx = &tx{stmts: b.stmts, mount: b.mount, settings: &b.journal.Settings, ledger: *l,
+		rows: b.rows, recorder: &b.recorder}
+}
+
+func (b *tables) Record() []byte {
+	if b.recorder.IsEmpty() && b.tx.ledger == *b.journal.ledger.Load() {
+		return nil
+	}
+	return b.recorder.end(&b.tx.ledger)
+}
+
+// Flush writes the rows that changed, and the ledger with the batch.
+func (b *tables) Flush(batch uint64) error {
+	if err := b.rows.write(b.mount); err != nil {
+		return err
+	}
+	row := ledgerRow{b.tx.ledger, batch}
+	if row == b.flushed {
+		return nil
+	}
+	write := b.stmts.writeLedger
+	if b.mount != nil {
+		write = b.mount.writeLedger
+	}
+	if err := write(&row.ledger, batch); err != nil {
+		return err
+	}
+	b.flushed = row
+	return nil
+}
+
+func (b *tables) Accept() {
+	b.journal.ledger.Store(&b.tx.ledger)
+	if b.tx.queued {
+		b.journal.wake.broadcast()
+	}
+}
+
+func (b *tables) Committed() {
+	b.saved = b.flushed
+	b.rows.limit()
+}
+
+func (b *tables) RolledBack() {
+	b.rows.forget()
+	b.redone, b.flushed = nil, b.saved
+}
