@@ -31,23 +31,23 @@ func (j *Journal) ahead(ctx context.Context, query func(*tx) error) (done bool, 
 
 // oneRow is a query for one row, which Scan asks.
 type oneRow struct {
-	journal *Journal
-	ctx     context.Context
-	query   string
-	args    []any
+	read  reading
+	ctx   context.Context
+	query string
+	args  []any
 }
 
 func (j *Journal) row(ctx context.Context, query string, args ...any) oneRow {
-	return oneRow{j, ctx, query, args}
+	return oneRow{j.read, ctx, query, args}
 }
 
 func (r oneRow) Scan(dest ...any) error {
-	return r.journal.read(r.ctx, func(q querier) error {
+	return r.read(r.ctx, func(q querier) error {
 		return q.QueryRowContext(r.ctx, r.query, r.args...).Scan(dest...)
 	})
 }
 
-// reading is Journal.read, or readAtLength.
+// reading is the read of a journal, its readAtLength, or the read of a snapshot.
 type reading func(context.Context, func(querier) error) error
 
 // queryAll is a query whose rows scan reads.

@@ -2,7 +2,6 @@ package state
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 
@@ -15,8 +14,7 @@ import (
 // kept for longer than a publication takes. Its methods may be called
 // concurrently.
 type Snapshot struct {
-	read        *journal.Snapshot
-	conn        *sql.Conn
+	rows        *journal.Snapshot
 	seq         uint64
 	publication uint64 // number of the last publication begun
 	reached     uint64 // number of the last one whose new directories were all put
@@ -56,11 +54,11 @@ func beginPublication(t *tx) error {
 
 // Snapshot returns the namespace as it is now. It must be closed.
 func (j *Journal) Snapshot(ctx context.Context) (*Snapshot, error) {
-	read, err := j.file.Snapshot(ctx)
+	rows, err := j.file.Snapshot(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("make snapshot: %w", classify(err))
 	}
-	s := &Snapshot{read: read, conn: read.Conn}
+	s := &Snapshot{rows: rows}
 	if err := s.begin(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("make snapshot: %w", classify(err)), s.Close())
 	}
@@ -68,7 +66,11 @@ func (j *Journal) Snapshot(ctx context.Context) (*Snapshot, error) {
 }
 
 func (s *Snapshot) begin(ctx context.Context) (err error) {
-	return s.conn.QueryRowContext(ctx, `SELECT seq, publication, reached FROM ledger`).Scan(&s.seq, &s.publication, &s.reached)
+	return s.row(ctx, `SELECT seq, publication, reached FROM ledger`).Scan(&s.seq, &s.publication, &s.reached)
+}
+
+func (s *Snapshot) row(ctx context.Context, query string, args ...any) oneRow {
+	return oneRow{s.rows.Read, ctx, query, args}
 }
 
 // Seq is the number of the last change that the snapshot has.
@@ -78,7 +80,7 @@ func (s *Snapshot) Seq() uint64 { return s.seq }
 func (s *Snapshot) Publication() uint64 { return s.publication }
 
 // Close lets go of the snapshot.
-func (s *Snapshot) Close() error { return s.read.Close() }
+func (s *Snapshot) Close() error { return s.rows.Close() }
 
 // First reports whether no publication before this one can have put the root: nothing is in
 // reach then.
@@ -108,27 +110,27 @@ const (
 // NewDirectories returns up to limit directories that nothing in the container leads to, in
 // order of their numbers, all above after. The root is not among them.
 func (s *Snapshot) NewDirectories(ctx context.Context, after Ino, limit int) ([]ChangedDirectory, error) {
-	return scanDirectories(s.conn.QueryContext(ctx, changedDir+`NOT `+reachedNow+inOrder, max(after, RootIno), limit))
+	return s.directories(ctx, changedDir+`NOT `+reachedNow+inOrder, max(after, RootIno), limit)
 }
 
 // ChangedDirectories returns up to limit directories that changed since they were put, the
 // root among them unless this is the first publication, in order of their numbers, all above
 // after.
 func (s *Snapshot) ChangedDirectories(ctx context.Context, after Ino, limit int) ([]ChangedDirectory, error) {
-	return scanDirectories(s.conn.QueryContext(ctx, changedDir+`(`+reachedNow+` OR ino = 1 AND ?)`+inOrder, after, !s.First(), limit))
+	return s.directories(ctx, changedDir+`(`+reachedNow+` OR ino = 1 AND ?)`+inOrder, after, !s.First(), limit)
 }
 
 // DirectoriesWithTombstones returns up to limit directories that have tombstones, in order of
 // their numbers, all above after.
 func (s *Snapshot) DirectoriesWithTombstones(ctx context.Context, after Ino, limit int) ([]ChangedDirectory, error) {
-	return scanDirectories(s.conn.QueryContext(ctx, changedDir+`kept`+inOrder, after, limit))
+	return s.directories(ctx, changedDir+`kept`+inOrder, after, limit)
 }
 
-func scanDirectories(rows *sql.Rows, err error) ([]ChangedDirectory, error) {
-	list, err := scanAll(rows, err, func(row scanner) (d ChangedDirectory, err error) {
+func (s *Snapshot) directories(ctx context.Context, query string, args ...any) ([]ChangedDirectory, error) {
+	list, err := queryAll(ctx, s.rows.Read, func(row scanner) (d ChangedDirectory, err error) {
 		d.Node, err = scanNode(row, &d.Tombstones)
 		return d, err
-	})
+	}, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read directories: %w", classify(err))
 	}
@@ -137,7 +139,7 @@ func scanDirectories(rows *sql.Rows, err error) ([]ChangedDirectory, error) {
 
 // Root returns the root directory.
 func (s *Snapshot) Root(ctx context.Context) (Node, error) {
-	n, err := scanNode(s.conn.QueryRowContext(ctx, `SELECT `+nodeColumns+` FROM inode WHERE ino = ?`, RootIno))
+	n, err := scanNode(s.row(ctx, `SELECT `+nodeColumns+` FROM inode WHERE ino = ?`, RootIno))
 	if err != nil {
 		return Node{}, fmt.Errorf("read root directory: %w", classify(err))
 	}
@@ -150,10 +152,10 @@ func (s *Snapshot) Root(ctx context.Context) (Node, error) {
 // or newer contents in an image, although they are changing again.
 func (s *Snapshot) ChangedNodes(ctx context.Context, after Ino, limit int) ([]Node, error) {
 	const changing = ` AND ino > ?1 AND put_pub > 0 AND (flags & ?3 OR image_gen > 0)`
-	return scanNodes(s.conn.QueryContext(ctx, `SELECT `+nodeColumns+` FROM inode WHERE state = 6 AND ino > ?1
+	return nodesOf(ctx, s.rows.Read, `SELECT `+nodeColumns+` FROM inode WHERE state = 6 AND ino > ?1
 		UNION ALL SELECT `+nodeColumns+` FROM inode WHERE state = 5`+changing+`
 		UNION ALL SELECT `+nodeColumns+` FROM inode WHERE state = 1`+changing+`
-		ORDER BY 1 LIMIT ?2`, after, limit, Moved))
+		ORDER BY 1 LIMIT ?2`, after, limit, Moved)
 }
 
 // Unpublished returns up to limit nodes of which the publication does not have the
@@ -161,9 +163,9 @@ func (s *Snapshot) ChangedNodes(ctx context.Context, after Ino, limit int) ([]No
 func (s *Snapshot) Unpublished(ctx context.Context, after Ino, limit int) ([]Node, error) {
 	const old = ` AND ino > ?1 AND NOT (put_pub > 0 AND flags & ?3 = 0 AND (flags & ?4 OR image_gen > 0)
 		AND next = CASE image_gen WHEN 0 THEN put_gen ELSE image_gen END)`
-	return scanNodes(s.conn.QueryContext(ctx, `SELECT `+nodeColumns+` FROM inode WHERE state = 5`+old+`
+	return nodesOf(ctx, s.rows.Read, `SELECT `+nodeColumns+` FROM inode WHERE state = 5`+old+`
 		UNION ALL SELECT `+nodeColumns+` FROM inode WHERE state = 1`+old+`
-		ORDER BY 1 LIMIT ?2`, after, limit, Content, Moved))
+		ORDER BY 1 LIMIT ?2`, after, limit, Content, Moved)
 }
 
 // ContentsCurrent reports whether the newest inode payload that there is, the image
@@ -180,25 +182,37 @@ func (n *Node) ContentsCurrent() bool {
 }
 
 // Path returns the path of a node below the root, by its first name.
-func (s *Snapshot) Path(ctx context.Context, n Node) (string, error) {
-	return climb(ctx, s.conn, n.Ino)
+func (s *Snapshot) Path(ctx context.Context, n Node) (path string, err error) {
+	err = s.rows.Read(ctx, func(q querier) error {
+		path, err = climb(ctx, q, n.Ino)
+		return err
+	})
+	return path, err
 }
 
 // Image returns the payload that is kept of a node for its publication; nil when
 // there is none.
-func (s *Snapshot) Image(ctx context.Context, ino Ino) ([]byte, error) {
-	return readImage(ctx, s.conn, ino)
+func (s *Snapshot) Image(ctx context.Context, ino Ino) (data []byte, err error) {
+	err = s.rows.Read(ctx, func(q querier) error {
+		data, err = readImage(ctx, q, ino)
+		return err
+	})
+	return data, err
 }
 
 // BackPointers is Journal.BackPointers as of the snapshot.
-func (s *Snapshot) BackPointers(ctx context.Context, n Node) ([]clfs.ID, error) {
+func (s *Snapshot) BackPointers(ctx context.Context, n Node) (list []clfs.ID, err error) {
 	if n.Links == 1 || n.IsDirectory() {
 		var id []byte
-		err := s.conn.QueryRowContext(ctx, `SELECT handle FROM inode WHERE ino = ?`, n.Parent).Scan(&id)
+		err := s.row(ctx, `SELECT handle FROM inode WHERE ino = ?`, n.Parent).Scan(&id)
 		if err != nil {
 			return nil, fmt.Errorf("find directory of node %d: %w", n.Ino, classify(err))
 		}
 		return []clfs.ID{clfs.ID(id)}, nil
 	}
-	return backPointers(ctx, s.conn, &n.Inode)
+	err = s.rows.Read(ctx, func(q querier) error {
+		list, err = backPointers(ctx, q, &n.Inode)
+		return err
+	})
+	return list, err
 }

@@ -145,7 +145,10 @@ func TestASnapshotStaysAsItWasBegun(t *testing.T) {
 	}
 	mustAdd(t, j, Committed, "b")
 	var n int
-	if err := s.Conn.QueryRowContext(t.Context(), `SELECT count(*) FROM entry`).Scan(&n); err != nil || n != 1 {
+	err = s.Read(t.Context(), func(q Querier) error {
+		return q.QueryRowContext(t.Context(), `SELECT count(*) FROM entry`).Scan(&n)
+	})
+	if err != nil || n != 1 {
 		t.Errorf("%d names, %v", n, err)
 	}
 	if err := s.Close(); err != nil {

@@ -5,13 +5,17 @@ import (
 	"database/sql"
 	"errors"
 	"path/filepath"
+	"sync"
 )
 
-// Snapshot is a connection with a read transaction: what was committed before it was
-// begun. It holds back the tidying up of the journal's log.
+// Snapshot is a read transaction: what was committed before it was begun. It holds back the
+// tidying up of the journal's log. Its methods may be called concurrently.
 type Snapshot struct {
 	db   *sql.DB
-	Conn *sql.Conn
+	conn *sql.Conn
+
+	mu       sync.Mutex           // a statement must not be used by two at a time
+	prepared map[string]*sql.Stmt // by the text of the query
 }
 
 // Snapshot begins a snapshot of all that is acknowledged: it is committed before. The
@@ -26,7 +30,7 @@ func (f *File) Snapshot(ctx context.Context) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Snapshot{db: db}
+	s := &Snapshot{db: db, prepared: map[string]*sql.Stmt{}}
 	if err := s.begin(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -34,22 +38,66 @@ func (f *File) Snapshot(ctx context.Context) (*Snapshot, error) {
 }
 
 func (s *Snapshot) begin(ctx context.Context) (err error) {
-	if s.Conn, err = s.db.Conn(ctx); err != nil {
+	if s.conn, err = s.db.Conn(ctx); err != nil {
 		return err
 	}
-	if _, err := s.Conn.ExecContext(ctx, `BEGIN`); err != nil {
+	if _, err := s.conn.ExecContext(ctx, `BEGIN`); err != nil {
 		return err
 	}
 	// The transaction sees what was committed before its first query.
 	var version int
-	return s.Conn.QueryRowContext(ctx, `PRAGMA schema_version`).Scan(&version)
+	return s.conn.QueryRowContext(ctx, `PRAGMA schema_version`).Scan(&version)
+}
+
+// Read lets read ask the snapshot, one at a time. Each query is prepared once: a publication
+// asks the same few for every directory.
+func (s *Snapshot) Read(_ context.Context, read func(Querier) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return read(preparing{s})
+}
+
+// preparing asks a snapshot that is locked.
+type preparing struct{ *Snapshot }
+
+func (p preparing) statement(query string) (*sql.Stmt, error) {
+	if stmt, ok := p.prepared[query]; ok {
+		return stmt, nil
+	}
+	// The end of the context of one query must not end the statement.
+	stmt, err := p.conn.PrepareContext(context.Background(), query)
+	if err == nil {
+		p.prepared[query] = stmt
+	}
+	return stmt, err
+}
+
+// QueryContext implements Querier.
+func (p preparing) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	stmt, err := p.statement(query)
+	if err != nil {
+		return nil, err
+	}
+	return stmt.QueryContext(ctx, args...)
+}
+
+// QueryRowContext implements Querier.
+func (p preparing) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	stmt, err := p.statement(query)
+	if err != nil {
+		return p.conn.QueryRowContext(ctx, query, args...) // it fails with the same error
+	}
+	return stmt.QueryRowContext(ctx, args...)
 }
 
 // Close ends the snapshot.
 func (s *Snapshot) Close() error {
-	var err error
-	if s.Conn != nil {
-		err = s.Conn.Close()
+	var errs []error
+	for _, stmt := range s.prepared {
+		errs = append(errs, stmt.Close())
 	}
-	return errors.Join(err, s.db.Close())
+	if s.conn != nil {
+		errs = append(errs, s.conn.Close())
+	}
+	return errors.Join(append(errs, s.db.Close())...)
 }

@@ -69,23 +69,42 @@ func (p *publication) putNodeDirectory(ctx context.Context, path pathOf, s publi
 	return nil
 }
 
-// rereadRows keep the first page of a directory, whose entries are counted before they are
-// put: that of most directories is the only one.
+// rereadRows keep the first pages of a directory, whose entries are counted before they are
+// put: those of most directories are the only ones.
 type rereadRows struct {
 	*state.Snapshot
-	first []state.SnapshotChild
+	children   kept[state.SnapshotChild]
+	tombstones kept[state.Tombstone]
+}
+
+func (r *rereadRows) Children(ctx context.Context, dir state.Ino, after []byte, limit int) ([]state.SnapshotChild, error) {
+	read := func() ([]state.SnapshotChild, error) { return r.Snapshot.Children(ctx, dir, after, limit) }
+	if after != nil {
+		return read()
+	}
+	return r.children.get(read)
+}
+
+func (r *rereadRows) Tombstones(ctx context.Context, dir state.Ino, after state.Tombstone, limit int) ([]state.Tombstone, error) {
+	read := func() ([]state.Tombstone, error) { return r.Snapshot.Tombstones(ctx, dir, after, limit) }
+	if after.Ino != 0 {
+		return read()
+	}
+	return r.tombstones.get(read)
+}
+
+// kept is a page that is read once.
+type kept[T any] struct {
+	page  []T
 	known bool
 }
 
-func (r *rereadRows) Children(ctx context.Context, dir state.Ino, after []byte, limit int) (list []state.SnapshotChild, err error) {
-	if after != nil {
-		return r.Snapshot.Children(ctx, dir, after, limit)
+func (k *kept[T]) get(read func() ([]T, error)) (page []T, err error) {
+	if !k.known {
+		k.page, err = read()
+		k.known = err == nil
 	}
-	if !r.known {
-		r.first, err = r.Snapshot.Children(ctx, dir, nil, limit)
-		r.known = err == nil
-	}
-	return r.first, err
+	return k.page, err
 }
 
 // countSegments counts the segments that a directory has, with the first.
