@@ -33,7 +33,11 @@ func (m *mount) plan() (phases []map[blobOf]bool, reasons map[string]publish.Rea
 			phases[p.Phase] = map[blobOf]bool{}
 		}
 		phases[p.Phase][blobOf{p.Node.ID, p.Node.Version}] = true
-		reasons[p.Form.String()+" "+p.Path] = p.Reason
+		form := "interim "
+		if p.Last {
+			form = "final "
+		}
+		reasons[form+p.Path] = p.Reason
 		return nil
 	})
 	m.check(err)
@@ -85,7 +89,7 @@ func TestAPublicationPutsWhatItsPlanHas(t *testing.T) {
 		m.write(p, 100, 1)
 	}
 	first := m.mustPublishAsPlanned(c)
-	if len(first) != 5 || first["final "] != "first publication" || first["interim a"] != "new" {
+	if len(first) != 5 || first["final "] != "first publication" || first["final a"] != "new" {
 		t.Errorf("the first plan is %v", first)
 	}
 
@@ -101,8 +105,8 @@ func TestAPublicationPutsWhatItsPlanHas(t *testing.T) {
 	m.mustUpload()
 	m.rename("c/both", "new/both")
 	want := map[string]publish.Reason{
-		"interim new": "new", "interim c/contents": "contents", "interim c/mode": "attributes", "interim c/name": "names or links",
-		"interim new/both": "contents, names or links", "interim a/y": "names or links", "interim b/x": "names or links",
+		"final new": "new", "final c/contents": "contents", "final c/mode": "attributes", "final c/name": "names or links",
+		"final new/both": "contents, names or links", "final a/y": "names or links", "final b/x": "names or links",
 		"interim a": "entries added, none removed", "interim b": "entries added, none removed", "interim c": "entries added, none removed",
 		"final a": "entries moved away", "final b": "entries moved away", "final c": "entries moved away",
 		"final ": "entries added or renamed", "final d": "attributes or fewer entries",

@@ -21,13 +21,6 @@ const (
 	Final
 )
 
-func (f Form) String() string {
-	if f == Interim {
-		return "interim"
-	}
-	return "final"
-}
-
 // keeps reports whether a form lists a tombstone.
 func (f Form) keeps(t *state.Tombstone) bool {
 	if t.Successor == state.Waiting {
