@@ -84,7 +84,7 @@ func (i *intake) mustPublishAsPlanned() []planned {
 	for path := range before {
 		i.t.Errorf("the dry run has removed %s", path)
 	}
-	if n := strings.Count(text, "\n"); n != len(puts)+1 {
+	if n := strings.Count(text, "\n"); n != len(puts)+1 || strings.ContainsAny(text, "\x1b\a\b\r\u009b\u202e") || strings.Contains(text, "\xff") {
 		i.t.Errorf("%d lines for %d puts:\n%s", n, len(puts), text)
 	}
 
@@ -222,7 +222,7 @@ func (i *intake) beginPlan(flags ...string) (r *run, rest *bufio.Reader, end fun
 func longPlan(t *testing.T) *intake {
 	t.Helper()
 	i := newIntake(t)
-	for n := range 4000 {
+	for n := range 2000 {
 		i.directory(fmt.Sprintf("%0250d", n))
 	}
 	return i

@@ -23,11 +23,11 @@ has cut off. They are named, and the exit code is 3. An incomplete file that rsy
 left behind is none of them, if rsync has written the file itself since.
 
 With --dry-run nothing is uploaded or changed. One line is printed for each inode that
-a publication would write now, with the reason: directories, and files that were
-published before and have changed since. Files that are not uploaded yet are named
+a publication would write now, with the reason: new and changed directories, and
+changed files that were published before. Files that are not uploaded are named
 after them; 'clfsload flush' uploads them. With --json there is one object a line and,
 last, one with the summary. The exit code is 0, also if there is nothing to publish.
---dry-run waits for nothing, so it excludes the flags that say what to wait for.`,
+A dry run does not wait, so it excludes --timeout and the flags for incomplete files.`,
 		Example: `  clfsload publish /mnt/clfs
   clfsload flush /mnt/clfs && clfsload publish --dry-run /mnt/clfs`,
 		Args: argsBetween(1, 1),
@@ -41,6 +41,7 @@ last, one with the summary. The exit code is 0, also if there is nothing to publ
 		},
 	}
 	f.register(cmd)
+	cmd.Flags().Lookup("json").Usage += "; with --dry-run one object a line"
 	cmd.Flags().BoolVar(&includeIncomplete, "include-incomplete", false, "take files as complete whose writer a crash of the mount has cut off")
 	cmd.Flags().BoolVar(&leaveIncomplete, "leave-incomplete", false, leaveIncompleteUsage)
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print what a publication would write now, and change nothing")
