@@ -16,14 +16,16 @@ import (
 
 // finished is what flush, publish and unmount say with --json.
 type finished struct {
-	Uploaded  bool
-	Published bool
-	Unmounted bool
-	Error     string
-	Code      int
-	Target    string
-	LeftTotal int `json:"left_total"`
-	Left      []struct{ Path, Why string }
+	Uploaded    bool
+	Published   bool
+	Unmounted   bool
+	Error       string
+	Code        int
+	Target      string
+	LeftTotal   int `json:"left_total"`
+	Left        []struct{ Path, Why string }
+	Objects     int
+	Directories int
 }
 
 // longSettle leaves files alone until a command asks for them.

@@ -17,7 +17,7 @@ import (
 
 // A load or mount that runs answers on a unix socket in its state directory: HTTP
 // with JSON, GET /status and PUT /limit, and of a mount POST /flush, /publish and
-// /unmount. Who may reach the socket may steer it: it has mode 0600 in a directory
+// /unmount, and GET /publish, which lists what a publication would put. Who may reach the socket may steer it: it has mode 0600 in a directory
 // of mode 0700.
 
 const controlName = "control.sock"
@@ -111,9 +111,19 @@ func askControl(ctx context.Context, stateDir, method, path string, body io.Read
 
 // waitControl is askControl for what takes its time.
 func waitControl(ctx context.Context, stateDir, method, path string, body io.Reader, answer any) error {
+	r, err := requestControl(ctx, stateDir, method, path, body)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	return json.NewDecoder(r).Decode(answer)
+}
+
+// requestControl is waitControl for an answer that the caller reads.
+func requestControl(ctx context.Context, stateDir, method, path string, body io.Reader) (io.ReadCloser, error) {
 	dir, err := os.OpenFile(stateDir, os.O_RDONLY|syscall.O_DIRECTORY, 0)
 	if err != nil {
-		return withExit(exitState, fmt.Errorf("open state: %w", err), stateWanted)
+		return nil, withExit(exitState, fmt.Errorf("open state: %w", err), stateWanted)
 	}
 	defer dir.Close()
 	client := http.Client{Transport: &http.Transport{
@@ -124,21 +134,20 @@ func waitControl(ctx context.Context, stateDir, method, path string, body io.Rea
 		}}}
 	request, err := http.NewRequestWithContext(ctx, method, "http://clfsload"+path, body)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	r, err := client.Do(request)
 	switch {
 	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("%w on %s", errNotRunning, filepath.Clean(stateDir))
+		return nil, fmt.Errorf("%w on %s", errNotRunning, filepath.Clean(stateDir))
 	case err != nil:
-		return fmt.Errorf("ask the process that runs on %s: %w", filepath.Clean(stateDir), err)
-	}
-	defer r.Body.Close()
-	if r.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("ask the process that runs on %s: %w", filepath.Clean(stateDir), err)
+	case r.StatusCode != http.StatusOK:
+		defer r.Body.Close()
 		text, _ := io.ReadAll(io.LimitReader(r.Body, 1000))
-		return refusedError{r.StatusCode, strings.TrimSpace(string(text))}
+		return nil, refusedError{r.StatusCode, strings.TrimSpace(string(text))}
 	}
-	return json.NewDecoder(r.Body).Decode(answer)
+	return r.Body, nil
 }
 
 // refusedError is an answer that tells of an error.

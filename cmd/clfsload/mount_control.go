@@ -45,6 +45,7 @@ func (m *writableMount) controlHandler() http.Handler {
 			return m.inTime(ctx, "flush", v, func(ctx context.Context) (flushReport, error) { return m.flush(ctx, m.leaves(v)) })
 		})
 	})
+	mux.HandleFunc("GET /publish", m.answerPlan)
 	mux.HandleFunc("POST /publish", func(w http.ResponseWriter, r *http.Request) {
 		work(w, r, func(ctx context.Context, v finishValue) (flushReport, error) {
 			return m.inTime(ctx, "publish", v, func(ctx context.Context) (r flushReport, err error) {

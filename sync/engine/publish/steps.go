@@ -37,27 +37,36 @@ const (
 // Phases are those of a publication, in their order.
 var Phases = []Phase{NewDirectories, Inodes, ChangedDirectories, FinalDirectories, FirstRoot}
 
+func (p Phase) String() string {
+	return [...]string{"new directories", "inodes", "changed directories", "final directories", "first root"}[p]
+}
+
 // Step is one put.
 type Step struct {
-	Node state.Node // as it is to be put
+	Node   state.Node // as it is to be put
+	Reason Reason
 	// Of a directory:
 	Form       Form
 	Tombstones bool // it has some
+	Again      bool // the publication has put its interim form
 	Last       bool // no other form of it follows
 	Reached    bool // something may lead there
-	Reason     Reason
 }
 
-// Reason says why a step is there.
+// Reason says in a few words what has changed. Whoever reads a list of them has one line for each.
 type Reason string
 
 const (
-	reasonNew     Reason = "new directory"
-	reasonInode   Reason = "changed"
-	reasonChanged Reason = "its entries or attributes changed"
-	reasonGained  Reason = "it got entries; what has left it stays until it is listed elsewhere"
-	reasonLost    Reason = "what has left it is listed elsewhere, or is removed"
-	reasonRoot    Reason = "the root: now readers find everything"
+	reasonNew              Reason = "new"
+	reasonContents         Reason = "contents"
+	reasonNames            Reason = "names or links"
+	reasonContentsAndNames Reason = "contents, names or links"
+	reasonAttributes       Reason = "attributes"
+	reasonAdded            Reason = "entries added or renamed"
+	reasonRemoved          Reason = "attributes or fewer entries"
+	reasonAddedFirst       Reason = "entries added, none removed"
+	reasonMovedAway        Reason = "entries moved away"
+	reasonRoot             Reason = "first publication"
 )
 
 // page is how many rows are read at a time.
@@ -86,13 +95,16 @@ func newDirectory(_ Rows, n state.Node, differ bool) (Step, bool) {
 }
 
 func changedDirectory(_ Rows, n state.Node, differ bool) (Step, bool) {
+	grown := n.Flags&state.Grown != 0
 	switch {
+	case !differ && grown:
+		return Step{Node: n, Form: Final, Last: true, Reached: true, Reason: reasonAdded}, true
 	case !differ:
-		return Step{Node: n, Form: Final, Last: true, Reached: true, Reason: reasonChanged}, true
-	case n.Flags&state.Grown == 0:
+		return Step{Node: n, Form: Final, Last: true, Reached: true, Reason: reasonRemoved}, true
+	case !grown:
 		return Step{}, false // its blob lists all that the interim form does
 	}
-	return Step{Node: n, Form: Interim, Reached: true, Reason: reasonGained}, true
+	return Step{Node: n, Form: Interim, Reached: true, Reason: reasonAddedFirst}, true
 }
 
 // finalDirectory is the second put of a directory that the publication has put in its interim
@@ -102,11 +114,11 @@ func finalDirectory(r Rows, n state.Node, differ bool) (Step, bool) {
 	if !differ || root && r.First() {
 		return Step{}, false
 	}
-	reached := r.Reached(&n)
-	if !reached || n.Flags&state.Grown != 0 {
+	again := !r.Reached(&n) || n.Flags&state.Grown != 0
+	if again {
 		n.Version++
 	}
-	return Step{Node: n, Form: Final, Last: true, Reached: true, Reason: reasonLost}, true
+	return Step{Node: n, Form: Final, Again: again, Last: true, Reached: true, Reason: reasonMovedAway}, true
 }
 
 func directories(ctx context.Context, r Rows, list func(context.Context, state.Ino, int) ([]state.ChangedDirectory, error),
@@ -146,11 +158,26 @@ func formsDiffer(tombstones iter.Seq2[state.Tombstone, error]) (bool, error) {
 func inodes(ctx context.Context, r Rows) iter.Seq2[Step, error] {
 	return func(yield func(Step, error) bool) {
 		for n, err := range pages(ctx, state.Ino(0), r.ChangedNodes, func(n state.Node) state.Ino { return n.Ino }) {
-			if !yield(Step{Node: n, Last: true, Reached: true, Reason: reasonInode}, err) || err != nil {
+			if !yield(Step{Node: n, Last: true, Reached: true, Reason: inodeReason(&n)}, err) || err != nil {
 				return
 			}
 		}
 	}
+}
+
+// inodeReason says what of an inode that is no directory has changed. The journal has a new
+// payload for new contents alone.
+func inodeReason(n *state.Node) Reason {
+	moved := n.Flags&state.Moved != 0
+	switch {
+	case n.ImageGen != 0 && moved:
+		return reasonContentsAndNames
+	case n.ImageGen != 0:
+		return reasonContents
+	case moved:
+		return reasonNames
+	}
+	return reasonAttributes
 }
 
 func firstRoot(ctx context.Context, r Rows) iter.Seq2[Step, error] {

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
+	"github.com/spf13/cobra"
+
+	"clfsload/sync/engine"
+	"clfsload/sync/engine/publish"
+)
+
+// plannedPut is an inode that the next publication puts.
+type plannedPut struct {
+	Put string `json:"put"`
+	pathValue
+	Reason string `json:"reason"`
+	Phase  string `json:"phase"`
+	Form   string `json:"form,omitempty"` // of a directory: interim or final
+}
+
+func newPlannedPut(p engine.PlannedPut) plannedPut {
+	path := p.Path
+	if path == "" {
+		path = "/"
+	}
+	v := plannedPut{Put: "inode", pathValue: newPathValue(path), Reason: string(p.Reason), Phase: p.Phase.String()}
+	if !p.Node.IsDirectory() {
+		return v
+	}
+	if v.Form = "final"; !p.Last {
+		v.Form = "interim"
+	}
+	switch {
+	case p.Phase == publish.NewDirectories:
+		v.Put = "new directory"
+	case p.Phase == publish.FirstRoot:
+		v.Put = "root"
+	case p.Again:
+		v.Put = "directory again"
+	default:
+		v.Put = "directory"
+	}
+	return v
+}
+
+// planSummary follows the puts. Where it is missing, the list was cut off.
+type planSummary struct {
+	Summary *flushReport `json:"summary"`
+}
+
+// plan calls yield with what a publication would put now, and returns what that would report.
+func (m *writableMount) plan(ctx context.Context, yield func(plannedPut) error) (flushReport, error) {
+	began := time.Now()
+	r := newFlushReport(m.target.String())
+	p, err := m.engine.PlanPublish(ctx, func(p engine.PlannedPut) error { return yield(newPlannedPut(p)) })
+	if err != nil {
+		return r, err
+	}
+	err = m.nameBehind(ctx, &r, p, m.flags.leaveIncomplete)
+	r.Uploaded, r.Objects, r.Dirs = r.LeftTotal == 0, p.Nodes, p.Directories
+	r.Seconds = time.Since(began).Seconds()
+	return r, err
+}
+
+// answerPlan answers GET /publish: a line of JSON for each put, and one for the summary.
+func (m *writableMount) answerPlan(w http.ResponseWriter, r *http.Request) {
+	if err := patient(w); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	ctx, stop := m.whileMounted(r.Context())
+	defer stop()
+	control := http.NewResponseController(w)
+	// A reader that takes nothing must not keep the mount from its end.
+	defer context.AfterFunc(ctx, func() { _ = control.SetWriteDeadline(time.Now()) })()
+	out := bufio.NewWriterSize(&planWriter{ctx, w, control}, 64<<10)
+	lines := json.NewEncoder(out)
+	lines.SetEscapeHTML(false)
+	report, err := m.plan(ctx, func(p plannedPut) error { return lines.Encode(p) })
+	report.fail(err)
+	_ = lines.Encode(planSummary{&report}) // nobody is there to tell if it fails
+	_ = out.Flush()
+}
+
+// whileMounted returns a context that ends with the mount.
+func (m *writableMount) whileMounted(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, stop := context.WithCancel(ctx)
+	go func() {
+		select {
+		case <-m.fs.Done():
+			stop()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, stop
+}
+
+// planWriter writes a plan. Each write waits for its reader for planPatience at most, because
+// the journal cannot tidy up its log meanwhile.
+type planWriter struct {
+	ctx     context.Context
+	w       io.Writer
+	control *http.ResponseController
+}
+
+const planPatience = time.Minute
+
+func (p *planWriter) Write(text []byte) (int, error) {
+	if err := p.control.SetWriteDeadline(time.Now().Add(planPatience)); err != nil {
+		return 0, err
+	}
+	// When ctx ends later, it ends the write.
+	if err := p.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return p.w.Write(text)
+}
+
+// planLine is what a line of a plan may have.
+type planLine struct {
+	plannedPut
+	planSummary
+}
+
+// errPlanCut: a plan ended without its summary.
+var errPlanCut = fmt.Errorf("publish: the list of puts was cut off: the mount has ended, or the list was not read for %s", planPatience)
+
+// runPlan prints what a publication would put.
+func runPlan(cmd *cobra.Command, stateDir string, asJSON bool) error {
+	ctx := cmd.Context()
+	answer, err := requestControl(ctx, stateDir, http.MethodGet, "/publish", nil)
+	if err != nil {
+		return stopCause(ctx, finishError("publish", stateDir, err))
+	}
+	defer answer.Close()
+	out := bufio.NewWriter(cmd.OutOrStdout())
+	r, err := printPlan(answer, out, asJSON)
+	if err = errors.Join(err, out.Flush()); err != nil {
+		return stopCause(ctx, err)
+	}
+	if r.Error != "" {
+		return withExit(r.Code, errors.New(r.Error), "")
+	}
+	return nil
+}
+
+// printPlan prints the puts as they come, and what the summary says, which it returns.
+func printPlan(plan io.Reader, out io.Writer, asJSON bool) (*flushReport, error) {
+	in, lines := json.NewDecoder(plan), json.NewEncoder(out)
+	lines.SetEscapeHTML(false)
+	for {
+		var l planLine
+		if err := in.Decode(&l); err != nil {
+			return nil, errPlanCut
+		}
+		var err error
+		switch {
+		case asJSON && l.Summary != nil:
+			return l.Summary, lines.Encode(l.planSummary)
+		case l.Summary != nil:
+			l.Summary.printPlanned(out)
+			return l.Summary, nil
+		case asJSON:
+			err = lines.Encode(l.plannedPut)
+		default:
+			err = l.print(out)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// print has the path last: it may be longer than a line of the terminal.
+func (p *plannedPut) print(out io.Writer) error {
+	_, err := fmt.Fprintf(out, "%-15s  %-27s  %s\n", p.Put, p.Reason, quotePath(p.bytes()))
+	return err
+}
+
+// printPlanned says how much a publication would put, and what it would not have.
+func (r *flushReport) printPlanned(out io.Writer) {
+	if r.Error != "" {
+		return
+	}
+	if r.LeftTotal > 0 {
+		fmt.Fprintf(out, "not uploaded, so left out or kept as published before ('clfsload flush' uploads):\n")
+	}
+	r.printLeft(out)
+	said := "nothing to publish"
+	if puts := r.Objects + r.Dirs; puts > 0 {
+		said = fmt.Sprintf("%s: %s of directories, %s of other inodes", count(puts, "put", "puts"), humanize.Comma(r.Dirs), humanize.Comma(r.Objects))
+	}
+	if r.LeftTotal > 0 {
+		said += fmt.Sprintf("; %s not uploaded", count(int64(r.LeftTotal), "entry", "entries"))
+	}
+	fmt.Fprintf(out, "%s; dry run: nothing was changed in %s\n", said, r.Target)
+}
+
+// count is a number of things.
+func count(n int64, one, many string) string {
+	return humanize.Comma(n) + " " + english.PluralWord(int(n), one, many)
+}

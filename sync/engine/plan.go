@@ -1,0 +1,64 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"clfsload/sync/engine/publish"
+)
+
+// PlannedPut is an inode that a publication would put.
+type PlannedPut struct {
+	publish.Step
+	Phase publish.Phase
+	Path  string // below the root of the tree, by its first name
+}
+
+// PlanPublish calls yield with each inode that PublishMount would put now, phase after phase,
+// and returns what that would report. It makes no request, and changes nothing in the journal.
+// An inode that cannot be read back from the container counts as one that is put. An error of
+// yield ends it. While yield waits, the log of the journal cannot be tidied up.
+func (e *Engine) PlanPublish(ctx context.Context, yield func(PlannedPut) error) (PublishReport, error) {
+	snap, err := e.journal.Snapshot(ctx)
+	if err != nil {
+		return PublishReport{}, fmt.Errorf("plan publication: %w", err)
+	}
+	p := &publication{Engine: e, snap: snap}
+	if err := errors.Join(p.plan(ctx, yield), snap.Close()); err != nil {
+		return PublishReport{}, fmt.Errorf("plan publication: %w", err)
+	}
+	return p.report, nil
+}
+
+// plan is run without its puts.
+func (p *publication) plan(ctx context.Context, yield func(PlannedPut) error) error {
+	p.report.Seq = p.snap.Seq()
+	if err := p.listBehind(ctx); err != nil {
+		return err
+	}
+	for _, phase := range publish.Phases {
+		for s, err := range publish.Steps(ctx, p.snap, phase) {
+			if err != nil {
+				return err
+			}
+			if err := p.planStep(ctx, phase, s, yield); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (p *publication) planStep(ctx context.Context, phase publish.Phase, s publish.Step, yield func(PlannedPut) error) error {
+	path, err := p.snap.Path(ctx, s.Node)
+	if err != nil {
+		return err
+	}
+	if s.Node.IsDirectory() {
+		p.report.Directories++
+	} else {
+		p.report.Nodes++
+	}
+	return yield(PlannedPut{Step: s, Phase: phase, Path: path})
+}
