@@ -15,6 +15,9 @@ type Container interface {
 	Node(ctx context.Context, id clfs.ID) (Node, error)
 	// Usage is what is known of the container's size. It does no request.
 	Usage() Usage
+	// Moving reports whether a publication to the container may be under way, or was cut
+	// off: directories may lead to each other in a loop then.
+	Moving(ctx context.Context) bool
 }
 
 // A Node is an inode that was read.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -24,6 +25,7 @@ type directory struct {
 var (
 	_ fs.NodeLookuper       = (*directory)(nil)
 	_ fs.NodeOpendirHandler = (*directory)(nil)
+	_ fs.NodeOnForgetter    = (*directory)(nil)
 )
 
 // place is where an inode was looked up.
@@ -60,46 +62,58 @@ func (d *directory) lookup(ctx context.Context, name string, out *fuse.EntryOut)
 	if d.walked.Load() {
 		d.sys.firstAhead(n)
 	}
-	mode := n.Inode().Attr.Type.ModeBits()
-	if err := d.refuseLoop(id, n); err != nil {
-		return nil, err
+	if n.Inode().Attr.Type == clfs.TypeDirectory && !d.sys.places.put(id, spot{d.id, name}) {
+		return nil, d.loopError(ctx, id, out)
 	}
 	ops := d.sys.newInode(id, n, place{d, at})
 	out.Attr = attributes(id, n.Inode())
-	return d.NewInode(ctx, ops, identity(id, mode)), nil
+	return d.NewInode(ctx, ops, identity(id, n.Inode().Attr.Type.ModeBits())), nil
 }
 
 // errLoop says that a directory contains itself.
 var errLoop = errors.New("the container breaks the format: a directory contains itself")
 
-// refuseLoop refuses an entry that leads back to this directory or one above it.
-func (d *directory) refuseLoop(id clfs.ID, n Node) error {
-	if n.Inode().Attr.Type != clfs.TypeDirectory {
+// loopError is the error for an entry that leads back to this directory or one above it.
+func (d *directory) loopError(ctx context.Context, id clfs.ID, out *fuse.EntryOut) error {
+	if d.sys.container.Moving(ctx) {
+		out.SetEntryTimeout(time.Nanosecond) // it is there once this directory is found elsewhere
+		return ErrNoEntry
+	}
+	return fmt.Errorf("directory %s: %w", id, errLoop)
+}
+
+// OnForget is called when the kernel does not know the directory any longer.
+func (d *directory) OnForget() { d.sys.places.forget(d.id) }
+
+// hidden are the directories that this one does not list, because a publication that is under
+// way may list them here and they are above: what they lead to is found there. Otherwise
+// it is damage, and a lookup fails.
+func (d *directory) hidden(ctx context.Context) map[clfs.ID]bool {
+	if !d.sys.container.Moving(ctx) {
 		return nil
 	}
-	for at := d.EmbeddedInode(); at != nil; _, at = at.Parent() {
-		if above, ok := at.Operations().(*directory); ok && above.id == id {
-			return fmt.Errorf("directory %s: %w", id, errLoop)
-		}
-	}
-	return nil
+	return d.sys.places.above(d.id)
 }
 
 // OpendirHandle opens the directory for listing.
 func (d *directory) OpendirHandle(ctx context.Context, _ uint32) (fs.FileHandle, uint32, syscall.Errno) {
 	l, err := d.sys.listing(ctx, d.id)
 	if err != nil {
-		return nil, 0, d.sys.fail("open directory", d.Path(nil), err)
+		return nil, 0, d.sys.fail("open directory", d.path(), err)
 	}
 	d.lookups.expect()
 	if above, ok := d.above(); ok && above.lookups.listing() {
 		d.walked.Store(true)
 	}
 	d.copying(l)
-	return &dirStream{dir: d, list: l}, fuse.FOPEN_CACHE_DIR | fuse.FOPEN_KEEP_CACHE, 0
+	stream := &dirStream{dir: d, list: l, hidden: d.hidden(ctx)}
+	if stream.hidden != nil {
+		return stream, 0, 0
+	}
+	return stream, fuse.FOPEN_CACHE_DIR | fuse.FOPEN_KEEP_CACHE, 0
 }
 
-// above is the directory in which this one was looked up.
+// above is the directory in which this one was looked up last.
 func (d *directory) above() (*directory, bool) {
 	_, parent := d.Parent()
 	if parent == nil {
@@ -117,9 +131,12 @@ func (d *directory) parentNumber() uint64 {
 	return d.StableAttr().Ino
 }
 
+// path is where the directory was looked up last, for messages.
+func (d *directory) path() string { return d.sys.places.path(d.id) }
+
 // pathOf is the path of an entry, for messages.
 func (d *directory) pathOf(name string) string {
-	if path := d.Path(nil); path != "" {
+	if path := d.path(); path != "" {
 		return path + "/" + name
 	}
 	return name

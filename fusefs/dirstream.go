@@ -30,6 +30,7 @@ type dirStream struct {
 	segment uint64
 	entries []clfs.Dirent // of the segment; nil if it is not read yet
 	told    int           // entries of it that were passed
+	hidden  map[clfs.ID]bool
 }
 
 var (
@@ -58,7 +59,7 @@ func (s *dirStream) Readdirent(ctx context.Context) (*fuse.DirEntry, syscall.Err
 	}
 	for s.segment < s.list.blocks {
 		if err := s.read(ctx); err != nil {
-			return nil, s.dir.sys.fail("list directory", s.dir.Path(nil), err)
+			return nil, s.dir.sys.fail("list directory", s.dir.path(), err)
 		}
 		if e := s.next(); e != nil {
 			return e, 0
@@ -74,7 +75,7 @@ func (s *dirStream) next() *fuse.DirEntry {
 		d := s.entries[s.told]
 		s.told++
 		s.at = position(s.segment, s.told)
-		if shown(d.Name) {
+		if shown(d.Name) && !s.hidden[d.ID] {
 			return &fuse.DirEntry{Name: string(d.Name), Mode: modeOf(d.ID), Ino: InodeNumber(d.ID), Off: s.at}
 		}
 	}

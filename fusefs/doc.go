@@ -35,5 +35,6 @@
 //
 // Names are bytes that the container's writer chose. Those that no file can
 // have are passed over and logged. Containers can describe directories that
-// contain themselves; the lookup that would close such a loop fails.
+// contain themselves; the lookup that would close such a loop fails. While a publication may
+// be under way that is no damage: such an entry is not listed, and its lookup finds nothing.
 package fusefs

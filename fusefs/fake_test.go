@@ -20,9 +20,10 @@ import (
 // fakeContainer is a container in memory. The file system is asked as the kernel
 // would ask it, but without a kernel: a process must not use its own mount.
 type fakeContainer struct {
-	nodes map[clfs.ID]*fakeNode
-	reads atomic.Int64  // of inodes
-	gate  chan struct{} // if set, inodes other than the root come when it is closed
+	nodes  map[clfs.ID]*fakeNode
+	reads  atomic.Int64  // of inodes
+	moving bool          // a publication may be under way
+	gate   chan struct{} // if set, inodes other than the root come when it is closed
 }
 
 type fakeNode struct {
@@ -33,6 +34,8 @@ type fakeNode struct {
 }
 
 var errBroken = errors.New("object X is broken")
+
+func (c *fakeContainer) Moving(context.Context) bool { return c.moving }
 
 func (c *fakeContainer) Usage() Usage { return Usage{} }
 

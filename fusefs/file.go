@@ -29,7 +29,7 @@ func (f *file) Open(ctx context.Context, flags uint32) (fs.FileHandle, uint32, s
 	}
 	n, err := f.sys.node(ctx, f.id)
 	if err != nil {
-		return nil, 0, f.sys.fail("open", f.Path(nil), err)
+		return nil, 0, f.sys.fail("open", f.path(), err)
 	}
 	f.place.dir.opened(f.place.slot)
 	return &handle{file: f, node: n, cut: cutOf(n.Inode())}, fuse.FOPEN_KEEP_CACHE, 0
@@ -81,7 +81,7 @@ var _ fs.FileReader = (*handle)(nil)
 func (h *handle) Read(ctx context.Context, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
 	n, err := h.read(ctx, dest, uint64(off))
 	if err != nil {
-		return nil, h.file.sys.fail("read", h.file.Path(nil), fmt.Errorf("at %d: %w", off, err))
+		return nil, h.file.sys.fail("read", h.file.path(), fmt.Errorf("at %d: %w", off, err))
 	}
 	return fuse.ReadResultData(dest[:n]), 0
 }

@@ -39,6 +39,15 @@ func (r *readOnly) newInode(id clfs.ID, n Node, p place) fs.InodeEmbedder {
 	return &inode{sys: r, id: id, attr: attr}
 }
 
+// path is where the inode was looked up last, for messages.
+func (i *inode) path() string {
+	name, parent := i.Parent()
+	if parent == nil {
+		return name
+	}
+	return parent.Operations().(*directory).pathOf(name)
+}
+
 // Getattr tells the attributes.
 func (i *inode) Getattr(_ context.Context, _ fs.FileHandle, out *fuse.AttrOut) syscall.Errno {
 	out.Attr = i.attr
@@ -65,7 +74,7 @@ var _ fs.NodeReadlinker = (*symlink)(nil)
 func (s *symlink) Readlink(ctx context.Context) ([]byte, syscall.Errno) {
 	n, err := s.sys.node(ctx, s.id)
 	if err != nil {
-		return nil, s.sys.fail("read link", s.Path(nil), err)
+		return nil, s.sys.fail("read link", s.path(), err)
 	}
 	return n.Inode().Data, 0
 }

@@ -42,6 +42,7 @@ type readOnly struct {
 	segments *fetch.Cache[blockKey, []byte]
 	chunks   *fetch.Cache[blockKey, []byte]
 
+	places places
 	opened atomic.Int64 // set when a file is opened, counts down with each listing
 }
 

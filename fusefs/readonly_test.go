@@ -2,9 +2,11 @@ package fusefs
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -56,6 +58,90 @@ func TestADirectoryThatContainsItselfIsRefused(t *testing.T) {
 	if log := k.log.String(); !strings.Contains(log, "contains itself") || !strings.Contains(log, a.String()) {
 		t.Errorf("log %s", log)
 	}
+}
+
+// loop is a container whose directories a and b contain each other.
+func loop(a, b clfs.ID) *fakeContainer {
+	return &fakeContainer{moving: true, nodes: map[clfs.ID]*fakeNode{
+		clfs.RootID: fakeDirectory(entry{"a", a}, entry{"b", b}),
+		a:           fakeDirectory(entry{"b", b}, entry{"x", handleID(2003, clfs.TypeRegular)}),
+		b:           fakeDirectory(entry{"a", a}),
+	}}
+}
+
+func TestDuringAPublicationADirectoryAboveIsPassedOver(t *testing.T) {
+	a, b := handleID(2001, clfs.TypeDirectory), handleID(2002, clfs.TypeDirectory)
+	k := show(t, loop(a, b))
+	outA, _ := k.lookup(rootNode, "a")
+	outB, status := k.lookup(outA.NodeId, "b")
+	if status != fuse.OK {
+		t.Fatal(status)
+	}
+	if out, status := k.lookup(outB.NodeId, "a"); status != fuse.ENOENT {
+		t.Errorf("a in a/b: %v, node %d", status, out.NodeId)
+	}
+	if names := k.listed(outB.NodeId); !slices.Equal(names, []string{".", ".."}) {
+		t.Errorf("a/b has %q", names)
+	}
+	// Now b is in the root, where it contains a.
+	if _, status := k.lookup(rootNode, "b"); status != fuse.OK {
+		t.Fatal(status)
+	}
+	if names := k.listed(outB.NodeId); !slices.Equal(names, []string{".", "..", "a"}) {
+		t.Errorf("b has %q", names)
+	}
+	if _, status := k.lookup(outB.NodeId, "a"); status != fuse.OK {
+		t.Errorf("a in b: %v", status)
+	}
+	if names := k.listed(outA.NodeId); !slices.Equal(names, []string{".", "..", "x"}) {
+		t.Errorf("b/a has %q", names)
+	}
+	if k.log.Len() > 0 {
+		t.Errorf("log %s", k.log.String())
+	}
+}
+
+// Two lookups at the same time that would each close a loop must not both succeed: then
+// nothing that goes up would end.
+func TestLookupsAtTheSameTimeMakeNoLoop(t *testing.T) {
+	a, b := handleID(2001, clfs.TypeDirectory), handleID(2002, clfs.TypeDirectory)
+	for range 200 {
+		k := show(t, loop(a, b))
+		outA, _ := k.lookup(rootNode, "a")
+		outB, _ := k.lookup(rootNode, "b")
+		var both sync.WaitGroup
+		both.Go(func() { k.lookup(outA.NodeId, "b") })
+		both.Go(func() { k.lookup(outB.NodeId, "a") })
+		both.Wait()
+		namesA, namesB := k.listed(outA.NodeId), k.listed(outB.NodeId)
+		if len(namesA)+len(namesB) != 6 { // one of them is hidden in the other
+			t.Fatalf("%q and %q", namesA, namesB)
+		}
+		if _, status := k.lookup(outA.NodeId, "x"); status != fuse.EIO { // its inode is missing, which is logged with its path
+			t.Fatal(status)
+		}
+	}
+}
+
+// listed lists a directory.
+func (k *kernel) listed(node uint64) (names []string) {
+	k.t.Helper()
+	var out fuse.OpenOut
+	if status := k.raw.OpenDir(nil, &fuse.OpenIn{InHeader: fuse.InHeader{NodeId: node}}, &out); status != fuse.OK {
+		k.t.Fatal(status)
+	}
+	defer k.raw.ReleaseDir(&fuse.ReleaseIn{InHeader: fuse.InHeader{NodeId: node}, Fh: out.Fh})
+	buf := make([]byte, 1<<16)
+	list := fuse.NewDirEntryList(buf, 0)
+	if status := k.raw.ReadDir(nil, &fuse.ReadIn{InHeader: fuse.InHeader{NodeId: node}, Fh: out.Fh, Size: 1 << 16}, list); status != fuse.OK {
+		k.t.Fatal(status)
+	}
+	for len(buf) >= 24 && binary.NativeEndian.Uint64(buf) != 0 {
+		length := binary.NativeEndian.Uint32(buf[16:])
+		names = append(names, string(buf[24:24+length]))
+		buf = buf[(24+length+7)/8*8:]
+	}
+	return names
 }
 
 func TestNamesThatNoFileCanHaveArePassedOverAndLogged(t *testing.T) {

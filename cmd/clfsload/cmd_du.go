@@ -99,24 +99,27 @@ func (d *duCommand) walk(ctx context.Context, t *tree.Tree, n *tree.Node, path s
 	}
 	return t.Walk(ctx, n, path, tree.Visitor{
 		Entry: func(_ context.Context, v tree.Visited) error {
-			if v.Node != nil && !errors.Is(v.Err, tree.ErrDamaged) {
-				d.add(path, v.Path(), v.Node)
-				return d.fail(v.Path(), v.Damage)
+			if v.Err != nil {
+				return d.fail(v.Path(), v.Err)
 			}
-			return d.fail(v.Path(), v.Err)
+			d.add(path, v.Path(), v.Node)
+			return d.fail(v.Path(), v.Damage)
 		},
 		Lost: func(dir *tree.Dir, err error) error { return d.fail(dir.Path, err) },
 	})
 }
 
-// fail notes damage; any other error ends the walk.
+// fail notes damage, and directories in a second place; any other error ends the walk.
 func (d *duCommand) fail(path string, err error) error {
-	if err == nil || !errors.Is(err, tree.ErrDamaged) {
+	damaged := errors.Is(err, tree.ErrDamaged)
+	if err == nil || !damaged && !errors.Is(err, tree.ErrMoving) {
 		return err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.damage++
+	if damaged {
+		d.damage++
+	}
 	if len(d.errors) < shownFailures {
 		d.errors = append(d.errors, fmt.Sprintf("%q: %s", path, oneLine(err)))
 	}

@@ -134,6 +134,12 @@ func (e *exportCommand) export(ctx context.Context, ui *console, t *tree.Tree, s
 	reported := &failureLog{ui: ui}
 	e.options.Owners = os.Geteuid() == 0
 	e.options.Failed = reported.add
+	e.options.Twice = func(f export.Failure) {
+		ui.log.Warn("exported in another place", "path", f.Path, "object", f.Object, "reason", f.Reason)
+	}
+	if m := t.OpenMark(ctx); m != nil {
+		ui.log.Warn("the container is open: its mount has not ended, and what is exported may not be of one moment", "state", m.State, "publication", m.Publication)
+	}
 	x, err := export.New(t, start, dest, e.options)
 	if err != nil {
 		return err

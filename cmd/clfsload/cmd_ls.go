@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	pathlib "path"
 	"slices"
 	"strings"
 
@@ -122,7 +123,10 @@ func (l *lister) below(ctx context.Context, n *tree.Node, path string) error {
 		d := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
 		if seen[d.id] {
-			l.fail(d.path, fmt.Errorf("%w: directory %s is reached twice", tree.ErrDamaged, d.id))
+			again := l.t.Again(ctx, "object "+d.id.String(), pathlib.Base(d.path), d.id)
+			if err := l.survive(ctx, d.path, again); err != nil {
+				return err
+			}
 			continue
 		}
 		seen[d.id] = true
@@ -268,6 +272,10 @@ func (l *lister) print(e listed) error {
 // survive tells of damage, after which the listing goes on, and returns any other
 // error.
 func (l *lister) survive(ctx context.Context, path string, err error) error {
+	if errors.Is(err, tree.ErrMoving) {
+		l.tell(path, err)
+		return nil
+	}
 	if err == nil || ctx.Err() != nil || !errors.Is(err, tree.ErrDamaged) {
 		return err
 	}
@@ -275,9 +283,13 @@ func (l *lister) survive(ctx context.Context, path string, err error) error {
 	return nil
 }
 
-func (l *lister) fail(path string, err error) {
+func (l *lister) tell(path string, err error) {
 	l.out.Flush()
 	fmt.Fprintf(l.err, "clfsload: %q: %s\n", path, oneLine(err))
+}
+
+func (l *lister) fail(path string, err error) {
+	l.tell(path, err)
 	if l.damage == nil {
 		l.damage = fmt.Errorf("some of the listing is damaged or missing: %w", tree.ErrDamaged)
 	}

@@ -184,7 +184,10 @@ func printReport(w io.Writer, r verify.Report, took time.Duration) {
 	}
 	printCounts(w, "remarks", r.Remarks)
 	printCounts(w, "damage", r.Damage)
-	if r.Sound() {
+	switch {
+	case r.Sound() && r.Remarks[verify.KindOpen] > 0:
+		fmt.Fprintln(w, "sound: no damage found; the container is open, and may not hold everything yet")
+	case r.Sound():
 		fmt.Fprintln(w, "sound: no damage found")
 	}
 }

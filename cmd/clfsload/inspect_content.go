@@ -26,7 +26,17 @@ type inodeContent struct {
 type bucketContent struct {
 	UUID   string         `json:"uuid"`
 	Logs   []string       `json:"logs,omitempty"`
+	Mark   *markContent   `json:"mark,omitempty"`
 	Others []clfs.ExtAttr `json:"others,omitempty"`
+}
+
+// markContent is which publication a container holds.
+type markContent struct {
+	ID          string `json:"id"`
+	Publication uint64 `json:"publication"`
+	Time        string `json:"time"`
+	State       string `json:"state"`
+	Open        string `json:"open"` // "mount" or "load" until that has ended
 }
 
 type attrContent struct {
@@ -79,7 +89,7 @@ func objectContent(o tree.Object, payload []byte) (any, error) {
 	switch {
 	case o.ID == clfs.BucketID:
 		b, err := clfs.DecodeBucket(payload)
-		return bucketContent{b.UUID, b.Logs, b.Others}, err
+		return bucketContent{b.UUID, b.Logs, (*markContent)(b.Mark), b.Others}, err
 	case o.Form == 1:
 		return nil, nil
 	case o.Type == clfs.TypeSegment:

@@ -36,8 +36,9 @@ type mountStatus struct {
 	Uploaded    countValue `json:"uploaded"`  // in the container, but the next publication makes it reachable
 	Unchanged   countValue `json:"unchanged"` // in the container
 	Unpublished uint64     `json:"unpublished_directories"`
-	Publishing  bool       `json:"publishing"` // or removing what a publication has replaced
-	Deleting    leftovers  `json:"deleting"`   // what the container holds and the mount no longer needs
+	Publishing  bool       `json:"publishing"`  // or removing what a publication has replaced
+	Interrupted bool       `json:"interrupted"` // a publication was cut off, and the next one goes on
+	Deleting    leftovers  `json:"deleting"`    // what the container holds and the mount no longer needs
 
 	PublishedAt      *time.Time     `json:"published_at"` // null: never
 	ObjectsPerSecond float64        `json:"objects_per_second"`
@@ -88,7 +89,7 @@ func journalStatus(ctx context.Context, i incompletes) (mountStatus, error) {
 	t := j.MountTotals()
 	v := mountStatus{Kind: kindMount, Version: version, State: j.Dir(), MountPoint: mountPointOf(j.Dir()), Target: j.Settings.Target,
 		Entries: t.Nodes(), Directories: t.Directories, Staged: countValue{t.Dirty, t.DirtyBytes}, Uploading: countValue{t.Queued, t.QueuedBytes},
-		Uploaded: countValue{t.Sealed, t.SealedBytes}, Unchanged: countValue{t.Uploaded, t.UploadedBytes}, Unpublished: t.Held,
+		Uploaded: countValue{t.Sealed, t.SealedBytes}, Unchanged: countValue{t.Uploaded, t.UploadedBytes}, Unpublished: t.Held, Interrupted: j.Publishing(),
 		Failures: []failureValue{}}
 	if t.PublishedAt != 0 {
 		at := time.Unix(0, t.PublishedAt)
@@ -120,6 +121,7 @@ func (m *writableMount) status(ctx context.Context) (mountStatus, error) {
 	v.Running, v.PID, v.MountPoint, v.BandwidthLimit = true, os.Getpid(), m.point, m.limiter.BytesPerSecond()
 	v.ObjectsPerSecond, v.BytesPerSecond = m.meter.rates()
 	v.Publishing = m.publishing.Load() > 0
+	v.Interrupted = v.Interrupted && !v.Publishing
 	if f, ok := m.engine.OldestInFlight(); ok {
 		v.Oldest = &flightValue{newPathValue(f.Path), time.Since(f.Since).Seconds()}
 	}
@@ -186,8 +188,11 @@ func (v *mountStatus) print(w io.Writer) {
 	line("uploading", "%s%s", v.Uploading, rate)
 	line("uploaded", "%s, to be published", v.Uploaded)
 	line("unchanged", "%s", v.Unchanged)
-	if v.Publishing {
+	switch {
+	case v.Publishing:
 		published += ", and at it again"
+	case v.Interrupted:
+		published += ", and the publication after that was cut off"
 	}
 	line("published", "%s; %s directories changed since", published, humanize.Comma(int64(v.Unpublished)))
 	if text := v.Deleting.String(); text != "" {

@@ -45,6 +45,9 @@ func openMounted(cmd *cobra.Command, f mountFlags, log *slog.Logger) (*mounted, 
 	m := &mounted{source: t.Container().String(), log: log, trees: []*tree.Tree{t},
 		options: tree.Options{Requests: half.concurrency, Memory: int64(half.memory), TempDir: half.tempDir}}
 	m.tree.Store(t)
+	if mark := t.OpenMark(ctx); mark != nil {
+		log.Warn("the container is open: its mount has not ended; what changes there is not shown here", "state", mark.State, "publication", mark.Publication)
+	}
 	ctx, m.stop = context.WithCancel(context.WithoutCancel(ctx))
 	m.listing.Go(func() {
 		err := rescue.Call(func() error { m.list(ctx, t, strings.HasPrefix(f.target, "dir:"), log); return nil })
@@ -128,6 +131,9 @@ func (m *mounted) Usage() fusefs.Usage {
 	}
 	return fusefs.Usage{}
 }
+
+// Moving reports whether a publication may be under way, or was cut off.
+func (m *mounted) Moving(ctx context.Context) bool { return m.tree.Load().OpenMark(ctx) != nil }
 
 // Node reads an inode.
 func (m *mounted) Node(ctx context.Context, id clfs.ID) (fusefs.Node, error) {

@@ -23,6 +23,10 @@ var ErrUnfinished = errors.New("the container has no root directory: its transfe
 // ErrDamaged is what every [Damage] is, for errors.Is.
 var ErrDamaged = errors.New("the container breaks the format")
 
+// ErrMoving is what a [Damage] is that a publication under way leaves, or one that was cut
+// off. The next publication that completes removes it.
+var ErrMoving = errors.New("a publication is under way or was cut off")
+
 // A Kind says which promise of the format is broken. It is a word for reports
 // and for programs that read them.
 type Kind string
@@ -60,6 +64,7 @@ type Damage struct {
 	Reason string
 	Err    error // the cause, may be nil
 	Whole  bool  // of a directory: all its entries were read
+	Moving bool  // no damage but ErrMoving: see Tree.OpenMark
 }
 
 func (d *Damage) Error() string {
@@ -69,8 +74,13 @@ func (d *Damage) Error() string {
 	return d.Object + ": " + d.Reason
 }
 
-// Is reports whether target is ErrDamaged.
-func (d *Damage) Is(target error) bool { return target == ErrDamaged }
+// Is reports whether target is ErrDamaged, or ErrMoving of what is no damage.
+func (d *Damage) Is(target error) bool {
+	if d.Moving {
+		return target == ErrMoving
+	}
+	return target == ErrDamaged
+}
 
 // Unwrap returns the cause.
 func (d *Damage) Unwrap() error { return d.Err }

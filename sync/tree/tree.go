@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -45,6 +46,8 @@ type Tree struct {
 	anyOwnID  bool // see AcceptAnyOwnID
 	traffic   traffic
 	clfsLoad  atomic.Pointer[bool] // of the bucket object; nil before it was read
+	openMark  atomic.Pointer[clfs.Mark]
+	askedMark sync.Once
 }
 
 // New makes a Tree without looking at the container, which may be damaged,
@@ -124,6 +127,9 @@ func (t *Tree) Bucket(ctx context.Context) (clfs.Bucket, Object, error) {
 	}
 	byCLFSLoad := b.FinishedByCLFSLoad()
 	t.clfsLoad.Store(&byCLFSLoad)
+	if b.Mark != nil && b.Mark.Open == clfs.OpenMount {
+		t.openMark.Store(b.Mark)
+	}
 	return b, o, nil
 }
 

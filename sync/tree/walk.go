@@ -73,7 +73,7 @@ type Visitor struct {
 
 // Walk visits everything below the directory start, which is at path, with many
 // requests in flight. The order is not defined. Each directory is entered once;
-// a second entry that leads to it is [KindLoop] damage. The memory that it
+// a second entry that leads to it is [KindLoop] damage, or [ErrMoving]. The memory that it
 // takes does not depend on the size of the tree: directories that wait for
 // their turn and the ids of those entered go to a temporary database.
 func (t *Tree) Walk(ctx context.Context, start *Node, path string, v Visitor) error {
@@ -209,7 +209,7 @@ func (w *walker) entry(ctx context.Context, v Visited) error {
 		return err
 	}
 	if v.Err == nil {
-		v.Damage = errors.Join(v.Node.Check(), v.Node.CheckLink(v.Dir.Node.ID))
+		v.Damage = errors.Join(v.Node.Check(), w.t.settled(ctx, v.Node.CheckLink(v.Dir.Node.ID)))
 	}
 	if v.Err == nil && !ValidName([]byte(v.Name)) {
 		v.Err = damagef(KindEntryName, v.Dir.Node.Blob, "entry %q, which cannot be a file's name", v.Name)
@@ -220,7 +220,7 @@ func (w *walker) entry(ctx context.Context, v Visited) error {
 			return err
 		}
 		if !added {
-			v.Err = damagef(KindLoop, v.Dir.Node.Blob, "entry %q leads to directory %s, which is reached on another way too", v.Name, v.ID)
+			v.Err = w.t.Again(ctx, v.Dir.Node.Blob, v.Name, v.ID)
 		}
 	}
 	if w.v.Entry != nil {

@@ -32,6 +32,9 @@ type Options struct {
 	Owners bool
 	// Failed is called for each failure, from many goroutines.
 	Failed func(Failure)
+	// Twice is called for each further place of a directory that a publication moves,
+	// from many goroutines. It is exported where it is found first.
+	Twice func(Failure)
 }
 
 // A Failure is something that could not be exported, or not whole.
@@ -259,6 +262,10 @@ func (e *entry) isLinked() bool { return len(e.node.Inode.BackPointers) > 1 }
 
 func (x *Exporter) entry(ctx context.Context, v tree.Visited) error {
 	path := v.Path()
+	if errors.Is(v.Err, tree.ErrMoving) {
+		report(x.options.Twice, path, v.Err)
+		return nil
+	}
 	if v.Err != nil {
 		return x.settled(path, v.Err)
 	}
@@ -308,7 +315,11 @@ func (x *Exporter) tell(path string, damage error) {
 
 func (x *Exporter) fail(path string, err error) {
 	x.failures.Add(1)
-	if x.options.Failed == nil {
+	report(x.options.Failed, path, err)
+}
+
+func report(to func(Failure), path string, err error) {
+	if to == nil {
 		return
 	}
 	f := Failure{Path: path, Reason: err.Error()}
@@ -316,7 +327,7 @@ func (x *Exporter) fail(path string, err error) {
 	if errors.As(err, &d) {
 		f.Object = d.Object
 	}
-	x.options.Failed(f)
+	to(f)
 }
 
 // isFatal reports whether an error would meet every other file too.

@@ -25,6 +25,7 @@ func (c *checker) bucket(ctx context.Context) error {
 		return c.reading("", err)
 	}
 	c.mark = b.Mark
+	c.openMark(o)
 	c.origin.clfsLoad = b.FinishedByCLFSLoad()
 	if !uuidText.MatchString(b.UUID) {
 		c.damage(KindBucket, "", o.Blob, "bucketUUID is %q", b.UUID)
@@ -45,6 +46,14 @@ func (c *checker) bucket(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// openMark remarks that a STATE is not finished with the container: what it holds may not
+// be all that it is to hold.
+func (c *checker) openMark(bucket tree.Object) {
+	if m := c.mark; c.isOpen() {
+		c.remark(KindOpen, "", bucket.Blob, "the container is open: the %s of STATE %s has not ended, its publication %d may be under way or cut off", m.Open, m.State, m.Publication)
+	}
 }
 
 // log marks the blob of a log.

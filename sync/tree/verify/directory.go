@@ -51,7 +51,7 @@ func (c *checker) parent(d *tree.Dir, e clfs.Dirent) {
 		parent = clfs.RootID
 	}
 	if string(e.Name) == ".." && e.ID != parent {
-		c.damage(KindDots, d.Path, d.Node.Blob, "%q leads to %s, must lead to %s", e.Name, e.ID, parent)
+		c.find(c.moves(), KindDots, d.Path, d.Node.Blob, "%q leads to %s, must lead to %s", e.Name, e.ID, parent)
 	}
 }
 

@@ -38,7 +38,11 @@ func (c *checker) owner(n *tree.Node, at place) {
 	if len(n.Inode.BackPointers) > 0 && !n.IsDir() || n.OwnerHash == at.dir.Hash() {
 		return
 	}
-	c.damage(KindOwner, at.path, n.Blob, "the blob's name has owner %016X, but %s has %016X", n.OwnerHash, at.dir, at.dir.Hash())
+	severity := Damage
+	if n.IsDir() {
+		severity = c.moves()
+	}
+	c.find(severity, KindOwner, at.path, n.Blob, "the blob's name has owner %016X, but %s has %016X", n.OwnerHash, at.dir, at.dir.Hash())
 }
 
 func (c *checker) attributes(n *tree.Node, at place) {

@@ -24,7 +24,7 @@ var tables = []string{
 func (c *checker) link(n *tree.Node, at place, first bool) error {
 	if n.IsDir() {
 		if string(n.Inode.Name) != at.name && first {
-			c.damage(KindNameRecord, at.path, n.Blob, "the inode says that its name is %q", n.Inode.Name)
+			c.find(c.moves(), KindNameRecord, at.path, n.Blob, "the inode says that its name is %q", n.Inode.Name)
 		}
 		return nil
 	}
@@ -34,12 +34,12 @@ func (c *checker) link(n *tree.Node, at place, first bool) error {
 	}
 	switch {
 	case !first:
-		c.damage(KindBackPointer, at.path, n.Blob, "a further entry leads to this inode, which has one back pointer only")
+		c.find(c.moves(), KindBackPointer, at.path, n.Blob, "a further entry leads to this inode, which has one back pointer only")
 	case len(back) == 0:
 	case back[0] != at.dir:
-		c.damage(KindBackPointer, at.path, n.Blob, "the back pointer leads to %s, the entry is in %s", back[0], at.dir)
+		c.find(c.moves(), KindBackPointer, at.path, n.Blob, "the back pointer leads to %s, the entry is in %s", back[0], at.dir)
 	case string(n.Inode.Name) != at.name:
-		c.damage(KindNameRecord, at.path, n.Blob, "the inode says that its name is %q", n.Inode.Name)
+		c.find(c.moves(), KindNameRecord, at.path, n.Blob, "the inode says that its name is %q", n.Inode.Name)
 	}
 	return nil
 }
@@ -87,7 +87,7 @@ func (c *checker) links(context.Context) error {
 		if err := scan(&blobName, &parent, &entries, &backs, &path); err != nil {
 			return err
 		}
-		c.damage(KindBackPointer, string(path), blobName, "%d back pointers to %s, which has %d entries for this inode", backs, clfs.ID(parent), entries)
+		c.find(c.moves(), KindBackPointer, string(path), blobName, "%d back pointers to %s, which has %d entries for this inode", backs, clfs.ID(parent), entries)
 		return nil
 	})
 	if err != nil {
@@ -104,7 +104,8 @@ func (c *checker) links(context.Context) error {
 		if err != nil {
 			return err
 		}
-		c.find(severityIf(elsewhere && c.origin.rewrote(n)), KindNameRecord, string(path), blobName, "the inode says that its name is %q, which no entry in its first directory is", name)
+		harmless := elsewhere && c.origin.rewrote(n) || c.moves() == Remark
+		c.find(severityIf(harmless), KindNameRecord, string(path), blobName, "the inode says that its name is %q, which no entry in its first directory is", name)
 		return nil
 	})
 }

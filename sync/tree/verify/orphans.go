@@ -21,6 +21,12 @@ func (c *checker) orphans(ctx context.Context) error {
 // all that it has replaced.
 func (c *checker) isOpen() bool { return c.mark != nil && c.mark.Open != "" }
 
+// moves is the severity of what a publication of a mount leaves while it is under way, or when it
+// is cut off: an entry that moves is in two places, its inode knows one of them.
+func (c *checker) moves() Severity {
+	return severityIf(c.mark != nil && c.mark.Open == clfs.OpenMount)
+}
+
 // maySoonBeReached reports whether a STATE that is not finished with the container can have
 // put an object. Of a block only its owner could tell, who may not be known.
 func (c *checker) maySoonBeReached(n clfs.Name) bool {

@@ -19,6 +19,7 @@ const (
 	KindUnpublished tree.Kind = "unpublished"        // nothing leads to an object yet, as its STATE has not published it
 	KindNoBucket    tree.Kind = "no-bucket"          // there is no bucket object
 	KindBucket      tree.Kind = "bucket-object"      // the bucket object is not as it must be
+	KindOpen        tree.Kind = "open"               // a STATE is not finished with the container
 	KindNoRoot      tree.Kind = "no-root"            // there is no root directory
 	KindRoot        tree.Kind = "root-attributes"    // the root's extended attributes are not as they must be
 	KindLogMissing  tree.Kind = "log-missing"        // the bucket object names a log that is not there
@@ -156,7 +157,7 @@ func (r *reporter) reading(path string, err error) error {
 		if detail == "" {
 			detail = d.Error()
 		}
-		r.damage(d.Kind, path, d.Object, "%s", detail)
+		r.find(severityIf(d.Moving), d.Kind, path, d.Object, "%s", detail)
 	}
 	return nil
 }

@@ -1,0 +1,208 @@
+package tests
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"clfsload/clfs"
+	"clfsload/tests/inventory"
+)
+
+// momentsOf collects what the container holds after each change that is made to it
+// while do runs, each state once.
+func momentsOf(t *testing.T, c *lethalContainer, do func()) (targets []string) {
+	t.Helper()
+	var mu sync.Mutex
+	var moments []inventory.Blobs
+	var look func()
+	look = func() {
+		mu.Lock()
+		defer mu.Unlock()
+		moments = append(moments, c.inventory())
+		c.at(1, true, look)
+	}
+	c.at(1, true, look)
+	do()
+	c.at(0, false, nil)
+	mu.Lock()
+	defer mu.Unlock()
+	seen := map[string]bool{}
+	for _, m := range moments {
+		if key := newestObjects(m.Names); !seen[key] {
+			seen[key] = true
+			targets = append(targets, unpacked(t, m))
+		}
+	}
+	return targets
+}
+
+// newestObjects lists the blobs that hold the newest version of an object.
+func newestObjects(blobs []string) string {
+	newest := map[clfs.ID]clfs.Name{}
+	for _, blob := range blobs {
+		if n, err := clfs.ParseName(blob); err == nil && n.Version >= newest[n.ID].Version {
+			newest[n.ID] = n
+		}
+	}
+	return fmt.Sprint(newest)
+}
+
+// unpacked writes blobs to a directory, and returns it as a target.
+func unpacked(t *testing.T, blobs inventory.Blobs) (target string) {
+	t.Helper()
+	directory := t.TempDir()
+	for _, name := range blobs.Names {
+		data, err := blobs.Get(name)
+		must(t, err)
+		must(t, os.WriteFile(filepath.Join(directory, name), data, 0o600))
+	}
+	return "dir:" + directory
+}
+
+// turnedOver publishes a mount in which directories moved below others that were below them,
+// files and directories moved, and others of one name changed places. It returns the states that the
+// container had meanwhile, and the files.
+func turnedOver(t *testing.T) (targets, files []string) {
+	t.Helper()
+	c := newLethalContainer(t)
+	i := newIntakeInto(t, c.url, "--settle", "0s")
+	at := func(path string) string { return filepath.Join(i.point, path) }
+	for _, path := range []string{"d/e", "w/p/q/r", "a/sub/below", "b", "one/n", "two/n"} {
+		must(t, os.MkdirAll(at(path), 0o755))
+	}
+	for n, dir := range []string{"d", "d/e", "w/p", "w/p/q", "w/p/q/r", "a", "a/sub/below", "one/n", "two/n"} {
+		name := fmt.Sprintf("file-%d", n)
+		writeFile(t, at(dir+"/"+name), name)
+		files = append(files, name)
+	}
+	i.publish()
+	for _, move := range [][2]string{{"d/e", "e"}, {"d", "e/d"}, {"w/p/q/r", "w/r"}, {"w/p/q", "w/r/q"}, {"w/p", "w/r/q/p"},
+		{"a/sub", "b/sub"}, {"a/file-5", "b/file-5"}} {
+		must(t, os.Rename(at(move[0]), at(move[1])))
+	}
+	must(t, unix.Renameat2(unix.AT_FDCWD, at("one/n"), unix.AT_FDCWD, at("two/n"), unix.RENAME_EXCHANGE))
+	i.flush()
+	targets = momentsOf(t, c, func() { i.publish() })
+	return targets, files
+}
+
+// mustHaveEach wants a file of each name below a directory, with its name in it.
+func mustHaveEach(t *testing.T, root string, files []string) {
+	t.Helper()
+	found := map[string]bool{}
+	must(t, filepath.WalkDir(root, func(path string, e os.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if string(text) != e.Name() {
+			t.Errorf("%s has %q", path, text)
+		}
+		found[e.Name()] = true
+		return err
+	}))
+	for _, name := range files {
+		if !found[name] {
+			t.Errorf("%s is missing in %s", name, root)
+		}
+	}
+}
+
+// At every moment of a publication each reader ends, finds every file, and calls nothing
+// damaged.
+func TestReadersFindEverythingAtEveryMomentOfAPublication(t *testing.T) {
+	targets, files := turnedOver(t)
+	looped := ""
+	for n, target := range targets {
+		t.Run(fmt.Sprint("moment ", n), func(t *testing.T) {
+			verified := clfsload(t, "verify", target).mustExit(exitOK).mustSay("the container is open")
+			readBySelf(t, target, files)
+			if strings.Contains(verified.stdout, "directory-loop") {
+				looped = target
+				readByMount(t, target, files)
+			}
+		})
+	}
+	if looped == "" {
+		t.Fatalf("none of %d moments has a directory in two places", len(targets))
+	}
+	editBucket(t, strings.TrimPrefix(looped, "dir:"), func(b *clfs.Bucket) { b.Mark.Open = "" })
+	for _, arguments := range [][]string{{"verify", looped}, {"ls", "-R", looped}, {"du", looped}, {"export", looped, t.TempDir()}} {
+		clfsload(t, arguments...).mustExit(exitDamaged)
+	}
+}
+
+func readBySelf(t *testing.T, target string, files []string) {
+	t.Helper()
+	clfsload(t, "ls", "-lR", target).mustExit(exitOK).mustSay(files...)
+	clfsload(t, "du", target).mustExit(exitOK)
+	for _, flags := range [][]string{{}, {"--keep-going", "--lost-found"}} {
+		dest := t.TempDir()
+		clfsload(t, append(append([]string{"export"}, flags...), target, dest)...).mustExit(exitOK).mustSay("the container is open")
+		mustHaveEach(t, dest, files)
+		if len(flags) > 0 {
+			continue
+		}
+		if code := clfsload(t, "verify", "--source", dest, target).code; code != exitOK && code != exitDamaged {
+			t.Errorf("verify --source ends with %d", code)
+		}
+	}
+}
+
+func readByMount(t *testing.T, target string, files []string) {
+	t.Helper()
+	m := mountContainer(t, target)
+	for _, arguments := range [][]string{{"find", m.point, "-ls"}, {"ls", "-lRa", m.point}, {"du", m.point}} {
+		out, err := exec.Command(arguments[0], arguments[1:]...).CombinedOutput()
+		if err != nil {
+			t.Errorf("%q: %v\n%s", arguments, err, out)
+		}
+		for _, name := range files {
+			if arguments[0] != "du" && !strings.Contains(string(out), name) {
+				t.Errorf("%q does not find %s:\n%s", arguments, name, out)
+			}
+		}
+	}
+	for _, arguments := range [][]string{{"cp", "-r"}, {"rsync", "-a"}} {
+		dest := t.TempDir()
+		out, err := exec.Command(arguments[0], append(arguments[1:], m.point+"/.", dest)...).CombinedOutput()
+		if err != nil {
+			t.Errorf("%q: %v\n%s", arguments, err, out)
+		}
+		mustHaveEach(t, dest, files)
+	}
+	mustHaveEach(t, m.point, files)
+	m.signal(unix.SIGTERM)
+	m.await().mustExit(exitOK)
+	if log := m.log.whole(); strings.Contains(log, "level=ERROR") || !strings.Contains(log, "the container is open") {
+		t.Errorf("the mount logs %s", log)
+	}
+}
+
+func TestStatusTellsThatAPublicationWasCutOff(t *testing.T) {
+	c := newLethalContainer(t)
+	i := newIntakeInto(t, c.url, "--settle", "0s")
+	i.publish()
+	writeFile(t, filepath.Join(i.point, "file"), "text")
+	i.flush()
+	c.at(1, true, i.kill) // the mark
+	command(t, []string{"publish", i.point}).start().wait()
+	i.await().mustExit(-1)
+	c.bury()
+	const cutOff = "and the publication after that was cut off"
+	clfsload(t, "status", i.state).mustExit(exitOK).mustSay(cutOff)
+	clfsload(t, "inspect", unpacked(t, c.inventory()), clfs.BucketID.String()).mustExit(exitOK).mustSay(`"publication": 2`, `"open": "mount"`)
+	i.again("--settle", "0s")
+	i.publish()
+	clfsload(t, "status", i.state).mustExit(exitOK).mustNotSay(cutOff)
+	clfsload(t, "unmount", i.point).mustExit(exitOK)
+	i.await().mustExit(exitOK)
+	clfsload(t, "verify", unpacked(t, c.inventory())).mustExit(exitOK).mustNotSay("open")
+}
