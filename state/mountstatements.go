@@ -92,7 +92,7 @@ func (s *mountStatements) queries() map[string]**sql.Stmt {
 		`INSERT INTO garbage (ino, after, name) VALUES (?, ?, ?)`: &s.addGarbage.Stmt,
 		`INSERT INTO tombstone (dir, name, ino, successor, seq) VALUES (?1, ?2, ?3, ?4, ?5)
 			ON CONFLICT DO UPDATE SET successor = excluded.successor, seq = excluded.seq`: &s.addTombstone.Stmt,
-		`UPDATE tombstone SET successor = ?2, seq = ?3 WHERE ino = ?1`:                         &s.handTombstones.Stmt,
+		`UPDATE tombstone SET successor = ?2, seq = ?3 WHERE ino = ?1 AND successor = 0`:       &s.handTombstones.Stmt,
 		`UPDATE tombstone SET successor = ?2, seq = ?3 WHERE successor = ?1 AND successor > 0`: &s.passTombstones.Stmt,
 		`SELECT 1 FROM tombstone WHERE dir = ? LIMIT 1`:                                        &s.anyTombstone,
 		`DELETE FROM tombstone WHERE dir = ?1 AND seq <= ?2 AND (successor = 0 OR NOT EXISTS

@@ -51,20 +51,23 @@ func (s *Snapshot) begin(ctx context.Context) (err error) {
 
 // Read lets read ask the snapshot, one at a time. Each query is prepared once: a publication
 // asks the same few for every directory.
-func (s *Snapshot) Read(_ context.Context, read func(Querier) error) error {
+func (s *Snapshot) Read(ctx context.Context, read func(Querier) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	return read(preparing{s})
 }
 
-// preparing asks a snapshot that is locked.
+// preparing asks a snapshot that is locked. For a context that can end, the driver starts a
+// goroutine for each row. So the contexts of queries do not end: a page is soon read.
 type preparing struct{ *Snapshot }
 
 func (p preparing) statement(query string) (*sql.Stmt, error) {
 	if stmt, ok := p.prepared[query]; ok {
 		return stmt, nil
 	}
-	// The end of the context of one query must not end the statement.
 	stmt, err := p.conn.PrepareContext(context.Background(), query)
 	if err == nil {
 		p.prepared[query] = stmt
@@ -78,7 +81,7 @@ func (p preparing) QueryContext(ctx context.Context, query string, args ...any) 
 	if err != nil {
 		return nil, err
 	}
-	return stmt.QueryContext(ctx, args...)
+	return stmt.QueryContext(context.WithoutCancel(ctx), args...)
 }
 
 // QueryRowContext implements Querier.
@@ -87,7 +90,7 @@ func (p preparing) QueryRowContext(ctx context.Context, query string, args ...an
 	if err != nil {
 		return p.conn.QueryRowContext(ctx, query, args...) // it fails with the same error
 	}
-	return stmt.QueryRowContext(ctx, args...)
+	return stmt.QueryRowContext(context.WithoutCancel(ctx), args...)
 }
 
 // Close ends the snapshot.
