@@ -29,8 +29,7 @@ type mountStatements struct {
 	dropNodeBlocks *sql.Stmt
 
 	addTombstone   redoable
-	handTombstones redoable
-	passTombstones redoable
+	succeed        redoable
 	anyTombstone   *sql.Stmt
 	dropTombstones *sql.Stmt
 	voidTombstones *sql.Stmt
@@ -92,9 +91,8 @@ func (s *mountStatements) queries() map[string]**sql.Stmt {
 		`INSERT INTO garbage (ino, after, name) VALUES (?, ?, ?)`: &s.addGarbage.Stmt,
 		`INSERT INTO tombstone (dir, name, ino, successor, seq) VALUES (?1, ?2, ?3, ?4, ?5)
 			ON CONFLICT DO UPDATE SET successor = excluded.successor, seq = excluded.seq`: &s.addTombstone.Stmt,
-		`UPDATE tombstone SET successor = ?2, seq = ?3 WHERE ino = ?1 AND successor = 0`:       &s.handTombstones.Stmt,
-		`UPDATE tombstone SET successor = ?2, seq = ?3 WHERE successor = ?1 AND successor > 0`: &s.passTombstones.Stmt,
-		`SELECT 1 FROM tombstone WHERE dir = ? LIMIT 1`:                                        &s.anyTombstone,
+		succeedTombstones: &s.succeed.Stmt,
+		`SELECT 1 FROM tombstone WHERE dir = ? LIMIT 1`: &s.anyTombstone,
 		`DELETE FROM tombstone WHERE dir = ?1 AND seq <= ?2 AND (successor = 0 OR NOT EXISTS
 			(SELECT 1 FROM inode s WHERE s.ino = successor AND (s.state <> 7 OR s.seq > ?2) AND NOT s.put_pub BETWEEN 1 AND ?3))`: &s.dropTombstones,
 		`DELETE FROM tombstone WHERE dir = ?`:                                         &s.voidTombstones,
@@ -114,21 +112,20 @@ const savedColumns = `parent = ?2, name = ?3, mode = ?4, uid = ?5, gid = ?6, siz
 // redoables are the statements that the redo log can hold.
 func (s *mountStatements) redoables() []*redoable {
 	return []*redoable{&s.insertEntry, &s.replaceEntry, &s.dropEntry, &s.shareEntry, &s.setBlock, &s.dropBlocks,
-		&s.addGarbage, &s.addTombstone, &s.handTombstones, &s.passTombstones}
+		&s.addGarbage, &s.addTombstone, &s.succeed}
 }
 
 func prepareMountStatements(conn *sql.Conn, r *recorder) (*mountStatements, error) {
 	s := &mountStatements{
-		insertEntry:    redoable{op: opInsertEntry, arguments: 5, recorder: r},
-		replaceEntry:   redoable{op: opReplaceEntry, arguments: 4, recorder: r},
-		dropEntry:      redoable{op: opDropEntry, arguments: 2, recorder: r},
-		shareEntry:     redoable{op: opShareEntry, arguments: 2, recorder: r},
-		setBlock:       redoable{op: opSetBlock, arguments: 4, recorder: r},
-		dropBlocks:     redoable{op: opDropBlocks, arguments: 3, recorder: r},
-		addGarbage:     redoable{op: opAddGarbage, arguments: 3, recorder: r},
-		addTombstone:   redoable{op: opAddTombstone, arguments: 5, recorder: r},
-		handTombstones: redoable{op: opHandTombstones, arguments: 3, recorder: r},
-		passTombstones: redoable{op: opPassTombstones, arguments: 3, recorder: r},
+		insertEntry:  redoable{op: opInsertEntry, arguments: 5, recorder: r},
+		replaceEntry: redoable{op: opReplaceEntry, arguments: 4, recorder: r},
+		dropEntry:    redoable{op: opDropEntry, arguments: 2, recorder: r},
+		shareEntry:   redoable{op: opShareEntry, arguments: 2, recorder: r},
+		setBlock:     redoable{op: opSetBlock, arguments: 4, recorder: r},
+		dropBlocks:   redoable{op: opDropBlocks, arguments: 3, recorder: r},
+		addGarbage:   redoable{op: opAddGarbage, arguments: 3, recorder: r},
+		addTombstone: redoable{op: opAddTombstone, arguments: 5, recorder: r},
+		succeed:      redoable{op: opSucceed, arguments: 3, recorder: r},
 	}
 	for query, stmt := range s.queries() {
 		prepared, err := conn.PrepareContext(context.Background(), query)

@@ -26,8 +26,7 @@ const (
 	opDropBlocks
 	opAddGarbage
 	opAddTombstone
-	opHandTombstones
-	opPassTombstones
+	opSucceed
 )
 
 // recorder is the journal's for what the updates of a transaction do.

@@ -63,9 +63,11 @@ func (t *tx) rename(r *Rename) (moved Node, replaced *Node, err error) {
 	if err != nil {
 		return Node{}, nil, err
 	}
-	n.to.Flags |= Grown
-	if r.Exchange {
-		n.from.Flags |= Grown
+	if n.from != n.to {
+		n.to.Flags |= Grown
+		if r.Exchange {
+			n.from.Flags |= Grown
+		}
 	}
 	t.touchDirectory(n.from, r.Now)
 	if err := t.save(&fromBefore, n.from); err != nil {
@@ -192,14 +194,12 @@ func (t *tx) rehome(r *renaming, n *Node, from *Node, name []byte, to *Node, new
 		}
 	}
 	t.noteMoved(n)
-	if from != to {
-		if n.IsDirectory() {
-			from.Links--
-			to.Links++
-		}
-		if err := t.leave(from, name, n, 0); err != nil {
-			return err
-		}
+	if from != to && n.IsDirectory() {
+		from.Links--
+		to.Links++
+	}
+	if err := t.leave(from, name, n, 0); err != nil {
+		return err
 	}
 	return t.save(&before, n)
 }

@@ -23,14 +23,16 @@ func (t *tx) leave(dir *Node, name []byte, n *Node, successor Ino) error {
 	return err
 }
 
-// succeed makes n the successor of old, a file that lost its last name to n. If old was never
-// in reach, n becomes the successor of the files that old has replaced.
+// succeedTombstones makes the inode ?2 the successor of ?1, and of those that ?1 has succeeded. The
+// number ?3 keeps the latter: the final form of the snapshot of a publication may list them.
+const succeedTombstones = `UPDATE tombstone SET successor = ?2, seq = CASE successor WHEN 0 THEN seq ELSE ?3 END
+	WHERE ino = ?1 AND successor = 0 OR successor = ?1 AND successor > 0`
+
+// succeed makes n the successor of old, a file that lost its last name to n, and of the files
+// whose successor old was: no listing need have old yet. A name of old that another file took
+// before keeps that successor.
 func (t *tx) succeed(old, n *Node) error {
-	stmt := &t.mount.passTombstones
-	if t.ledger.inReach(old.PutPub) {
-		stmt = &t.mount.handTombstones
-	}
-	_, err := stmt.Exec(old.Ino, n.Ino, t.nextSeq())
+	_, err := t.mount.succeed.Exec(old.Ino, n.Ino, t.nextSeq())
 	return err
 }
 
@@ -86,6 +88,8 @@ const (
 )
 
 // tombstonesQuery lists the tombstones of the directory ?2, except those that no form lists.
+// Of several of one inode, unless other files took their places, it lists the first that left: the
+// container is likeliest to have its name.
 const tombstonesQuery = `SELECT name, ino, seq, handle, type, lives, successor, taken FROM (
 	SELECT t.name, t.ino, t.seq, i.handle, i.type,
 		CASE WHEN i.state <> 7 THEN NOT (i.parent = ?2 AND (i.links = 1 OR i.type = ?1))
@@ -94,8 +98,9 @@ const tombstonesQuery = `SELECT name, ino, seq, handle, type, lives, successor, 
 		CASE WHEN s.ino IS NULL OR s.state = 7 THEN 0 WHEN s.put_version = 0 THEN 1
 			WHEN s.parent = ?2 OR EXISTS (SELECT 1 FROM dirent d WHERE d.shared = 1 AND d.ino = s.ino AND d.parent = ?2) THEN 0
 			ELSE 2 END AS successor,
-		EXISTS (SELECT 1 FROM dirent d CROSS JOIN inode e ON e.ino = d.ino
-			WHERE d.parent = ?2 AND d.name = t.name AND (e.put_version > 0 OR e.type = ?1)) AS taken
+		e.ino IS NOT NULL AND (e.put_version > 0 OR e.type = ?1) AS taken
 	FROM tombstone t CROSS JOIN inode i ON i.ino = t.ino LEFT JOIN inode s ON s.ino = t.successor
-	WHERE t.dir = ?2 AND (t.name, t.ino) > (?4, ?5))
+	LEFT JOIN dirent h ON h.parent = t.dir AND h.name = t.name LEFT JOIN inode e ON e.ino = h.ino
+	WHERE t.dir = ?2 AND (t.name, t.ino) > (?4, ?5) AND h.ino IS NOT t.ino
+	AND NOT EXISTS (SELECT 1 FROM tombstone o WHERE o.ino = t.ino AND o.dir = ?2 AND o.successor = t.successor AND o.seq < t.seq))
 	WHERE lives OR successor ORDER BY name, ino LIMIT ?6`

@@ -134,7 +134,10 @@ func (j *journal) succeed(old, n *node) {
 	seq := j.nextSeq()
 	for i := range j.tombstones {
 		t := &j.tombstones[i]
-		if j.inReach(old) && t.ino == old.Ino || !j.inReach(old) && t.successor == old.Ino {
+		switch {
+		case t.ino == old.Ino && t.successor == 0:
+			t.successor = n.Ino
+		case t.successor == old.Ino:
 			t.successor, t.seq = n.Ino, seq
 		}
 	}
@@ -221,7 +224,9 @@ func (j *journal) move(from *node, name string, to *node, newName string, moved,
 	j.setEntry(to, newName, moved)
 	j.rehome(moved, from, name, to)
 	j.touch(from)
-	j.grow(to)
+	if to != from {
+		j.grow(to)
+	}
 }
 
 func (j *journal) exchange(from *node, name string, to *node, newName string, moved, other *node) {
@@ -231,8 +236,11 @@ func (j *journal) exchange(from *node, name string, to *node, newName string, mo
 	j.setEntry(from, name, other)
 	j.rehome(moved, from, name, to)
 	j.rehome(other, to, newName, from)
-	j.grow(from)
-	j.grow(to)
+	j.touch(from)
+	if to != from {
+		j.grow(from)
+		j.grow(to)
+	}
 }
 
 func (j *journal) rehome(n, from *node, name string, to *node) {
@@ -241,9 +249,7 @@ func (j *journal) rehome(n, from *node, name string, to *node) {
 		n.Parent = to.Ino
 	}
 	j.touch(n)
-	if from != to {
-		j.leave(from, name, n, 0)
-	}
+	j.leave(from, name, n, 0)
 }
 
 func (j *journal) upload(n *node) {

@@ -45,9 +45,9 @@ func TestAFormKeepsWhatItMustUnderNamesOfItsOwn(t *testing.T) {
 			[]state.Tombstone{lives("a", 1, 1), gone("b", 2, 2)}, "a=1", ""},
 		{"a successor that is not uploaded", nil, []state.Tombstone{replaced("a", 1, 1, state.Waiting)}, "a=1", "a=1"},
 		{"a successor that is listed elsewhere", nil, []state.Tombstone{replaced("a", 1, 1, state.ListedOutside)}, "a=1", ""},
-		{"before, between and after the entries", []state.SnapshotChild{uploaded("b", 1), uploaded("d", 2)},
+		{"tombstones of other names come after the entries", []state.SnapshotChild{uploaded("b", 1), uploaded("d", 2)},
 			[]state.Tombstone{lives("a", 3, 1), lives("c", 4, 2), lives("e", 5, 3), replaced("f", 6, 4, state.Waiting)},
-			"a=3 b=1 c=4 d=2 e=5 f=6", "b=1 d=2 f=6"},
+			"b=1 d=2 a=3 c=4 e=5 f=6", "b=1 d=2 f=6"},
 		{"a name that an entry has", []state.SnapshotChild{uploaded("a", 1)},
 			[]state.Tombstone{lives("a", 2, 1), replaced("a", 3, 2, state.Waiting)},
 			"a=1 .clfsload-moved-3-a=3 .clfsload-moved-2-a=2", "a=1 .clfsload-moved-3-a=3"},
@@ -65,7 +65,7 @@ func TestAFormKeepsWhatItMustUnderNamesOfItsOwn(t *testing.T) {
 			"[.clfsload-moved-2-a=1] a=3 .clfsload-moved-2.2-a=2", "[.clfsload-moved-2-a=1] a=3"},
 	} {
 		for f, want := range map[Form]string{Interim: c.interim, Final: c.final} {
-			got, err := listed(List(f, all(c.entries, nil), all(c.tombstones, nil), takenOf(c.entries, c.tombstones)))
+			got, err := listed(List(f, all(c.entries, nil), all(besides(c.entries, c.tombstones), nil), takenOf(c.entries, c.tombstones)))
 			if got != want || err != nil {
 				t.Errorf("%s, form %d:\n%q, %v, want\n%q", c.what, f, got, err, want)
 			}
@@ -76,7 +76,7 @@ func TestAFormKeepsWhatItMustUnderNamesOfItsOwn(t *testing.T) {
 func TestAnErrorEndsAListing(t *testing.T) {
 	broken := errors.New("broken")
 	entries := []state.SnapshotChild{uploaded("b", 1), uploaded("d", 2)}
-	tombstones := []state.Tombstone{lives("a", 3, 1), lives("b", 4, 1), lives("c", 5, 2)}
+	tombstones := besides(entries, []state.Tombstone{lives("a", 3, 1), lives("b", 4, 1), lives("c", 5, 2)})
 	taken := takenOf(entries, tombstones)
 	for _, c := range []struct {
 		what       string
@@ -85,12 +85,12 @@ func TestAnErrorEndsAListing(t *testing.T) {
 		taken      func([]byte) (bool, error)
 		want       string
 	}{
-		{"entries", all(entries[:1], broken), all(tombstones, nil), taken, "a=3 b=1 .clfsload-moved-4-b=4"},
+		{"entries", all(entries[:1], broken), all(tombstones, nil), taken, "b=1"},
 		{"entries at once", all(entries[:0], broken), all(tombstones, nil), taken, ""},
-		{"tombstones at once", all(entries, nil), all(tombstones[:0], broken), taken, ""},
-		{"tombstones", all(entries, nil), all(tombstones[:1], broken), taken, ""},
-		{"tombstones of a name", all(entries, nil), all(tombstones[:2], broken), taken, "a=3 b=1"},
-		{"stand-in", all(entries, nil), all(tombstones, nil), func([]byte) (bool, error) { return false, broken }, "a=3 b=1"},
+		{"tombstones at once", all(entries, nil), all(tombstones[:0], broken), taken, "b=1 d=2"},
+		{"tombstones", all(entries, nil), all(tombstones[:1], broken), taken, "b=1 d=2"},
+		{"tombstones of another name", all(entries, nil), all(tombstones[:2], broken), taken, "b=1 d=2 a=3"},
+		{"stand-in", all(entries, nil), all(tombstones, nil), func([]byte) (bool, error) { return false, broken }, "b=1 d=2 a=3"},
 	} {
 		got, err := listed(List(Interim, c.entries, c.tombstones, c.taken))
 		if got != c.want || !errors.Is(err, broken) {
@@ -129,6 +129,15 @@ func all[T any](list []T, err error) iter.Seq2[T, error] {
 			yield(none, err)
 		}
 	}
+}
+
+// besides sets which names of tombstones entries have that are listed.
+func besides(entries []state.SnapshotChild, tombstones []state.Tombstone) []state.Tombstone {
+	for i := range tombstones {
+		t := &tombstones[i]
+		t.NameTaken = slices.ContainsFunc(entries, func(c state.SnapshotChild) bool { return c.Put && string(c.Name) == string(t.Name) })
+	}
+	return tombstones
 }
 
 func takenOf(entries []state.SnapshotChild, tombstones []state.Tombstone) func([]byte) (bool, error) {

@@ -71,10 +71,12 @@ func (j *journal) child(name string, ino state.Ino) state.SnapshotChild {
 
 func (j *journal) Tombstones(_ context.Context, dir state.Ino, after state.Tombstone, limit int) (list []state.Tombstone, _ error) {
 	for _, t := range j.tombstones {
-		if t.dir != dir {
+		entry := j.nodes[dir].entries[t.name]
+		if t.dir != dir || entry == t.ino || j.isLater(t) {
 			continue
 		}
-		row := state.Tombstone{SnapshotChild: j.child(t.name, t.ino), Seq: t.seq, Successor: j.successorIn(t), Lives: j.livesOutside(t)}
+		row := state.Tombstone{SnapshotChild: j.child(t.name, t.ino), Seq: t.seq, Successor: j.successorIn(t), Lives: j.livesOutside(t),
+			NameTaken: entry != 0 && j.child(t.name, entry).Put}
 		row.Put = true
 		if (row.Lives || row.Successor != state.NoSuccessor) && compareTombstones(row, after) > 0 {
 			list = append(list, row)
@@ -82,6 +84,14 @@ func (j *journal) Tombstones(_ context.Context, dir state.Ino, after state.Tombs
 	}
 	slices.SortFunc(list, compareTombstones)
 	return firstOf(list, limit), nil
+}
+
+// isLater reports whether the same inode left the directory before under another name, and nothing
+// else took its place since.
+func (j *journal) isLater(t tombstone) bool {
+	return slices.ContainsFunc(j.tombstones, func(o tombstone) bool {
+		return o.ino == t.ino && o.dir == t.dir && o.successor == t.successor && o.seq < t.seq
+	})
 }
 
 func compareTombstones(a, b state.Tombstone) int {
