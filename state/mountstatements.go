@@ -125,7 +125,7 @@ func prepareMountStatements(conn *sql.Conn, r *recorder) (*mountStatements, erro
 		dropBlocks:   redoable{op: opDropBlocks, arguments: 3, recorder: r},
 		addGarbage:   redoable{op: opAddGarbage, arguments: 3, recorder: r},
 		addTombstone: redoable{op: opAddTombstone, arguments: 5, recorder: r},
-		succeed:      redoable{op: opSucceed, arguments: 3, recorder: r},
+		succeed:      redoable{op: opSucceed, arguments: 4, recorder: r},
 	}
 	for query, stmt := range s.queries() {
 		prepared, err := conn.PrepareContext(context.Background(), query)

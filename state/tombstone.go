@@ -23,16 +23,17 @@ func (t *tx) leave(dir *Node, name []byte, n *Node, successor Ino) error {
 	return err
 }
 
-// succeedTombstones makes the inode ?2 the successor of ?1, and of those that ?1 has succeeded. The
-// number ?3 keeps the latter: the final form of the snapshot of a publication may list them.
+// succeedTombstones makes the inode ?2 the successor of ?1 in directories other than ?4, and of
+// those that ?1 has succeeded. The number ?3 keeps the latter: the final form of the snapshot of a
+// publication may list them.
 const succeedTombstones = `UPDATE tombstone SET successor = ?2, seq = CASE successor WHEN 0 THEN seq ELSE ?3 END
-	WHERE ino = ?1 AND successor = 0 OR successor = ?1 AND successor > 0`
+	WHERE ino = ?1 AND successor = 0 AND dir <> ?4 OR successor = ?1 AND successor > 0`
 
-// succeed makes n the successor of old, a file that lost its last name to n, and of the files
-// whose successor old was: no listing need have old yet. A name of old that another file took
-// before keeps that successor.
-func (t *tx) succeed(old, n *Node) error {
-	_, err := t.mount.succeed.Exec(old.Ino, n.Ino, t.nextSeq())
+// succeed makes n the successor of old, a file that lost its last name, in dir, to n, and of the
+// files whose successor old was: no listing need have old yet. A name of old that another file took
+// before keeps that successor, and one that old had before in dir needs none.
+func (t *tx) succeed(old, n, dir *Node) error {
+	_, err := t.mount.succeed.Exec(old.Ino, n.Ino, t.nextSeq(), dir.Ino)
 	return err
 }
 
@@ -102,5 +103,6 @@ const tombstonesQuery = `SELECT name, ino, seq, handle, type, lives, successor, 
 	FROM tombstone t CROSS JOIN inode i ON i.ino = t.ino LEFT JOIN inode s ON s.ino = t.successor
 	LEFT JOIN dirent h ON h.parent = t.dir AND h.name = t.name LEFT JOIN inode e ON e.ino = h.ino
 	WHERE t.dir = ?2 AND (t.name, t.ino) > (?4, ?5) AND h.ino IS NOT t.ino
-	AND NOT EXISTS (SELECT 1 FROM tombstone o WHERE o.ino = t.ino AND o.dir = ?2 AND o.successor = t.successor AND o.seq < t.seq))
+	AND NOT EXISTS (SELECT 1 FROM tombstone o WHERE o.ino = t.ino AND o.dir = ?2 AND o.seq < t.seq
+		AND o.successor = 0 AND t.successor = 0))
 	WHERE lives OR successor ORDER BY name, ino LIMIT ?6`

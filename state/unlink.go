@@ -131,7 +131,7 @@ func (t *tx) leaveName(n *Node, r *removal, dir *Node) error {
 	if err := t.leave(dir, r.name, n, r.successor.Ino); err != nil || n.State != Removed {
 		return err
 	}
-	return t.succeed(n, r.successor)
+	return t.succeed(n, r.successor, dir)
 }
 
 // remove notes that a node has no name any more.

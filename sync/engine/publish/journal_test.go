@@ -130,12 +130,12 @@ func (j *journal) leave(dir *node, name string, n *node, successor state.Ino) {
 	j.tombstones = append(j.tombstones, t)
 }
 
-func (j *journal) succeed(old, n *node) {
+func (j *journal) succeed(old, n, dir *node) {
 	seq := j.nextSeq()
 	for i := range j.tombstones {
 		t := &j.tombstones[i]
 		switch {
-		case t.ino == old.Ino && t.successor == 0:
+		case t.ino == old.Ino && t.successor == 0 && t.dir != dir.Ino:
 			t.successor = n.Ino
 		case t.successor == old.Ino:
 			t.successor, t.seq = n.Ino, seq
@@ -211,7 +211,7 @@ func (j *journal) dropName(dir *node, name string, n, successor *node) {
 	}
 	j.leave(dir, name, n, successor.Ino)
 	if n.State == state.Removed {
-		j.succeed(n, successor)
+		j.succeed(n, successor, dir)
 	}
 }
 

@@ -90,7 +90,7 @@ func (j *journal) Tombstones(_ context.Context, dir state.Ino, after state.Tombs
 // else took its place since.
 func (j *journal) isLater(t tombstone) bool {
 	return slices.ContainsFunc(j.tombstones, func(o tombstone) bool {
-		return o.ino == t.ino && o.dir == t.dir && o.successor == t.successor && o.seq < t.seq
+		return o.ino == t.ino && o.dir == t.dir && o.successor == 0 && t.successor == 0 && o.seq < t.seq
 	})
 }
 
