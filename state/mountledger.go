@@ -88,8 +88,8 @@ func (j *Journal) Seq() uint64 { return j.ledger.Load().seq }
 // LastIno is the number of the newest inode.
 func (j *Journal) LastIno() Ino { return j.ledger.Load().nextIno - 1 }
 
-// inReach reports whether the container may lead to a blob of which put_pub is the number of
-// the first publication that may do so. It holds from the moment when that begins.
+// inReach reports whether the container may lead to a blob. putPub is the number of the first
+// publication that may do so. It holds from the moment when that publication begins.
 func (m *mountLedger) inReach(putPub uint64) bool { return 0 < putPub && putPub <= m.publication }
 
 // isPublishing reports whether a publication is under way or was cut off.

@@ -183,7 +183,7 @@ func (t *tx) replaceListing(n *Node, blocks uint64) error {
 }
 
 // EndPublish notes, durably, that the publication of a snapshot is complete. Nothing leads
-// to the directories that were removed before it: what they may list need not be kept.
+// to the directories that were removed before it, so their tombstones are deleted.
 func (j *Journal) EndPublish(ctx context.Context, seq uint64) error {
 	if err := j.voidTombstones(ctx, seq); err != nil {
 		return fmt.Errorf("end publication: %w", err)

@@ -18,8 +18,8 @@
 //
 // Reading goes through a pool of other connections, which never block the writer. While
 // changes are acknowledged and not committed, it goes through the writer's connection
-// instead, between two changes, and sees them in the open transaction. So reading never
-// writes, and a full disk does not make it fail.
+// instead, between two changes, and sees them in the open transaction. So a read
+// does not commit, and a full disk does not make it fail. Only ReadAtLength and Snapshot commit first.
 //
 // Files of the directory: the database and sqlite's write-ahead log (journal.sqlite,
 // journal.sqlite-wal), the redo log (journal.redo), where the write-ahead log ends

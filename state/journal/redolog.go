@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// redoName is the file of a mount's redo log.
+// redoName is the file of the redo log.
 const redoName = "journal.redo"
 
 // redoBytes is how long the redo log grows before its changes are committed, and
@@ -30,7 +30,7 @@ const (
 // is on the disk.
 //
 // The records behind one commit are a batch. The commit writes the batch's number,
-// a random one, into the ledger, so that records of all other batches mean nothing
+// a random one, into the client's tables, so that records of all other batches mean nothing
 // from then on; and each batch begins at the start of the file.
 type redoLog struct {
 	file    *os.File

@@ -109,7 +109,7 @@ func TestAPublicationPutsWhatItsPlanHas(t *testing.T) {
 		"final new/both": "contents, names or links", "final a/y": "names or links", "final b/x": "names or links",
 		"interim a": "entries added, none removed", "interim b": "entries added, none removed", "interim c": "entries added, none removed",
 		"final a": "entries moved away", "final b": "entries moved away", "final c": "entries moved away",
-		"final ": "entries added or renamed", "final d": "attributes or fewer entries",
+		"final ": "entries added", "final d": "attributes, entries renamed or removed",
 	}
 	if got := m.mustPublishAsPlanned(c); !maps.Equal(got, want) {
 		t.Errorf("the second plan is %v", got)

@@ -165,7 +165,7 @@ func (p *publication) node(ctx context.Context, n state.Node) error {
 	if err := p.putInReach(ctx, clfs.ObjectName(n.ID, back[0], n.Attr.Type, n.Version), packed); err != nil {
 		return fmt.Errorf("put %q: %w", path(), err)
 	}
-	p.add(&state.Put{Node: n, Owner: back[0].Hash(), Blocks: n.Mapped})
+	p.add(&state.Put{Node: n, Owner: back[0].Hash()})
 	atomic.AddInt64(&p.report.Nodes, 1)
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 	"clfsload/state"
 )
 
-// Form is what of a directory is listed.
+// Form is a listing of a directory.
 type Form int
 
 const (
@@ -49,7 +49,7 @@ func List(f Form, entries iter.Seq2[state.SnapshotChild, error], tombstones iter
 		}
 		for group, err := range byName(f, tombstones) {
 			if err == nil {
-				err = rename(group, taken)
+				err = nameTombstones(group, taken)
 			}
 			if err != nil {
 				yield(Entry{}, err)
@@ -90,10 +90,10 @@ func byName(f Form, tombstones iter.Seq2[state.Tombstone, error]) iter.Seq2[[]st
 	}
 }
 
-// rename gives stand-ins to tombstones of one name, except to one if the name is free: to the
+// nameTombstones gives stand-ins to tombstones of one name, except to one if the name is free: to the
 // one that has the name in the final form, or else to the one that left first, because the listing
 // is likeliest to have it.
-func rename(group []state.Tombstone, taken func(name []byte) (bool, error)) (err error) {
+func nameTombstones(group []state.Tombstone, taken func(name []byte) (bool, error)) (err error) {
 	slices.SortFunc(group, func(a, b state.Tombstone) int {
 		return cmp.Or(inFinal(&a)-inFinal(&b), cmp.Compare(a.Seq, b.Seq))
 	})
