@@ -69,7 +69,7 @@ type Tombstone struct {
 	SnapshotChild
 	Seq       uint64 // number of the change by which it left
 	Successor Successor
-	// Lives: its inode has names in other directories only, or is a removed, reached directory
+	// Lives: its inode has a name in another directory, or is a removed, reached directory
 	// that leads to an inode with a name or with a live successor.
 	Lives bool
 	// NameTaken: the directory has an entry of this name that it lists.
@@ -88,8 +88,8 @@ const (
 // tombstonesQuery lists the tombstones of the directory ?2, except those that no form lists.
 const tombstonesQuery = `SELECT name, ino, seq, handle, type, lives, successor, taken FROM (
 	SELECT t.name, t.ino, t.seq, i.handle, i.type,
-		CASE WHEN i.state <> 7 THEN NOT (i.parent = ?2 AND (i.links = 1 OR i.type = ?1))
-				AND NOT EXISTS (SELECT 1 FROM dirent d WHERE d.shared = 1 AND d.ino = i.ino AND d.parent = ?2)
+		CASE WHEN i.state <> 7 AND (i.links = 1 OR i.type = ?1) THEN i.parent <> ?2
+			WHEN i.state <> 7 THEN EXISTS (SELECT 1 FROM dirent d WHERE d.shared = 1 AND d.ino = i.ino AND d.parent <> ?2)
 			ELSE i.type = ?1 AND i.put_pub BETWEEN 1 AND ?3 AND ` + leadsOn + ` END AS lives,
 		CASE WHEN s.ino IS NULL OR s.state = 7 THEN 0 WHEN s.put_version = 0 THEN 1
 			WHEN s.parent = ?2 OR EXISTS (SELECT 1 FROM dirent d WHERE d.shared = 1 AND d.ino = s.ino AND d.parent = ?2) THEN 0
