@@ -20,7 +20,8 @@ func (m *mount) afterPowerCut() {
 	m.check(os.CopyFS(dir, os.DirFS(m.dir)))
 	m.check(os.Chmod(dir, 0o700))
 	var boot string
-	var salt, written, synced int64
+	var salt uint64
+	var written, synced int64
 	note := filepath.Join(dir, "journal.log-end")
 	text, err := os.ReadFile(note)
 	m.check(err)
