@@ -23,14 +23,19 @@ func (t *tx) leave(dir *Node, name []byte, n *Node, successor Ino) error {
 	return err
 }
 
-// succeed makes n the successor of old, a file that lost its last name to n. If old was never
-// in reach, n becomes the successor of the files that old has replaced.
+// succeed makes n the successor of old, a file that lost its last name to n. If no complete
+// publication led to old, n becomes the successor of the files that old has replaced, too.
 func (t *tx) succeed(old, n *Node) error {
-	stmt := &t.mount.passTombstones
-	if t.ledger.inReach(old.PutPub) {
-		stmt = &t.mount.handTombstones
+	inReach := t.ledger.inReach(old.PutPub)
+	if inReach {
+		if _, err := t.mount.handTombstones.Exec(old.Ino, n.Ino, t.nextSeq()); err != nil {
+			return err
+		}
 	}
-	_, err := stmt.Exec(old.Ino, n.Ino, t.nextSeq())
+	if inReach && !t.ledger.isPublishing() {
+		return nil
+	}
+	_, err := t.mount.passTombstones.Exec(old.Ino, n.Ino, t.nextSeq())
 	return err
 }
 

@@ -79,3 +79,34 @@ func TestAPowerCutAfterTheTwoPutsOfADirectoryDoesNotBringBackItsVersion(t *testi
 		m.settled()
 	}
 }
+
+// A file that replaced another one may be in reach by the number of a publication that was cut
+// off before anything listed it. Then the other one stays for whatever replaces it.
+func TestAFileThatWasReplacedOutlivesASuccessorThatIsListedNowhere(t *testing.T) {
+	m := newTangle(t, 1)
+	m.mkdir("d", "x")
+	first := m.write("d/f", 10, 1)
+	m.mustPublish()
+	second := m.add("d/tmp", clfs.TypeRegular, "")
+	m.open(second.Ino)
+	m.rename("d/tmp", "d/f")
+	m.mkdir("e")
+	m.rename("d/f", "e/g")
+	m.closeFile(second.Ino)
+	m.mustUpload()
+	m.w.death = death{lives: 2}
+	if _, err := m.engine.PublishMount(t.Context()); !errors.Is(err, errDied) {
+		t.Fatalf("publication ends with %v", err)
+	}
+	m.w.death = death{lives: -1}
+	m.restart()
+	m.open(m.add("e/tmp", clfs.TypeRegular, "").Ino) // is not uploaded
+	m.rename("e/tmp", "e/g")
+	m.rename("e/g", "x/h")
+	m.rmdir("e")
+	_, err := m.engine.PublishMount(t.Context())
+	m.check(err)
+	if _, found := m.w.see().data[first.ID]; !found {
+		t.Error("nothing is found of what was published")
+	}
+}
