@@ -291,7 +291,7 @@ func (w *mountWalk) run(steps int) {
 		do     func()
 	}{{16, w.add}, {6, w.link}, {8, w.remove}, {24, w.rename}, {4, w.setAttr}, {20, w.write}, {8, w.truncate}, {16, w.close},
 		{12, w.settle}, {14, w.takeJob}, {40, w.step}, {14, w.earlyBlock}, {8, w.evict}, {16, w.publish}, {4, w.collect}, {1, w.crash},
-		{4, w.kill}, {4, w.breakOff}}
+		{4, w.kill}, {4, w.powerCut}, {4, w.breakOff}}
 	total := 0
 	for _, op := range ops {
 		total += op.weight

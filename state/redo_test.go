@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -84,6 +85,44 @@ func (w *mountWalk) kill() {
 	defer j.Close()
 	if got, want := dump(w.t, j), dump(w.t, w.j); got != want {
 		w.t.Fatalf("a kill leaves\n%s", firstDifference(got, want))
+	}
+}
+
+// powerCut looks at what a power cut would leave now: of the write-ahead log what was synced,
+// of the redo log some of what was written. It must be a journal in itself.
+func (w *mountWalk) powerCut() {
+	dir := image(w.t, w.j)
+	var boot string
+	var salt uint64
+	var written, synced int64
+	note, err := os.ReadFile(filepath.Join(w.j.Dir(), logEndName))
+	w.expect("read end of log", err, nil)
+	_, err = fmt.Sscanf(string(note), "%s %x %x %x", &boot, &salt, &written, &synced)
+	w.expect("read end of log", err, nil)
+	w.expect("cut log", os.Truncate(filepath.Join(dir, journalName+"-wal"), synced+w.r.Int64N(written-synced+1)), nil)
+	if redo := filepath.Join(dir, redoName); w.r.IntN(2) == 0 {
+		info, err := os.Stat(redo)
+		w.expect("look at redo log", err, nil)
+		w.expect("cut redo log", os.Truncate(redo, w.r.Int64N(info.Size()+1)), nil)
+	}
+	j := openedImage(w.t, dir)
+	defer j.Close()
+	_, err = j.Recover(w.t.Context(), true, func(Ino) (int64, int64, bool) { return 0, 0, true })
+	w.expect("recover", err, nil)
+	left := &mountWalk{t: w.t, j: j}
+	left.checkTotals()
+	for what, query := range map[string]string{
+		"names without a node": `SELECT count(*) FROM dirent d WHERE NOT EXISTS (SELECT 1 FROM inode i WHERE i.ino = d.ino AND i.state <> 7)
+			OR NOT EXISTS (SELECT 1 FROM inode i WHERE i.ino = d.parent AND i.state <> 7)`,
+		"nodes without their first name": `SELECT count(*) FROM inode i WHERE i.state <> 7 AND i.ino > 1
+			AND NOT EXISTS (SELECT 1 FROM dirent d WHERE d.parent = i.parent AND d.name = i.name AND d.ino = i.ino)`,
+		"files with other links": `SELECT count(*) FROM inode i WHERE i.state <> 7 AND i.type <> 2
+			AND i.links <> (SELECT count(*) FROM dirent d WHERE d.ino = i.ino)`,
+	} {
+		var n int
+		if err := j.row(w.t.Context(), query).Scan(&n); err != nil || n != 0 {
+			w.t.Fatalf("after a power cut there are %d %s: %v", n, what, err)
+		}
 	}
 }
 

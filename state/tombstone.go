@@ -72,7 +72,7 @@ type Tombstone struct {
 	SnapshotChild
 	Seq       uint64 // number of the change by which it left
 	Successor Successor
-	// Lives: its inode has names in other directories only, or is a removed, reached directory
+	// Lives: its inode has a name in another directory, or is a removed, reached directory
 	// that leads to an inode with a name or with a live successor.
 	Lives bool
 	// NameTaken: the directory has an entry of this name that it lists.
@@ -89,12 +89,12 @@ const (
 )
 
 // tombstonesQuery lists the tombstones of the directory ?2, except those that no form lists.
-// Of several of one inode, unless other files took their places, it lists the first that left: the
-// container is likeliest to have its name.
+// Of several of an inode with one name it lists the first that left, as the container is likeliest to
+// have that name, and those with successors.
 const tombstonesQuery = `SELECT name, ino, seq, handle, type, lives, successor, taken FROM (
 	SELECT t.name, t.ino, t.seq, i.handle, i.type,
-		CASE WHEN i.state <> 7 THEN NOT (i.parent = ?2 AND (i.links = 1 OR i.type = ?1))
-				AND NOT EXISTS (SELECT 1 FROM dirent d WHERE d.shared = 1 AND d.ino = i.ino AND d.parent = ?2)
+		CASE WHEN i.state <> 7 AND (i.links = 1 OR i.type = ?1) THEN i.parent <> ?2
+			WHEN i.state <> 7 THEN EXISTS (SELECT 1 FROM dirent d WHERE d.shared = 1 AND d.ino = i.ino AND d.parent <> ?2)
 			ELSE i.type = ?1 AND i.put_pub BETWEEN 1 AND ?3 AND ` + leadsOn + ` END AS lives,
 		CASE WHEN s.ino IS NULL OR s.state = 7 THEN 0 WHEN s.put_version = 0 THEN 1
 			WHEN s.parent = ?2 OR EXISTS (SELECT 1 FROM dirent d WHERE d.shared = 1 AND d.ino = s.ino AND d.parent = ?2) THEN 0
@@ -103,6 +103,6 @@ const tombstonesQuery = `SELECT name, ino, seq, handle, type, lives, successor, 
 	FROM tombstone t CROSS JOIN inode i ON i.ino = t.ino LEFT JOIN inode s ON s.ino = t.successor
 	LEFT JOIN dirent h ON h.parent = t.dir AND h.name = t.name LEFT JOIN inode e ON e.ino = h.ino
 	WHERE t.dir = ?2 AND (t.name, t.ino) > (?4, ?5) AND h.ino IS NOT t.ino
-	AND NOT EXISTS (SELECT 1 FROM tombstone o WHERE o.ino = t.ino AND o.dir = ?2 AND o.seq < t.seq
-		AND o.successor = 0 AND t.successor = 0))
+	AND NOT ((i.links < 2 OR i.type = ?1) AND t.successor = 0 AND EXISTS (SELECT 1 FROM tombstone o
+		WHERE o.ino = t.ino AND o.dir = ?2 AND o.successor = 0 AND o.seq < t.seq)))
 	WHERE lives OR successor ORDER BY name, ino LIMIT ?6`

@@ -164,3 +164,18 @@ func TestAJournalOpensAfterAKillOnAFullDisk(t *testing.T) {
 	defer again.Close()
 	mustHold(t, again, 100)
 }
+
+// A power cut may take a commit that was not synced and leave the records of the redo log
+// that came after it: they must not be made again without it.
+func TestAfterAPowerCutNothingIsMadeAgainWithoutTheCommitBeforeIt(t *testing.T) {
+	j := newJournal(t)
+	mustAdd(t, j, Durable, "a")
+	_, end := j.write.disk.now()
+	mustAdd(t, j, Committed, "b")
+	mustAdd(t, j, Acknowledged, "c")
+	dir := image(t, j)
+	if err := os.Truncate(filepath.Join(dir, journalName+"-wal"), end.synced); err != nil {
+		t.Fatal(err)
+	}
+	mustHold(t, reopened(t, dir), 1)
+}

@@ -196,17 +196,12 @@ func (l *redoLog) record(data []byte, number uint64) (payload []byte, whole bool
 	return data[redoHeader:end], true
 }
 
-// next is the number of the batch behind the next commit.
-func (l *redoLog) next() uint64 {
-	if !l.used {
-		return l.batch
-	}
-	return rand.Uint64()
-}
+// next is the number of the batch behind the next commit. It is always another one, also
+// when the batch has no records: those that follow build on the commit, which a power cut
+// may lose and leave them.
+func (l *redoLog) next() uint64 { return rand.Uint64() }
 
 // begin begins a batch, once the commit with its number is made.
 func (l *redoLog) begin(batch uint64) {
-	if batch != l.batch {
-		l.batch, l.records, l.size, l.used = batch, 0, 0, false
-	}
+	l.batch, l.records, l.size, l.used = batch, 0, 0, false
 }

@@ -127,10 +127,18 @@ func (p *publication) phase(ctx context.Context, phase publish.Phase) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	if err := p.rec.drain(ctx); err != nil || phase != publish.NewDirectories {
+	if err := p.rec.drain(ctx); err != nil {
 		return err
 	}
-	return p.journal.ReachNew(ctx)
+	switch phase {
+	case publish.NewDirectories:
+		return p.journal.ReachNew(ctx)
+	case publish.ChangedDirectories:
+		// No power cut may bring back the version of a directory's first put once its second one,
+		// which has a higher version, may be there: readers would not see what is put as that.
+		return p.journal.Sync(ctx)
+	}
+	return nil
 }
 
 func (p *publication) step(ctx context.Context, s publish.Step) error {

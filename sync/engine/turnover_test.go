@@ -252,3 +252,26 @@ func TestARootThatWasPutAndNotRecordedKeepsEverythingInReach(t *testing.T) {
 	m.rename("d/x", "x")
 	m.standIns()
 }
+
+// A name of a file that moves is listed all the time, also if the file has another name that
+// stays: whoever looks for it knows nothing of that one.
+func TestALinkThatMovesIsListedAllTheTime(t *testing.T) {
+	m := newTangle(t, 1)
+	m.mkdir("d", "e")
+	f := m.write("d/x", 10, 1)
+	m.link("d/x", "d/y")
+	m.mustPublish()
+	m.rename("d/x", "e/x")
+	m.engine.options.Concurrency = 1
+	m.w.look = func(what string) {
+		m.look(what)
+		now := published(t, m.w.Container)
+		if now["/d/x"].id != f.ID && now["/e/x"].id != f.ID {
+			t.Errorf("after %s neither name is listed", what)
+		}
+	}
+	m.mustUpload()
+	_, err := m.engine.PublishMount(t.Context())
+	m.check(err)
+	m.settled()
+}

@@ -22,6 +22,7 @@ type watched struct {
 	objects map[clfs.ID]map[string]*version // by the blob's name
 	blocks  map[clfs.ID]clfs.Segment
 	loose   map[string]bool // blobs of which a power cut may leave the name alone
+	gone    map[string]bool // names that were deleted
 
 	look func(what string) // after each change, under the lock
 	death
@@ -37,7 +38,7 @@ type death struct {
 
 func newWatched() *watched {
 	return &watched{Container: mem.New(), objects: map[clfs.ID]map[string]*version{},
-		blocks: map[clfs.ID]clfs.Segment{}, loose: map[string]bool{}, look: func(string) {}, death: death{lives: -1}}
+		blocks: map[clfs.ID]clfs.Segment{}, loose: map[string]bool{}, gone: map[string]bool{}, look: func(string) {}, death: death{lives: -1}}
 }
 
 func (w *watched) Put(ctx context.Context, name string, data []byte) error {
@@ -50,6 +51,9 @@ func (w *watched) PutWhole(ctx context.Context, name string, data []byte) error 
 
 func (w *watched) put(ctx context.Context, name string, data []byte, loose bool) error {
 	return w.change("put", name, func() error {
+		if w.gone[name] {
+			return fmt.Errorf("%s is put after it was deleted", name)
+		}
 		if delete(w.loose, name); loose {
 			w.loose[name] = true
 		}
@@ -69,6 +73,7 @@ func (w *watched) Delete(ctx context.Context, name string) error {
 		delete(w.objects[n.ID], name)
 		delete(w.blocks, n.ID)
 		delete(w.loose, name)
+		w.gone[name] = true
 		return w.Container.Delete(ctx, name)
 	})
 }
@@ -151,6 +156,29 @@ func (w *watched) newest(id clfs.ID) (newest *version, twice bool) {
 		}
 	}
 	return newest, twice
+}
+
+// listing is what the newest inode of a directory lists.
+func (w *watched) listing(id clfs.ID) map[string]clfs.ID {
+	newest, _ := w.newest(id)
+	if newest == nil {
+		return nil
+	}
+	all := map[string]clfs.ID{}
+	add := func(raw []byte) {
+		for d, err := range clfs.Dirents(raw) {
+			if err == nil && string(d.Name) != "." && string(d.Name) != ".." {
+				all[string(d.Name)] = d.ID
+			}
+		}
+	}
+	add(newest.inode.Dirents)
+	for _, s := range newest.inode.Direct[min(1, len(newest.inode.Direct)):] {
+		if !s.IsNull() {
+			add(w.blocks[s].Dirents)
+		}
+	}
+	return all
 }
 
 // sight is what the root leads to.

@@ -1,12 +1,12 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
-	"time"
 
 	"clfsload/clfs"
 	"clfsload/state"
@@ -18,7 +18,7 @@ import (
 func TestAPublicationLeavesAWholeNamespaceAtEveryInstant(t *testing.T) {
 	seeds := []uint64{1, 2, 3, 4, 5, 6, 7, 8}
 	for range 4 {
-		seeds = append(seeds, uint64(time.Now().UnixNano()))
+		seeds = append(seeds, rand.Uint64())
 	}
 	for _, seed := range seeds {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { newTangle(t, seed).run(12) })
@@ -37,11 +37,14 @@ type tangle struct {
 	contents map[clfs.ID]map[string]bool // that a file had since the last publication
 	during   bool                        // something is changed while a publication runs
 	busy     bool
+	links    []*link
+	replaced map[clfs.ID]state.Ino // files without a name, in reach, and the successors
 }
 
 func newTangle(t *testing.T, seed uint64) *tangle {
 	w := newWatched()
-	m := &tangle{mount: newMount(t, w), w: w, r: rand.New(rand.NewPCG(seed, 3)), contents: map[clfs.ID]map[string]bool{}}
+	m := &tangle{mount: newMount(t, w), w: w, r: rand.New(rand.NewPCG(seed, 3)), contents: map[clfs.ID]map[string]bool{},
+		replaced: map[clfs.ID]state.Ino{}}
 	w.look = m.look
 	m.mustUpload() // which claims the container
 	return m
@@ -91,9 +94,19 @@ func (m *tangle) refused(err error) {
 
 func (m *tangle) move(from place, to state.Ino, name []byte, exchange bool) {
 	m.t.Helper()
-	_, _, err := m.journal.Rename(m.t.Context(), state.Rename{From: from.dir, Name: from.name, To: to, NewName: name,
+	moved, replaced, err := m.journal.Rename(m.t.Context(), state.Rename{From: from.dir, Name: from.name, To: to, NewName: name,
 		Now: m.now(), InUse: unused2, Exchange: exchange})
 	m.refused(err)
+	if err != nil {
+		return
+	}
+	if _, err := m.journal.Lookup(m.t.Context(), from.dir, from.name); err == nil && !exchange {
+		return // both names are links of one file
+	}
+	m.moveLinks(m.placeOf(from.dir, from.name), m.placeOf(to, name), exchange)
+	if replaced != nil && !exchange && !replaced.IsDirectory() && replaced.State == state.Removed {
+		m.succeed(*replaced, moved.Ino)
+	}
 }
 
 func (m *tangle) step() {
@@ -158,6 +171,10 @@ func (m *tangle) remove(p place) {
 	}
 	_, err := remove(m.t.Context(), p.dir, p.name, m.now(), unused2)
 	m.refused(err)
+	if err != nil {
+		return
+	}
+	m.dropLink(m.placeOf(p.dir, p.name))
 }
 
 // clear removes a directory after it has moved what is in it elsewhere.
@@ -181,7 +198,9 @@ func (m *tangle) change(p place) {
 	m.count++
 	data := fmt.Appendf(nil, "contents %08d", m.count)
 	m.pwrite(p.node.Ino, data, 0)
-	m.closeFile(p.node.Ino)
+	if m.r.IntN(3) > 0 {
+		m.closeFile(p.node.Ino)
+	}
 	m.had(p.node.ID, string(data))
 }
 
@@ -198,6 +217,7 @@ func (m *tangle) look(what string) {
 	for _, f := range s.faults {
 		m.t.Errorf("after %s: %s", what, f)
 	}
+	m.checkLinks(what)
 	for id := range m.required {
 		if _, ok := s.data[id]; !ok {
 			m.t.Errorf("after %s: %s is out of reach", what, id)
@@ -214,6 +234,9 @@ func (m *tangle) look(what string) {
 	if m.during && !m.busy && what[0] == 'p' && m.r.IntN(3) == 0 {
 		m.busy = true
 		m.step()
+		if m.r.IntN(2) == 0 {
+			m.settle()
+		}
 		m.busy = false
 	}
 }
@@ -225,19 +248,27 @@ func (m *tangle) expect() {
 	for _, p := range list {
 		m.existing[p.node.ID] = true
 	}
-	for id := range m.w.see().data {
+	seen := m.w.see().data
+	for id := range seen {
 		if m.existing[id] {
 			m.required[id] = true
 		}
 	}
+	m.keepReplaced(seen)
 }
 
 func (m *tangle) publish() error {
 	m.expect()
 	m.during = m.r.IntN(4) == 0
 	defer func() { m.during = false }()
-	_, err := m.engine.PublishMount(m.t.Context())
-	return err
+	publish := func(ctx context.Context) error {
+		_, err := m.engine.PublishMount(ctx)
+		return err
+	}
+	if m.during && m.r.IntN(2) == 0 {
+		return m.running(publish) // uploads go on
+	}
+	return publish(m.t.Context())
 }
 
 // restart is the death of the process.
@@ -247,6 +278,7 @@ func (m *tangle) restart() {
 	e, err := New(m.journal, m.c, nil, Options{Concurrency: 1 + 3*m.r.IntN(2), Memory: MinMemory}, Events{})
 	m.check(err)
 	m.engine = e
+	m.writeCutOff()
 }
 
 // round changes a few things and publishes them, and may die of that.
@@ -267,11 +299,16 @@ func (m *tangle) round() {
 	dead := m.w.lives == 0
 	m.w.death = death{lives: -1}
 	if dead {
-		m.restart()
+		if m.r.IntN(3) == 0 {
+			m.powerCut()
+		} else {
+			m.restart()
+		}
 		return
 	}
 	m.check(err)
 	m.published()
+	m.listLinks()
 }
 
 // published forgets the contents that files had before.
@@ -300,11 +337,16 @@ func (m *tangle) run(rounds int) {
 		m.mustUpload()
 		m.check(m.publish())
 	}
-	m.expect()
-	m.mustPublish()
+	m.closeAll()
+	for range 2 {
+		m.mustUpload()
+		m.expect()
+		m.mustPublish()
+	}
 	m.check(m.engine.Collect(m.t.Context()))
 	m.sound()
 	m.settled()
+	m.nothingLeft()
 }
 
 // settled holds the container to what it is after a publication: stand-ins and loops are gone.

@@ -89,6 +89,9 @@ func (j *journal) Tombstones(_ context.Context, dir state.Ino, after state.Tombs
 // isLater reports whether the same inode left the directory before under another name, and nothing
 // else took its place since.
 func (j *journal) isLater(t tombstone) bool {
+	if len(j.nodes[t.ino].names) > 1 {
+		return false
+	}
 	return slices.ContainsFunc(j.tombstones, func(o tombstone) bool {
 		return o.ino == t.ino && o.dir == t.dir && o.successor == 0 && t.successor == 0 && o.seq < t.seq
 	})
@@ -117,7 +120,7 @@ func (n *node) isIn(dir state.Ino) bool {
 func (j *journal) livesOutside(t tombstone) bool {
 	n := j.nodes[t.ino]
 	if j.lives(t.ino) {
-		return !n.isIn(t.dir)
+		return slices.ContainsFunc(n.names, func(p place) bool { return p.dir != t.dir })
 	}
 	return n.IsDirectory() && j.Reached(&n.Node) && j.leadsOn(t.ino, map[state.Ino]bool{})
 }
