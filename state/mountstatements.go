@@ -95,10 +95,10 @@ func (s *mountStatements) queries() map[string]**sql.Stmt {
 		`SELECT 1 FROM tombstone WHERE dir = ? LIMIT 1`: &s.anyTombstone,
 		`DELETE FROM tombstone WHERE dir = ?1 AND seq <= ?2 AND (successor = 0 OR NOT EXISTS
 			(SELECT 1 FROM inode s WHERE s.ino = successor AND (s.state <> 7 OR s.seq > ?2) AND NOT s.put_pub BETWEEN 1 AND ?3))`: &s.dropTombstones,
-		`DELETE FROM tombstone WHERE dir = ?`:                                         &s.voidTombstones,
-		`UPDATE inode SET put_pub = 0 WHERE state = 7 AND type = ?1 AND put_pub > ?2`: &s.unreach,
-		`DELETE FROM garbage WHERE id = ?`:                                            &s.dropGarbage,
-		`DELETE FROM garbage WHERE ino = ? AND name = ?`:                              &s.claim,
+		`DELETE FROM tombstone WHERE dir = ?`:                                                       &s.voidTombstones,
+		`UPDATE inode SET put_pub = 0 WHERE state = 7 AND type = ?1 AND put_pub > ?2 AND seq <= ?3`: &s.unreach,
+		`DELETE FROM garbage WHERE id = ?`:                                                          &s.dropGarbage,
+		`DELETE FROM garbage WHERE ino = ? AND name = ?`:                                            &s.claim,
 
 		`DELETE FROM inode WHERE ino = ? AND state = 7`: &s.dropNode,
 		`DELETE FROM block WHERE ino = ?`:               &s.dropNodeBlocks,

@@ -25,31 +25,40 @@ type Snapshot struct {
 // inode may be put by anybody else while it runs. The snapshot must be closed.
 func (j *Journal) BeginPublish(ctx context.Context) (*Snapshot, error) {
 	// First that one is under way: whatever changes from now on reckons with it.
-	if err := j.write(ctx, durable, beginPublication); err != nil {
-		return nil, fmt.Errorf("begin publication: %w", err)
-	}
-	s, err := j.Snapshot(ctx)
+	err := j.write(ctx, durable, func(t *tx) error {
+		t.ledger.publication++
+		return nil
+	})
 	if err != nil {
 		return nil, fmt.Errorf("begin publication: %w", err)
 	}
-	// No power cut may take back what the snapshot has.
-	if err := j.Sync(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("begin publication: %w", err), s.Close())
+	s, err := j.publicationSnapshot(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("begin publication: %w", err)
 	}
 	return s, nil
 }
 
-func beginPublication(t *tx) error {
-	l := &t.ledger
-	if l.reached < l.publication {
-		// Nothing led to the directories that the last one has put, and never will to those
-		// that were removed since.
-		if _, err := t.mount.unreach.Exec(clfs.TypeDirectory, l.reached); err != nil {
-			return err
-		}
+// publicationSnapshot is a snapshot of which no power cut takes anything back. If the last
+// publication was cut off before its new directories were all put, nothing leads to those that
+// were removed since, and nothing will.
+func (j *Journal) publicationSnapshot(ctx context.Context) (*Snapshot, error) {
+	s, err := j.Snapshot(ctx)
+	if err != nil {
+		return nil, err
 	}
-	l.publication++
-	return nil
+	if s.reached+1 < s.publication {
+		err = j.write(ctx, durable, func(t *tx) error {
+			_, err := t.mount.unreach.Exec(clfs.TypeDirectory, s.reached, s.seq)
+			return err
+		})
+	} else {
+		err = j.Sync(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
 }
 
 // Snapshot returns the namespace as it is now. It must be closed.

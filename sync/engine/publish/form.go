@@ -3,6 +3,8 @@ package publish
 import (
 	"bytes"
 	"cmp"
+	"fmt"
+	"hash/crc32"
 	"iter"
 	"slices"
 	"strconv"
@@ -131,16 +133,18 @@ func standIn(ino state.Ino, name []byte, taken func(name []byte) (bool, error)) 
 // maxName is how many bytes a name has at most.
 const maxName = 255
 
-// standInName is a name that tells what it stands for. Those of different inodes differ.
+// standInName is a name that tells what it stands for. Those of different inodes differ, and
+// those of different names. A name that must be cut comes after its checksum.
 func standInName(ino state.Ino, again int, name []byte) []byte {
 	stand := strconv.AppendUint([]byte(".clfsload-moved-"), uint64(ino), 10)
 	if again > 0 {
 		stand = strconv.AppendInt(append(stand, '.'), int64(again), 10)
 	}
-	stand = append(append(stand, '-'), name...)
-	if len(stand) <= maxName {
-		return stand
+	stand = append(stand, '-')
+	if len(stand)+len(name) <= maxName {
+		return append(stand, name...)
 	}
+	stand = append(fmt.Appendf(stand, "%08x-", crc32.ChecksumIEEE(name)), name...)
 	end := maxName
 	for end > maxName-utf8.UTFMax && !utf8.RuneStart(stand[end]) {
 		end--
