@@ -79,22 +79,25 @@ func Open(dir string, format Format, client Client) (*File, error) {
 
 func (f *File) open() error {
 	path := filepath.Join(f.dir, journalName)
-	var err error
-	if f.uninterrupted, err = checkLog(f.dir); err != nil {
-		return err
-	}
-	// A connection that may write would take the log away when it is closed as the last one.
-	options, err := readOptions(path)
-	if err != nil {
-		return err
-	}
-	if err := checkFormat(path, options, f.format); err != nil {
+	if _, err := f.check(path); err != nil {
 		return err
 	}
 	if err := f.openConnections(path); err != nil {
 		return errors.Join(err, abandonLog(f.dir, f.uninterrupted))
 	}
 	return nil
+}
+
+// check refuses a journal with a damaged log or of another format. It returns the options of a
+// connection that only reads: one that may write would remove the log when it is closed.
+func (f *File) check(path string) (options string, err error) {
+	if f.uninterrupted, err = checkLog(f.dir); err != nil {
+		return "", err
+	}
+	if options, err = readOptions(path); err != nil {
+		return "", err
+	}
+	return options, checkFormat(path, options, f.format)
 }
 
 func (f *File) openConnections(path string) (err error) {

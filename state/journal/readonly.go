@@ -31,14 +31,8 @@ func (f *File) openToRead() error {
 	if f.lock, err = shareDatabase(f.dir); err != nil {
 		return err
 	}
-	if _, err := checkLog(f.dir); err != nil {
-		return err
-	}
-	options, err := readOptions(path)
+	options, err := f.check(path)
 	if err != nil {
-		return err
-	}
-	if err := checkFormat(path, options, f.format); err != nil {
 		return err
 	}
 	return f.openPool(fmt.Sprintf("%s?_cache_size=-%d&_query_only=true&%s", fileURI(path), readerCacheKiB, options))
