@@ -1,7 +1,6 @@
 package state
 
 import (
-	"database/sql"
 	"fmt"
 	"math"
 
@@ -103,12 +102,4 @@ func scanInode(row scanner) (Inode, error) {
 	in.ID = clfs.ID(id)
 	a.Dev, a.Ino, a.Rdev = uint64(dev), uint64(fileid), uint64(rdev)
 	return in, nil
-}
-
-func scanInodes(rows *sql.Rows, err error) ([]Inode, error) {
-	list, err := scanAll(rows, err, scanInode)
-	if err != nil {
-		return nil, fmt.Errorf("read inodes: %w", classify(err))
-	}
-	return list, nil
 }

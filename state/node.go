@@ -2,7 +2,6 @@ package state
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 
 	"clfsload/clfs"
@@ -72,14 +71,6 @@ func scanNode(row scanner, more ...any) (Node, error) {
 	n.PutOwner = uint64(owner)
 	a.Ino, a.Rdev, a.Nlink = uint64(n.Ino), uint64(rdev), uint64(n.Links)
 	return n, nil
-}
-
-func scanNodes(rows *sql.Rows, err error) ([]Node, error) {
-	list, err := scanAll(rows, err, func(row scanner) (Node, error) { return scanNode(row) })
-	if err != nil {
-		return nil, fmt.Errorf("read nodes: %w", classify(err))
-	}
-	return list, nil
 }
 
 // IsDirectory reports whether the node is a directory.

@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"database/sql"
+	"fmt"
 
 	"clfsload/state/journal"
 )
@@ -81,21 +82,21 @@ func (j *Journal) nodes(ctx context.Context, query string, args ...any) ([]Node,
 	return nodesOf(ctx, j.read, query, args...)
 }
 
-func nodesOf(ctx context.Context, read reading, query string, args ...any) (list []Node, err error) {
-	err = read(ctx, func(q querier) error {
-		list, err = scanNodes(q.QueryContext(ctx, query, args...))
-		return err
-	})
-	return list, err
+func nodesOf(ctx context.Context, read reading, query string, args ...any) ([]Node, error) {
+	list, err := queryAll(ctx, read, func(row scanner) (Node, error) { return scanNode(row) }, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read nodes: %w", classify(err))
+	}
+	return list, nil
 }
 
 // inodes is a query for inodes.
-func (j *Journal) inodes(ctx context.Context, query string, args ...any) (list []Inode, err error) {
-	err = j.read(ctx, func(q querier) error {
-		list, err = scanInodes(q.QueryContext(ctx, query, args...))
-		return err
-	})
-	return list, err
+func (j *Journal) inodes(ctx context.Context, query string, args ...any) ([]Inode, error) {
+	list, err := queryAll(ctx, j.read, scanInode, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read inodes: %w", classify(err))
+	}
+	return list, nil
 }
 
 // durableInodes is a query for inodes that blobs are put for. Others may not be durable yet;
