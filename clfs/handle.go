@@ -23,12 +23,13 @@ const (
 	// DefaultDirMgrCount is how many directory managers take new directories
 	// in turn.
 	DefaultDirMgrCount = 48
+	// ContainerIDMask is for the bits of a container id that a filehandle has.
+	ContainerIDMask = 0x07ffffff
 
 	handleBytes       = 24
 	handleDirMgrAt    = 5
 	handleVersionBits = 0x11 // version 1, local 1
-	containerIDMask   = 0x07ffffff
-)
+	)
 
 // A Handle is a filehandle taken apart.
 type Handle struct {
@@ -49,7 +50,7 @@ var handleTypes = [...]byte{
 // ID puts the handle together, 24 bytes.
 func (h Handle) ID() ID {
 	var b [handleBytes]byte
-	binary.LittleEndian.PutUint32(b[0:], h.ContainerID&containerIDMask<<5|handleVersionBits)
+	binary.LittleEndian.PutUint32(b[0:], h.ContainerID&ContainerIDMask<<5|handleVersionBits)
 	b[4] = h.DirMgrSource
 	b[handleDirMgrAt] = h.DirMgrTarget
 	if h.Type.isFile() {

@@ -91,6 +91,14 @@ func scanBlock(row scanner) (b Block, err error) {
 	return b, err
 }
 
+// derivedBlocks is how many blocks without a row have names that follow from Gen.
+func (n *Node) derivedBlocks() uint64 {
+	if n.Flags&BaseMap != 0 {
+		return 0
+	}
+	return n.Sealed
+}
+
 // gaps lists the ranges from..to-1 of blocks that have no row, given the rows in order.
 func gaps(rows []Block, from, to uint64) iter.Seq2[uint64, uint64] {
 	return func(yield func(from, to uint64) bool) {
@@ -165,7 +173,7 @@ func (t *tx) dirtyBlock(n *Node, index uint64) (changed bool, err error) {
 	case !known:
 		b = Block{Index: index, Gen: n.Gen, State: BlockUploaded}
 	}
-	if b.isUp() && b.Gen != n.Next {
+	if b.isUp() && b.Gen != n.Next && n.Flags&BaseMap == 0 {
 		if err := t.discardSegment(n, index, b.Gen, n.Next+1); err != nil {
 			return false, err
 		}

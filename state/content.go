@@ -179,7 +179,7 @@ func (t *tx) dropBlocks(n *Node, first uint64) error {
 			return err
 		}
 	}
-	for from, to := range gaps(rows, first, n.Sealed) {
+	for from, to := range gaps(rows, first, n.derivedBlocks()) {
 		if err := t.discardSegments(n, from, to, n.Gen, n.Next+1); err != nil {
 			return err
 		}

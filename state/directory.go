@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"clfsload/clfs"
 )
@@ -105,6 +106,19 @@ func backPointers(ctx context.Context, q querier, in *Inode) ([]clfs.ID, error) 
 	}
 	if len(list) == 0 {
 		return nil, fmt.Errorf("list links of inode %d: %w: its first name", in.Ino, ErrNoEntry)
+	}
+	return appendUnread(ctx, q, in.Ino, list)
+}
+
+// appendUnread adds the links from directories that were not read yet.
+func appendUnread(ctx context.Context, q querier, ino Ino, list []clfs.ID) ([]clfs.ID, error) {
+	rows, err := q.QueryContext(ctx, backlinksQuery, ino)
+	unread, err := scanAll(rows, err, scanBacklink)
+	if err != nil {
+		return nil, fmt.Errorf("list links of inode %d: %w", ino, classify(err))
+	}
+	for _, b := range unread {
+		list = append(list, slices.Repeat([]clfs.ID{b.Dir}, int(b.Count))...)
 	}
 	return list, nil
 }

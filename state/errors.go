@@ -17,26 +17,35 @@ var (
 	// The namespace of a mount refuses a change; nothing was changed.
 
 	// ErrNoEntry: there is no such name, or no such directory any more.
-	ErrNoEntry error = refusal("no such entry")
+	ErrNoEntry error = refused("no such entry")
 	// ErrNameTaken: there is an entry of that name already.
-	ErrNameTaken error = refusal("name is taken")
+	ErrNameTaken error = refused("name is taken")
 	// ErrNotEmpty: a directory that is to go has entries.
-	ErrNotEmpty error = refusal("directory is not empty")
+	ErrNotEmpty error = refused("directory is not empty")
 	// ErrTooManyLinks: the inode has as many links as CLFS can hold.
-	ErrTooManyLinks error = refusal("too many links")
+	ErrTooManyLinks error = refused("too many links")
 	// ErrIsDirectory: a directory stands where anything else is needed.
-	ErrIsDirectory error = refusal("is a directory")
+	ErrIsDirectory error = refused("is a directory")
 	// ErrNotDirectory: something else stands where a directory is needed.
-	ErrNotDirectory error = refusal("is not a directory")
+	ErrNotDirectory error = refused("is not a directory")
 	// ErrLoop: a directory is to be moved below itself.
-	ErrLoop error = refusal("directory would be below itself")
+	ErrLoop error = refused("directory would be below itself")
+	// ErrUnfaithful: a directory of the container cannot be written again without losing
+	// entries that it has.
+	ErrUnfaithful error = refused("the directory has entries that would be lost if it was changed")
 )
 
 // refusal is an answer that leaves everything as it was. An update that is
 // refused takes no other of its group with it.
-type refusal string
+type refusal interface {
+	error
+	refusal()
+}
 
-func (r refusal) Error() string { return string(r) }
+type refused string
+
+func (r refused) Error() string { return string(r) }
+func (refused) refusal()        {}
 
 // classify adds the sentinel of the journal to an error of sqlite or the file system, and
 // keeps the cause.

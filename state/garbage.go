@@ -97,7 +97,10 @@ type Garbage struct {
 	key  clfs.Key
 }
 
-// Names lists the names of the blobs.
+// Foreign returns what is garbage if the names of its blobs are not known.
+func (g Garbage) Foreign() (f Foreign, ok bool) { return parseForeign(g.name) }
+
+// Names lists the names of the blobs, if they are known.
 func (g Garbage) Names() iter.Seq[string] {
 	return func(yield func(string) bool) {
 		run, ok := parseSegmentRun(g.name)
@@ -166,7 +169,7 @@ func (j *Journal) DropNodes(ctx context.Context, list []Node) error {
 	err := j.write(ctx, committed, func(t *tx) error {
 		s := t.mount
 		for _, n := range list {
-			for _, stmt := range []*sql.Stmt{s.dropNode, s.dropNodeBlocks, s.dropImage, s.voidTombstones, s.clearProblem} {
+			for _, stmt := range []*sql.Stmt{s.dropNode, s.dropNodeBlocks, s.dropImage, s.voidTombstones, s.clearProblem, s.dropBacklinks, s.dropListing} {
 				if _, err := stmt.Exec(n.Ino); err != nil {
 					return err
 				}

@@ -49,6 +49,9 @@ func (j *Journal) RemoveIncomplete(ctx context.Context, ino Ino, now int64, inUs
 		if err != nil {
 			return err
 		}
+		if err := t.checkAllNames(n); err != nil {
+			return err
+		}
 		gone, names = *n, nil
 		for gone.isCutOff() {
 			r := removal{dir: gone.Parent, name: gone.Name, now: now, inUse: inUse}

@@ -25,6 +25,7 @@ const (
 	Dirty                  // changed in the mount, and open or not settled
 	Sealed                 // published before; its contents are up, its inode waits for the next publication
 	Removed                // without a name: to be forgotten once its blobs are deleted
+	Remote                 // known by id and name: its attributes are in the container alone
 )
 
 // Attr is what lstat said of a source entry, in its own units.

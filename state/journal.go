@@ -39,6 +39,15 @@ func SyncDir(dir string) error { return journal.SyncDir(dir) }
 // anything is there already. The directory appears with a whole journal or not at
 // all; a crash may leave one beside it with ".new-" in its name.
 func Create(dir string, s Settings, root Attr) (*Journal, error) {
+	return create(dir, s, func(tx *sql.Tx) error { return insertRoot(tx, s, root) })
+}
+
+// Adopt is Create for a container that has a root already.
+func Adopt(dir string, s Settings, a Adoption) (*Journal, error) {
+	return create(dir, s, func(tx *sql.Tx) error { return insertAdopted(tx, s, a) })
+}
+
+func create(dir string, s Settings, insert func(*sql.Tx) error) (*Journal, error) {
 	err := journal.Create(dir, format, func(tx *sql.Tx) error {
 		if _, err := tx.Exec(schema); err != nil {
 			return err
@@ -46,7 +55,7 @@ func Create(dir string, s Settings, root Attr) (*Journal, error) {
 		if err := writeSettings(tx, s); err != nil {
 			return err
 		}
-		return insertRoot(tx, s, root)
+		return insert(tx)
 	})
 	if err != nil {
 		return nil, err

@@ -20,7 +20,7 @@ type SnapshotChild struct {
 // Children returns up to limit entries of a directory in byte order, all after the
 // name after (nil: from the first).
 func (s *Snapshot) Children(ctx context.Context, dir Ino, after []byte, limit int) ([]SnapshotChild, error) {
-	list, err := queryAll(ctx, s.rows.Read, scanSnapshotChild, `SELECT d.name, i.handle, i.type, i.ino, i.put_version, i.flags
+	list, err := queryAll(ctx, s.rows.Read, scanSnapshotChild, `SELECT d.name, i.handle, i.type, i.ino, i.put_pub, i.flags
 		FROM dirent d CROSS JOIN inode i ON i.ino = d.ino WHERE d.parent = ? AND d.name > ? ORDER BY d.name LIMIT ?`,
 		dir, notNil(after), limit)
 	if err != nil {
@@ -31,10 +31,10 @@ func (s *Snapshot) Children(ctx context.Context, dir Ino, after []byte, limit in
 
 func scanSnapshotChild(row scanner) (c SnapshotChild, err error) {
 	var id []byte
-	var version uint32
-	err = row.Scan(&c.Name, &id, &c.Type, &c.Ino, &version, &c.Why)
+	var publication uint64
+	err = row.Scan(&c.Name, &id, &c.Type, &c.Ino, &publication, &c.Why)
 	c.ID = clfs.ID(id)
-	c.Put = version != 0 || c.Type == clfs.TypeDirectory
+	c.Put = publication != 0 || c.Type == clfs.TypeDirectory
 	c.Why &= Opened | Incomplete
 	return c, err
 }

@@ -38,15 +38,32 @@ type mountStatements struct {
 	setUsed *sql.Stmt
 	reopen  *sql.Stmt
 
-	block        *sql.Stmt
-	blocksFrom   *sql.Stmt
-	setBlock     redoable
-	dropBlocks   redoable
-	evictBlocks  *sql.Stmt
-	evictBlock   *sql.Stmt
-	acceptAll    *sql.Stmt
-	setImage     *sql.Stmt
-	dropImage    *sql.Stmt
+	block           *sql.Stmt
+	blocksFrom      *sql.Stmt
+	setBlock        redoable
+	dropBlocks      redoable
+	evictBlocks     *sql.Stmt
+	evictBlock      *sql.Stmt
+	acceptAll       *sql.Stmt
+	setImage        *sql.Stmt
+	dropImage       *sql.Stmt
+	oddID           *sql.Stmt
+	addOddID        *sql.Stmt
+	addBacklink     *sql.Stmt
+	takeBacklink    *sql.Stmt
+	backlinksTo     *sql.Stmt
+	dropBacklinksTo *sql.Stmt
+	dropBacklinks   *sql.Stmt
+	countLinks      *sql.Stmt
+	countBelow      *sql.Stmt
+	namesIn         *sql.Stmt
+	setKind         *sql.Stmt
+	addListing      *sql.Stmt
+	droppable       *sql.Stmt
+	dropClean       *sql.Stmt
+	dropOddID       *sql.Stmt
+	dropListing     *sql.Stmt
+
 	setProblem   *sql.Stmt
 	clearProblem *sql.Stmt
 }
@@ -87,6 +104,25 @@ func (s *mountStatements) queries() map[string]**sql.Stmt {
 		`DELETE FROM image WHERE ino = ?`:                                           &s.dropImage,
 		`INSERT OR REPLACE INTO upload_failure (ino, reason, at) VALUES (?, ?, ?)`:  &s.setProblem,
 		`DELETE FROM upload_failure WHERE ino = ?`:                                  &s.clearProblem,
+
+		`SELECT ino FROM odd_id WHERE id = ?`:                                                                 &s.oddID,
+		`INSERT OR REPLACE INTO odd_id (id, ino) VALUES (?, ?)`:                                               &s.addOddID,
+		`INSERT OR REPLACE INTO backlink (ino, dir, count) VALUES (?, ?, ?)`:                                  &s.addBacklink,
+		`UPDATE backlink SET count = count - 1 WHERE ino = ? AND dir = ? AND count > 0`:                       &s.takeBacklink,
+		`SELECT ino, count FROM backlink WHERE dir = ?`:                                                       &s.backlinksTo,
+		`DELETE FROM backlink WHERE dir = ?`:                                                                  &s.dropBacklinksTo,
+		`DELETE FROM backlink WHERE ino = ?`:                                                                  &s.dropBacklinks,
+		`SELECT count(*) FROM dirent WHERE shared = 1 AND ino = ?`:                                            &s.countLinks,
+		`SELECT count(*) FROM dirent d CROSS JOIN inode i ON i.ino = d.ino WHERE d.parent = ? AND i.type = ?`: &s.countBelow,
+		`SELECT p.handle FROM dirent d CROSS JOIN inode p ON p.ino = d.parent WHERE d.shared = 1 AND d.ino = ?1
+			UNION ALL SELECT p.handle FROM dirent d CROSS JOIN inode p ON p.ino = d.parent
+			WHERE d.parent = ?2 AND d.name = ?3 AND d.shared IS NULL`: &s.namesIn,
+		`UPDATE inode SET type = ?2, rdev = ?3, target = ?4 WHERE ino = ?1`: &s.setKind,
+		`INSERT OR REPLACE INTO listing (dir) VALUES (?)`:                   &s.addListing,
+		droppable:                           &s.droppable,
+		`DELETE FROM inode WHERE ino = ?`:   &s.dropClean,
+		`DELETE FROM odd_id WHERE ino = ?`:  &s.dropOddID,
+		`DELETE FROM listing WHERE dir = ?`: &s.dropListing,
 
 		`INSERT INTO garbage (ino, after, name) VALUES (?, ?, ?)`: &s.addGarbage.Stmt,
 		`INSERT INTO tombstone (dir, name, ino, successor, seq) VALUES (?1, ?2, ?3, ?4, ?5)

@@ -29,14 +29,14 @@ func indirectNames(key clfs.Key, owner clfs.ID, gen, blocks uint64, kept [4][4]u
 }
 
 // NamesOf lists the blobs of a removed node that may be in the container, but for
-// those that are garbage already.
+// those that are garbage already, and those that a BaseMap leads to.
 func (j *Journal) NamesOf(ctx context.Context, n Node) (iter.Seq[string], error) {
 	rows, err := j.BlocksOf(ctx, n.Ino)
 	if err != nil {
 		return nil, err
 	}
 	return func(yield func(string) bool) {
-		if n.PutVersion != 0 && !yield(inodeName(&n, n.PutVersion, n.PutOwner)) {
+		if n.PutVersion != 0 && !yield(n.PutName()) {
 			return
 		}
 		for index, gen := range segmentsOf(&n, rows) {
@@ -100,7 +100,7 @@ func segmentsOf(n *Node, rows []Block) iter.Seq2[uint64, uint64] {
 				return
 			}
 		}
-		standing, gen := n.Sealed, n.Gen
+		standing, gen := n.derivedBlocks(), n.Gen
 		if n.IsDirectory() {
 			standing, gen = n.Mapped, n.sealGen()
 		}

@@ -219,7 +219,11 @@ func checkLink(n *Node) error {
 		return ErrNoEntry
 	case n.IsDirectory():
 		return ErrIsDirectory
-	case n.Links >= clfs.MaxLinks:
+	}
+	if err := n.checkRead(); err != nil {
+		return err
+	}
+	if n.Links >= clfs.MaxLinks {
 		return ErrTooManyLinks
 	}
 	return nil

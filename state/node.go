@@ -20,6 +20,15 @@ const (
 	Moved                        // names or links changed since it was put
 	Grown                        // of a directory: it may have entries that its blob does not list
 	Synced                       // its staged bytes were fsynced after the last write
+
+	// Of what was in the container before the journal; see the file adopt.go.
+
+	Adopted       // its blob is another program's: what is put in its place starts from it
+	BaseMap       // where blocks of generation 0 are, the block map of its newest payload says
+	Unlisted      // directory: its entries are in the container alone
+	Unfaithful    // directory: it has entries that a listing of ours would lose
+	OlderVersions // the container had lower versions of its blob
+	NamedHardLink // its blob's name says clfs.TypeHardLink
 )
 
 // Node is an inode of a mount. Attr.Ino is Ino and Attr.Nlink is Links; those of a
@@ -143,7 +152,7 @@ func (t *tx) directory(ino Ino) (*Node, error) {
 	case n.State == Removed:
 		return nil, ErrNoEntry
 	}
-	return n, nil
+	return n, n.checkRead()
 }
 
 // nextSeq numbers a change.
@@ -191,6 +200,9 @@ func (j *Journal) change(ctx context.Context, ino Ino, what string, alter func(*
 	err := j.write(ctx, acknowledged, func(t *tx) error {
 		n, err := t.node(ino)
 		if err != nil {
+			return err
+		}
+		if err := n.checkRead(); err != nil {
 			return err
 		}
 		before := *n

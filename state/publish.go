@@ -11,6 +11,8 @@ type Put struct {
 	Node   Node   // as it was put: of the snapshot, or of Reserve
 	Owner  uint64 // hash64 of the owner in the blob's name
 	Blocks uint64 // of a directory: its segments and 1
+	// Replaced are the segments of the listing before, of a directory that was adopted.
+	Replaced []Foreign
 	// Snapshot is the number of the snapshot's last change.
 	Snapshot uint64
 	// Final: of a directory, its final form.
@@ -144,6 +146,9 @@ func (t *tx) recordChanged(n *Node, p *Put) error {
 }
 
 func (t *tx) recordDirectory(n *Node, p *Put) error {
+	if err := t.addForeign(n.Ino, atOnce, p.Replaced); err != nil {
+		return err
+	}
 	if err := t.replaceListing(n, p.Blocks); err != nil {
 		return err
 	}
@@ -179,6 +184,7 @@ func (t *tx) replaceListing(n *Node, blocks uint64) error {
 	n.Mapped = blocks
 	n.Next++
 	n.PutGen, n.Peak = n.Next, 0
+	n.Flags &^= BaseMap
 	return nil
 }
 

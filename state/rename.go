@@ -2,6 +2,7 @@ package state
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 )
@@ -121,15 +122,16 @@ func (t *tx) checkRenaming(n *renaming) error {
 			return err
 		}
 	}
-	switch {
-	case n.other == nil:
-		return nil
-	case n.Exchange && n.from != n.to:
-		return t.checkLoop(n.other, n.From)
-	case n.Exchange:
-		return nil
+	if err := n.moved.checkRead(); err != nil || n.other == nil {
+		return err
 	}
-	return t.checkRemoval(n.other, n.moved.IsDirectory())
+	if !n.Exchange {
+		return cmp.Or(t.checkRemoval(n.other, n.moved.IsDirectory()), t.checkOtherName(n.other))
+	}
+	if err := n.other.checkRead(); err != nil || n.from == n.to {
+		return err
+	}
+	return t.checkLoop(n.other, n.From)
 }
 
 // checkLoop refuses to put a directory into dir when that is the directory

@@ -4,7 +4,7 @@ import "clfsload/state/journal"
 
 // schemaVersion is sqlite's user_version of the schema below. A journal of any
 // other version is refused.
-const schemaVersion = 5
+const schemaVersion = 6
 
 // applicationID marks the database as a clfsload journal ("CLFS").
 const applicationID = 0x434c4653
@@ -155,6 +155,26 @@ CREATE TABLE garbage (
     name  TEXT    NOT NULL
 );
 CREATE INDEX garbage_ino ON garbage (ino);
+
+-- Of a container that was adopted: links from directories whose entries were not read yet.
+CREATE TABLE backlink (
+    ino   INTEGER NOT NULL,
+    dir   BLOB    NOT NULL,          -- handle
+    count INTEGER NOT NULL,
+    PRIMARY KEY (ino, dir)
+) WITHOUT ROWID;
+CREATE INDEX backlink_dir ON backlink (dir);
+
+-- Likewise: inodes whose number is not that of their handle.
+CREATE TABLE odd_id (
+    id  BLOB PRIMARY KEY,            -- handle
+    ino INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- Likewise: directories whose entries were read from the container.
+CREATE TABLE listing (
+    dir INTEGER PRIMARY KEY
+);
 
 CREATE TABLE upload_failure (
     ino    INTEGER PRIMARY KEY,

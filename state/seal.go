@@ -18,6 +18,9 @@ func (t *tx) seal(n *Node) error {
 		return err
 	}
 	n.Sealed, n.Mapped = blocks, blocks
+	if n.Flags&BaseMap != 0 {
+		n.Mapped = 0
+	}
 	n.Next++
 	n.Peak = 0
 	n.Flags &^= Content
@@ -48,6 +51,10 @@ func (t *tx) sealBlocks(n *Node, blocks uint64) error {
 	}
 	if uniform && replaced == n.Sealed {
 		return t.makeUniform(n)
+	}
+	if n.Flags&BaseMap != 0 { // the map that is put says where all blocks are
+		_, err := t.mount.dropBlocks.Exec(n.Ino, 0, noBlockState)
+		return err
 	}
 	if replaced == n.Sealed {
 		n.Flags &^= Evicted // nothing is without a row any more
@@ -85,7 +92,7 @@ func (t *tx) dropPastEnd(n *Node, blocks uint64) error {
 // for those that are not in staging.
 func (t *tx) makeUniform(n *Node) error {
 	n.Gen = n.Next
-	n.Flags &^= Evicted
+	n.Flags &^= Evicted | BaseMap
 	_, err := t.mount.dropBlocks.Exec(n.Ino, 0, BlockRemote)
 	return err
 }

@@ -33,6 +33,8 @@ type Settings struct {
 	FSID              uint32
 	RootName          string // NAME of the root, docs/clfs-format.md section 3
 	BucketUUID        string
+	Range             uint32 // of the numbers of inodes that the journal makes; see Numbers
+	Adopted           bool   // the container was there before the journal
 	MassUUID          string
 	WipeUUID          string
 	Key               clfs.Key // block ids and handles are derived from it
@@ -53,6 +55,8 @@ func (s Settings) pairs() map[string]string {
 		"fsid":               strconv.FormatUint(uint64(s.FSID), 10),
 		"root_name":          s.RootName,
 		"bucket_uuid":        s.BucketUUID,
+		"range":              strconv.FormatUint(uint64(s.Range), 10),
+		"adopted":            strconv.FormatBool(s.Adopted),
 		"mass_uuid":          s.MassUUID,
 		"wipe_uuid":          s.WipeUUID,
 		"key":                hex.EncodeToString(s.Key[:]),
@@ -120,6 +124,8 @@ func parseSettings(values map[string]string) (Settings, error) {
 		FSID:              uint32(number("fsid")),
 		RootName:          values["root_name"],
 		BucketUUID:        values["bucket_uuid"],
+		Range:             uint32(number("range")),
+		Adopted:           values["adopted"] == "true",
 		MassUUID:          values["mass_uuid"],
 		WipeUUID:          values["wipe_uuid"],
 	}

@@ -96,10 +96,10 @@ const tombstonesQuery = `SELECT name, ino, seq, handle, type, lives, successor, 
 		CASE WHEN i.state <> 7 AND (i.links = 1 OR i.type = ?1) THEN i.parent <> ?2
 			WHEN i.state <> 7 THEN EXISTS (SELECT 1 FROM dirent d WHERE d.shared = 1 AND d.ino = i.ino AND d.parent <> ?2)
 			ELSE i.type = ?1 AND i.put_pub BETWEEN 1 AND ?3 AND ` + leadsOn + ` END AS lives,
-		CASE WHEN s.ino IS NULL OR s.state = 7 THEN 0 WHEN s.put_version = 0 THEN 1
+		CASE WHEN s.ino IS NULL OR s.state = 7 THEN 0 WHEN s.put_pub = 0 THEN 1
 			WHEN s.parent = ?2 OR EXISTS (SELECT 1 FROM dirent d WHERE d.shared = 1 AND d.ino = s.ino AND d.parent = ?2) THEN 0
 			ELSE 2 END AS successor,
-		e.ino IS NOT NULL AND (e.put_version > 0 OR e.type = ?1) AS taken
+		e.ino IS NOT NULL AND (e.put_pub > 0 OR e.type = ?1) AS taken
 	FROM tombstone t CROSS JOIN inode i ON i.ino = t.ino LEFT JOIN inode s ON s.ino = t.successor
 	LEFT JOIN dirent h ON h.parent = t.dir AND h.name = t.name LEFT JOIN inode e ON e.ino = h.ino
 	WHERE t.dir = ?2 AND (t.name, t.ino) > (?4, ?5) AND h.ino IS NOT t.ino

@@ -58,6 +58,9 @@ func (t *tx) unlink(r *removal) (Node, error) {
 	if err := t.checkRemoval(n, r.directory); err != nil {
 		return Node{}, err
 	}
+	if err := t.checkOtherName(n); err != nil {
+		return Node{}, err
+	}
 	if _, err := t.mount.dropEntry.Exec(r.dir, r.name); err != nil {
 		return Node{}, err
 	}
@@ -77,8 +80,9 @@ func (t *tx) checkRemoval(n *Node, directory bool) error {
 		return ErrIsDirectory
 	case !n.IsDirectory() && directory:
 		return ErrNotDirectory
-	case !directory:
-		return nil
+	}
+	if err := n.checkRead(); err != nil || !directory {
+		return err
 	}
 	var one int
 	err := t.mount.anyEntry.QueryRow(n.Ino).Scan(&one)

@@ -179,7 +179,7 @@ func (t *tx) recordInode(n *Node, u *Upload) error {
 // did before.
 func (t *tx) recordVersion(n *Node, version uint32, owner, publication uint64) error {
 	if n.PutVersion != 0 {
-		if err := t.addGarbage(n.Ino, atOnce, inodeName(n, n.PutVersion, n.PutOwner)); err != nil {
+		if err := t.discardVersion(n); err != nil {
 			return err
 		}
 	}
@@ -191,9 +191,33 @@ func (t *tx) recordVersion(n *Node, version uint32, owner, publication uint64) e
 	return nil
 }
 
+// discardVersion makes garbage of the inode blob in the container, and of lower versions.
+func (t *tx) discardVersion(n *Node) error {
+	if err := t.addGarbage(n.Ino, atOnce, n.PutName()); err != nil {
+		return err
+	}
+	if n.Flags&OlderVersions != 0 {
+		if err := t.addForeign(n.Ino, atOnce, []Foreign{{OldVersions, n.ID, n.PutVersion}}); err != nil {
+			return err
+		}
+	}
+	n.Flags &^= OlderVersions | NamedHardLink
+	return nil
+}
+
 // inodeName is the name of a node's inode blob of which the owner is known by its
 // hash.
 func inodeName(n *Node, version uint32, owner uint64) string {
 	return clfs.Name{ID: n.ID, Type: n.Attr.Type, OwnerHash: owner, Version: version,
 		Snapshot: clfs.LiveSnapshot, Form: 2}.String()
+}
+
+// PutName is the name of the inode blob of a node that is in the container.
+func (n *Node) PutName() string {
+	name := clfs.Name{ID: n.ID, Type: n.Attr.Type, OwnerHash: n.PutOwner, Version: n.PutVersion,
+		Snapshot: clfs.LiveSnapshot, Form: 2}
+	if n.Flags&NamedHardLink != 0 {
+		name.Type = clfs.TypeHardLink
+	}
+	return name.String()
 }

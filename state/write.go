@@ -21,7 +21,7 @@ const (
 func (j *Journal) write(ctx context.Context, d journal.Durability, run func(*tx) error) error {
 	var refused refusal
 	err := j.file.Write(ctx, d, func() error {
-		refused = ""
+		refused = nil
 		t, err := j.tables.txFor(d)
 		if err == nil {
 			err = run(t)
@@ -31,7 +31,7 @@ func (j *Journal) write(ctx context.Context, d journal.Durability, run func(*tx)
 		}
 		return err
 	})
-	if err == nil && refused != "" {
+	if err == nil && refused != nil {
 		return refused
 	}
 	return err

@@ -1,0 +1,461 @@
+package state
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"clfsload/clfs"
+)
+
+// A journal that adopts a container begins with the root alone. A directory is read from the
+// container when it is first used: its entries become Remote nodes, of which the id and the
+// name are known. A node is read when it is first looked at. What needs more than was read is
+// refused with Unread; whoever can read the container adopts that and repeats the call.
+
+// Part is a part of a node that only the container has.
+type Part int
+
+const (
+	Attributes Part = iota // of a Remote node
+	Entries                // of an Unlisted directory
+	OtherNames             // of an inode whose last known name is to go: where its other links are
+)
+
+func (p Part) String() string { return [...]string{"attributes", "entries", "other names"}[p] }
+
+// Unread is the refusal of a change that needs what only the container has.
+type Unread struct {
+	Ino  Ino
+	Part Part
+}
+
+func (u *Unread) Error() string {
+	return fmt.Sprintf("the %s of inode %d were not read yet", u.Part, u.Ino)
+}
+func (*Unread) refusal() {}
+
+// checkRead refuses to change a node that was not read. A changed directory is written
+// again, with all its entries.
+func (n *Node) checkRead() error {
+	switch {
+	case n.State == Remote:
+		return &Unread{n.Ino, Attributes}
+	case n.Flags&Unlisted != 0:
+		return &Unread{n.Ino, Entries}
+	case n.Flags&Unfaithful != 0:
+		return ErrUnfaithful
+	}
+	return nil
+}
+
+// checkOtherName refuses to take the last known name of an inode that has others.
+func (t *tx) checkOtherName(n *Node) error {
+	if n.IsDirectory() || n.Links < 2 || n.Flags&Adopted == 0 {
+		return nil
+	}
+	known, err := t.knownLinks(n)
+	if err == nil && known < 2 {
+		err = &Unread{n.Ino, OtherNames}
+	}
+	return err
+}
+
+// checkAllNames refuses to take all names of an inode before all are known.
+func (t *tx) checkAllNames(n *Node) error {
+	if n.Flags&Adopted == 0 {
+		return nil
+	}
+	known, err := t.knownLinks(n)
+	if err == nil && known < uint64(n.Links) && n.Links > 1 {
+		err = &Unread{n.Ino, OtherNames}
+	}
+	return err
+}
+
+// knownLinks counts the names of an inode that has several.
+func (t *tx) knownLinks(n *Node) (known uint64, err error) {
+	err = t.mount.countLinks.QueryRow(n.Ino).Scan(&known)
+	return known, err
+}
+
+// AdoptedEntry is an entry of a directory in the container.
+type AdoptedEntry struct {
+	Name []byte
+	ID   clfs.ID
+	Type clfs.Type
+}
+
+// AdoptEntries adds entries to an Unlisted directory. Those that it has already are passed
+// over. An entry that cannot be an entry of ours makes the directory Unfaithful. More than one
+// caller at a time must not list a directory.
+func (j *Journal) AdoptEntries(ctx context.Context, dir Ino, page []AdoptedEntry) error {
+	err := j.write(ctx, committed, func(t *tx) error {
+		d, err := t.node(dir)
+		if err != nil || d.Flags&Unlisted == 0 {
+			return err
+		}
+		before := *d
+		for i := range page {
+			faithful, err := t.adoptEntry(d, &page[i])
+			if err != nil {
+				return err
+			}
+			if !faithful {
+				d.Flags |= Unfaithful
+			}
+		}
+		return t.save(&before, d)
+	})
+	if err != nil {
+		return fmt.Errorf("adopt entries of directory %d: %w", dir, err)
+	}
+	return nil
+}
+
+// adoptEntry adds an entry; faithful is false if the directory cannot have it.
+func (t *tx) adoptEntry(dir *Node, e *AdoptedEntry) (faithful bool, err error) {
+	if !canHave(e.Name) {
+		return false, nil
+	}
+	n, ino, err := t.inodeOf(e.ID)
+	if err != nil {
+		return false, err
+	}
+	known, err := t.findEntry(dir.Ino, e.Name)
+	if err == nil {
+		return n != nil && known.ino == n.Ino, nil
+	}
+	if err != ErrNoEntry {
+		return false, err
+	}
+	if n == nil {
+		return true, t.adoptNew(dir, e, ino)
+	}
+	if n.State == Removed || n.IsDirectory() {
+		return false, nil
+	}
+	return true, t.adoptLink(dir, e, n)
+}
+
+// maxNameBytes is how long a name is at most on Linux.
+const maxNameBytes = 255
+
+// canHave reports whether a name can be one in a mounted directory.
+func canHave(name []byte) bool {
+	return len(name) > 0 && len(name) <= maxNameBytes && !bytes.ContainsAny(name, "/\x00") &&
+		string(name) != "." && string(name) != ".."
+}
+
+// inodeOf returns the node of an id, or nil and the number that it is to get: 0 for one of ours.
+func (t *tx) inodeOf(id clfs.ID) (n *Node, ino Ino, err error) {
+	if ino = t.numberOf(id); ino != 0 {
+		n, err = t.node(ino)
+		if err == nil && n.ID == id {
+			return n, ino, nil
+		}
+		if err == ErrNoEntry {
+			return nil, ino, nil
+		}
+		if err != nil {
+			return nil, 0, err
+		}
+	}
+	err = t.mount.oddID.QueryRow([]byte(id)).Scan(&ino)
+	if noRows(err) {
+		return nil, 0, nil
+	}
+	if err == nil {
+		n, err = t.node(ino)
+	}
+	if err == ErrNoEntry {
+		n, err = nil, nil
+	}
+	return n, ino, err
+}
+
+// maxNumber is more than the numbers that handles of the container may give to inodes.
+const maxNumber = 1 << 62
+
+// numberOf is the number that an id asks for; 0: none. Those that this journal gives to its
+// own inodes are no other's.
+func (t *tx) numberOf(id clfs.ID) Ino {
+	if id == clfs.RootID {
+		return RootIno
+	}
+	h, err := clfs.ParseHandle(id)
+	own := t.settings.OwnNumbers()
+	if err != nil || h.ContainerID != t.settings.ContainerID&clfs.ContainerIDMask || h.Sequence < clfs.FirstSequence ||
+		h.Sequence >= maxNumber || own.Has(Ino(h.Sequence)) {
+		return 0
+	}
+	return Ino(h.Sequence)
+}
+
+// adoptNew adds a node of which only the id and a name are known.
+func (t *tx) adoptNew(dir *Node, e *AdoptedEntry, ino Ino) error {
+	if ino == 0 {
+		ino = t.ledger.nextIno
+		t.ledger.nextIno++
+		if _, err := t.mount.addOddID.Exec([]byte(e.ID), ino); err != nil {
+			return err
+		}
+	}
+	n := Node{Flags: Adopted, PutPub: 1}
+	n.Ino, n.Parent, n.Name, n.ID, n.State, n.Links = ino, dir.Ino, e.Name, e.ID, Remote, 1
+	n.Attr.Type, n.Attr.Mode = e.Type, e.Type.ModeBits()
+	if n.IsDirectory() {
+		n.Flags |= Unlisted
+		n.Links = 2
+	}
+	t.ledger.count(&n, 1)
+	if err := t.mount.insert(&n); err != nil {
+		return err
+	}
+	return t.insertAdopted(dir.Ino, e.Name, ino, false)
+}
+
+// insertAdopted adds an entry, whose name is free.
+func (t *tx) insertAdopted(dir Ino, name []byte, ino Ino, shared bool) error {
+	if err := t.insertEntry(dir, name, ino, shared); err != nil {
+		return err
+	}
+	t.nextSeq() // which was its cookie
+	return nil
+}
+
+// adoptLink adds a further name of an inode. If its attributes are known, so are its links.
+func (t *tx) adoptLink(dir *Node, e *AdoptedEntry, n *Node) error {
+	if err := t.insertAdopted(dir.Ino, e.Name, n.Ino, true); err != nil {
+		return err
+	}
+	if _, err := t.mount.shareEntry.Exec(n.Parent, n.Name); err != nil {
+		return err
+	}
+	if n.State == Remote {
+		return nil
+	}
+	foreseen, err := changed(t.mount.takeBacklink.Exec(n.Ino, []byte(dir.ID)))
+	if err != nil || foreseen {
+		return err
+	}
+	before := *n
+	n.setLinks(n.Links + 1)
+	return t.save(&before, n)
+}
+
+// EndListing notes that all entries of a directory were adopted. Links to it that it does not
+// have count no longer.
+func (j *Journal) EndListing(ctx context.Context, dir Ino) error {
+	err := j.write(ctx, committed, func(t *tx) error {
+		d, err := t.node(dir)
+		if err != nil || d.Flags&Unlisted == 0 {
+			return err
+		}
+		if err := t.dropBacklinks(d); err != nil {
+			return err
+		}
+		before := *d
+		d.Flags &^= Unlisted
+		var below uint32
+		if err := t.mount.countBelow.QueryRow(dir, clfs.TypeDirectory).Scan(&below); err != nil {
+			return err
+		}
+		d.setLinks(2 + below)
+		if _, err := t.mount.addListing.Exec(dir); err != nil {
+			return err
+		}
+		return t.save(&before, d)
+	})
+	if err != nil {
+		return fmt.Errorf("adopt directory %d: %w", dir, err)
+	}
+	return nil
+}
+
+// dropBacklinks takes back the links to a directory that were expected in it.
+func (t *tx) dropBacklinks(dir *Node) error {
+	rows, err := t.mount.backlinksTo.Query([]byte(dir.ID))
+	list, err := scanAll(rows, err, func(row scanner) (b Backlink, err error) {
+		err = row.Scan(&b.ino, &b.Count)
+		return b, err
+	})
+	if err != nil {
+		return err
+	}
+	for _, b := range list {
+		n, err := t.node(b.ino)
+		if err == ErrNoEntry || err == nil && n.State == Removed {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		before := *n
+		n.setLinks(max(n.Links-min(n.Links, b.Count), 1))
+		if err := t.save(&before, n); err != nil {
+			return err
+		}
+	}
+	_, err = t.mount.dropBacklinksTo.Exec([]byte(dir.ID))
+	return err
+}
+
+// Backlink is a directory with so many links to an inode that were not read yet.
+type Backlink struct {
+	Dir   clfs.ID
+	Count uint32
+	ino   Ino
+}
+
+// Backlinks returns the directories that have links to an inode which were not read yet.
+func (j *Journal) Backlinks(ctx context.Context, ino Ino) ([]Backlink, error) {
+	list, err := queryAll(ctx, j.read, scanBacklink, backlinksQuery, ino)
+	if err != nil {
+		return nil, fmt.Errorf("list links of inode %d: %w", ino, classify(err))
+	}
+	return list, nil
+}
+
+const backlinksQuery = `SELECT dir, count FROM backlink WHERE ino = ? AND count > 0 ORDER BY dir`
+
+func scanBacklink(row scanner) (b Backlink, err error) {
+	var id []byte
+	err = row.Scan(&id, &b.Count)
+	b.Dir = clfs.ID(id)
+	return b, err
+}
+
+// AdoptedNode is what the container says of an inode.
+type AdoptedNode struct {
+	Attr          Attr
+	Target        []byte    // of a symbolic link
+	Version       uint32    // of its blob
+	Owner         uint64    // hash64 of the owner in the blob's name
+	NamedHardLink bool      // the blob's name says clfs.TypeHardLink
+	OlderVersions bool      // there are lower versions of it
+	Back          []clfs.ID // the directories that link to it; not of a directory
+}
+
+// AdoptNode notes what the container says of a Remote node. Nothing is done for any other.
+func (j *Journal) AdoptNode(ctx context.Context, ino Ino, a AdoptedNode) error {
+	err := j.write(ctx, committed, func(t *tx) error {
+		n, err := t.node(ino)
+		if err != nil || n.State != Remote {
+			return err
+		}
+		before := *n
+		n.adopt(&a)
+		if !n.IsDirectory() {
+			if err := t.adoptLinks(n, a.Back); err != nil {
+				return err
+			}
+		}
+		if _, err := t.mount.setKind.Exec(ino, a.Attr.Type, int64(a.Attr.Rdev), a.Target); err != nil {
+			return err
+		}
+		return t.save(&before, n)
+	})
+	if err != nil {
+		return fmt.Errorf("adopt inode %d: %w", ino, err)
+	}
+	return nil
+}
+
+// adopt takes over what the container says, but for the links of a file. What is in the
+// container counts as the seal of generation 0.
+func (n *Node) adopt(a *AdoptedNode) {
+	n.Attr, n.Target = a.Attr, a.Target
+	n.Attr.Ino = uint64(n.Ino)
+	n.State, n.PutVersion, n.PutOwner, n.Version = Done, a.Version, a.Owner, a.Version+1
+	n.Gen, n.Next, n.PutGen = 0, 1, 1
+	n.Flags |= Adopted
+	if a.NamedHardLink {
+		n.Flags |= NamedHardLink
+	}
+	if a.OlderVersions {
+		n.Flags |= OlderVersions
+	}
+	switch {
+	case n.IsDirectory():
+		n.Flags |= BaseMap
+		n.setLinks(max(uint32(a.Attr.Nlink), 2))
+	case n.Attr.Type == clfs.TypeRegular:
+		n.Flags |= BaseMap | Evicted
+		n.Sealed = Blocks(n.Attr.Size)
+	default:
+		n.Sealed = Blocks(n.Attr.Size)
+	}
+}
+
+// adoptLinks compares the back pointers of an inode with its known names, and notes those that
+// are in directories which were not read yet.
+func (t *tx) adoptLinks(n *Node, back []clfs.ID) error {
+	unread := map[clfs.ID]uint32{}
+	for _, dir := range back {
+		unread[dir]++
+	}
+	known, err := t.namesIn(n)
+	if err != nil {
+		return err
+	}
+	links := uint32(len(known))
+	for _, dir := range known {
+		if unread[dir] > 0 {
+			unread[dir]--
+		}
+	}
+	for dir, count := range unread {
+		isListed, err := t.isListed(dir)
+		if err != nil {
+			return err
+		}
+		if count == 0 || isListed {
+			continue
+		}
+		links += count
+		if _, err := t.mount.addBacklink.Exec(n.Ino, []byte(dir), count); err != nil {
+			return err
+		}
+	}
+	n.setLinks(links)
+	if links > 1 {
+		_, err = t.mount.shareEntry.Exec(n.Parent, n.Name)
+	}
+	return err
+}
+
+// namesIn lists the directories of the known names of an inode, one for each.
+func (t *tx) namesIn(n *Node) ([]clfs.ID, error) {
+	rows, err := t.mount.namesIn.Query(n.Ino, n.Parent, n.Name)
+	return scanAll(rows, err, func(row scanner) (clfs.ID, error) {
+		var id []byte
+		err := row.Scan(&id)
+		return clfs.ID(id), err
+	})
+}
+
+// isListed reports whether the entries of a directory were all read.
+func (t *tx) isListed(id clfs.ID) (bool, error) {
+	n, _, err := t.inodeOf(id)
+	return n != nil && n.State != Remote && n.Flags&Unlisted == 0, err
+}
+
+// NodeOf returns the node of an id. Errors: ErrNoEntry when it was not read yet, or is removed.
+func (j *Journal) NodeOf(ctx context.Context, id clfs.ID) (n Node, err error) {
+	err = j.write(ctx, committed, func(t *tx) error {
+		found, _, err := t.inodeOf(id)
+		if err != nil {
+			return err
+		}
+		if found == nil || found.State == Removed {
+			return ErrNoEntry
+		}
+		n = *found
+		return nil
+	})
+	if err != nil {
+		return Node{}, fmt.Errorf("find inode %s: %w", id, err)
+	}
+	return n, nil
+}

@@ -1,0 +1,57 @@
+package state
+
+import (
+	"database/sql"
+	"time"
+
+	"clfsload/clfs"
+)
+
+// Numbers is a range of inode numbers: First and those up to Last.
+type Numbers struct{ First, Last Ino }
+
+// Has reports whether a number is in the range.
+func (r Numbers) Has(ino Ino) bool { return r.First <= ino && ino <= r.Last }
+
+// rangeSize is how many numbers a journal has for its own inodes. Range 0 begins with the
+// first number that a handle can have.
+const rangeSize = 1 << 40
+
+// Ranges is how many ranges there are: handles have larger numbers, but nobody needs them.
+const Ranges = maxNumber / rangeSize
+
+// OwnNumbers are those that the journal gives to its own inodes.
+func (s *Settings) OwnNumbers() Numbers {
+	first := Ino(s.Range) * rangeSize
+	return Numbers{max(first, clfs.FirstSequence+1), first + rangeSize - 1}
+}
+
+// Adoption is the state of a container that a journal adopts.
+type Adoption struct {
+	Root        AdoptedNode
+	Publication uint64 // number of the last publication in it; 0: nobody knows
+	MarkID      string // of its mark; "": it has none
+}
+
+// insertAdopted makes the rows of a new journal that adopts a container.
+func insertAdopted(q *sql.Tx, s Settings, a Adoption) error {
+	if err := insertRoot(q, s, a.Root.Attr); err != nil {
+		return err
+	}
+	root := Node{}
+	root.Ino, root.Parent, root.Name, root.ID, root.State = RootIno, RootIno, []byte(s.RootName), clfs.RootID, Remote
+	root.adopt(&a.Root)
+	root.Flags |= Unlisted
+	root.PutPub = 1
+	if _, err := q.Exec(`UPDATE inode SET `+savedColumns+`, state = ?27 WHERE ino = ?1`, append(root.values(), root.State)...); err != nil {
+		return err
+	}
+	publication := max(a.Publication, 1)
+	_, err := q.Exec(`UPDATE ledger SET next_ino = ?, publication = ?2, reached = ?2, completed = ?2, published_at = ?, held = 0`,
+		s.OwnNumbers().First, publication, time.Now().UnixNano())
+	if err != nil {
+		return err
+	}
+	_, err = q.Exec(`UPDATE mark SET publication = ?, newest = ?`, a.Publication, a.MarkID)
+	return err
+}

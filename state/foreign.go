@@ -1,0 +1,68 @@
+package state
+
+import (
+	"context"
+	"fmt"
+
+	"clfsload/clfs"
+)
+
+// Foreign is garbage that another program has put. Its names do not follow from a row; they
+// are found by listing what begins with the id.
+type Foreign struct {
+	Kind  ForeignKind
+	ID    clfs.ID
+	Below uint32 // of OldVersions
+}
+
+// ForeignKind says what is garbage.
+type ForeignKind string
+
+const (
+	ForeignObject ForeignKind = "object"   // all versions of an object
+	ForeignTree   ForeignKind = "tree"     // an indirect block with all that it leads to
+	OldVersions   ForeignKind = "versions" // those below one
+)
+
+// foreignForm is how the journal has foreign garbage in place of the name of a blob.
+const foreignForm = "%s of %X below %d"
+
+func (f Foreign) String() string {
+	return fmt.Sprintf(foreignForm, f.Kind, string(f.ID), f.Below)
+}
+
+// parseForeign is the inverse; ok is false for anything else.
+func parseForeign(text string) (f Foreign, ok bool) {
+	var id []byte
+	n, err := fmt.Sscanf(text, foreignForm, &f.Kind, &id, &f.Below)
+	f.ID = clfs.ID(id)
+	return f, n == 3 && err == nil
+}
+
+// NoteReplaced notes blobs that the next seal of a file does without. It is called before that
+// is put, and again if its upload is repeated. ok is false when the file was changed since.
+func (j *Journal) NoteReplaced(ctx context.Context, file Node, list []Foreign) (ok bool, err error) {
+	err = j.write(ctx, committed, func(t *tx) error {
+		n, err := t.node(file.Ino)
+		if ok = err == nil && n.Next == file.Next && n.Cseq == file.Cseq && n.State != Removed; !ok {
+			if err == ErrNoEntry {
+				err = nil
+			}
+			return err
+		}
+		return t.addForeign(n.Ino, n.Next+1, list)
+	})
+	if err != nil {
+		return false, fmt.Errorf("note %d replaced blobs of node %d: %w", len(list), file.Ino, err)
+	}
+	return ok, nil
+}
+
+func (t *tx) addForeign(ino Ino, after uint64, list []Foreign) error {
+	for _, f := range list {
+		if err := t.addGarbage(ino, after, f.String()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
