@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -101,7 +102,7 @@ func backPointers(ctx context.Context, q querier, in *Inode) ([]clfs.ID, error) 
 		}
 		list = append(list, clfs.ID(id))
 	}
-	if err := rows.Err(); err != nil {
+	if err := cmp.Or(rows.Err(), rows.Close()); err != nil {
 		return nil, fmt.Errorf("list links of inode %d: %w", in.Ino, classify(err))
 	}
 	if len(list) == 0 {

@@ -81,6 +81,9 @@ func (d *dropping) drop(t *tx) error {
 		}
 		d.dropped++
 	}
+	if d.dropped == 0 {
+		return nil
+	}
 	return t.unlist(n)
 }
 

@@ -169,7 +169,7 @@ func (j *Journal) DropNodes(ctx context.Context, list []Node) error {
 	err := j.write(ctx, committed, func(t *tx) error {
 		s := t.mount
 		for _, n := range list {
-			for _, stmt := range []*sql.Stmt{s.dropNode, s.dropNodeBlocks, s.dropImage, s.voidTombstones, s.clearProblem, s.dropBacklinks, s.dropListing} {
+			for _, stmt := range []*sql.Stmt{s.dropNode, s.dropNodeBlocks, s.dropImage, s.voidTombstones, s.clearProblem, s.dropBacklinks, s.dropListing, s.dropOddID} {
 				if _, err := stmt.Exec(n.Ino); err != nil {
 					return err
 				}

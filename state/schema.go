@@ -170,6 +170,7 @@ CREATE TABLE odd_id (
     id  BLOB PRIMARY KEY,            -- handle
     ino INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE INDEX odd_id_ino ON odd_id (ino);
 
 -- Likewise: directories whose entries were read from the container.
 CREATE TABLE listing (
