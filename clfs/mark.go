@@ -7,7 +7,8 @@ import "strconv"
 // (docs/clfs-format.md section 6):
 //
 //	clfsloadMark a UUID | clfsloadPublication a decimal number |
-//	clfsloadTime RFC 3339, UTC | clfsloadState host:path | clfsloadOpen mount or load
+//	clfsloadTime RFC 3339, UTC | clfsloadState host:path | clfsloadOpen mount or load |
+//	clfsloadRange a decimal number
 //
 // clfsloadOpen is left out once nothing of that STATE waits for a publication.
 type Mark struct {
@@ -18,6 +19,9 @@ type Mark struct {
 	// Open is what may have blobs in the container that the next publication leads to:
 	// OpenMount or OpenLoad; empty: nothing.
 	Open string
+	// Range is the next range of inode numbers that a journal gets when it adopts the
+	// container; 0: the first.
+	Range uint32
 }
 
 // What a mark says of a STATE that is not finished with the container.
@@ -33,6 +37,7 @@ const (
 	markTimeKey        = markPrefix + "Time"
 	markStateKey       = markPrefix + "State"
 	markOpenKey        = markPrefix + "Open"
+	markRangeKey       = markPrefix + "Range"
 )
 
 // attrs are the attributes of a mark, in their order; none for nil.
@@ -49,6 +54,9 @@ func (m *Mark) attrs() []ExtAttr {
 	if m.Open != "" {
 		list = append(list, ExtAttr{markOpenKey, m.Open})
 	}
+	if m.Range != 0 {
+		list = append(list, ExtAttr{markRangeKey, strconv.FormatUint(uint64(m.Range), 10)})
+	}
 	return list
 }
 
@@ -58,7 +66,7 @@ func takeMark(list []ExtAttr) (m *Mark, others []ExtAttr) {
 	values := map[string]string{}
 	for _, a := range list {
 		switch a.Key {
-		case markIDKey, markPublicationKey, markTimeKey, markStateKey, markOpenKey:
+		case markIDKey, markPublicationKey, markTimeKey, markStateKey, markOpenKey, markRangeKey:
 			values[a.Key] = a.Value
 		default:
 			others = append(others, a)
@@ -69,5 +77,7 @@ func takeMark(list []ExtAttr) (m *Mark, others []ExtAttr) {
 	}
 	m = &Mark{ID: values[markIDKey], Time: values[markTimeKey], State: values[markStateKey], Open: values[markOpenKey]}
 	m.Publication, _ = strconv.ParseUint(values[markPublicationKey], 10, 64)
+	number, _ := strconv.ParseUint(values[markRangeKey], 10, 32)
+	m.Range = uint32(number)
 	return m, others
 }

@@ -43,7 +43,7 @@ func (n *Node) checkRead() error {
 		return &Unread{n.Ino, Attributes}
 	case n.Flags&Unlisted != 0:
 		return &Unread{n.Ino, Entries}
-	case n.Flags&Unfaithful != 0:
+	case n.IsDirectory() && n.Flags&Unfaithful != 0:
 		return ErrUnfaithful
 	}
 	return nil
@@ -335,6 +335,7 @@ type AdoptedNode struct {
 	NamedHardLink bool      // the blob's name says clfs.TypeHardLink
 	OlderVersions bool      // there are lower versions of it
 	Back          []clfs.ID // the directories that link to it; not of a directory
+	OddLayout     bool      // a file that is not cut into blocks as ours are
 }
 
 // AdoptNode notes what the container says of a Remote node. Nothing is done for any other.
@@ -375,6 +376,9 @@ func (n *Node) adopt(a *AdoptedNode) {
 	}
 	if a.OlderVersions {
 		n.Flags |= OlderVersions
+	}
+	if a.OddLayout {
+		n.Flags |= Unfaithful
 	}
 	switch {
 	case n.IsDirectory():
@@ -458,4 +462,26 @@ func (j *Journal) NodeOf(ctx context.Context, id clfs.ID) (n Node, err error) {
 		return Node{}, fmt.Errorf("find inode %s: %w", id, err)
 	}
 	return n, nil
+}
+
+// RemoteEntry is an entry whose inode was not read yet.
+type RemoteEntry struct {
+	Cookie uint64
+	Ino    Ino
+}
+
+// RemoteEntries returns up to limit entries of a directory whose inodes were not read yet, in
+// the order of their cookies, all above after.
+func (j *Journal) RemoteEntries(ctx context.Context, dir Ino, after uint64, limit int) ([]RemoteEntry, error) {
+	list, err := queryAll(ctx, j.read, scanRemoteEntry, `SELECT d.cookie, d.ino FROM dirent d CROSS JOIN inode i ON i.ino = d.ino
+		WHERE d.parent = ? AND d.cookie > ? AND i.state = ? ORDER BY d.cookie LIMIT ?`, dir, after, Remote, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list directory %d: %w", dir, classify(err))
+	}
+	return list, nil
+}
+
+func scanRemoteEntry(row scanner) (e RemoteEntry, err error) {
+	err = row.Scan(&e.Cookie, &e.Ino)
+	return e, err
 }

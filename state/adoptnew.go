@@ -47,8 +47,8 @@ func insertAdopted(q *sql.Tx, s Settings, a Adoption) error {
 		return err
 	}
 	publication := max(a.Publication, 1)
-	_, err := q.Exec(`UPDATE ledger SET next_ino = ?, publication = ?2, reached = ?2, completed = ?2, published_at = ?, held = 0`,
-		s.OwnNumbers().First, publication, time.Now().UnixNano())
+	_, err := q.Exec(`UPDATE ledger SET next_ino = ?1, publication = ?2, reached = ?2, completed = ?2, published_at = ?3,
+		held = 0, phase = ?4`, s.OwnNumbers().First, publication, time.Now().UnixNano(), PhaseTransfer)
 	if err != nil {
 		return err
 	}

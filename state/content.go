@@ -36,11 +36,14 @@ func (j *Journal) SetAttr(ctx context.Context, ino Ino, c Change) (Node, error) 
 // BeginWrite notes that the contents of a regular file are about to change. Until
 // EndWrite its size and mtime are those of its staging file. Of a file whose contents the
 // journal vouches for, this is durable: no power cut may bring back that it does, when they
-// have changed on the disk. Errors: ErrNoEntry; with any other one that comes with a Node the
+// have changed on the disk. Errors: ErrNoEntry, ErrUnfaithful; with any other one that comes with a Node the
 // change was made and may not be durable.
 func (j *Journal) BeginWrite(ctx context.Context, ino Ino) (Node, error) {
 	vouched := false
 	n, err := j.change(ctx, ino, "begin to write", func(t *tx, n *Node) error {
+		if n.Flags&Unfaithful != 0 {
+			return ErrUnfaithful
+		}
 		vouched = n.vouchesForContents()
 		t.touchContents(n)
 		n.Flags |= Opened

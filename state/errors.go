@@ -30,9 +30,9 @@ var (
 	ErrNotDirectory error = refused("is not a directory")
 	// ErrLoop: a directory is to be moved below itself.
 	ErrLoop error = refused("directory would be below itself")
-	// ErrUnfaithful: a directory of the container cannot be written again without losing
-	// entries that it has.
-	ErrUnfaithful error = refused("the directory has entries that would be lost if it was changed")
+	// ErrUnfaithful: a directory, or the contents of a file, of another program cannot be
+	// written again without loss.
+	ErrUnfaithful error = refused("another program made this in a way that a change would lose")
 )
 
 // refusal is an answer that leaves everything as it was. An update that is

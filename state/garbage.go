@@ -105,7 +105,9 @@ func (g Garbage) Names() iter.Seq[string] {
 	return func(yield func(string) bool) {
 		run, ok := parseSegmentRun(g.name)
 		if !ok {
-			yield(g.name)
+			if _, foreign := g.Foreign(); !foreign {
+				yield(g.name)
+			}
 			return
 		}
 		for index := run.from; index < run.to; index++ {

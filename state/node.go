@@ -26,7 +26,7 @@ const (
 	Adopted       // its blob is another program's: what is put in its place starts from it
 	BaseMap       // where blocks of generation 0 are, the block map of its newest payload says
 	Unlisted      // directory: its entries are in the container alone
-	Unfaithful    // directory: it has entries that a listing of ours would lose
+	Unfaithful    // directory: it has entries that a listing of ours would lose; file: it is not cut into blocks as ours are
 	OlderVersions // the container had lower versions of its blob
 	NamedHardLink // its blob's name says clfs.TypeHardLink
 )

@@ -32,8 +32,9 @@ var layers = []layer{
 	{path: "sync/deepdir"},
 	{path: "sync/scan", ours: []string{"state", "clfs", "sync/deepdir"}},
 	{path: "sync/engine/publish", ours: []string{"state"}}, // before the layer that it is in
-	{path: "sync/engine", ours: []string{"state", "clfs", "sync/blob", "rescue"}},
+	{path: "sync/engine", ours: []string{"state", "clfs", "sync/blob", "sync/tree", "rescue"}},
 	{path: "sync/tree", ours: []string{"clfs", "sync/blob", "sync/deepdir", "rescue"}},
+	{path: "sync/adopt", ours: []string{"state", "clfs", "sync/blob", "sync/tree", "rescue"}},
 	{path: "fusefs", ours: []string{"state", "clfs", "rescue"}},
 	{path: "cmd", ours: []string{"state", "clfs", "sync", "fusefs", "rescue"}},
 	{path: "tests", ours: []string{"clfs", "sync/blob"}},

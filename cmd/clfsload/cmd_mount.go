@@ -33,6 +33,7 @@ type mountFlags struct {
 	stagingLimit      byteSize // 0: a share of the free space
 	maxFileSize       byteSize
 	openStaged        int // staging files that are open at a time
+	detached          bool
 	includeIncomplete bool
 	leaveIncomplete   bool
 	bandwidth         bandwidthFlags
@@ -110,6 +111,7 @@ func (f *mountFlags) registerWriting(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.StringVar(&f.state, "state", "", "directory, on a local disk, for the journal and the files that are not uploaded yet")
 	fl.BoolVar(&f.createContainer, "create-container", false, "make the Azure container if it does not exist")
+	fl.BoolVar(&f.detached, "detached", false, "mount a container that has signs of a cache: no cache is attached to it, now and while it is mounted")
 	fl.StringVar(&f.compression, "compression", "LZ4", "LZ4 or DISABLED")
 	fl.DurationVar(&f.settle, "settle", 2*time.Second, "upload a file when it was closed and left unchanged for so long")
 	fl.DurationVar(&f.publishInterval, "publish-interval", 0, "publish on its own after so long, 1s or more, again and again; 0: only when asked to")
@@ -127,7 +129,7 @@ func (f *mountFlags) registerWriting(cmd *cobra.Command) {
 
 // Flags that go with one kind of mount alone.
 var (
-	writingFlags = []string{"state", "create-container", "compression", "settle", "publish-interval", "stop-timeout",
+	writingFlags = []string{"state", "create-container", "detached", "compression", "settle", "publish-interval", "stop-timeout",
 		"staging-limit", "max-file-size", "include-incomplete", "leave-incomplete", "bandwidth-limit", "retry-for", "request-timeout", "metrics-addr"}
 	readingFlags = []string{"temp-dir"}
 )

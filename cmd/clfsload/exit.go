@@ -9,6 +9,7 @@ import (
 
 	"clfsload/fusefs"
 	"clfsload/state"
+	"clfsload/sync/adopt"
 	"clfsload/sync/blob"
 	"clfsload/sync/blob/azure"
 	"clfsload/sync/blob/secrecy"
@@ -90,6 +91,8 @@ var outcomes = []outcome{
 	{engine.ErrNotEmpty, exitNotEmpty, "a new transfer or mount needs an empty container; 'clfsload mount --read-only' shows what is in it"},
 	{engine.ErrGone, exitDamaged, "somebody has removed blobs from it: 'clfsload verify' tells what is there"},
 	{engine.ErrForeign, exitNotEmpty, "check TARGET and STATE: they must be those of one transfer or mount"},
+	{adopt.ErrCacheState, exitBusy, "detach it from every cache, then pass --detached"},
+	{adopt.ErrChanged, exitState, "make sure that this mount alone writes to the container"},
 	{engine.ErrOtherPublication, exitState, "use the newest STATE of this container; 'clfsload mount --read-only' and 'clfsload export' read what the container holds; see docs/operations.md, section 'A STATE that does not fit its container'"},
 	{verify.ErrSource, exitSource, ""},
 	{fusefs.ErrMountPoint, exitMountPoint, ""},

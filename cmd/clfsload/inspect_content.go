@@ -37,6 +37,7 @@ type markContent struct {
 	Time        string `json:"time"`
 	State       string `json:"state"`
 	Open        string `json:"open"` // "mount" or "load" until that has ended
+	Range       uint32 `json:"range,omitempty"`
 }
 
 type attrContent struct {

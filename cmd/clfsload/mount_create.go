@@ -12,6 +12,7 @@ import (
 
 	"clfsload/clfs"
 	"clfsload/state"
+	"clfsload/sync/engine"
 	"clfsload/sync/scan"
 )
 
@@ -27,7 +28,11 @@ func (m *writableMount) create(ctx context.Context) error {
 	}
 	missing := true
 	if !m.isDefault(spec) {
-		if missing, err = m.target.fit(ctx, m.flags.createContainer); err != nil {
+		missing, err = m.target.fit(ctx, m.flags.createContainer)
+		if errors.Is(err, engine.ErrNotEmpty) {
+			return m.adopt(ctx, err)
+		}
+		if err != nil {
 			return err
 		}
 	}

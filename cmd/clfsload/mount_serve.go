@@ -67,9 +67,14 @@ func (m *writableMount) mount(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var adopter writable.Adopter
+	if m.journal.Settings.Adopted {
+		adopter = m.reader
+	}
 	fs, err := writable.Mount(ctx, m.point, m.journal, m.staged, m.engine, writable.Options{
 		Settle: m.flags.settle, StagingLimit: limit, StagingReserve: reserve, MaxFileSize: int64(m.flags.maxFileSize), AllowOther: m.flags.point.AllowOther,
 		Memory: int64(m.flags.memory) / 4, Log: m.ui.log, Errno: errnoOf, Source: m.target.String(), StatePath: m.dir,
+		Adopter: adopter, MostAdopted: mostAdopted,
 	})
 	if err != nil {
 		return err

@@ -21,8 +21,9 @@ const directorySize = 4096
 // takes there. Smaller ones are taken to have no holes.
 const sparseFrom = 1 << 20
 
-// entry fills in what a lookup answers.
+// entry fills in what a lookup answers. known.mu is held for reading.
 func (s *FS) entry(n state.Node, out *fuse.EntryOut) {
+	s.known.add(&n)
 	out.NodeId, out.Generation = uint64(n.Ino), 1
 	out.EntryValid, out.AttrValid = forever, forever
 	s.attributes(n, &out.Attr)

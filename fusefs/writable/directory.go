@@ -48,6 +48,18 @@ type listing struct {
 	after   uint64 // the offset that they come behind
 	changes uint64 // of the mount, when they were read
 	whole   bool   // nothing comes behind them
+	begun   bool   // all entries are in the journal, and stay there while it is open
+}
+
+// begin makes sure that all entries are in the journal.
+func (l *listing) begin(s *FS) error {
+	if !l.begun && s.options.Adopter != nil {
+		if err := s.checkListed(l.dir); err != nil {
+			return err
+		}
+	}
+	l.begun = true
+	return nil
 }
 
 // OpenDir opens a directory.
@@ -72,18 +84,18 @@ func (s *FS) FsyncDir(_ <-chan struct{}, in *fuse.FsyncIn) fuse.Status {
 }
 
 // ReadDir lists names.
-func (s *FS) ReadDir(_ <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
-	return s.list(in, func(e fuse.DirEntry, _ *state.Node) bool { return out.AddDirEntry(e) })
+func (s *FS) ReadDir(cancel <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
+	return s.list(cancel, in, func(e fuse.DirEntry, _ *state.Node) bool { return out.AddDirEntry(e) })
 }
 
 // ReadDirPlus lists names with their attributes.
-func (s *FS) ReadDirPlus(_ <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
-	return s.list(in, func(e fuse.DirEntry, n *state.Node) bool {
+func (s *FS) ReadDirPlus(cancel <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
+	return s.list(cancel, in, func(e fuse.DirEntry, n *state.Node) bool {
 		entry := out.AddDirLookupEntry(e)
 		if entry == nil {
 			return false
 		}
-		if n != nil {
+		if n != nil && n.State != state.Remote {
 			s.entry(*n, entry)
 		}
 		return true
@@ -91,7 +103,7 @@ func (s *FS) ReadDirPlus(_ <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryL
 }
 
 // list adds entries from an offset on until add refuses one.
-func (s *FS) list(in *fuse.ReadIn, add func(fuse.DirEntry, *state.Node) bool) fuse.Status {
+func (s *FS) list(cancel <-chan struct{}, in *fuse.ReadIn, add func(fuse.DirEntry, *state.Node) bool) fuse.Status {
 	l, err := s.listings.get(in.Fh)
 	if err != nil {
 		return fuse.EBADF
@@ -105,6 +117,11 @@ func (s *FS) list(in *fuse.ReadIn, add func(fuse.DirEntry, *state.Node) bool) fu
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if err := s.adopting(caller(cancel, &in.InHeader), func() error { return l.begin(s) }); err != nil {
+		return s.fail("readdir", l.dir, err)
+	}
+	s.known.mu.RLock()
+	defer s.known.mu.RUnlock()
 	for {
 		if err := l.fill(s, offset, int(in.Size)); err != nil {
 			return s.fail("readdir", l.dir, err)

@@ -59,12 +59,14 @@ var errnos = []struct {
 	{syscall.EDQUOT, syscall.ENOSPC},
 	{syscall.EFBIG, syscall.EFBIG},
 	{errStagingLost, syscall.EIO},
+	{errAdoption, syscall.EIO},
+	{state.ErrUnfaithful, syscall.EUCLEAN},
 }
 
 // quiet are the outcomes that are no news to anybody but the caller.
 func quiet(e syscall.Errno) bool {
 	switch e {
-	case syscall.EIO, syscall.ENOSPC, syscall.EACCES, syscall.ESTALE:
+	case syscall.EIO, syscall.ENOSPC, syscall.EACCES, syscall.ESTALE, syscall.EUCLEAN:
 		return false
 	}
 	return true

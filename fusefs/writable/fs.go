@@ -38,6 +38,8 @@ type FS struct {
 	listings    *handles[*listing]
 	directories *directories
 	blocks      *fetch.Cache[blockKey, []byte]
+	known       *known
+	sweeps      *sweeps
 	room        *room
 
 	orphans  inoSet // nodes without a name that have handles
@@ -73,14 +75,15 @@ func newFS(ctx context.Context, j *state.Journal, store *staging.Store, c Contai
 	s := &FS{
 		RawFileSystem: fuse.NewDefaultRawFileSystem(),
 		journal:       j, staging: store, container: c, options: o, log: o.Log, ctx: ctx, stop: stop,
-		nodes:    newNodes(j),
 		names:    newNames(),
 		handles:  newHandles[*handle](),
 		listings: newHandles[*listing](), directories: &directories{open: map[state.Ino]int{}},
 		blocks: fetch.New[blockKey, []byte](ctx, o.Memory/2),
 	}
+	s.nodes = newNodes(j, func(u state.Unread) error { return s.read(ctx, u) })
 	s.files = &table{system: s, files: map[state.Ino]*file{}}
 	s.room = newRoom(s)
+	s.known, s.sweeps = newKnown(), newSweeps(s)
 	return s
 }
 

@@ -87,10 +87,10 @@ func (s *FS) opened(f *file, flags uint32, out *fuse.OpenOut) {
 }
 
 // Create makes a regular file and opens it.
-func (s *FS) Create(_ <-chan struct{}, in *fuse.CreateIn, name string, out *fuse.CreateOut) fuse.Status {
+func (s *FS) Create(cancel <-chan struct{}, in *fuse.CreateIn, name string, out *fuse.CreateOut) fuse.Status {
 	a := state.Attr{Type: clfs.TypeRegular, Mode: syscall.S_IFREG | in.Mode&0o7777}
 	mayWrite := in.Flags&syscall.O_ACCMODE != syscall.O_RDONLY
-	n, status := s.add(&in.InHeader, name, state.Addition{Attr: a, Open: mayWrite}, &out.EntryOut)
+	n, status := s.add(cancel, &in.InHeader, name, state.Addition{Attr: a, Open: mayWrite}, &out.EntryOut)
 	if status != fuse.OK {
 		return status
 	}

@@ -13,7 +13,12 @@ func (s *FS) RemoveIncomplete(ctx context.Context, ino state.Ino) (removed bool,
 		return false, nil
 	}
 	at := now()
-	n, names, err := s.journal.RemoveIncomplete(ctx, ino, at, s.inUse)
+	var n state.Node
+	var names []state.Removal
+	err = s.adopting(ctx, func() (err error) {
+		n, names, err = s.journal.RemoveIncomplete(ctx, ino, at, s.inUse)
+		return err
+	})
 	if err != nil || len(names) == 0 {
 		return false, err
 	}

@@ -22,32 +22,29 @@ func now() int64 {
 }
 
 // Lookup finds a name. That there is none may be remembered too.
-func (s *FS) Lookup(_ <-chan struct{}, in *fuse.InHeader, name string, out *fuse.EntryOut) fuse.Status {
+func (s *FS) Lookup(cancel <-chan struct{}, in *fuse.InHeader, name string, out *fuse.EntryOut) fuse.Status {
 	if len(name) > maxName {
 		return fuse.Status(syscall.ENAMETOOLONG)
 	}
-	if s.names.missing(state.Ino(in.NodeId), []byte(name)) {
+	dir := state.Ino(in.NodeId)
+	if s.names.missing(dir, []byte(name)) {
 		out.EntryValid = forever
 		return fuse.OK
 	}
-	n, err := s.nodes.lookup(s.ctx, state.Ino(in.NodeId), []byte(name))
+	err := s.find(caller(cancel, in), dir, []byte(name), func(n state.Node) { s.entry(n, out) })
 	if errors.Is(err, state.ErrNoEntry) {
 		out.EntryValid = forever
 		return fuse.OK
 	}
-	if err != nil {
-		return s.fail("lookup", state.Ino(in.NodeId), err)
-	}
-	s.entry(n, out)
-	return fuse.OK
+	return s.fail("lookup", dir, err)
 }
 
 // add makes a new node and fills in what is answered. With open set it is a
 // file that is being written.
-func (s *FS) add(in *fuse.InHeader, name string, a state.Addition, out *fuse.EntryOut) (state.Node, fuse.Status) {
+func (s *FS) add(cancel <-chan struct{}, in *fuse.InHeader, name string, a state.Addition, out *fuse.EntryOut) (state.Node, fuse.Status) {
 	dir := state.Ino(in.NodeId)
 	a.Dir, a.Name = dir, []byte(name)
-	n, err := s.addNode(a, in.Owner)
+	n, err := s.addNode(caller(cancel, in), a, in.Owner)
 	if err != nil {
 		return n, s.fail("create", dir, fmt.Errorf("%q: %w", name, err))
 	}
@@ -55,7 +52,7 @@ func (s *FS) add(in *fuse.InHeader, name string, a state.Addition, out *fuse.Ent
 	return n, fuse.OK
 }
 
-func (s *FS) addNode(a state.Addition, owner fuse.Owner) (state.Node, error) {
+func (s *FS) addNode(ctx context.Context, a state.Addition, owner fuse.Owner) (n state.Node, err error) {
 	if len(a.Name) > maxName || len(a.Target) > maxTarget {
 		return state.Node{}, errNameTooLong
 	}
@@ -67,7 +64,10 @@ func (s *FS) addNode(a state.Addition, owner fuse.Owner) (state.Node, error) {
 	t := now()
 	a.Attr.Mtime, a.Attr.Ctime, a.Attr.Atime = t, t, t
 	s.names.add(a.Dir, a.Name)
-	n, err := s.journal.Add(s.ctx, a)
+	err = s.adopting(ctx, func() error {
+		n, err = s.journal.Add(s.ctx, a)
+		return err
+	})
 	if err != nil {
 		return n, err
 	}
@@ -100,14 +100,14 @@ func directoryCount(n state.Node) int {
 }
 
 // Mkdir makes a directory.
-func (s *FS) Mkdir(_ <-chan struct{}, in *fuse.MkdirIn, name string, out *fuse.EntryOut) fuse.Status {
+func (s *FS) Mkdir(cancel <-chan struct{}, in *fuse.MkdirIn, name string, out *fuse.EntryOut) fuse.Status {
 	a := state.Attr{Type: clfs.TypeDirectory, Mode: unix.S_IFDIR | in.Mode&0o7777}
-	_, status := s.add(&in.InHeader, name, state.Addition{Attr: a}, out)
+	_, status := s.add(cancel, &in.InHeader, name, state.Addition{Attr: a}, out)
 	return status
 }
 
 // Mknod makes a file, a device, a FIFO or a socket.
-func (s *FS) Mknod(_ <-chan struct{}, in *fuse.MknodIn, name string, out *fuse.EntryOut) fuse.Status {
+func (s *FS) Mknod(cancel <-chan struct{}, in *fuse.MknodIn, name string, out *fuse.EntryOut) fuse.Status {
 	t, err := clfs.TypeOfMode(in.Mode)
 	if err != nil || t == clfs.TypeDirectory || t == clfs.TypeSymlink {
 		return fuse.EINVAL
@@ -116,14 +116,14 @@ func (s *FS) Mknod(_ <-chan struct{}, in *fuse.MknodIn, name string, out *fuse.E
 	if t == clfs.TypeBlock || t == clfs.TypeChar {
 		a.Rdev = uint64(in.Rdev)
 	}
-	_, status := s.add(&in.InHeader, name, state.Addition{Attr: a}, out)
+	_, status := s.add(cancel, &in.InHeader, name, state.Addition{Attr: a}, out)
 	return status
 }
 
 // Symlink makes a symbolic link.
-func (s *FS) Symlink(_ <-chan struct{}, in *fuse.InHeader, target, name string, out *fuse.EntryOut) fuse.Status {
+func (s *FS) Symlink(cancel <-chan struct{}, in *fuse.InHeader, target, name string, out *fuse.EntryOut) fuse.Status {
 	a := state.Attr{Type: clfs.TypeSymlink, Mode: unix.S_IFLNK | 0o777, Size: int64(len(target))}
-	_, status := s.add(in, name, state.Addition{Attr: a, Target: []byte(target)}, out)
+	_, status := s.add(cancel, in, name, state.Addition{Attr: a, Target: []byte(target)}, out)
 	return status
 }
 
@@ -137,39 +137,49 @@ func (s *FS) Readlink(_ <-chan struct{}, in *fuse.InHeader) ([]byte, fuse.Status
 }
 
 // Link gives a node another name.
-func (s *FS) Link(_ <-chan struct{}, in *fuse.LinkIn, name string, out *fuse.EntryOut) fuse.Status {
+func (s *FS) Link(cancel <-chan struct{}, in *fuse.LinkIn, name string, out *fuse.EntryOut) fuse.Status {
 	dir, ino := state.Ino(in.NodeId), state.Ino(in.Oldnodeid)
 	if len(name) > maxName {
 		return fuse.Status(syscall.ENAMETOOLONG)
 	}
 	s.names.add(dir, []byte(name))
 	t := now()
-	n, err := s.journal.Link(s.ctx, ino, dir, []byte(name), t)
+	var n state.Node
+	err := s.adopting(caller(cancel, &in.InHeader), func() (err error) {
+		n, err = s.journal.Link(s.ctx, ino, dir, []byte(name), t)
+		return err
+	})
 	if err != nil {
 		return s.fail("link", ino, fmt.Errorf("as %q: %w", name, err))
 	}
 	s.nodes.changed(n)
 	s.nodes.entered(dir, t, 0)
+	s.known.mu.RLock()
+	defer s.known.mu.RUnlock()
 	s.entry(n, out)
 	return fuse.OK
 }
 
 // Unlink removes a name of what is no directory.
-func (s *FS) Unlink(_ <-chan struct{}, in *fuse.InHeader, name string) fuse.Status {
-	return s.remove("unlink", in, name, s.journal.Unlink)
+func (s *FS) Unlink(cancel <-chan struct{}, in *fuse.InHeader, name string) fuse.Status {
+	return s.remove(cancel, "unlink", in, name, s.journal.Unlink)
 }
 
 // Rmdir removes an empty directory.
-func (s *FS) Rmdir(_ <-chan struct{}, in *fuse.InHeader, name string) fuse.Status {
-	return s.remove("rmdir", in, name, s.journal.Rmdir)
+func (s *FS) Rmdir(cancel <-chan struct{}, in *fuse.InHeader, name string) fuse.Status {
+	return s.remove(cancel, "rmdir", in, name, s.journal.Rmdir)
 }
 
 type removal func(ctx context.Context, dir state.Ino, name []byte, now int64, inUse func(state.Ino) bool) (state.Node, error)
 
-func (s *FS) remove(operation string, in *fuse.InHeader, name string, remove removal) fuse.Status {
+func (s *FS) remove(cancel <-chan struct{}, operation string, in *fuse.InHeader, name string, remove removal) fuse.Status {
 	dir := state.Ino(in.NodeId)
 	t := now()
-	n, err := remove(s.ctx, dir, []byte(name), t, s.inUse)
+	var n state.Node
+	err := s.adopting(caller(cancel, in), func() (err error) {
+		n, err = remove(s.ctx, dir, []byte(name), t, s.inUse)
+		return err
+	})
 	if err != nil {
 		return s.fail(operation, dir, fmt.Errorf("%q: %w", name, err))
 	}
@@ -180,7 +190,7 @@ func (s *FS) remove(operation string, in *fuse.InHeader, name string, remove rem
 }
 
 // Rename moves a name, over another one if there is one.
-func (s *FS) Rename(_ <-chan struct{}, in *fuse.RenameIn, name, newName string) fuse.Status {
+func (s *FS) Rename(cancel <-chan struct{}, in *fuse.RenameIn, name, newName string) fuse.Status {
 	if len(newName) > maxName {
 		return fuse.Status(syscall.ENAMETOOLONG)
 	}
@@ -190,10 +200,16 @@ func (s *FS) Rename(_ <-chan struct{}, in *fuse.RenameIn, name, newName string) 
 	from, to := state.Ino(in.NodeId), state.Ino(in.Newdir)
 	s.names.add(to, []byte(newName))
 	t := now()
-	moved, replaced, err := s.journal.Rename(s.ctx, state.Rename{
+	r := state.Rename{
 		From: from, Name: []byte(name), To: to, NewName: []byte(newName),
 		NoReplace: in.Flags&unix.RENAME_NOREPLACE != 0, Exchange: in.Flags&unix.RENAME_EXCHANGE != 0,
 		Now: t, InUse: s.inUse,
+	}
+	var moved state.Node
+	var replaced *state.Node
+	err := s.adopting(caller(cancel, &in.InHeader), func() (err error) {
+		moved, replaced, err = s.journal.Rename(s.ctx, r)
+		return err
 	})
 	if err != nil {
 		return s.fail("rename", from, fmt.Errorf("%q to %q: %w", name, newName, err))

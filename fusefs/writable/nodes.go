@@ -20,18 +20,19 @@ const nodesKept = 8192
 // same.
 type nodes struct {
 	journal *state.Journal
+	read    func(state.Unread) error
 
 	mu      sync.Mutex
 	changes uint64
 	kept    *lru.Cache[state.Ino, state.Node]
 }
 
-func newNodes(j *state.Journal) *nodes {
+func newNodes(j *state.Journal, read func(state.Unread) error) *nodes {
 	kept, err := lru.New[state.Ino, state.Node](nodesKept)
 	if err != nil {
 		panic(err) // the size is a constant above zero
 	}
-	return &nodes{journal: j, kept: kept}
+	return &nodes{journal: j, read: read, kept: kept}
 }
 
 // get returns a node.
@@ -44,17 +45,22 @@ func (c *nodes) get(ctx context.Context, ino state.Ino) (state.Node, error) {
 		return n, nil
 	}
 	n, err := c.journal.Node(ctx, ino)
+	if err == nil && n.State == state.Remote {
+		if err = c.read(state.Unread{Ino: ino, Part: state.Attributes}); err == nil {
+			return c.get(ctx, ino)
+		}
+	}
 	if err == nil {
 		c.add(before, n)
 	}
 	return n, err
 }
 
-// lookup returns the node of a name.
+// lookup returns the node of a name. It may be one that was not read yet.
 func (c *nodes) lookup(ctx context.Context, dir state.Ino, name []byte) (state.Node, error) {
 	before := c.count()
 	n, err := c.journal.Lookup(ctx, dir, name)
-	if err == nil {
+	if err == nil && n.State != state.Remote {
 		c.add(before, n)
 	}
 	return n, err

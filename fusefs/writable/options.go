@@ -35,6 +35,10 @@ type Options struct {
 	// Errno chooses what a system call fails with for an error of the
 	// container.
 	Errno     func(error) syscall.Errno
-	Source    string // what mount and df show as the device
-	StatePath string // the state directory, as user.clfsload.control tells it
+	Source    string  // what mount and df show as the device
+	StatePath string  // the state directory, as user.clfsload.control tells it
+	Adopter   Adopter // nil: the container was made with the journal
+	// MostAdopted is how many nodes the journal has at most, roughly, before directories that
+	// were only read are dropped from it.
+	MostAdopted uint64
 }

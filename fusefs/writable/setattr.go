@@ -57,7 +57,11 @@ func (s *FS) setAttributes(ino state.Ino, in *fuse.SetAttrIn) (state.Node, error
 }
 
 func (s *FS) change(ino state.Ino, c state.Change) (state.Node, error) {
-	n, err := s.journal.SetAttr(s.ctx, ino, c)
+	var n state.Node
+	err := s.adopting(s.ctx, func() (err error) {
+		n, err = s.journal.SetAttr(s.ctx, ino, c)
+		return err
+	})
 	if err == nil {
 		s.nodes.changed(n)
 	}

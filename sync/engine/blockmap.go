@@ -23,19 +23,23 @@ func (w *worker) putBlockMap(ctx context.Context, in state.Inode, attr state.Att
 // newMapBuilder returns a builder that uploads indirect blocks of a generation as
 // they fill.
 func (e *Engine) newMapBuilder(ctx context.Context, owner clfs.ID, generation uint64, ctime uint32) *clfs.MapBuilder {
-	key, compression := e.journal.Settings.Key, e.journal.Settings.Compression
+	key := e.journal.Settings.Key
 	newID := func(tree, depth int, index uint64) clfs.ID {
 		return clfs.IndirectID(key, owner, generation, tree, depth, index)
 	}
-	emit := func(id clfs.ID, b clfs.IndirectBlock) error {
+	return clfs.NewMapBuilder(owner, newID, e.putIndirect(ctx, owner, ctime))
+}
+
+// putIndirect returns what uploads indirect blocks of an inode.
+func (e *Engine) putIndirect(ctx context.Context, owner clfs.ID, ctime uint32) func(clfs.ID, clfs.IndirectBlock) error {
+	return func(id clfs.ID, b clfs.IndirectBlock) error {
 		b.Ctime = ctime
-		packed := clfs.Pack(nil, b.Append(nil), compression)
+		packed := clfs.Pack(nil, b.Append(nil), e.journal.Settings.Compression)
 		if err := e.put(ctx, clfs.ObjectName(id, owner, clfs.TypeIndirect, clfs.FirstVersion), packed); err != nil {
 			return fmt.Errorf("put indirect block of tree %d: %w", b.Tree, err)
 		}
 		return nil
 	}
-	return clfs.NewMapBuilder(owner, newID, emit)
 }
 
 // removeBlocks deletes the blocks that a file could have left when it was as long

@@ -56,6 +56,9 @@ func (e *Engine) collectGarbage(ctx context.Context) error {
 					break
 				}
 			}
+			if f, foreign := garbage.Foreign(); foreign {
+				g.Go(func() error { return e.removeForeign(gctx, f) })
+			}
 		}
 		if err := g.Wait(); err != nil {
 			return err
@@ -141,6 +144,11 @@ func (e *Engine) removeNode(ctx context.Context, n state.Node) error {
 	n, err := e.journal.Node(ctx, n.Ino)
 	if err != nil {
 		return err
+	}
+	if n.Flags&state.Adopted != 0 {
+		if err := e.removeBase(ctx, n); err != nil {
+			return err
+		}
 	}
 	names, err := e.journal.NamesOf(ctx, n)
 	if err != nil {

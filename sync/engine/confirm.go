@@ -21,7 +21,7 @@ func (e *Engine) Confirm(ctx context.Context) error {
 		return err
 	}
 	for {
-		_, err := e.container.Get(ctx, putName(n), 0, 0)
+		_, err := e.container.Get(ctx, n.PutName(), 0, 0)
 		if err == nil {
 			if _, err := e.bucket(ctx); err != nil {
 				return err
@@ -41,7 +41,7 @@ func (e *Engine) Confirm(ctx context.Context) error {
 			return rowErr
 		}
 		if now.PutVersion == n.PutVersion && now.PutOwner == n.PutOwner {
-			return e.gone(ctx, putName(n))
+			return e.gone(ctx, n.PutName())
 		}
 		n = now
 	}

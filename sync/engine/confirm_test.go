@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"clfsload/state"
 	"clfsload/sync/blob/mem"
 )
 
@@ -15,7 +16,7 @@ func TestARootThatIsNotInTheContainerAnyMoreIsNotConfirmed(t *testing.T) {
 	m.write("file-2", 10, 2)
 	m.mustPublish()
 	m.check(m.engine.Confirm(t.Context()))
-	m.check(m.c.Delete(t.Context(), putName(m.lookup("/"))))
+	m.check(m.c.Delete(t.Context(), rootOf(m).PutName()))
 	if err := m.engine.Confirm(t.Context()); !errors.Is(err, ErrGone) {
 		t.Errorf("without the root: %v", err)
 	}
@@ -23,4 +24,9 @@ func TestARootThatIsNotInTheContainerAnyMoreIsNotConfirmed(t *testing.T) {
 	if err := m.engine.Confirm(t.Context()); !errors.Is(err, ErrForeign) {
 		t.Errorf("without the bucket object: %v", err)
 	}
+}
+
+func rootOf(m *mount) *state.Node {
+	n := m.lookup("/")
+	return &n
 }

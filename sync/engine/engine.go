@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/semaphore"
 
 	"clfsload/clfs"
 	"clfsload/rescue"
 	"clfsload/state"
 	"clfsload/sync/blob"
+	"clfsload/sync/tree"
 )
 
 // Source opens the contents of regular files.
@@ -33,6 +35,8 @@ type Options struct {
 	Concurrency int    // files at a time, 1 or more; how many requests, the container decides
 	Memory      int64  // bytes of buffers and of uploads not yet recorded, MinMemory or more
 	StateName   string // host and path of STATE, for people who look at the container
+	// Tree reads the container as other programs have made it. Only a mount needs it.
+	Tree *tree.Tree
 }
 
 // MinMemory is the least budget: two of the largest objects, each as it is and
@@ -65,6 +69,8 @@ type Engine struct {
 	recorded *bell               // rings after uploads were recorded, and when a job came to nothing
 	tidying  *semaphore.Weighted // held by who publishes or deletes
 	fetching *semaphore.Weighted
+	tree     *tree.Tree
+	bases    *lru.Cache[baseKey, *clfs.Inode]
 }
 
 // New returns an Engine. Options out of range are an error. A mount needs no
@@ -79,6 +85,11 @@ func New(j *state.Journal, c blob.Container, s Source, o Options, ev Events) (*E
 	e := &Engine{journal: j, container: c, source: s, options: o, events: ev,
 		budget: newBudget(o.Memory), gate: newGate(), claims: newClaims(), resting: newResting(), recorded: newBell(),
 		tidying: semaphore.NewWeighted(1), fetching: semaphore.NewWeighted(fetches)}
+	e.tree = o.Tree
+	var err error
+	if e.bases, err = lru.New[baseKey, *clfs.Inode](basesKept); err != nil {
+		return nil, err
+	}
 	e.recorder = newRecorder(e)
 	e.flights = make(flights, o.Concurrency)
 	return e, nil

@@ -8,6 +8,7 @@ import (
 	"clfsload/clfs"
 	"clfsload/state"
 	"clfsload/sync/blob"
+	"clfsload/sync/tree"
 )
 
 // errDamaged: a blob is not what was put.
@@ -25,15 +26,25 @@ const (
 // those of the contents that were uploaded last. They are in the inode that the
 // journal keeps for the next publication, or else in the one in the container.
 func (e *Engine) Head(ctx context.Context, n state.Node) ([]byte, error) {
-	for {
-		o, err := e.newestInode(ctx, n)
-		if err == nil {
-			return o.Data, nil
+	return e.newest(ctx, n, func(n state.Node) ([]byte, error) {
+		if n.Flags&state.BaseMap != 0 {
+			return e.baseBlock(ctx, n, 0)
 		}
-		if !errors.Is(err, blob.ErrNotFound) {
+		o, err := e.newestInode(ctx, n)
+		if err != nil {
 			return nil, err
 		}
-		// It may have been published or replaced since the row was read.
+		return o.Data, nil
+	})
+}
+
+// newest reads of the newest payload of a node, which may be published or replaced meanwhile.
+func (e *Engine) newest(ctx context.Context, n state.Node, read func(state.Node) ([]byte, error)) ([]byte, error) {
+	for {
+		data, err := read(n)
+		if !errors.Is(err, blob.ErrNotFound) && !tree.IsMissing(err) {
+			return data, err
+		}
 		now, rowErr := e.journal.Node(ctx, n.Ino)
 		if rowErr != nil || now.ImageGen == n.ImageGen && now.PutVersion == n.PutVersion && now.PutOwner == n.PutOwner {
 			return nil, err
@@ -67,18 +78,12 @@ func decodeImage(n state.Node, image []byte) (*clfs.Inode, error) {
 	return o, nil
 }
 
-// putName is the name of the inode blob of a node that is in the container.
-func putName(n state.Node) string {
-	name := clfs.Name{ID: n.ID, Type: n.Attr.Type, OwnerHash: n.PutOwner, Version: n.PutVersion, Snapshot: clfs.LiveSnapshot, Form: 2}
-	return name.String()
-}
-
 // putInodeOf reads the inode of a node that is in the container.
 func (e *Engine) putInodeOf(ctx context.Context, n state.Node) (*clfs.Inode, error) {
 	if n.PutVersion == 0 {
 		return nil, fmt.Errorf("inode %d: %w: it is not in the container", n.Ino, errDamaged)
 	}
-	name := putName(n)
+	name := n.PutName()
 	var o *clfs.Inode
 	err := e.fetch(ctx, name, maxInodePayload, func(payload []byte) (err error) {
 		if o, err = clfs.DecodeInode(payload); err != nil {
@@ -94,19 +99,23 @@ func checkInode(n state.Node, o *clfs.Inode, name string) error {
 	if o.ID() != n.ID || o.Attr.Type != n.Attr.Type {
 		return fmt.Errorf("%s: %w: it says that it is the %s %s", name, errDamaged, o.Attr.Type, o.ID())
 	}
-	if have, want := uint64(len(o.Data)), min(o.Attr.Size, clfs.FirstSegmentBytes); o.Attr.Type == clfs.TypeRegular && have != want {
+	odd := n.Flags&state.Unfaithful != 0
+	if have, want := uint64(len(o.Data)), min(o.Attr.Size, clfs.FirstSegmentBytes); o.Attr.Type == clfs.TypeRegular && have != want && !odd {
 		return fmt.Errorf("%s: %w: it has %d bytes of contents, not %d", name, errDamaged, have, want)
 	}
 	return nil
 }
 
 // Block returns the contents of a block of a file, 1 or higher, that was uploaded
-// under a generation.
+// under a generation; 0 of a file with a BaseMap: that its newest payload has.
 func (e *Engine) Block(ctx context.Context, n state.Node, index, gen uint64) ([]byte, error) {
 	if err := e.fetching.Acquire(ctx, 1); err != nil {
 		return nil, context.Cause(ctx)
 	}
 	defer e.fetching.Release(1)
+	if n.Flags&state.BaseMap != 0 && gen == 0 {
+		return e.newest(ctx, n, func(n state.Node) ([]byte, error) { return e.baseBlock(ctx, n, index) })
+	}
 	id := clfs.SegmentID(e.journal.Settings.Key, n.ID, gen, index-1)
 	name := clfs.ObjectName(id, n.ID, clfs.TypeSegment, clfs.FirstVersion)
 	var s clfs.Segment

@@ -36,8 +36,8 @@ func TestReadingBackRefusesWhatIsNotTheBlockWanted(t *testing.T) {
 		{"a shorter block", segment(a, 0), all[segment(a, 2)], read},
 		{"no object", segment(a, 0), "nothing that makes sense", read},
 		{"a block that is cut", segment(a, 0), all[segment(a, 0)][:1000], read},
-		{"an inode of another file", putName(a), all[putName(b)], head},
-		{"a block for an inode", putName(a), all[segment(a, 2)], head},
+		{"an inode of another file", a.PutName(), all[b.PutName()], head},
+		{"a block for an inode", a.PutName(), all[segment(a, 2)], head},
 	} {
 		t.Run(x.what, func(t *testing.T) {
 			m.check(c.Put(t.Context(), x.name, []byte(x.data)))

@@ -113,6 +113,10 @@ func (e *Engine) renew(ctx context.Context, b clfs.Bucket, known state.Mark, mar
 		return err
 	}
 	mark.ID, mark.Publication = next.Newest, next.Publication
+	mark.Range = e.journal.Settings.Range + 1
+	if b.Mark != nil {
+		mark.Range = max(mark.Range, b.Mark.Range)
+	}
 	b.Mark = mark
 	if err := e.putBucket(ctx, b); err != nil {
 		return err

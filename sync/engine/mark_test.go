@@ -123,7 +123,7 @@ func TestARootOfAnotherProgramIsNoticed(t *testing.T) {
 	m.write("f", 100, 1)
 	m.mustPublish()
 	root := m.lookup("/")
-	o, err := c.Get(t.Context(), putName(root), 0, -1)
+	o, err := c.Get(t.Context(), root.PutName(), 0, -1)
 	m.check(err)
 	m.check(c.Put(t.Context(), clfs.ObjectName(clfs.RootID, clfs.RootID, clfs.TypeDirectory, root.PutVersion+7), o.Data))
 	m.mkdir("d")

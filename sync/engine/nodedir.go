@@ -60,13 +60,38 @@ func (p *publication) putNodeDirectory(ctx context.Context, path pathOf, s publi
 	if err != nil {
 		return err
 	}
+	gone, err := p.keepForeign(ctx, &o, s)
+	if err != nil {
+		return err
+	}
 	name := clfs.ObjectName(n.ID, parent[0], clfs.TypeDirectory, n.Version)
 	if err := p.putListing(ctx, name, o, s.Reached, l.segment > 0); err != nil {
 		return err
 	}
 	p.add(&state.Put{Node: n, Owner: parent[0].Hash(), Blocks: l.segment + 1, Snapshot: p.snap.Seq(),
-		Final: s.Last, Complete: left == 0})
+		Replaced: gone, Final: s.Last, Complete: left == 0})
 	return nil
+}
+
+// keepForeign gives a directory that was adopted what its blob has beside its entries. It
+// returns the segments of that listing, unless the publication has put the directory already.
+func (p *publication) keepForeign(ctx context.Context, o *clfs.Inode, s publish.Step) (gone []state.Foreign, err error) {
+	n := s.Node
+	if n.Flags&state.Adopted == 0 {
+		return nil, nil
+	}
+	base, err := p.putInodeOf(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	a := base.Attr
+	o.Unknown, o.ExtAttrs = base.Unknown, base.ExtAttrs
+	o.Attr.Flags, o.Attr.Dtime, o.Attr.Reserved3, o.Attr.Reserved92 = a.Flags, a.Dtime, a.Reserved3, a.Reserved92
+	o.Attr.FSID, o.Attr.FileID, o.Attr.ContainerID = a.FSID, a.FileID, a.ContainerID
+	if n.Flags&state.BaseMap != 0 && !s.Again {
+		gone = mapOf(base)
+	}
+	return gone, nil
 }
 
 // rereadRows keep the first pages of a directory, whose entries are counted before they are

@@ -149,7 +149,7 @@ func (w *nodeWorker) putContents(ctx context.Context, p *blockPlan) (head []byte
 func (w *nodeWorker) wholeHead(ctx context.Context, n state.Node) ([]byte, error) {
 	head, err := w.Head(ctx, n)
 	if want := min(n.Attr.Size, clfs.FirstSegmentBytes); err == nil && int64(len(head)) != want {
-		err = fmt.Errorf("%s: %w: it has %d bytes of contents, not %d", putName(n), errDamaged, len(head), want)
+		err = fmt.Errorf("%s: %w: it has %d bytes of contents, not %d", n.PutName(), errDamaged, len(head), want)
 	}
 	return head, err
 }
@@ -184,6 +184,17 @@ func (w *nodeWorker) putNodeMap(ctx context.Context, p *blockPlan) (clfs.Inode, 
 			return clfs.Inode{}, err
 		}
 	}
+	if n.Flags&state.BaseMap != 0 {
+		return w.editMap(ctx, p)
+	}
+	var o clfs.Inode
+	if n.Flags&state.Adopted != 0 {
+		base, err := w.baseOf(ctx, n)
+		if err != nil {
+			return o, err
+		}
+		o = *base
+	}
 	b := w.newMapBuilder(ctx, n.ID, own, ctimeSeconds(n.Attr))
 	for i := uint64(1); i < p.count; i++ {
 		generation, ok := p.uploaded(i)
@@ -194,6 +205,7 @@ func (w *nodeWorker) putNodeMap(ctx context.Context, p *blockPlan) (clfs.Inode, 
 			return clfs.Inode{}, err
 		}
 	}
-	direct, roots, err := b.Finish()
-	return clfs.Inode{Direct: direct, Roots: roots}, err
+	var err error
+	o.Direct, o.Roots, err = b.Finish()
+	return o, err
 }

@@ -10,6 +10,7 @@ import (
 	"clfsload/rescue"
 	"clfsload/state"
 	"clfsload/sync/blob"
+	"clfsload/sync/tree"
 )
 
 // nodeWorker uploads one node of a mount after the other.
@@ -99,7 +100,7 @@ func problemOf(err error) (state.Problem, bool) {
 		return state.Problem{Op: "upload", Reason: err.Error()}, true
 	case errors.As(err, &failed):
 		return failed.Problem, true
-	case errors.Is(err, blob.ErrNotFound), errors.As(err, &format), errors.Is(err, errDamaged):
+	case errors.Is(err, blob.ErrNotFound), errors.As(err, &format), errors.Is(err, errDamaged), errors.Is(err, tree.ErrDamaged):
 		return state.Problem{Op: "read back", Reason: err.Error()}, true
 	}
 	return state.Problem{}, false
@@ -285,6 +286,9 @@ func (e *Engine) stamp(o *clfs.Inode, path pathOf, n state.Node, back []clfs.ID)
 	before := o.Attr
 	o.Attr = e.attr(path, n.Inode, n.Attr)
 	o.Attr.Flags, o.Attr.Dtime, o.Attr.Reserved3, o.Attr.Reserved92 = before.Flags, before.Dtime, before.Reserved3, before.Reserved92
+	if n.Flags&state.Adopted != 0 {
+		o.Attr.FSID, o.Attr.FileID, o.Attr.ContainerID = before.FSID, before.FileID, before.ContainerID
+	}
 	o.Attr.Nlink = uint32(len(back))
 	o.Name, o.BackPointers = n.Name, back
 }

@@ -171,7 +171,7 @@ func (m *mapReader) enter(b *Block) error {
 		m.seen = make(map[clfs.ID]bool)
 	}
 	m.seen[b.ID] = true
-	o, decoded, err := m.t.indirect(m.ctx, b.ID)
+	o, decoded, err := m.t.Indirect(m.ctx, b.ID)
 	if err != nil {
 		return err
 	}
@@ -183,7 +183,8 @@ func (m *mapReader) enter(b *Block) error {
 	return nil
 }
 
-func (t *Tree) indirect(ctx context.Context, id clfs.ID) (Object, clfs.IndirectBlock, error) {
+// Indirect reads an indirect block.
+func (t *Tree) Indirect(ctx context.Context, id clfs.ID) (Object, clfs.IndirectBlock, error) {
 	if cached, ok := t.indirects.Get(id); ok {
 		return cached.object, cached.block, nil
 	}

@@ -109,7 +109,7 @@ func (t *Tree) TempDir() string { return t.options.TempDir }
 // none.
 func (t *Tree) Bucket(ctx context.Context) (clfs.Bucket, Object, error) {
 	o, err := t.Find(ctx, clfs.BucketID)
-	if isMissing(err) {
+	if IsMissing(err) {
 		return clfs.Bucket{}, Object{}, ErrNoContainer
 	}
 	if err != nil {
@@ -137,13 +137,14 @@ func (t *Tree) Bucket(ctx context.Context) (clfs.Bucket, Object, error) {
 // none.
 func (t *Tree) Root(ctx context.Context) (*Node, error) {
 	n, err := t.Node(ctx, clfs.RootID)
-	if isMissing(err) {
+	if IsMissing(err) {
 		return nil, ErrUnfinished
 	}
 	return n, err
 }
 
-func isMissing(err error) bool {
+// IsMissing reports whether an error says that something refers to an object that is not there.
+func IsMissing(err error) bool {
 	var d *Damage
 	return errors.As(err, &d) && d.Kind == KindMissing
 }

@@ -1,0 +1,107 @@
+package adopt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"clfsload/clfs"
+	"clfsload/state"
+	"clfsload/sync/blob"
+	"clfsload/sync/tree"
+)
+
+// ErrCacheState: the container has objects that only a cache makes.
+var ErrCacheState = errors.New("a cache may use the container")
+
+// Found is what a container holds that can be adopted.
+type Found struct {
+	Bucket clfs.Bucket
+	Root   *tree.Node
+}
+
+// Inspect reads what every finished container has. Errors: tree.ErrNoContainer,
+// tree.ErrUnfinished, tree.ErrDamaged (also of what is encrypted, or of a newer format),
+// ErrCacheState unless detached is set, and those of requests.
+func Inspect(ctx context.Context, t *tree.Tree, detached bool) (Found, error) {
+	bucket, _, err := t.Bucket(ctx)
+	if err != nil {
+		return Found{}, fmt.Errorf("adopt %s: %w", t.Container(), err)
+	}
+	root, err := t.Root(ctx)
+	if errors.Is(err, tree.ErrUnfinished) {
+		err = errors.Join(err, unfinishedBy(ctx, t.Container(), bucket))
+	}
+	if err == nil && !root.IsDir() {
+		err = &tree.Damage{Kind: tree.KindType, Object: root.Blob, Reason: "the root is a " + root.Type().String()}
+	}
+	if err == nil && !detached {
+		err = findCacheState(ctx, t.Container())
+	}
+	if err != nil {
+		return Found{}, fmt.Errorf("adopt %s: %w", t.Container(), err)
+	}
+	return Found{bucket, root}, nil
+}
+
+// temporaryPrefix is in front of the root's name while CLFSLoad works on a container.
+const temporaryPrefix = "tmp"
+
+// unfinishedBy says who has not finished a container, if that shows.
+func unfinishedBy(ctx context.Context, c blob.Container, b clfs.Bucket) error {
+	for info, err := range blob.All(ctx, c, temporaryPrefix+clfs.NamePrefix(clfs.RootID)) {
+		if err != nil {
+			return err
+		}
+		return fmt.Errorf("%s: CLFSLoad has not finished its transfer: its root still has its temporary name", strings.TrimSpace(info.Name))
+	}
+	if m := b.Mark; m != nil && m.Open != "" {
+		return fmt.Errorf("the %s with STATE %s has not published yet: go on with that STATE", m.Open, m.State)
+	}
+	return nil
+}
+
+// cacheObjects are objects that caches keep in a container for themselves.
+var cacheObjects = []struct {
+	id   clfs.ID
+	what string
+}{{clfs.SpaceTrackerID, "space tracker"}, {clfs.SnapshotDBID, "snapshot database"}}
+
+func findCacheState(ctx context.Context, c blob.Container) error {
+	for _, o := range cacheObjects {
+		for info, err := range blob.All(ctx, c, clfs.NamePrefix(o.id)) {
+			if err != nil {
+				return err
+			}
+			return fmt.Errorf("%w: it has the %s of one (%s)", ErrCacheState, o.what, info.Name)
+		}
+	}
+	return nil
+}
+
+// Settings returns the settings of a journal that adopts a container. Those that are the
+// journal's own affair (key, target, compression) are the caller's.
+func (f Found) Settings(own state.Settings) (state.Settings, error) {
+	a := f.Root.Inode.Attr
+	own.Kind, own.Adopted, own.PreserveHardlinks = state.KindMount, true, true
+	own.ContainerID, own.FSID = uint32(a.ContainerID), uint32(a.FSID)
+	own.RootName, own.BucketUUID = string(f.Root.Inode.Name), f.Bucket.UUID
+	own.Range = 1
+	if f.Bucket.Mark != nil {
+		own.Range = max(f.Bucket.Mark.Range, 1)
+	}
+	if own.Range >= state.Ranges {
+		return own, fmt.Errorf("all ranges of inode numbers are given out: %d journals have adopted the container", own.Range)
+	}
+	return own, nil
+}
+
+// Adoption returns where the journal begins.
+func (f Found) Adoption() state.Adoption {
+	a := state.Adoption{Root: adopted(f.Root)}
+	if m := f.Bucket.Mark; m != nil {
+		a.Publication, a.MarkID = m.Publication, m.ID
+	}
+	return a
+}

@@ -1,0 +1,117 @@
+package adopt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+
+	"golang.org/x/sync/singleflight"
+
+	"clfsload/clfs"
+	"clfsload/rescue"
+	"clfsload/state"
+	"clfsload/sync/tree"
+)
+
+// A Reader adopts parts of a container. It may be used by many goroutines.
+type Reader struct {
+	journal *state.Journal
+	tree    *tree.Tree
+	log     *slog.Logger
+	reading singleflight.Group
+}
+
+// New returns a Reader for a journal of an adopted container.
+func New(j *state.Journal, t *tree.Tree, log *slog.Logger) *Reader {
+	return &Reader{journal: j, tree: t, log: log}
+}
+
+// Read adopts what a change was refused for. Several callers that want the same cause one
+// reading. What was read meanwhile is not read again.
+func (r *Reader) Read(ctx context.Context, u state.Unread) error {
+	switch u.Part {
+	case state.Attributes:
+		return r.once(attributesKey(u.Ino), func() error { return r.attributes(ctx, u.Ino) })
+	case state.Entries:
+		return r.once(entriesKey(u.Ino), func() error { return r.entries(ctx, u.Ino) })
+	}
+	return r.otherNames(ctx, u.Ino)
+}
+
+func attributesKey(ino state.Ino) string { return "a" + strconv.FormatUint(uint64(ino), 10) }
+func entriesKey(ino state.Ino) string    { return "e" + strconv.FormatUint(uint64(ino), 10) }
+
+func (r *Reader) once(key string, do func() error) error {
+	_, err, _ := r.reading.Do(key, func() (any, error) { return nil, rescue.Call(do) })
+	return err
+}
+
+// Drop takes the entries of a directory out of the journal again that inUse does not report.
+func (r *Reader) Drop(ctx context.Context, dir state.Ino, inUse func(state.Ino) bool) (dropped int, err error) {
+	err = r.once(entriesKey(dir), func() error { // not while it is read
+		dropped, err = r.journal.DropListing(ctx, dir, inUse)
+		return err
+	})
+	return dropped, err
+}
+
+// otherNames reads a directory that has another link to an inode.
+func (r *Reader) otherNames(ctx context.Context, ino state.Ino) error {
+	links, err := r.journal.Backlinks(ctx, ino)
+	if err != nil || len(links) == 0 {
+		return err
+	}
+	if err := r.reach(ctx, links[0].Dir); err != nil {
+		return fmt.Errorf("look for the other names of inode %d: %w", ino, err)
+	}
+	return nil
+}
+
+// maxDepth bounds how many directories are climbed: more is a loop.
+const maxDepth = 1 << 16
+
+// reach reads the entries of a directory of which only the id is known. The directories above
+// it are read first, from the one that is known.
+func (r *Reader) reach(ctx context.Context, id clfs.ID) error {
+	climbed := []clfs.ID{id}
+	n, err := r.journal.NodeOf(ctx, id)
+	for errors.Is(err, state.ErrNoEntry) {
+		if len(climbed) > maxDepth {
+			return &tree.Damage{Kind: tree.KindLoop, Object: "directory " + id.String(), Reason: "the directories above it do not lead to the root"}
+		}
+		if id, err = r.above(ctx, id); err != nil {
+			return err
+		}
+		climbed = append(climbed, id)
+		n, err = r.journal.NodeOf(ctx, id)
+	}
+	for i := len(climbed) - 1; err == nil; i-- {
+		if err = r.Read(ctx, state.Unread{Ino: n.Ino, Part: state.Entries}); err != nil || i == 0 {
+			return err
+		}
+		n, err = r.journal.NodeOf(ctx, climbed[i-1])
+	}
+	if errors.Is(err, state.ErrNoEntry) {
+		return &tree.Damage{Kind: tree.KindBackPointer, Object: "directory " + climbed[0].String(), Reason: "it is not listed in the directory that it names as the one above"}
+	}
+	return err
+}
+
+// above is the directory that a directory names as "..".
+func (r *Reader) above(ctx context.Context, id clfs.ID) (clfs.ID, error) {
+	n, err := r.tree.Node(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	for d, err := range clfs.Dirents(n.Inode.Dirents) {
+		if err != nil {
+			return "", tree.BadObject(err, n.Blob)
+		}
+		if string(d.Name) == ".." && d.ID != id {
+			return d.ID, nil
+		}
+	}
+	return "", &tree.Damage{Kind: tree.KindDots, Object: n.Blob, Reason: "the directory does not say what is above it"}
+}
