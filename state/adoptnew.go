@@ -48,7 +48,7 @@ func insertAdopted(q *sql.Tx, s Settings, a Adoption) error {
 	}
 	publication := max(a.Publication, 1)
 	_, err := q.Exec(`UPDATE ledger SET next_ino = ?1, publication = ?2, reached = ?2, completed = ?2, published_at = ?3,
-		held = 0, phase = ?4`, s.OwnNumbers().First, publication, time.Now().UnixNano(), PhaseTransfer)
+		held = 0, adopted_nodes = 1, phase = ?4`, s.OwnNumbers().First, publication, time.Now().UnixNano(), PhaseTransfer)
 	if err != nil {
 		return err
 	}

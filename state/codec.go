@@ -42,7 +42,7 @@ func (c codec) ledger(l *ledger) {
 	m := &l.mountLedger
 	number(c, &m.PublishedAt)
 	for _, v := range []*uint64{&m.seq, &m.publication, &m.reached, &m.completed, &m.published, &m.Published, &m.Directories, &m.Held, &m.Dirty,
-		&m.DirtyBytes, &m.Queued, &m.QueuedBytes, &m.Sealed, &m.SealedBytes, &m.Uploaded, &m.UploadedBytes} {
+		&m.DirtyBytes, &m.Queued, &m.QueuedBytes, &m.Sealed, &m.SealedBytes, &m.Uploaded, &m.UploadedBytes, &m.Adopted} {
 		number(c, v)
 	}
 }

@@ -20,7 +20,7 @@ func (j *Journal) Listings(ctx context.Context, after Ino, limit int) ([]Ino, er
 
 // droppable lists entries of a directory that can be read from the container again: nothing
 // of them was changed, is in staging, or has links elsewhere, and nothing below is known.
-var droppable = fmt.Sprintf(`SELECT d.name, i.ino FROM dirent d CROSS JOIN inode i ON i.ino = d.ino
+var droppable = fmt.Sprintf(`SELECT d.name, i.ino, i.type FROM dirent d CROSS JOIN inode i ON i.ino = d.ino
 	WHERE d.parent = ?1 AND d.name > ?2 AND d.shared IS NULL AND i.used = 0
 	AND (i.state = %[1]d OR i.state = %[2]d AND i.flags & %[3]d
 		AND (i.type <> %[4]d OR i.flags & %[5]d) AND (i.type <> %[6]d OR i.flags & %[7]d))
@@ -31,70 +31,74 @@ var droppable = fmt.Sprintf(`SELECT d.name, i.ino FROM dirent d CROSS JOIN inode
 // dropPage is how many entries are dropped in one transaction.
 const dropPage = 1000
 
-// DropListing takes entries of an unchanged directory out of the journal that are in the
-// container as well: all but those that inUse reports. The directory is Unlisted then. inUse
-// is called within the transaction and must not use the journal. Nothing is done for a
-// directory that was changed, or while a publication is under way. Nobody may list the
-// directory meanwhile.
-func (j *Journal) DropListing(ctx context.Context, dir Ino, inUse func(Ino) bool) (dropped int, err error) {
-	page := dropping{dir: dir, inUse: inUse, after: []byte{}}
-	for page.more = true; page.more && err == nil; dropped += page.dropped {
-		err = j.write(ctx, committed, page.drop)
-	}
-	if err != nil {
-		return dropped, fmt.Errorf("drop entries of directory %d: %w", dir, err)
-	}
-	return dropped, nil
+// Dropped is what became of a page of entries.
+type Dropped struct {
+	Count int
+	Kept  [][]byte // names of files that were in use
+	Next  []byte   // where the next page begins; nil: there is none
 }
 
-// dropping is a pass over the entries of a directory.
-type dropping struct {
-	dir     Ino
-	inUse   func(Ino) bool
-	after   []byte // the name that was looked at last
-	more    bool
-	dropped int // in the last transaction
-}
-
-// drop drops a page of entries.
-func (d *dropping) drop(t *tx) error {
-	d.more, d.dropped = false, 0
-	n, err := t.node(d.dir)
-	if err != nil || n.State != Done || n.Flags&Unfaithful != 0 || t.ledger.isPublishing() {
-		return err
-	}
-	rows, err := t.mount.droppable.Query(d.dir, d.after, dropPage)
-	page, err := scanAll(rows, err, func(row scanner) (e nameOf, err error) {
-		err = row.Scan(&e.name, &e.ino)
-		return e, err
+// DropEntries takes a page of entries of an unchanged directory out of the journal, all after
+// the name after, that are in the container as well: but for those that inUse reports. The
+// directory is Unlisted then. inUse is called within the transaction and must not use the
+// journal. Nothing is done for a directory that was changed, or while a publication is under
+// way. Nobody may list the directory meanwhile.
+func (j *Journal) DropEntries(ctx context.Context, dir Ino, after []byte, inUse func(Ino) bool) (d Dropped, err error) {
+	err = j.write(ctx, committed, func(t *tx) error {
+		d = Dropped{}
+		n, err := t.node(dir)
+		if err != nil || n.State != Done || n.Flags&Unfaithful != 0 || t.ledger.isPublishing() {
+			return err
+		}
+		return t.dropEntries(n, notNil(after), inUse, &d)
 	})
+	if err != nil {
+		return Dropped{}, fmt.Errorf("drop entries of directory %d: %w", dir, err)
+	}
+	return d, nil
+}
+
+func (t *tx) dropEntries(dir *Node, after []byte, inUse func(Ino) bool, d *Dropped) error {
+	rows, err := t.mount.droppable.Query(dir.Ino, after, dropPage)
+	page, err := scanAll(rows, err, scanDroppable)
 	if err != nil || len(page) == 0 {
 		return err
 	}
-	d.more, d.after = len(page) == dropPage, page[len(page)-1].name
+	if len(page) == dropPage {
+		d.Next = page[len(page)-1].name
+	}
 	for _, e := range page {
-		if d.inUse(e.ino) {
+		if inUse(e.ino) {
+			if e.typ != clfs.TypeDirectory {
+				d.Kept = append(d.Kept, e.name)
+			}
 			continue
 		}
-		if err := t.dropEntry(n, e); err != nil {
+		if err := t.dropEntry(dir, e); err != nil {
 			return err
 		}
-		d.dropped++
+		d.Count++
 	}
-	if d.dropped == 0 {
+	if d.Count == 0 {
 		return nil
 	}
-	return t.unlist(n)
+	return t.unlist(dir)
 }
 
-// nameOf is an entry.
-type nameOf struct {
+// droppableEntry is an entry that may be dropped.
+type droppableEntry struct {
 	name []byte
 	ino  Ino
+	typ  clfs.Type
+}
+
+func scanDroppable(row scanner) (e droppableEntry, err error) {
+	err = row.Scan(&e.name, &e.ino, &e.typ)
+	return e, err
 }
 
 // dropEntry takes an entry and its node out of the journal.
-func (t *tx) dropEntry(dir *Node, e nameOf) error {
+func (t *tx) dropEntry(dir *Node, e droppableEntry) error {
 	n, err := t.node(e.ino)
 	if err != nil {
 		return err

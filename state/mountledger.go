@@ -24,7 +24,9 @@ type MountTotals struct {
 	Dirty, DirtyBytes       uint64
 	Queued, QueuedBytes     uint64
 	Sealed, SealedBytes     uint64
-	Uploaded, UploadedBytes uint64 // state Done
+	Uploaded, UploadedBytes uint64 // state Done, or Remote
+
+	Adopted uint64 // of all of these: nodes that were in the container before the journal
 }
 
 // Nodes is how many nodes have a name, directories and the root included.
@@ -33,11 +35,11 @@ func (m MountTotals) Nodes() uint64 {
 }
 
 const mountLedgerColumns = `seq, publication, reached, completed, published_seq, published_nodes, published_at, directories, held,
-	dirty_nodes, dirty_bytes, queued_nodes, queued_bytes, sealed_nodes, sealed_bytes, uploaded_nodes, uploaded_bytes`
+	dirty_nodes, dirty_bytes, queued_nodes, queued_bytes, sealed_nodes, sealed_bytes, uploaded_nodes, uploaded_bytes, adopted_nodes`
 
 func (m *mountLedger) fields() []any {
 	return []any{&m.seq, &m.publication, &m.reached, &m.completed, &m.published, &m.Published, &m.PublishedAt, &m.Directories, &m.Held,
-		&m.Dirty, &m.DirtyBytes, &m.Queued, &m.QueuedBytes, &m.Sealed, &m.SealedBytes, &m.Uploaded, &m.UploadedBytes}
+		&m.Dirty, &m.DirtyBytes, &m.Queued, &m.QueuedBytes, &m.Sealed, &m.SealedBytes, &m.Uploaded, &m.UploadedBytes, &m.Adopted}
 }
 
 // writeLedger writes the ledger of a mount; the batch of the redo log that follows
@@ -46,7 +48,7 @@ func (s *mountStatements) writeLedger(l *ledger, batch uint64) error {
 	m := &l.mountLedger
 	_, err := s.setLedger.Exec(l.nextIno, l.lastDirMgr, l.phase, m.seq, m.publication, m.reached, m.completed, m.published,
 		m.Published, m.PublishedAt, m.Directories, m.Held, m.Dirty, m.DirtyBytes, m.Queued, m.QueuedBytes,
-		m.Sealed, m.SealedBytes, m.Uploaded, m.UploadedBytes, int64(batch))
+		m.Sealed, m.SealedBytes, m.Uploaded, m.UploadedBytes, m.Adopted, int64(batch))
 	return err
 }
 
@@ -54,6 +56,9 @@ func (s *mountStatements) writeLedger(l *ledger, batch uint64) error {
 func (m *MountTotals) count(n *Node, sign uint64) {
 	if n.State == Removed {
 		return
+	}
+	if n.Flags&Adopted != 0 {
+		m.Adopted += sign
 	}
 	if n.Attr.Type == clfs.TypeDirectory {
 		m.Directories += sign

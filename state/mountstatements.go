@@ -72,7 +72,7 @@ func (s *mountStatements) queries() map[string]**sql.Stmt {
 	return map[string]**sql.Stmt{
 		`UPDATE ledger SET next_ino = ?, last_dirmgr = ?, phase = ?, seq = ?, publication = ?, reached = ?, completed = ?,
 			published_seq = ?, published_nodes = ?, published_at = ?, directories = ?, held = ?, dirty_nodes = ?, dirty_bytes = ?,
-			queued_nodes = ?, queued_bytes = ?, sealed_nodes = ?, sealed_bytes = ?, uploaded_nodes = ?, uploaded_bytes = ?,
+			queued_nodes = ?, queued_bytes = ?, sealed_nodes = ?, sealed_bytes = ?, uploaded_nodes = ?, uploaded_bytes = ?, adopted_nodes = ?,
 			batch = ? WHERE id = 1`: &s.setLedger,
 
 		`SELECT ` + nodeColumns + ` FROM inode WHERE ino = ?`:               &s.node,

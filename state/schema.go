@@ -49,6 +49,7 @@ CREATE TABLE ledger (
     sealed_bytes    INTEGER NOT NULL DEFAULT 0,
     uploaded_nodes  INTEGER NOT NULL DEFAULT 0,
     uploaded_bytes  INTEGER NOT NULL DEFAULT 0,
+    adopted_nodes   INTEGER NOT NULL DEFAULT 0,
     batch           INTEGER NOT NULL DEFAULT 0  -- of the redo log that goes on from here
 );
 

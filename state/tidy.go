@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"fmt"
+	"strings"
 )
 
 // Tidy reports whether a publication has nothing to end or to clean up: none was cut
@@ -15,6 +16,20 @@ func (j *Journal) Tidy(ctx context.Context) (tidy bool, err error) {
 		return false, fmt.Errorf("look for what a publication has left: %w", classify(err))
 	}
 	return tidy, nil
+}
+
+// NotPublished returns up to limit nodes that are not published as they are now, in order
+// of their numbers, all above after: those that were changed, those that were uploaded since the
+// last publication, and removed ones that the container leads to. It looks at all nodes.
+func (j *Journal) NotPublished(ctx context.Context, after Ino, limit int) ([]Node, error) {
+	var parts []string
+	for _, s := range []State{Queued, Held, Dirty, Sealed} {
+		parts = append(parts, fmt.Sprintf(`SELECT %s FROM inode WHERE state = %d AND ino > ?1`, nodeColumns, s))
+	}
+	parts = append(parts, fmt.Sprintf(`SELECT %s FROM inode i CROSS JOIN ledger l WHERE i.ino > ?1
+		AND (i.state = %d AND i.put_pub BETWEEN 1 AND l.publication AND i.seq > l.published_seq
+		OR i.state = %d AND i.put_pub > l.publication)`, nodeColumnsOf, Removed, Done))
+	return nodesOf(ctx, j.readAtLength, strings.Join(parts, ` UNION ALL `)+` ORDER BY 1 LIMIT ?2`, after, limit)
 }
 
 // Waiting returns up to limit nodes that are not in the container as they are now: those

@@ -34,6 +34,7 @@ type mountFlags struct {
 	maxFileSize       byteSize
 	openStaged        int // staging files that are open at a time
 	detached          bool
+	takeOver          bool
 	includeIncomplete bool
 	leaveIncomplete   bool
 	bandwidth         bandwidthFlags
@@ -112,6 +113,7 @@ func (f *mountFlags) registerWriting(cmd *cobra.Command) {
 	fl.StringVar(&f.state, "state", "", "directory, on a local disk, for the journal and the files that are not uploaded yet")
 	fl.BoolVar(&f.createContainer, "create-container", false, "make the Azure container if it does not exist")
 	fl.BoolVar(&f.detached, "detached", false, "mount a container that has signs of a cache: no cache is attached to it, now and while it is mounted")
+	fl.BoolVar(&f.takeOver, "take-over", false, "if STATE does not fit its container, give it up and adopt the container anew; what STATE\nhas not published is kept in STATE.kept-TIME")
 	fl.StringVar(&f.compression, "compression", "LZ4", "LZ4 or DISABLED")
 	fl.DurationVar(&f.settle, "settle", 2*time.Second, "upload a file when it was closed and left unchanged for so long")
 	fl.DurationVar(&f.publishInterval, "publish-interval", 0, "publish on its own after so long, 1s or more, again and again; 0: only when asked to")
@@ -129,7 +131,7 @@ func (f *mountFlags) registerWriting(cmd *cobra.Command) {
 
 // Flags that go with one kind of mount alone.
 var (
-	writingFlags = []string{"state", "create-container", "detached", "compression", "settle", "publish-interval", "stop-timeout",
+	writingFlags = []string{"state", "create-container", "detached", "take-over", "compression", "settle", "publish-interval", "stop-timeout",
 		"staging-limit", "max-file-size", "include-incomplete", "leave-incomplete", "bandwidth-limit", "retry-for", "request-timeout", "metrics-addr"}
 	readingFlags = []string{"temp-dir"}
 )

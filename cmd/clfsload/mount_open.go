@@ -83,6 +83,9 @@ func (m *writableMount) open(cmd *cobra.Command) error {
 	}
 	if found {
 		err = m.resume(cmd)
+		if err != nil {
+			err = m.takeOver(cmd, err)
+		}
 	} else {
 		err = m.create(cmd.Context())
 	}

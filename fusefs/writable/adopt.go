@@ -16,9 +16,9 @@ import (
 type Adopter interface {
 	// Read adopts what a change was refused for.
 	Read(ctx context.Context, u state.Unread) error
-	// Drop takes the entries of a directory out of the journal again that inUse does not
-	// report.
-	Drop(ctx context.Context, dir state.Ino, inUse func(state.Ino) bool) (dropped int, err error)
+	// Drop takes a page of entries of a directory out of the journal again that inUse does
+	// not report.
+	Drop(ctx context.Context, dir state.Ino, after []byte, inUse func(state.Ino) bool) (state.Dropped, error)
 }
 
 // mostReadings is more than one call needs: each link of an inode may be in another directory.
@@ -112,6 +112,7 @@ func (s *FS) find(ctx context.Context, dir state.Ino, name []byte, tell func(sta
 			}
 			return err
 		}
+		s.recent.use(dir)
 		if errors.Is(err, state.ErrNoEntry) {
 			return errors.Join(s.checkListed(dir), err)
 		}

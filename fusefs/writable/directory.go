@@ -66,6 +66,7 @@ func (l *listing) begin(s *FS) error {
 func (s *FS) OpenDir(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
 	ino := state.Ino(in.NodeId)
 	s.directories.add(ino, 1)
+	s.recent.use(ino)
 	out.Fh = s.listings.add(&listing{dir: ino})
 	return fuse.OK
 }

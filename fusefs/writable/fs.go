@@ -40,6 +40,8 @@ type FS struct {
 	blocks      *fetch.Cache[blockKey, []byte]
 	known       *known
 	sweeps      *sweeps
+	recent      recency
+	dropAfter   state.Ino // directories up to this one were looked at, to be dropped
 	room        *room
 
 	orphans  inoSet // nodes without a name that have handles
@@ -66,7 +68,7 @@ func Mount(ctx context.Context, point string, j *state.Journal, store *staging.S
 	if s.mount, err = attach.Serve(s, point, s.mountOptions(), o.Log); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	s.work(s.settling, s.reaping, s.evicting, s.sweeping)
+	s.work(s.settling, s.reaping, s.evicting, s.sweeping, s.dropping)
 	return s, nil
 }
 
@@ -84,6 +86,7 @@ func newFS(ctx context.Context, j *state.Journal, store *staging.Store, c Contai
 	s.files = &table{system: s, files: map[state.Ino]*file{}}
 	s.room = newRoom(s)
 	s.known, s.sweeps = newKnown(), newSweeps(s)
+	s.recent = newRecency()
 	return s
 }
 

@@ -48,13 +48,14 @@ func (r *Reader) once(key string, do func() error) error {
 	return err
 }
 
-// Drop takes the entries of a directory out of the journal again that inUse does not report.
-func (r *Reader) Drop(ctx context.Context, dir state.Ino, inUse func(state.Ino) bool) (dropped int, err error) {
+// Drop takes a page of entries of a directory out of the journal again: see
+// [state.Journal.DropEntries].
+func (r *Reader) Drop(ctx context.Context, dir state.Ino, after []byte, inUse func(state.Ino) bool) (d state.Dropped, err error) {
 	err = r.once(entriesKey(dir), func() error { // not while it is read
-		dropped, err = r.journal.DropListing(ctx, dir, inUse)
+		d, err = r.journal.DropEntries(ctx, dir, after, inUse)
 		return err
 	})
-	return dropped, err
+	return d, err
 }
 
 // otherNames reads a directory that has another link to an inode.

@@ -135,6 +135,10 @@ func (m *Mount) Removed(dir uint64, name string, node uint64) {
 	}
 }
 
+// Forget makes the kernel forget a name that nobody uses. It must not be called from within a
+// request of the kernel. What the kernel does not remember is no error.
+func (m *Mount) Forget(dir uint64, name string) { _ = m.server.EntryNotify(dir, name) }
+
 // Patience is how long files may stay open after an unmount was asked for.
 const Patience = 10 * time.Second
 

@@ -1,0 +1,251 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"clfsload/clfs"
+	"clfsload/fusefs/writable"
+	"clfsload/state"
+	"clfsload/sync/engine"
+)
+
+// Names in the directory that a take-over leaves beside STATE.
+const (
+	keptFiles   = "files"         // contents, by their paths
+	keptState   = "state"         // STATE as it was
+	keptChanges = "changes.jsonl" // what was not published: a JSON object a line
+	keptBlobs   = "blobs.txt"     // blobs that were uploaded and that nothing leads to, a name a line
+)
+
+// takeOver gives up a STATE that does not fit its container, and adopts the container anew.
+// What was not published is kept beside STATE.
+func (m *writableMount) takeOver(cmd *cobra.Command, cause error) error {
+	if !errors.Is(cause, engine.ErrOtherPublication) || !m.flags.takeOver {
+		return cause
+	}
+	if m.target.String() == "dir:"+filepath.Join(m.dir, containerDir) {
+		return withExit(exitState, fmt.Errorf("%w; the container is in STATE", cause), "move the container elsewhere, and name it with --target and a new STATE")
+	}
+	ctx := cmd.Context()
+	m.ui.log.Warn("STATE does not fit the container; it is given up, and the container is adopted anew", "cause", oneLine(cause))
+	if err := m.recover(ctx); err != nil {
+		return err
+	}
+	kept := m.dir + ".kept-" + time.Now().UTC().Format("20060102T150405Z")
+	count, err := m.keepChanges(ctx, kept)
+	if err != nil {
+		return withExit(exitState, fmt.Errorf("keep what was not published: %w", err), "nothing was changed; make room beside STATE, or move STATE away and mount with a new one")
+	}
+	if err := m.setStateAside(ctx, filepath.Join(kept, keptState)); err != nil {
+		return withExit(exitState, err, "")
+	}
+	if err := m.create(ctx); err != nil {
+		return err
+	}
+	if err := m.deleteUnreached(ctx, filepath.Join(kept, keptBlobs)); err != nil {
+		m.ui.log.Warn("blobs that the old STATE has uploaded and nothing leads to stay in the container; 'clfsload verify' names them", "error", err)
+	}
+	m.ui.log.Warn("the container is adopted anew; what the old STATE had not published is kept", "changes", count, "list", filepath.Join(kept, keptChanges), "directory", kept)
+	return nil
+}
+
+// setStateAside closes STATE and moves it.
+func (m *writableMount) setStateAside(ctx context.Context, to string) error {
+	err := errors.Join(m.target.close(ctx), m.closeLog(), m.closeStaging(), m.journal.Close())
+	m.journal, m.engine, m.uploads = nil, nil, nil
+	if err == nil {
+		err = os.Rename(m.dir, to)
+	}
+	if err == nil {
+		err = state.SyncDir(filepath.Dir(m.dir))
+	}
+	if err != nil {
+		return fmt.Errorf("set STATE aside: %w", err)
+	}
+	m.undo.add(func(context.Context) error { return os.Rename(to, m.dir) })
+	return nil
+}
+
+// keptChange is a line of the list of what was not published.
+type keptChange struct {
+	pathValue
+	Change string `json:"change"`         // new, contents, attributes or names, directory, removed
+	Type   string `json:"type"`           //
+	File   string `json:"file,omitempty"` // where its contents are, below the directory
+	Error  string `json:"error,omitempty"`
+}
+
+// keeper copies what was not published to a directory beside STATE.
+type keeper struct {
+	*writableMount
+	files *writable.Offline
+	root  *os.Root
+	list  *json.Encoder
+	blobs *bufio.Writer
+	count int
+}
+
+// keepChanges makes the directory kept, and returns how many changes it lists.
+func (m *writableMount) keepChanges(ctx context.Context, kept string) (int, error) {
+	if err := os.Mkdir(kept, 0o700); err != nil {
+		return 0, err
+	}
+	root, err := os.OpenRoot(kept)
+	if err != nil {
+		return 0, err
+	}
+	defer root.Close()
+	k := &keeper{writableMount: m, root: root}
+	k.files = writable.OpenOffline(ctx, m.journal, m.staged, m.engine, writable.Options{MaxFileSize: writable.LargestFile,
+		Memory: int64(m.flags.memory) / 4, Log: m.ui.log, Errno: errnoOf})
+	defer k.files.Close()
+	err = replaceFile(filepath.Join(kept, keptChanges), func(w *bufio.Writer) error {
+		k.list = json.NewEncoder(w)
+		return replaceFile(filepath.Join(kept, keptBlobs), func(w *bufio.Writer) error {
+			k.blobs = w
+			return k.all(ctx)
+		})
+	})
+	return k.count, errors.Join(err, state.SyncDir(kept))
+}
+
+func (k *keeper) all(ctx context.Context) error {
+	const page = 500
+	for after := state.Ino(0); ; {
+		nodes, err := k.journal.NotPublished(ctx, after, page)
+		if err != nil || len(nodes) == 0 {
+			return err
+		}
+		for _, n := range nodes {
+			if err := k.keep(ctx, n); err != nil {
+				return err
+			}
+		}
+		after = nodes[len(nodes)-1].Ino
+	}
+}
+
+// keep lists a change, and copies the contents that are not published. One that cannot be read
+// is listed with the reason.
+func (k *keeper) keep(ctx context.Context, n state.Node) error {
+	name := k.pathOf(ctx, n)
+	change := keptChange{pathValue: newPathValue(name), Change: k.changeOf(&n), Type: n.Attr.Type.String()}
+	if change.Change == changeNew || change.Change == changeContents {
+		file := k.free(path.Join(keptFiles, name), n.Ino)
+		if err := k.copy(ctx, n, file); err != nil {
+			if ctx.Err() != nil || errors.Is(err, state.ErrNoSpace) {
+				return err
+			}
+			change.Error = oneLine(err)
+		} else if n.Attr.Type == clfs.TypeRegular || n.Attr.Type == clfs.TypeSymlink {
+			change.File = file
+		}
+	}
+	k.count++
+	return errors.Join(k.list.Encode(change), k.listBlobs(ctx, n))
+}
+
+// listBlobs lists the blobs that were put for a node and that nothing leads to. What an
+// interrupted publication may have put stays.
+func (k *keeper) listBlobs(ctx context.Context, n state.Node) error {
+	if n.IsDirectory() {
+		return nil
+	}
+	names, err := k.journal.UnreachedNames(ctx, n)
+	if err != nil {
+		return err
+	}
+	for name := range names {
+		if _, err := fmt.Fprintln(k.blobs, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deleteUnreached deletes the blobs in a list.
+func (m *writableMount) deleteUnreached(ctx context.Context, list string) error {
+	f, err := os.Open(list)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(m.flags.concurrency)
+	lines := bufio.NewScanner(f)
+	for lines.Scan() && gctx.Err() == nil {
+		name := lines.Text()
+		g.Go(func() error { return m.target.Delete(gctx, name) })
+	}
+	return errors.Join(lines.Err(), g.Wait())
+}
+
+// What was changed of an entry.
+const (
+	changeNew      = "new"
+	changeContents = "contents"
+	changeOther    = "attributes or names"
+	changeEntries  = "directory"
+	changeRemoved  = "removed"
+)
+
+func (k *keeper) changeOf(n *state.Node) string {
+	switch {
+	case n.State == state.Removed:
+		return changeRemoved
+	case !k.journal.InReach(n):
+		return changeNew
+	case n.IsDirectory():
+		return changeEntries
+	case n.Attr.Type == clfs.TypeRegular && (n.ImageGen != 0 || !n.ContentsCurrent()):
+		return changeContents
+	}
+	return changeOther
+}
+
+// free returns a name that nothing has yet: names of removed files may have been given again.
+func (k *keeper) free(name string, ino state.Ino) string {
+	if _, err := k.root.Lstat(name); errors.Is(err, fs.ErrNotExist) {
+		return name
+	}
+	return name + ".inode-" + strconv.FormatUint(uint64(ino), 10)
+}
+
+// copy copies a file with its attributes, or a symbolic link.
+func (k *keeper) copy(ctx context.Context, n state.Node, name string) error {
+	if n.Attr.Type != clfs.TypeRegular && n.Attr.Type != clfs.TypeSymlink {
+		return nil
+	}
+	if err := k.root.MkdirAll(path.Dir(name), 0o700); err != nil {
+		return err
+	}
+	if n.Attr.Type == clfs.TypeSymlink {
+		return k.root.Symlink(string(n.Target), name)
+	}
+	f, err := k.root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	err = k.files.CopyTo(ctx, n.Ino, f)
+	if err == nil {
+		err = errors.Join(f.Chmod(os.FileMode(n.Attr.Mode&0o777)), f.Sync())
+	}
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = k.root.Chtimes(name, time.Unix(0, n.Attr.Atime), time.Unix(0, n.Attr.Mtime))
+	}
+	return err
+}

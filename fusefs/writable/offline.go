@@ -1,0 +1,77 @@
+package writable
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"clfsload/fusefs/staging"
+	"clfsload/state"
+)
+
+// Offline reads the files of a journal that is not mounted.
+type Offline struct{ system *FS }
+
+// OpenOffline returns a reader of files. What a crash has left must have been dealt with. Nothing
+// else may use the journal until it is closed.
+func OpenOffline(ctx context.Context, j *state.Journal, store *staging.Store, c Container, o Options) *Offline {
+	return &Offline{newFS(ctx, j, store, c, o)}
+}
+
+// CopyTo writes the contents of a file to an empty one, with its holes.
+func (o *Offline) CopyTo(ctx context.Context, ino state.Ino, to *os.File) error {
+	f := o.system.files.acquire(ino)
+	defer o.system.release(f)
+	size := int64(0)
+	for {
+		from, end, found, err := f.nextData(size)
+		if err != nil || !found {
+			return errors.Join(err, to.Truncate(f.size))
+		}
+		if _, err := to.Seek(from, io.SeekStart); err != nil {
+			return err
+		}
+		if err := f.copyTo(ctx, from, end, to); err != nil {
+			return err
+		}
+		size = end
+	}
+}
+
+// nextData returns the next range of a file that is no hole.
+func (f *file) nextData(off int64) (from, end int64, found bool, err error) {
+	if from, err = f.seek(off, unix.SEEK_DATA); errors.Is(err, errNoSuchData) {
+		return 0, 0, false, nil
+	}
+	if err == nil {
+		end, err = f.seek(from, unix.SEEK_HOLE)
+	}
+	return from, end, err == nil, err
+}
+
+func (f *file) copyTo(ctx context.Context, from, end int64, to io.Writer) error {
+	buf := make([]byte, copyPiece)
+	for from < end {
+		n, err := f.read(ctx, buf[:min(int64(len(buf)), end-from)], from, nil)
+		if err == nil && n == 0 {
+			err = io.ErrUnexpectedEOF
+		}
+		if err == nil {
+			_, err = to.Write(buf[:n])
+		}
+		if err != nil {
+			return err
+		}
+		from += int64(n)
+	}
+	return nil
+}
+
+// Close ends the reading. Nothing in the journal has changed.
+func (o *Offline) Close() error {
+	o.system.stop()
+	return nil
+}
