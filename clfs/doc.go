@@ -23,6 +23,9 @@
 // and emits indirect blocks, and [Inode.Append] comes last. [Pack] turns each
 // payload into blob bytes and [ObjectName] names the blob.
 //
+// Changing a file that any program may have written: [MapEdit] makes its new block
+// map from the old one.
+//
 // Reading: [Unpack], then [DecodeInode], [DecodeSegment], [DecodeIndirect] or
 // [DecodeBucket]; [Dirents] iterates over the entries of a directory segment;
 // [Locate] says where the block map keeps block n.

@@ -12,15 +12,14 @@ import (
 // 8). Blocks are numbered as in the direct list: block 0 is the inode, block b is
 // data segment b-1.
 //
-// Indirect blocks below which nothing changes keep their ids and are not read. The
-// others are read and written again under new ids. So memory holds the direct list
-// and, for each level of a tree, one indirect block of either map.
+// An indirect block below which nothing changes keeps its id and is not read. The
+// others are read, and emitted under new ids. Memory holds the direct list and at
+// most two indirect blocks for each level of a tree, an old one and a new one.
 //
-// An indirect block that is written again gets the entries that it must have:
-// those past the new end are dropped, and a null id takes the place of an entry
-// that is missing before another one. Entries that are missing at its end stay
-// missing, so readers still report these blocks as lost. What stands below a null
-// id stays a hole.
+// A list that is written again, the direct list or an indirect block, loses its
+// entries past the new end. A null id replaces each missing entry that has another
+// one behind it: the block becomes a hole. Entries that are missing at the end of a
+// list stay missing, so readers still report their blocks as lost.
 type MapEdit struct {
 	Direct []ID   // of the old map; entry 0 is the inode's own id
 	Roots  [4]ID  // of the old map
@@ -28,39 +27,38 @@ type MapEdit struct {
 	Keep   uint64 // blocks 1 to Keep-1 stand, except those of NextNew. At least 1, at most Old and Blocks
 	Blocks uint64 // blocks of the new map, the inode included
 
-	// NextNew returns the first block that is at least from and whose id is
-	// new, and this id; a null id is a hole. Block 0 says that there is none. All
-	// blocks from Keep to Blocks-1 are new. Each call has a higher from.
+	// NextNew returns the first block from `from` on that has a new id, and this id.
+	// A null id makes a hole. Block 0 says that there is none. All blocks from Keep to
+	// Blocks-1 must have new ids. from is higher in each call.
 	NextNew func(from uint64) (block uint64, id ID, err error)
 	// NewIndirect names indirect block index (from 0) of a tree at a depth, usually
 	// by [IndirectID]. The old map must not have this id.
 	NewIndirect func(tree, depth int, index uint64) ID
-	// Read reads an indirect block of the old map, each at most once. It must check
-	// that the block belongs to the inode, the tree and the depth.
+	// Read reads an indirect block of the old map. It must check that the block belongs
+	// to the inode, the tree and the depth.
 	Read func(id ID, tree, depth int) (IndirectBlock, error)
 	// Emit gets each new indirect block once, below before above. The block has no
 	// Ctime yet, and its Blocks are only valid until Emit returns.
 	Emit func(id ID, b IndirectBlock) error
-	// Replaced gets each id of the old map that the new one lacks, once if the old
-	// map has it once. It gets no null ids and nothing below a [ReplacedSubtree].
+	// Replaced gets each id that the new map no longer has in its place, but no null
+	// ids. An id that a damaged map has in two places may still be in the other one.
 	Replaced func(kind Replaced, id ID) error
 }
 
-// Replaced says what an id stood for that an edited block map lacks.
+// Replaced says what an id stood for that an edited block map no longer has.
 type Replaced int
 
 const (
 	ReplacedSegment  Replaced = iota // a data segment
-	ReplacedIndirect                 // an indirect block alone: what it led to stands or is replaced by itself
+	ReplacedIndirect                 // an indirect block alone: its entries stand or are reported themselves
 	ReplacedSubtree                  // an indirect block and everything below it, which was not read
 )
 
-// Run edits the map and returns the new direct list, entry 0 being the own id, and
-// the roots of the trees. If nothing changes, it returns those of the old map.
-// It fails with the error of a callback, for numbers of blocks that
-// contradict each other, and if NextNew leaves out a block that must be new. Then
-// the blocks that were emitted are part of no map, and what was replaced is still
-// part of the old one.
+// Run edits the map. It returns the new direct list, entry 0 being the own id, and the
+// new roots, [NullBlock] for a tree that is not used. If nothing changes, these are the
+// old ones, and no callback but NextNew is called. Run fails with the error of a
+// callback, if Keep is out of range, and if NextNew leaves out a block that must have a new id. After
+// an error the old map is still valid: callers must not delete what was reported as replaced.
 func (e *MapEdit) Run() (direct []ID, roots [4]ID, err error) {
 	if err := e.check(); err != nil {
 		return nil, roots, fmt.Errorf("edit block map: %w", err)
@@ -186,7 +184,7 @@ func (m *mapEditor) edit(old ID, n mapNode) (ID, error) {
 
 // rewrite emits the indirect block of a node below which something may change.
 func (m *mapEditor) rewrite(old ID, n mapNode) (ID, error) {
-	if false {
+	if n.first >= m.Keep {
 		if err := m.drop(old, n); err != nil {
 			return "", err
 		}
