@@ -101,6 +101,7 @@ var outcomes = []outcome{
 	{tree.ErrNoContainer, exitDamaged, "'clfsload export --keep-going --lost-found' brings out what there is"},
 	{tree.ErrUnfinished, exitDamaged, "finish its transfer; 'clfsload export --keep-going --lost-found' brings out what there is"},
 	{tree.ErrDamaged, exitDamaged, "'clfsload verify' tells all that is wrong, 'clfsload export --keep-going' brings out the rest"},
+	{blob.ErrEndlessLease, exitBusy, "a cache may hold it: detach the container from every cache, then mount it with --detached"},
 	{blob.ErrLeased, exitBusy, "another process writes to the container: wait for it to end, or stop it; the lease of one that was killed elsewhere ends within a minute"},
 	{blob.ErrLeaseLost, exitBusy, "another process has claimed the container, or somebody broke the lease; make sure that one process writes to it, then run the same command again without --new"},
 	{azure.ErrPlainHTTP, exitUsage, "begin TARGET with http://"},
