@@ -32,7 +32,7 @@ const (
 	exitCredentials = 8   // the service refused the credentials, or there are none
 	exitPermission  = 9   // the credentials may not do what is needed
 	exitNoSpace     = 10  // a local disk is full, or a file reached the limit of file sizes
-	exitBusy        = 11  // another process works on the state or the container
+	exitBusy        = 11  // another process works on the state or the container, or a cache may
 	exitJournal     = 12  // the journal is damaged or of another version
 	exitUnreachable = 13  // the service did not answer for as long as it was retried
 	exitDamaged     = 14  // the container breaks the format
@@ -88,7 +88,7 @@ var outcomes = []outcome{
 	{state.ErrDamaged, exitJournal, "see docs/operations.md, section 'A damaged journal'"},
 	{state.ErrVersion, exitJournal, "use the version of clfsload that made it"},
 	{state.ErrNoSpace, exitNoSpace, "free some space on the disk of STATE, then run the same command again"},
-	{engine.ErrNotEmpty, exitNotEmpty, "a new transfer or mount needs an empty container; 'clfsload mount --read-only' shows what is in it"},
+	{engine.ErrNotEmpty, exitNotEmpty, "a new transfer needs an empty container, a new mount an empty one or one with a CLFS tree"},
 	{engine.ErrGone, exitDamaged, "somebody has removed blobs from it: 'clfsload verify' tells what is there"},
 	{engine.ErrForeign, exitNotEmpty, "check TARGET and STATE: they must be those of one transfer or mount"},
 	{adopt.ErrCacheState, exitBusy, "detach it from every cache, then pass --detached"},
