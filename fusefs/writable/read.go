@@ -95,7 +95,8 @@ func (f *file) readLocal(p []byte, off int64) (int, error) {
 
 // blockKey names what a remote block held. Until the file is uploaded whole, its
 // blocks may be put again under the same generation: then it says as of which change
-// of the contents.
+// of the contents. A block that only the newest block map names has no generation: then it says
+// which upload comes next.
 type blockKey struct {
 	ino        state.Ino
 	index, gen uint64
@@ -105,8 +106,11 @@ type blockKey struct {
 // key names what a remote block holds now.
 func (f *file) key(index uint64) blockKey {
 	k := blockKey{ino: f.ino, index: index, gen: f.generation(index)}
-	if k.gen == f.node.Next {
+	switch {
+	case k.gen == f.node.Next:
 		k.change = f.node.Cseq
+	case k.gen == 0 && f.node.Flags&state.BaseMap != 0:
+		k.change = f.node.Next
 	}
 	return k
 }

@@ -1,0 +1,115 @@
+package tests
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"clfsload/clfs"
+)
+
+// types is how many blobs there are of each type.
+type types = map[clfs.Type]int
+
+// thousand is a tree with a directory of 1,000 entries, which has one segment beside the first,
+// and another directory that has nothing to do with it.
+func thousand(t *testing.T) (source string) {
+	t.Helper()
+	source = t.TempDir()
+	for name, entries := range map[string]int{"thousand": 1000, "others": 20} {
+		mustMkdir(t, filepath.Join(source, name))
+		fill(t, filepath.Join(source, name), entries)
+	}
+	return source
+}
+
+// A change writes what it needs: nothing of the other 1,000 files, or of the directory above.
+func TestAChangeInALargeDirectoryWritesFewBlobs(t *testing.T) {
+	target := loaded(t, thousand(t))
+	for _, c := range []struct {
+		name        string
+		change      func(directory string) error
+		added, gone types
+	}{
+		{"a new file",
+			func(d string) error { return os.WriteFile(filepath.Join(d, "new"), []byte("text"), 0o644) },
+			types{clfs.TypeRegular: 1, clfs.TypeDirectory: 1, clfs.TypeSegment: 1}, types{clfs.TypeDirectory: 1, clfs.TypeSegment: 1}},
+		{"contents of a file",
+			func(d string) error { return os.WriteFile(filepath.Join(d, "entry-000500"), []byte("text"), 0o644) },
+			types{clfs.TypeRegular: 1}, types{clfs.TypeRegular: 1}},
+		{"the mode of a file",
+			func(d string) error { return os.Chmod(filepath.Join(d, "entry-000501"), 0o600) },
+			types{clfs.TypeRegular: 1}, types{clfs.TypeRegular: 1}},
+		{"a file that is removed",
+			func(d string) error { return os.Remove(filepath.Join(d, "new")) },
+			types{clfs.TypeDirectory: 1, clfs.TypeSegment: 1}, types{clfs.TypeRegular: 1, clfs.TypeDirectory: 1, clfs.TypeSegment: 1}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			i := newIntakeInto(t, target, quickly...)
+			before := contentsOf(t, i.container())
+			must(t, c.change(i.path("thousand")))
+			i.unmounted()
+			mustChange(t, changesOf(before, contentsOf(t, i.container())), c.added, c.gone)
+			readContainer(t, i.blobs())
+			clfsload(t, "verify", target).mustExit(exitOK)
+		})
+	}
+}
+
+// In a file of many segments only those are written that have changed, and the blocks that lead
+// to them.
+func TestAChangeInALargeFileWritesFewBlobs(t *testing.T) {
+	const segments = 1100 // of which some are behind the direct list
+	source := t.TempDir()
+	writeFile(t, filepath.Join(source, "large"), "at the start")
+	must(t, os.Truncate(filepath.Join(source, "large"), clfs.FirstSegmentBytes+segments*clfs.SegmentBytes))
+	target := loaded(t, source)
+	offset := func(segment int64) int64 { return clfs.FirstSegmentBytes + segment*clfs.SegmentBytes + 77 }
+	for _, c := range []struct {
+		name        string
+		change      func(path string) error
+		added, gone types
+	}{
+		{"in the first bytes", writesAt(0), types{clfs.TypeRegular: 1}, types{clfs.TypeRegular: 1}},
+		{"in a direct segment", writesAt(offset(500)), types{clfs.TypeRegular: 1, clfs.TypeSegment: 1}, types{clfs.TypeRegular: 1, clfs.TypeSegment: 1}},
+		{"in one behind an indirect block", writesAt(offset(1050)), types{clfs.TypeRegular: 1, clfs.TypeSegment: 1, clfs.TypeIndirect: 1}, types{clfs.TypeRegular: 1, clfs.TypeSegment: 1, clfs.TypeIndirect: 1}},
+		{"at the end", writesAt(offset(segments)), types{clfs.TypeRegular: 1, clfs.TypeSegment: 1, clfs.TypeIndirect: 1}, types{clfs.TypeRegular: 1, clfs.TypeIndirect: 1}},
+		{"cut within the direct list", cutsTo(offset(1000)), types{clfs.TypeRegular: 1, clfs.TypeSegment: 1},
+			types{clfs.TypeRegular: 1, clfs.TypeSegment: segments + 1 - 1000, clfs.TypeIndirect: 1}},
+		{"cut to nothing", cutsTo(0), types{clfs.TypeRegular: 1}, types{clfs.TypeRegular: 1, clfs.TypeSegment: 1001}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			i := newIntakeInto(t, target, quickly...)
+			before := contentsOf(t, i.container())
+			must(t, c.change(i.path("large")))
+			i.unmounted()
+			mustChange(t, changesOf(before, contentsOf(t, i.container())), c.added, c.gone)
+		})
+	}
+	readContainer(t, lived(directoryBlobs(t, target[len("dir:"):])))
+}
+
+func writesAt(offset int64) func(path string) error {
+	return func(path string) error {
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		_, err = fmt.Fprint(writerAt{f, offset}, "changed")
+		return err
+	}
+}
+
+// writerAt writes at an offset.
+type writerAt struct {
+	*os.File
+	offset int64
+}
+
+func (w writerAt) Write(p []byte) (int, error) { return w.WriteAt(p, w.offset) }
+
+func cutsTo(size int64) func(path string) error {
+	return func(path string) error { return os.Truncate(path, size) }
+}

@@ -1,0 +1,60 @@
+package tests
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"clfsload/clfs"
+)
+
+// forgotten makes the kernel forget what it has of a file.
+func forgotten(t *testing.T, path string) {
+	t.Helper()
+	f, err := os.Open(path)
+	must(t, err)
+	defer f.Close()
+	must(t, unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED))
+}
+
+// mustRead wants a file to have these bytes, however they are read.
+func mustRead(t *testing.T, path string, want []byte) {
+	t.Helper()
+	for range 2 {
+		got, err := os.ReadFile(path)
+		if err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("%s has %d bytes, not the %d that were written, or others: %v", path, len(got), len(want), err)
+		}
+		forgotten(t, path)
+	}
+}
+
+// Blocks that were read before a change are read as they are after it: the mount and the
+// engine remember blocks, and the block maps of files that were adopted.
+func TestBlocksOfAnAdoptedFileAreReadAsTheyAreNow(t *testing.T) {
+	random := seededRandom(t)
+	source := t.TempDir()
+	path := filepath.Join(source, "file")
+	writeNoise(t, path, clfs.FirstSegmentBytes+2*clfs.SegmentBytes+1_000_000, random)
+	want, err := os.ReadFile(path)
+	must(t, err)
+	i := newIntakeInto(t, loaded(t, source), quickly...)
+	mustRead(t, i.path("file"), want)
+	for _, at := range []int64{100, clfs.FirstSegmentBytes + 5_000_000, clfs.FirstSegmentBytes + 5_000_000, int64(len(want)) - 5, clfs.FirstSegmentBytes + clfs.SegmentBytes - 50} {
+		text := []byte("changed at " + string(rune('a'+random.IntN(26))))
+		f, err := os.OpenFile(i.path("file"), os.O_RDWR, 0)
+		must(t, err)
+		_, err = f.WriteAt(text, at)
+		must(t, err)
+		must(t, f.Close())
+		want = append(want[:min(at, int64(len(want)))], append(text, want[min(at+int64(len(text)), int64(len(want))):]...)...)
+		i.flush()
+		mustRead(t, i.path("file"), want)
+		i.publish()
+		mustRead(t, i.path("file"), want)
+	}
+	i.mustBePublished()
+}

@@ -1,0 +1,160 @@
+package tests
+
+import (
+	"bytes"
+	"maps"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"clfsload/clfs"
+	"clfsload/tests/inventory"
+)
+
+// knownOfGolden is what the reader has to say of each container of CLFSLoad.
+const knownOfGolden = `"links/utf8-target": size is 4, not 10`
+
+// goldenCopy mounts a golden container with a new STATE, and copies its tree.
+func goldenCopy(t *testing.T, name string) (i *intake, copied string) {
+	t.Helper()
+	target := goldenContainer(t, name)
+	i = newIntakeInto(t, target, quickly...)
+	copied = filepath.Join(t.TempDir(), "copy")
+	// A copy of all but what the container has of times below some microseconds.
+	runTool(t, "rsync", "-aH", exactTimes, i.point+"/", copied+"/")
+	return i, copied
+}
+
+func TestAnAdoptedContainerShowsWhatAReadOnlyMountShows(t *testing.T) {
+	for _, name := range []string{"lz4", "raw"} {
+		t.Run(name, func(t *testing.T) {
+			target := goldenContainer(t, name)
+			before := contentsOf(t, strings.TrimPrefix(target, "dir:"))
+			reader := mountContainer(t, target)
+			want, numbers := listTree(t, reader.point), numbersOf(t, reader.point)
+			i := newIntakeInto(t, target, quickly...)
+			got := listTree(t, i.point)
+			scope := asMounted
+			scope.FileID = true
+			reportLines(t, "the mounts differ", inventory.Compare(want, got, scope))
+			sameLinkCounts(t, reader.point, i.point)
+			if again := numbersOf(t, i.point); len(again) != len(numbers) {
+				t.Errorf("%d inodes, not %d", len(again), len(numbers))
+			}
+			i.unmounted()
+			c := changesOf(before, contentsOf(t, i.container()))
+			mustChange(t, c, map[clfs.Type]int{}, map[clfs.Type]int{})
+		})
+	}
+}
+
+// changeGolden makes changes of all kinds to the golden tree.
+func changeGolden(e *editor) {
+	noise := bytes.Repeat([]byte("some noise that is not in there yet "), 3000)
+	e.write("added", 0, []byte("new"))
+	e.mkdir("new")
+	e.write("new/large", 0, bytes.Repeat(noise, 150)) // 16 MB
+	e.mkdir("empty/nested/fresh")
+	e.write("empty/nested/fresh/file", 0, noise)
+	e.write("sizes/zero-17000000", 9_000_000, noise) // in the middle
+	e.write("sizes/text-8404993", 8_404_993, noise)  // at the end, across segments
+	e.write("sizes/text-100", 3, []byte("middle"))   // in the first bytes
+	e.mapped("sizes/rand-20000", 16_000, noise[:3000])
+	e.rename("names/.hidden", "names/not hidden")
+	e.rename("modes/secret", "empty/secret")
+	e.rename("links/other", "empty/nested/other")
+	e.link("added", "links/another name of added")
+	e.chmod("modes/none", 0o640)
+	e.chmod("special/fifo", 0o600)
+	e.symlink("../somewhere/else", "links/new symlink")
+	e.write("replacement", 0, noise)
+	e.rename("replacement", "names/with\nnewline")
+	e.remove("dir-first-segment-overflow")
+}
+
+func TestEachGoldenContainerIsChangedAsACopyOfItsTree(t *testing.T) {
+	for _, name := range []string{"lz4", "raw"} {
+		t.Run(name, func(t *testing.T) {
+			i, copied := goldenCopy(t, name)
+			original := contentsOf(t, i.container())
+			before := soundButFor(t, i.blobs(), knownOfGolden)
+			e := newEditor(t, copied, i.point)
+			changeGolden(e)
+			i.publish()
+			tree := listTree(t, i.point)
+			reportLines(t, "the mount differs from the copy", inventory.Compare(listTree(t, copied), tree, asCopied))
+			after := soundButFor(t, i.blobs(), knownOfGolden)
+			reportLines(t, "the container differs from the mount", inventory.Compare(withoutUTF8(tree), withoutUTF8(after.Tree), asMounted))
+			mustKeepUntouched(t, original, contentsOf(t, i.container()), before.Tree, after.Tree)
+
+			// Then rsync brings changes in.
+			e.roots = e.roots[:1]
+			e.write("new/by rsync", 0, []byte("text"))
+			e.write("sizes/zero-17000000", 100, []byte("in place"))
+			e.remove("modes")
+			runTool(t, "rsync", "-aH", exactTimes, "--inplace", "--no-whole-file", "--delete", copied+"/", i.point+"/")
+			i.nothingToDo(copied)
+			i.unmounted()
+			after = soundButFor(t, i.blobs(), knownOfGolden)
+			reportLines(t, "the container differs from the copy", inventory.Compare(withoutUTF8(listTree(t, copied)), withoutUTF8(after.Tree), asCopied))
+			clfsload(t, "verify", "--source", copied, i.target).mustExit(exitOK).mustSay("sound")
+		})
+	}
+}
+
+// withoutUTF8 leaves out the size of a link that CLFSLoad counts in characters.
+func withoutUTF8(tree inventory.Tree) inventory.Tree {
+	tree = maps.Clone(tree)
+	if e, found := tree["links/utf8-target"]; found {
+		e.Size = 0
+		tree["links/utf8-target"] = e
+	}
+	return tree
+}
+
+// mustKeepUntouched wants the blobs of objects that are the same before and after to be the
+// same bytes under the same names.
+func mustKeepUntouched(t *testing.T, before, after map[string][]byte, was, is inventory.Tree) {
+	t.Helper()
+	changed := map[uint64]bool{} // inode numbers
+	for path, e := range was {
+		if is[path] != e {
+			changed[e.FileID] = true
+		}
+	}
+	owners, kept := ownersOf(t, before), 0
+	for name, data := range before {
+		owner, found := owners[name]
+		switch {
+		case !found || changed[owner]:
+		case bytes.Equal(after[name], data):
+			kept++
+		default:
+			t.Errorf("%s is not as it was, though nothing of inode %d has changed", name, owner)
+		}
+	}
+	if kept < len(before)/2 {
+		t.Errorf("only %d of %d blobs were left alone", kept, len(before))
+	}
+}
+
+// ownersOf says for each blob of an inode or a segment which inode number it belongs to.
+func ownersOf(t *testing.T, blobs map[string][]byte) map[string]uint64 {
+	t.Helper()
+	numbers, segments, owners := map[clfs.ID]uint64{}, map[string]clfs.ID{}, map[string]uint64{}
+	for name, data := range blobs {
+		n, err := clfs.ParseName(name)
+		must(t, err)
+		payload, _, err := clfs.Unpack(data, clfs.MaxSegmentPayload)
+		must(t, err)
+		if in, err := clfs.DecodeInode(payload); err == nil {
+			numbers[n.ID], owners[name] = in.Attr.FileID, in.Attr.FileID
+		} else if s, err := clfs.DecodeSegment(payload); err == nil {
+			segments[name] = s.Owner
+		}
+	}
+	for name, id := range segments {
+		owners[name] = numbers[id]
+	}
+	return owners
+}
