@@ -22,11 +22,11 @@ func (j *Journal) Listings(ctx context.Context, after Ino, limit int) ([]Ino, er
 // of them was changed, is in staging, or has links elsewhere, and nothing below is known.
 var droppable = fmt.Sprintf(`SELECT d.name, i.ino, i.type FROM dirent d CROSS JOIN inode i ON i.ino = d.ino
 	WHERE d.parent = ?1 AND d.name > ?2 AND d.shared IS NULL AND i.used = 0
-	AND (i.state = %[1]d OR i.state = %[2]d AND i.flags & %[3]d
-		AND (i.type <> %[4]d OR i.flags & %[5]d) AND (i.type <> %[6]d OR i.flags & %[7]d))
+	AND (i.state = %d OR i.state = %d AND i.flags & %d AND (i.type <> %d OR i.flags & %d))
+	AND NOT EXISTS (SELECT 1 FROM dirent b WHERE b.parent = i.ino)
 	AND NOT EXISTS (SELECT 1 FROM tombstone t WHERE t.ino = i.ino)
 	AND NOT EXISTS (SELECT 1 FROM tombstone t WHERE t.successor = i.ino AND t.successor > 0)
-	ORDER BY d.name LIMIT ?3`, Remote, Done, Adopted, clfs.TypeDirectory, Unlisted, clfs.TypeRegular, BaseMap)
+	ORDER BY d.name LIMIT ?3`, Remote, Done, Adopted, clfs.TypeRegular, BaseMap)
 
 // dropPage is how many entries are dropped in one transaction.
 const dropPage = 1000
@@ -97,17 +97,19 @@ func scanDroppable(row scanner) (e droppableEntry, err error) {
 	return e, err
 }
 
-// dropEntry takes an entry and its node out of the journal.
+// dropEntry takes an entry and its node out of the journal. Generations that the node has used
+// stay used; see adopt.
 func (t *tx) dropEntry(dir *Node, e droppableEntry) error {
 	n, err := t.node(e.ino)
 	if err != nil {
 		return err
 	}
 	t.ledger.count(n, minusOne)
+	t.ledger.seq = max(t.ledger.seq, n.Next)
 	if _, err := t.mount.dropEntry.Exec(dir.Ino, e.name); err != nil {
 		return err
 	}
-	for _, stmt := range []*sql.Stmt{t.mount.dropClean, t.mount.dropNodeBlocks, t.mount.dropOddID} {
+	for _, stmt := range []*sql.Stmt{t.mount.dropClean, t.mount.dropNodeBlocks, t.mount.dropOddID, t.mount.dropListing} {
 		if _, err := stmt.Exec(e.ino); err != nil {
 			return err
 		}
