@@ -23,11 +23,11 @@ func (j *Journal) Listings(ctx context.Context, after Ino, limit int) ([]Ino, er
 // of them was changed or is in staging, and nothing below is known.
 var droppable = fmt.Sprintf(`SELECT d.name, i.ino, i.type FROM dirent d CROSS JOIN inode i ON i.ino = d.ino
 	WHERE d.parent = ?1 AND d.name > ?2 AND i.used = 0
-	AND (i.state = %[1]d OR i.state = %[2]d AND i.flags & %[3]d
-		AND (i.type <> %[4]d OR i.flags & %[5]d) AND (i.type <> %[6]d OR i.flags & %[7]d))
+	AND (i.state = %d OR i.state = %d AND i.flags & %d AND (i.type <> %d OR i.flags & %d))
+	AND NOT EXISTS (SELECT 1 FROM dirent b WHERE b.parent = i.ino)
 	AND NOT EXISTS (SELECT 1 FROM tombstone t WHERE t.ino = i.ino)
 	AND NOT EXISTS (SELECT 1 FROM tombstone t WHERE t.successor = i.ino AND t.successor > 0)
-	ORDER BY d.name LIMIT ?3`, Remote, Done, Adopted, clfs.TypeDirectory, Unlisted, clfs.TypeRegular, BaseMap)
+	ORDER BY d.name LIMIT ?3`, Remote, Done, Adopted, clfs.TypeRegular, BaseMap)
 
 // dropPage is how many entries are dropped in one transaction.
 const dropPage = 1000
@@ -125,10 +125,12 @@ func (t *tx) dropEntry(dir *Node, e droppableEntry) error {
 	return t.save(&before, n)
 }
 
-// dropClean forgets a node that has no known name.
+// dropClean forgets a node that has no known name. Generations that it has used stay used; see
+// adopt.
 func (t *tx) dropClean(n *Node) error {
 	t.ledger.count(n, minusOne)
-	for _, stmt := range []*sql.Stmt{t.mount.dropClean, t.mount.dropNodeBlocks, t.mount.dropOddID, t.mount.dropBacklinks} {
+	t.ledger.seq = max(t.ledger.seq, n.Next)
+	for _, stmt := range []*sql.Stmt{t.mount.dropClean, t.mount.dropNodeBlocks, t.mount.dropOddID, t.mount.dropBacklinks, t.mount.dropListing} {
 		if _, err := stmt.Exec(n.Ino); err != nil {
 			return err
 		}
