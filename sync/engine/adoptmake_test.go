@@ -251,6 +251,9 @@ func (m *maker) attr(n *made) clfs.Attr {
 	if m.r.IntN(3) == 0 {
 		a.Flags, a.Dtime, a.Reserved3, a.Reserved92 = m.r.Uint32(), clfs.Time{Sec: 7}, 3, 92
 	}
+	if n.id != clfs.RootID && m.r.IntN(8) == 0 {
+		a.FSID++
+	}
 	a.Used = a.Size
 	return a
 }

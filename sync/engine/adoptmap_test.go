@@ -42,8 +42,8 @@ func (m *adopted) writeBlock(s spot, index uint64) {
 	m.end(ino, s.node)
 }
 
-// cutTo cuts a file to so many blocks, of which the last has so many bytes.
-func (m *adopted) cutTo(s spot, count uint64, tail int64) {
+// resizeTo gives a file so many blocks, of which the last has so many bytes.
+func (m *adopted) resizeTo(s spot, count uint64, tail int64) {
 	m.t.Helper()
 	offset, _ := state.BlockRange(count - 1)
 	ino := m.begin(s).Ino
@@ -51,20 +51,17 @@ func (m *adopted) cutTo(s spot, count uint64, tail int64) {
 	m.end(ino, s.node)
 }
 
-// counts are numbers of blocks around those at which a block map gets another list.
-var counts = []uint64{1, 2, 1023, 1024, 1025, 5119, 5120, 5121, 5122, 5120 + 4096, 5121 + 4096}
+// edges are numbers of blocks around those at which a block map gets another list.
+var edges = []uint64{2, 1024, 1025, 5120, 5121, 5121 + 4096}
 
 func TestAFileOfAnotherProgramIsCutOverwrittenAndRemovedAtAnySize(t *testing.T) {
-	for _, from := range counts {
-		for _, to := range counts {
-			if to > from || from == 1 {
-				continue
-			}
+	for i, from := range edges {
+		for _, to := range []uint64{1, edges[max(i-1, 0)], from} {
 			t.Run(fmt.Sprintf("%d to %d", from, to), func(t *testing.T) {
-				m, f := newAdoptedFile(t, from, 1, from/2)
+				m, f := newAdoptedFile(t, from, from/2)
 				m.writeBlock(f, from-1)
 				m.publish()
-				m.cutTo(f, to, 5)
+				m.resizeTo(f, to, 5)
 				m.publish()
 				m.writeBlock(f, to-1)
 				m.writeBlock(f, to) // which is a block more
@@ -73,6 +70,57 @@ func TestAFileOfAnotherProgramIsCutOverwrittenAndRemovedAtAnySize(t *testing.T) 
 				m.publish()
 			})
 		}
+	}
+}
+
+// What is cut and written again before it is uploaded has nothing of what was there.
+func TestAFileOfAnotherProgramIsCutAndGrowsInOneUpload(t *testing.T) {
+	for _, from := range []uint64{1025, 5122} {
+		for _, to := range []uint64{1, 1023, 1024, 5120} {
+			if to >= from {
+				continue
+			}
+			t.Run(fmt.Sprintf("%d to %d", from, to), func(t *testing.T) {
+				m, f := newAdoptedFile(t, from, to, from/2)
+				m.resizeTo(f, to, 5)
+				m.writeBlock(f, to)
+				m.resizeTo(f, to, 9)
+				m.resizeTo(f, to+2, 5)
+				m.publish()
+				m.evictAll()
+				ino := m.begin(f).Ino
+				m.fetch(ino, f.node, 0, to-1, to, to+1)
+				m.end(ino, f.node)
+				m.publish()
+			})
+		}
+	}
+}
+
+// No blob that readers use is overwritten by a journal that has forgotten what it put.
+func TestAFileThatWasDroppedIsWrittenAgain(t *testing.T) {
+	m, f := newAdoptedFile(t, 3, 2)
+	for range 3 {
+		m.writeBlock(f, 2)
+		m.publish()
+		m.evictAll()
+		if d, err := m.reader.Drop(t.Context(), state.RootIno, nil, unused2); err != nil || d.Count != 1 {
+			t.Fatalf("dropped %+v, %v", d, err)
+		}
+	}
+	if len(m.inner.wrong) > 0 {
+		t.Error(m.inner.wrong)
+	}
+}
+
+// evictAll takes all that is uploaded out of staging.
+func (m *adopted) evictAll() {
+	m.t.Helper()
+	for list := []state.Node{{}}; len(list) > 0; {
+		m.evictSome()
+		var err error
+		list, err = m.journal.Evictable(m.t.Context(), 1)
+		m.check(err)
 	}
 }
 
@@ -86,7 +134,7 @@ func TestAnUploadOfAnEditedMapIsRepeated(t *testing.T) {
 			m.writeBlock(f, 5129)
 			m.editsMap()
 			m.restart(false)
-			m.cutTo(f, cut, 7)
+			m.resizeTo(f, cut, 7)
 			m.publish()
 			m.remove(f)
 			m.publish()
@@ -121,11 +169,11 @@ func (m *adopted) mustHaveNoBlocks(of clfs.ID) {
 
 // The deletion of a removed file goes on where it was cut off.
 func TestTheRemovalOfATreeIsCutOffAnywhere(t *testing.T) {
-	for skip := 0; ; skip++ {
+	for skip := 0; ; skip += 2 {
 		m, f := newAdoptedFile(t, 5125, 1, 1024, 1025, 5120, 5122)
 		m.remove(f)
 		m.check(m.uploads())
-		m.faulty.On(faulty.Delete, faulty.Fault{Err: errCut, Skip: skip, After: skip%2 == 0})
+		m.faulty.On(faulty.Delete, faulty.Fault{Err: errCut, Skip: skip, After: skip%4 == 0})
 		_, err := m.engine.PublishMount(t.Context())
 		if err == nil {
 			return

@@ -28,7 +28,7 @@ import (
 // other, wherever they are cut off: each complete publication leaves what the mount shows, all
 // that another program has put and nobody has changed as it was, and nothing else.
 func TestAnAdoptedContainerIsWhatIsMadeOfIt(t *testing.T) {
-	histories := 24
+	histories := 16 // CLFSLOAD_WALKS: so many
 	if text := os.Getenv("CLFSLOAD_WALKS"); text != "" {
 		histories, _ = strconv.Atoi(text)
 	}
@@ -758,7 +758,7 @@ func (m *adopted) uploads() error {
 // evictSome takes files out of staging.
 func (m *adopted) evictSome() {
 	m.t.Helper()
-	list, err := m.journal.Evictable(m.t.Context(), 3)
+	list, err := m.journal.Evictable(m.t.Context(), 1+m.r.IntN(20))
 	m.check(err)
 	for _, n := range list {
 		gone, err := m.journal.Evict(m.t.Context(), []state.Settled{{Ino: n.Ino, Seq: n.Seq}})
@@ -775,6 +775,9 @@ func (m *adopted) evictSome() {
 // drop forgets what was only read.
 func (m *adopted) drop() {
 	m.t.Helper()
+	if m.r.IntN(3) > 0 {
+		m.evictSome() // what is in staging stays
+	}
 	list, err := m.journal.Listings(m.t.Context(), 0, 1000)
 	m.check(err)
 	some := m.r.IntN(3)
@@ -795,7 +798,7 @@ var errCut = errors.New("the container is out of reach")
 // breakRequest lets one of the next requests fail.
 func (m *adopted) breakRequest() {
 	method := []faulty.Method{faulty.Put, faulty.Put, faulty.Put, faulty.Delete, faulty.Get, faulty.List}[m.r.IntN(6)]
-	m.faulty.On(method, faulty.Fault{Err: errCut, After: m.r.IntN(2) == 0, Skip: m.r.IntN(12)})
+	m.faulty.On(method, faulty.Fault{Err: errCut, After: m.r.IntN(2) == 0, Skip: m.r.IntN(7)})
 }
 
 // restart is the death of a process and the start of another one. What is acknowledged is in
