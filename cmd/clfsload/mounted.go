@@ -14,6 +14,7 @@ import (
 	"clfsload/clfs"
 	"clfsload/fusefs"
 	"clfsload/rescue"
+	"clfsload/sync/blob/cache"
 	"clfsload/sync/tree"
 )
 
@@ -26,6 +27,7 @@ type mounted struct {
 	tree   atomic.Pointer[tree.Tree]
 	usage  atomic.Pointer[fusefs.Usage]
 
+	cache   *cache.Dir // nil: none
 	options tree.Options
 	stop    context.CancelFunc
 	listing sync.WaitGroup
@@ -38,11 +40,11 @@ func openMounted(cmd *cobra.Command, f mountFlags, log *slog.Logger) (*mounted, 
 	ctx := cmd.Context()
 	half := f.readFlags
 	half.memory = max(half.memory/2, smallestMemory)
-	t, err := half.openTree(cmd, f.target, "", aDirectory)
+	dir, t, err := openCachedTree(cmd, half, f.target, f.cache, log)
 	if err != nil {
 		return nil, err
 	}
-	m := &mounted{source: t.Container().String(), log: log, trees: []*tree.Tree{t},
+	m := &mounted{source: t.Container().String(), log: log, trees: []*tree.Tree{t}, cache: dir,
 		options: tree.Options{Requests: half.concurrency, Memory: int64(half.memory), TempDir: half.tempDir}}
 	m.tree.Store(t)
 	if mark := t.OpenMark(ctx); mark != nil {
@@ -98,6 +100,9 @@ func (m *mounted) sumUp(ctx context.Context, log *slog.Logger) {
 func (m *mounted) close() {
 	m.stopListing()
 	m.tree.Load().Close()
+	if m.cache != nil {
+		m.cache.Close()
+	}
 }
 
 // stopListing ends the listing in the background.

@@ -169,8 +169,8 @@ func TestAContainerThatIsMadeAgainIsAnotherOne(t *testing.T) {
 
 func TestAnyFlippedBitIsFoundAndMended(t *testing.T) {
 	f := newFixture(t, t.TempDir(), 1<<20)
-	f.fill("blob", 300)
-	f.read("blob", 300)
+	f.fill("blob", 30)
+	f.read("blob", 30)
 	path := entries(t, f.dir.path)["blob"]
 	sound, err := os.ReadFile(path)
 	if err != nil {
@@ -182,13 +182,13 @@ func TestAnyFlippedBitIsFoundAndMended(t *testing.T) {
 		if err := os.WriteFile(path, broken, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if asked := f.read("blob", 300); !asked {
+		if asked := f.read("blob", 30); !asked {
 			t.Fatalf("bit %d was not noticed", bit)
 		}
 		if f.damaged.Swap(0) != 1 {
 			t.Fatalf("bit %d was not reported", bit)
 		}
-		if asked := f.read("blob", 300); asked {
+		if asked := f.read("blob", 30); asked {
 			t.Fatalf("bit %d was not mended", bit)
 		}
 	}
@@ -356,16 +356,39 @@ func TestMoreEntriesThanABatchAreEvicted(t *testing.T) {
 	if err := os.MkdirAll(shard, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for i := range 3 * batch / 2 {
+	for i := range batch + 1000 {
 		if err := os.WriteFile(filepath.Join(shard, fmt.Sprint(i)), []byte("x"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	f.dir.mu.Lock()
-	f.dir.options.Size = 16 * 4096
+	f.dir.size = 16 * 4096
 	f.dir.mu.Unlock()
 	if err := f.dir.evict(t.Context()); err != nil || len(f.kept()) > 16 {
 		t.Errorf("%d entries, %v", len(f.kept()), err)
+	}
+}
+
+func TestWithoutASizeTheCacheTakesHalfOfTheRoom(t *testing.T) {
+	path := t.TempDir()
+	if err := unix.Mount("clfsload-test", path, "tmpfs", 0, "size=4m"); err != nil {
+		t.Skipf("mount a tmpfs, which needs root: %v", err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(path, unix.MNT_DETACH) })
+	for range 2 { // what it takes already is room for it
+		f := newFixture(t, path, 0)
+		for i := range 100 {
+			name := fmt.Sprint("blob", i)
+			f.fill(name, 50_000)
+			f.read(name, 50_000)
+		}
+		if err := f.dir.evict(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := f.occupied(); got > 2<<20 || got < 1<<20 {
+			t.Errorf("%d bytes", got)
+		}
+		f.dir.Close()
 	}
 }
 

@@ -30,7 +30,7 @@ const (
 // Options say how a Dir behaves. The functions may be nil, are called from many
 // goroutines and must not wait.
 type Options struct {
-	Size    int64                        // bytes that the entries take together, more than 0
+	Size    int64                        // bytes that the entries take together; 0: half of the room that the disk has for them now
 	Damaged func(path string, err error) // an entry is damaged, and was removed
 	Failed  func(err error)              // entries cannot be kept; not called again before that succeeds
 }
@@ -43,6 +43,7 @@ type Dir struct {
 	failing atomic.Bool
 
 	mu    sync.Mutex
+	size  int64 // Options.Size; 0: not known yet
 	bytes int64 // that the entries take, as far as is known
 	added int64 // by this process since it went over the directory
 	full  bool  // the disk has no room
@@ -61,7 +62,7 @@ func open(path string, o Options, now func() time.Time) (*Dir, error) {
 		return nil, fmt.Errorf("open cache %s: %w: %w", path, ErrDir, err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	d := &Dir{path: path, options: o, now: now, wake: make(chan struct{}, 1), stop: stop}
+	d := &Dir{path: path, options: o, now: now, size: o.Size, wake: make(chan struct{}, 1), stop: stop}
 	d.wake <- struct{}{} // to count what is there
 	d.done.Go(func() { d.evicting(ctx) })
 	return d, nil
@@ -154,7 +155,7 @@ const rescanShare = 16
 func (d *Dir) hasRoom() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.bytes <= d.options.Size+d.options.Size/8
+	return d.size == 0 || d.bytes <= d.size+d.size/8
 }
 
 // grew counts an entry that was added.
@@ -163,7 +164,7 @@ func (d *Dir) grew(bytes int64) {
 	defer d.mu.Unlock()
 	d.bytes += bytes
 	d.added += bytes
-	if d.bytes > d.options.Size || d.added > d.options.Size/rescanShare {
+	if d.size > 0 && (d.bytes > d.size || d.added > d.size/rescanShare) {
 		d.wakeEvictor()
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -78,7 +79,7 @@ func (d *Dir) lock(ctx context.Context) (unlock func(), err error) {
 func (d *Dir) excess(bytes int64) int64 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	limit := d.options.Size
+	limit := d.size
 	if d.full {
 		limit, d.full = min(limit, bytes-1), false
 	}
@@ -147,7 +148,22 @@ func (d *Dir) scan(ctx context.Context) (*survey, error) {
 		}
 	}
 	d.counted(s.bytes, added)
-	return s, nil
+	return s, d.measure(s.bytes)
+}
+
+// measure finds out the size where none is given. The entries take so many bytes already.
+func (d *Dir) measure(bytes int64) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.size > 0 {
+		return nil
+	}
+	var disk unix.Statfs_t
+	if err := unix.Statfs(d.path, &disk); err != nil {
+		return fmt.Errorf("measure the disk: %w", err)
+	}
+	d.size = max((int64(disk.Bavail)*disk.Bsize+bytes)/2, 1)
+	return nil
 }
 
 // list returns the paths of the directories in a directory, none if it cannot be read:
