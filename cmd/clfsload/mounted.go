@@ -33,18 +33,26 @@ type mounted struct {
 }
 
 // openMounted opens the container of a mount. One on disk is listed first, any
-// other while it is mounted.
+// other while it is mounted. One that is followed is not: its listing would soon be old.
 func openMounted(cmd *cobra.Command, f mountFlags, log *slog.Logger) (*mounted, error) {
 	ctx := cmd.Context()
 	half := f.readFlags
 	half.memory = max(half.memory/2, smallestMemory)
-	t, err := half.openTree(cmd, f.target, "", aDirectory)
+	look := aDirectory
+	if f.follow > 0 {
+		look = aPath
+	}
+	t, err := half.openTree(cmd, f.target, "", look)
 	if err != nil {
 		return nil, err
 	}
 	m := &mounted{source: t.Container().String(), log: log, trees: []*tree.Tree{t},
 		options: tree.Options{Requests: half.concurrency, Memory: int64(half.memory), TempDir: half.tempDir}}
 	m.tree.Store(t)
+	if f.follow > 0 {
+		m.stop = func() {}
+		return m, nil
+	}
 	if mark := t.OpenMark(ctx); mark != nil {
 		log.Warn("the container is open: its mount has not ended; what changes there is not shown here", "state", mark.State, "publication", mark.Publication)
 	}
@@ -135,9 +143,33 @@ func (m *mounted) Usage() fusefs.Usage {
 // Moving reports whether a publication may be under way, or was cut off.
 func (m *mounted) Moving(ctx context.Context) bool { return m.tree.Load().OpenMark(ctx) != nil }
 
+// Published asks which publication the container holds. While a mount has it open, one may
+// be under way at any time.
+func (m *mounted) Published(ctx context.Context) (fusefs.Publication, error) {
+	mark, err := m.tree.Load().Mark(ctx)
+	if err != nil || mark == nil {
+		return fusefs.Publication{}, err
+	}
+	return fusefs.Publication{ID: mark.ID, Over: mark.Open == ""}, nil
+}
+
 // Node reads an inode.
 func (m *mounted) Node(ctx context.Context, id clfs.ID) (fusefs.Node, error) {
-	n, err := m.tree.Load().Node(ctx, id)
+	return m.checked(m.tree.Load().Node(ctx, id))
+}
+
+// Renew reads an inode again if there is a newer version.
+func (m *mounted) Renew(ctx context.Context, known fusefs.Node) (fusefs.Node, error) {
+	old := known.(mountedNode)
+	n, err := m.tree.Load().Renew(ctx, old.n)
+	if err == nil && n == old.n {
+		return known, nil
+	}
+	return m.checked(n, err)
+}
+
+// checked is an inode that was read, unless it cannot be shown.
+func (m *mounted) checked(n *tree.Node, err error) (fusefs.Node, error) {
 	if err == nil {
 		err = n.CheckTarget()
 	}
@@ -162,6 +194,8 @@ type mountedNode struct {
 }
 
 func (n mountedNode) Inode() *clfs.Inode { return n.n.Inode }
+
+func (n mountedNode) Version() uint32 { return n.n.Version }
 
 func (n mountedNode) ReadAt(ctx context.Context, p []byte, off uint64) (int, error) {
 	return n.m.tree.Load().ReadAt(ctx, n.n, p, off)

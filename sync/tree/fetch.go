@@ -19,24 +19,31 @@ func (t *Tree) Bytes(ctx context.Context, o Object) ([]byte, error) {
 // another answer. Its error is what is damaged.
 type decoder func(o Object, payload []byte) error
 
-// fetch finds an object, reads its payload and has it decoded. An index may be older than
-// the container: when the blob that it names is gone, the service is asked again.
+// fetch finds an object, reads its payload and has it decoded.
 func (t *Tree) fetch(ctx context.Context, id clfs.ID, most int, decode decoder) (Object, []byte, error) {
 	o, err := t.Find(ctx, id)
 	if err != nil {
 		return o, nil, err
 	}
-	payload, err := t.payload(ctx, o, most, decode)
-	if !errors.Is(err, blob.ErrNotFound) {
-		return o, payload, err
+	return t.fetchFound(ctx, o, most, decode)
+}
+
+// fetchFound reads the payload of an object that was found, and has it decoded. An index may
+// be older than the container, and a publication may replace the object meanwhile: when
+// the blob is gone, the service is asked again, as long as it names another one.
+func (t *Tree) fetchFound(ctx context.Context, o Object, most int, decode decoder) (Object, []byte, error) {
+	for gone := ""; ; {
+		payload, err := t.payload(ctx, o, most, decode)
+		if !errors.Is(err, blob.ErrNotFound) || o.Blob == gone {
+			return o, payload, err
+		}
+		again, found, listErr := t.list(ctx, o.ID)
+		if listErr != nil || !found {
+			return o, nil, errors.Join(listErr, err)
+		}
+		again.Number = o.Number
+		gone, o = o.Blob, again
 	}
-	again, found, listErr := t.list(ctx, id)
-	if listErr != nil || !found {
-		return o, nil, errors.Join(listErr, err)
-	}
-	again.Number = o.Number
-	payload, err = t.payload(ctx, again, most, decode)
-	return again, payload, err
 }
 
 // payload reads an object's blob, decompresses it to at most most bytes and has it
