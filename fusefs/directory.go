@@ -72,7 +72,7 @@ func (d *directory) lookupSince(ctx context.Context, since uint64, name string, 
 	}
 	n, err := d.sys.nodeSince(ctx, id, since)
 	if err != nil {
-		return nil, d.sys.replaced(ctx, d.id, l.node, err)
+		return nil, d.sys.replaced(ctx, d.id, l.node, d.sys.places.spotOf(d.id), err)
 	}
 	if d.walked.Load() {
 		d.sys.firstAhead(n)

@@ -33,7 +33,7 @@ func (f *file) Open(ctx context.Context, flags uint32) (fs.FileHandle, uint32, s
 		return nil, 0, f.sys.fail("open", f.path(), err)
 	}
 	f.place.dir.opened(f.place)
-	return &handle{file: f, node: n, cut: cutOf(n.Inode()), path: f.path()}, fuse.FOPEN_KEEP_CACHE, 0
+	return &handle{file: f, node: n, cut: cutOf(n.Inode()), path: f.path(), at: f.spot()}, fuse.FOPEN_KEEP_CACHE, 0
 }
 
 // cut says how a file's contents are cut into chunks: chunk 0 is in the inode,
@@ -72,7 +72,8 @@ type handle struct {
 	file *file
 	node Node
 	cut  cut
-	path string // for messages: a file that was replaced has none
+	path string // where it was opened: a file that was replaced has no place
+	at   spot   // likewise
 
 	sequence fetch.Sequence // of chunks
 	replaced atomic.Bool    // a read has found that parts of this version are gone
@@ -105,7 +106,8 @@ func (h *handle) isReplaced(ctx context.Context, missing error) bool {
 		return true
 	}
 	sys := h.file.sys
-	if !errors.Is(sys.replaced(ctx, h.file.id, h.node, missing), errReplaced) {
+	err := sys.replaced(ctx, h.file.id, h.node, h.at, missing)
+	if !errors.Is(err, errReplaced) && !errors.Is(err, ErrStale) {
 		return false
 	}
 	if !h.replaced.Swap(true) {

@@ -65,18 +65,49 @@ func (r *readOnly) gone(err error) error {
 	return err
 }
 
-// replaced is the error for an object that n leads to. It is errReplaced if the object is missing and n
-// no longer is the live version of its inode. If n is, the container is damaged.
-func (r *readOnly) replaced(ctx context.Context, id clfs.ID, n Node, err error) error {
+// replaced is the error for a missing object that a version of an inode leads to. It is errReplaced if
+// the inode has a newer version or none, ErrStale if the inode is not found at its place any
+// longer, and otherwise err: then the container is damaged. What is deleted was out of reach
+// before, and all is looked at again here. So if a publication was the cause that is found.
+func (r *readOnly) replaced(ctx context.Context, id clfs.ID, n Node, at spot, err error) error {
 	if !r.missing(err) {
 		return err
 	}
-	newest, lookErr := r.nodeSince(ctx, id, r.rounds.next())
+	since := r.rounds.next()
+	newest, lookErr := r.nodeSince(ctx, id, since)
 	switch {
-	case lookErr == nil && newest.Version() == n.Version():
-		return err
-	case lookErr != nil && !r.missing(lookErr):
+	case r.missing(lookErr), lookErr == nil && newest.Version() != n.Version():
+		return fmt.Errorf("%w: %w", errReplaced, err)
+	case lookErr != nil:
 		return lookErr
 	}
-	return fmt.Errorf("%w: %w", errReplaced, err)
+	found, lookErr := r.inReach(ctx, id, at, since)
+	switch {
+	case lookErr != nil:
+		return lookErr
+	case !found:
+		return fmt.Errorf("%w: %w", ErrStale, err)
+	}
+	return err
+}
+
+// inReach reports whether entries lead from the root to an inode at its place.
+func (r *readOnly) inReach(ctx context.Context, id clfs.ID, at spot, since uint64) (bool, error) {
+	for id != clfs.RootID {
+		l, err := r.listing(ctx, at.dir, since)
+		if err == nil {
+			var found clfs.ID
+			if found, _, _, err = r.find(ctx, l, at.name); err == nil && found != id {
+				return false, nil
+			}
+		}
+		if errors.Is(err, ErrNoEntry) || errors.Is(err, ErrStale) || errors.Is(err, errReplaced) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		id, at = at.dir, r.places.spotOf(at.dir)
+	}
+	return true, nil
 }

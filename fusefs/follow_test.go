@@ -212,6 +212,30 @@ func TestAnEntryThatAPublicationReplacedMeanwhileIsFoundAtOnce(t *testing.T) {
 	}
 }
 
+// The collector may delete what a removed directory led to before the directory.
+func TestWhatARemovedDirectoryLedToIsStale(t *testing.T) {
+	c := &fakeContainer{nodes: map[clfs.ID]*fakeNode{clfs.RootID: fakeDirectory(entry{"d", dirD}), dirD: fakeDirectory(entry{"f", fileA}, entry{"g", fileB}),
+		fileA: fakeFile(make([]byte, 500)), fileB: fakeFile(nil)}}
+	k := follow(t, c)
+	d := k.mustFind(rootNode, "d")
+	f := k.mustFind(d.NodeId, "f")
+	fh, _ := k.openNode(f.NodeId)
+	c.put(clfs.RootID, fakeDirectory(entry{"d", handleID(2004, clfs.TypeDirectory)}))
+	c.put(handleID(2004, clfs.TypeDirectory), fakeDirectory(entry{"g", fileA}))
+	c.put(fileB, nil)
+	c.nodes[fileA].gone.Store(true)
+	stale := fuse.Status(fakeErrno(ErrStale))
+	if _, status := k.lookup(d.NodeId, "g"); status != stale {
+		t.Errorf("a name in a directory that is removed: %v", status)
+	}
+	if _, status := k.readOpen(f.NodeId, fh); status != stale {
+		t.Errorf("an open file in a directory that is removed: %v", status)
+	}
+	if fresh := k.mustFind(rootNode, "d"); fresh.NodeId == d.NodeId {
+		t.Errorf("the root still has the old directory")
+	}
+}
+
 func TestDamageIsNoStaleFile(t *testing.T) {
 	c := &fakeContainer{nodes: map[clfs.ID]*fakeNode{clfs.RootID: fakeDirectory(entry{"f", fileA}, entry{"g", fileB}), fileB: fakeFile(make([]byte, 500))}}
 	k := follow(t, c)

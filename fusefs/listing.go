@@ -9,6 +9,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"clfsload/clfs"
 	"clfsload/fusefs/internal/fetch"
@@ -25,6 +26,8 @@ type listing struct {
 	unknown error   // a part of the directory that cannot be read
 	blocks  uint64  // one more than the number of the last block
 	lost    []block // blocks that cannot be read
+
+	damaged atomic.Bool // no publication accounts for unknown
 }
 
 // slot is where an entry lies.
@@ -53,16 +56,23 @@ func (r *readOnly) listing(ctx context.Context, id clfs.ID, since uint64) (*list
 	if err != nil {
 		return nil, r.gone(err)
 	}
-	return r.listings.Get(ctx, versionKey{id, n.Version()}, expectedInode, r.fetchListing(id, n))
+	key := versionKey{id, n.Version()}
+	l, err := r.listings.Get(ctx, key, expectedInode, r.fetchListing(id, n))
+	if err != nil || !r.missing(l.unknown) || l.damaged.Load() {
+		return l, err
+	}
+	if err := r.replaced(ctx, id, n, r.places.spotOf(id), l.unknown); errors.Is(err, errReplaced) || errors.Is(err, ErrStale) {
+		r.listings.Drop(key, func(*listing) bool { return true })
+		return nil, err
+	}
+	l.damaged.Store(true)
+	return l, nil
 }
 
 func (r *readOnly) fetchListing(id clfs.ID, n Node) fetch.Func[*listing] {
 	return func(ctx context.Context) (*listing, int64, error) {
 		l := r.list(ctx, id, n)
 		if err := ctx.Err(); err != nil {
-			return nil, 0, err
-		}
-		if err := r.replaced(ctx, id, n, l.unknown); errors.Is(err, errReplaced) {
 			return nil, 0, err
 		}
 		return l, costOf(n.Inode()) + 12*int64(cap(l.slots)) + 256, nil
@@ -176,7 +186,7 @@ func (r *readOnly) segment(ctx context.Context, l *listing, number uint64) ([]by
 		return l.first, nil
 	}
 	raw, err := r.segments.Get(ctx, l.block(number), clfs.DirSegmentBytes, r.fetchSegment(l, number))
-	return raw, r.replaced(ctx, l.id, l.node, err)
+	return raw, r.replaced(ctx, l.id, l.node, r.places.spotOf(l.id), err)
 }
 
 func (r *readOnly) fetchSegment(l *listing, number uint64) fetch.Func[[]byte] {

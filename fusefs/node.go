@@ -53,6 +53,15 @@ func (i *inode) path() string {
 	return parent.Operations().(*directory).pathOf(name)
 }
 
+// spot is where the inode was looked up last.
+func (i *inode) spot() spot {
+	name, parent := i.Parent()
+	if parent == nil {
+		return spot{}
+	}
+	return spot{parent.Operations().(*directory).id, name}
+}
+
 // node returns what the inode was made from. If a publication has replaced that, the kernel
 // must look the path up again.
 func (i *inode) node(ctx context.Context) (Node, error) {
