@@ -41,10 +41,10 @@ func usable(n uint64) bool { return n > rootNumber && n < math.MaxUint64 }
 // publication has replaced: the kernel takes a new version for another inode, so
 // that no open file gets pages of another version. A directory stays the same one: it may
 // be the working directory of a process.
-func identity(id clfs.ID, in *clfs.Inode, version uint32) fs.StableAttr {
+func identity(id clfs.ID, in *clfs.Inode, version uint64) fs.StableAttr {
 	s := fs.StableAttr{Ino: InodeNumber(id), Gen: id.Hash(), Mode: in.Attr.Type.ModeBits() & unix.S_IFMT}
 	if in.Attr.Type != clfs.TypeDirectory {
-		s.Gen += uint64(version)
+		s.Gen += version
 	}
 	return s
 }

@@ -28,8 +28,10 @@ type Container interface {
 // A Node is an inode that was read.
 type Node interface {
 	Inode() *clfs.Inode
-	// Version is higher the later the inode was put.
-	Version() uint32
+	// Version tells what was put of the inode, at one time, from what was put at another time.
+	// It is no number of versions: a publication that follows one that was cut off may put an
+	// inode once more under the same name.
+	Version() uint64
 	// ReadAt fills p with the contents of a regular file from off on, and
 	// returns io.EOF with what there is at the end.
 	ReadAt(ctx context.Context, p []byte, off uint64) (int, error)

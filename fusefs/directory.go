@@ -32,7 +32,7 @@ var (
 // place is where an inode was looked up.
 type place struct {
 	dir     *directory
-	version uint32 // of the directory, in which slot is
+	version uint64 // of the directory, in which slot is
 	slot    slot
 }
 

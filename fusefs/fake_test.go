@@ -34,7 +34,7 @@ type fakeContainer struct {
 
 type fakeNode struct {
 	id       clfs.ID
-	version  uint32
+	version  uint64
 	gone     atomic.Bool // all but the inode is deleted
 	inode    *clfs.Inode
 	contents []byte
@@ -105,7 +105,7 @@ func (c *fakeContainer) publishes(p Publication) {
 
 func (n *fakeNode) Inode() *clfs.Inode { return n.inode }
 
-func (n *fakeNode) Version() uint32 { return n.version }
+func (n *fakeNode) Version() uint64 { return n.version }
 
 func (n *fakeNode) ReadAt(_ context.Context, p []byte, off uint64) (int, error) {
 	n.reads.Add(1)

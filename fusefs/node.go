@@ -18,7 +18,7 @@ type inode struct {
 	fs.Inode
 	sys     *readOnly
 	id      clfs.ID
-	version uint32    // of what is no directory
+	version uint64    // of what is no directory
 	attr    fuse.Attr // of a directory: when it was looked up first
 }
 

@@ -56,7 +56,7 @@ type readOnly struct {
 // versionKey names a version of an inode, which does not change.
 type versionKey struct {
 	id      clfs.ID
-	version uint32
+	version uint64
 }
 
 // blockKey names a part of a version of a file or directory.

@@ -168,6 +168,20 @@ func (p *publisher) leastVersion(path string, at time.Time, interval time.Durati
 	return 0
 }
 
+// killEvery is how many rounds of changes pass until the publisher is killed.
+const killEvery = 5
+
+// killedDuringAPublication kills the mount at some moment of a publication, and mounts again.
+func (p *publisher) killedDuringAPublication() {
+	p.t.Helper()
+	r := command(p.t, []string{"publish", p.point})
+	r.start()
+	time.Sleep(time.Duration(p.random.IntN(600)) * time.Millisecond)
+	p.killed()
+	r.wait()
+	p.again("--settle", "0s")
+}
+
 // edit makes one round of changes.
 func (p *publisher) edit() {
 	p.t.Helper()
@@ -292,6 +306,9 @@ func (m *followingMount) anyPath(random *rand.Rand) string {
 	return []string{"flip/inside", "link-a", "link-b", fmt.Sprintf("file-%d", max(0, n-3))}[min(n, 3)]
 }
 
+// readPace is how often each reader reads something.
+const readPace = 30 * time.Millisecond
+
 // slack is how much later than the interval a test believes its clock.
 const slack = 300 * time.Millisecond
 
@@ -330,7 +347,8 @@ func (m *followingMount) hold(random *rand.Rand) {
 		m.t.Errorf("%s: %v", path, err)
 		return
 	}
-	want := s.contents()
+	want, pace := s.contents(), time.NewTicker(readPace)
+	defer pace.Stop()
 	for end := time.Now().Add(time.Duration(random.IntN(3000)) * time.Millisecond); time.Now().Before(end); {
 		from := random.IntN(len(want))
 		got := make([]byte, min(1+random.IntN(200_000), len(want)-from))
@@ -343,6 +361,7 @@ func (m *followingMount) hold(random *rand.Rand) {
 			return
 		}
 		must(m.t, unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED))
+		<-pace.C
 	}
 	if info, err := f.Stat(); err != nil || info.Size() != int64(len(want)) {
 		m.t.Errorf("%s: fstat of version %d: %v, %v", path, s.version, info, err)
@@ -393,11 +412,13 @@ func (m *followingMount) readUntil(stop <-chan struct{}, readers *sync.WaitGroup
 	for n, read := range []func(*rand.Rand){m.whole, m.whole, m.hold, m.hold, m.list, m.chase} {
 		readers.Go(func() {
 			random := rand.New(rand.NewPCG(uint64(n), uint64(m.interval)))
+			pace := time.NewTicker(readPace) // leaves the processors to the mounts
+			defer pace.Stop()
 			for !m.t.Failed() {
 				select {
 				case <-stop:
 					return
-				default:
+				case <-pace.C:
 					read(random)
 				}
 			}
@@ -438,6 +459,9 @@ func followFor(t *testing.T, p *publisher, d time.Duration) {
 	defer tick.Stop()
 	for end := time.Now().Add(d); time.Now().Before(end) && !t.Failed(); <-tick.C {
 		p.edit()
+		if p.round%killEvery == 0 {
+			p.killedDuringAPublication()
+		}
 		p.publishAll()
 	}
 	close(stop)

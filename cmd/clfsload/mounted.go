@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"hash/maphash"
 	"iter"
 	"log/slog"
 	"strings"
@@ -179,7 +180,7 @@ func (m *mounted) checked(n *tree.Node, err error) (fusefs.Node, error) {
 	if damage := n.Check(); damage != nil {
 		m.logDamage(n, damage)
 	}
-	return mountedNode{m, n}, nil
+	return mountedNode{m, n, maphash.Bytes(versionSeed, n.Payload)}, nil
 }
 
 // logDamage logs what is wrong with an inode that is shown all the same.
@@ -189,13 +190,17 @@ func (m *mounted) logDamage(n *tree.Node, damage error) {
 
 // mountedNode is an inode of a mounted container.
 type mountedNode struct {
-	m *mounted
-	n *tree.Node
+	m       *mounted
+	n       *tree.Node
+	version uint64 // a hash of all that was put
 }
+
+// versionSeed is that of the hash.
+var versionSeed = maphash.MakeSeed()
 
 func (n mountedNode) Inode() *clfs.Inode { return n.n.Inode }
 
-func (n mountedNode) Version() uint32 { return n.n.Version }
+func (n mountedNode) Version() uint64 { return n.version }
 
 func (n mountedNode) ReadAt(ctx context.Context, p []byte, off uint64) (int, error) {
 	return n.m.tree.Load().ReadAt(ctx, n.n, p, off)
