@@ -13,6 +13,11 @@ import (
 type Container interface {
 	// Node reads the live version of an inode.
 	Node(ctx context.Context, id clfs.ID) (Node, error)
+	// Renew returns known if it still is the live version of its inode, and otherwise reads
+	// the live one.
+	Renew(ctx context.Context, known Node) (Node, error)
+	// Published asks which publication the container holds.
+	Published(ctx context.Context) (Publication, error)
 	// Usage is what is known of the container's size. It does no request.
 	Usage() Usage
 	// Moving reports whether a publication to the container may be under way, or was cut
@@ -23,6 +28,10 @@ type Container interface {
 // A Node is an inode that was read.
 type Node interface {
 	Inode() *clfs.Inode
+	// Version tells what was put of the inode, at one time, from what was put at another time.
+	// It is no number of versions: a publication that follows one that was cut off may put an
+	// inode once more under the same name.
+	Version() uint64
 	// ReadAt fills p with the contents of a regular file from off on, and
 	// returns io.EOF with what there is at the end.
 	ReadAt(ctx context.Context, p []byte, off uint64) (int, error)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/hanwen/go-fuse/v2/fs"
@@ -27,12 +28,12 @@ func (f *file) Open(ctx context.Context, flags uint32) (fs.FileHandle, uint32, s
 	if flags&syscall.O_ACCMODE != syscall.O_RDONLY || flags&syscall.O_TRUNC != 0 {
 		return nil, 0, syscall.EROFS
 	}
-	n, err := f.sys.node(ctx, f.id)
+	n, err := f.node(ctx)
 	if err != nil {
 		return nil, 0, f.sys.fail("open", f.path(), err)
 	}
-	f.place.dir.opened(f.place.slot)
-	return &handle{file: f, node: n, cut: cutOf(n.Inode())}, fuse.FOPEN_KEEP_CACHE, 0
+	f.place.dir.opened(f.place)
+	return &handle{file: f, node: n, cut: cutOf(n.Inode()), path: f.path(), at: f.spot()}, fuse.FOPEN_KEEP_CACHE, 0
 }
 
 // cut says how a file's contents are cut into chunks: chunk 0 is in the inode,
@@ -71,8 +72,11 @@ type handle struct {
 	file *file
 	node Node
 	cut  cut
+	path string // where it was opened: a file that was replaced has no place
+	at   spot   // likewise
 
 	sequence fetch.Sequence // of chunks
+	replaced atomic.Bool    // a read has found that parts of this version are gone
 }
 
 var _ fs.FileReader = (*handle)(nil)
@@ -81,9 +85,35 @@ var _ fs.FileReader = (*handle)(nil)
 func (h *handle) Read(ctx context.Context, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
 	n, err := h.read(ctx, dest, uint64(off))
 	if err != nil {
-		return nil, h.file.sys.fail("read", h.file.path(), fmt.Errorf("at %d: %w", off, err))
+		return nil, h.fail(ctx, fmt.Errorf("at %d: %w", off, err))
 	}
 	return fuse.ReadResultData(dest[:n]), 0
+}
+
+// fail says what a read fails with.
+func (h *handle) fail(ctx context.Context, err error) syscall.Errno {
+	sys := h.file.sys
+	if sys.missing(err) && h.isReplaced(ctx, err) {
+		return sys.options.Errno(ErrStale)
+	}
+	return sys.fail("read", h.path, err)
+}
+
+// isReplaced reports whether a publication has replaced the version that is open, of which a
+// part is missing. That is logged once.
+func (h *handle) isReplaced(ctx context.Context, missing error) bool {
+	if h.replaced.Load() {
+		return true
+	}
+	sys := h.file.sys
+	err := sys.replaced(ctx, h.file.id, h.node, h.at, missing)
+	if !errors.Is(err, errReplaced) && !errors.Is(err, ErrStale) {
+		return false
+	}
+	if !h.replaced.Swap(true) {
+		sys.log.Warn("an open file was replaced, and parts of its old version are deleted", "path", "/"+h.path, "error", missing)
+	}
+	return true
 }
 
 func (h *handle) read(ctx context.Context, dest []byte, off uint64) (int, error) {
@@ -110,7 +140,7 @@ func (h *handle) chunk(ctx context.Context, number uint64) ([]byte, error) {
 	}
 	h.follow(number)
 	from, to := h.cut.bounds(number)
-	return r.chunks.Get(ctx, blockKey{h.file.id, number}, int64(to-from), fetchChunk(h.node, h.cut, number))
+	return r.chunks.Get(ctx, chunkKey(h.file.id, h.node, number), int64(to-from), fetchChunk(h.node, h.cut, number))
 }
 
 // follow fetches ahead while the file is read in order, if memory allows.
@@ -127,7 +157,11 @@ func (h *handle) follow(number uint64) {
 // chunkAhead fetches a chunk that will be wanted soon, if there is room.
 func (r *readOnly) chunkAhead(id clfs.ID, n Node, c cut, number uint64) bool {
 	from, to := c.bounds(number)
-	return r.chunks.Ahead(blockKey{id, number}, int64(to-from), fetchChunk(n, c, number))
+	return r.chunks.Ahead(chunkKey(id, n, number), int64(to-from), fetchChunk(n, c, number))
+}
+
+func chunkKey(id clfs.ID, n Node, number uint64) blockKey {
+	return blockKey{versionKey{id, n.Version()}, number}
 }
 
 func fetchChunk(n Node, c cut, number uint64) fetch.Func[[]byte] {

@@ -168,7 +168,7 @@ func TestNamesThatNoFileCanHaveArePassedOverAndLogged(t *testing.T) {
 // list lists the root.
 func (k *kernel) list() (names []string) {
 	k.t.Helper()
-	l, err := k.fs.listing(k.t.Context(), clfs.RootID)
+	l, err := k.fs.listing(k.t.Context(), clfs.RootID, 0)
 	if err != nil {
 		k.t.Fatal(err)
 	}

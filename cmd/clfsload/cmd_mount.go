@@ -20,6 +20,7 @@ type mountFlags struct {
 	log      logFlags
 	target   string
 	readOnly bool
+	follow   time.Duration // 0: only what there is when the mount begins is shown
 	point    fusefs.PointOptions
 	daemon   bool
 	logFile  string
@@ -63,7 +64,8 @@ MOUNTPOINT. Without --target the container is the one that STATE was begun with,
 first the directory 'container' in STATE. The container of a new STATE must be empty.
 
 With --read-only any container can be looked at and copied out of, and nothing in it
-can be changed.
+can be changed. --follow shows what is published to it later: one machine writes, and any
+number of others follow.
 
 The command serves until MOUNTPOINT is unmounted ('clfsload unmount', umount) or
 until it gets SIGINT or SIGTERM; then it uploads and publishes what is left, for at
@@ -80,7 +82,8 @@ the user who mounts can use the mount, not even root.`,
   clfsload mount --daemon --allow-other --state /var/lib/clfs --target https://myaccount.blob.core.windows.net/projects /mnt/clfs
   rsync -aH /data/projects/ /mnt/clfs/ && clfsload unmount /mnt/clfs
 
-  clfsload mount --read-only --target dir:/mnt/stage/projects /mnt/clfs`,
+  clfsload mount --read-only --target dir:/mnt/stage/projects /mnt/clfs
+  clfsload mount --read-only --follow 30s --target https://myaccount.blob.core.windows.net/projects /mnt/clfs`,
 		Args: argsBetween(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error { return runMount(cmd, args[0], f) },
 	}
@@ -91,6 +94,8 @@ the user who mounts can use the mount, not even root.`,
 func (f *mountFlags) registerAll(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.BoolVar(&f.readOnly, "read-only", false, "nothing can be changed through the mount, and there is no STATE")
+	fl.DurationVar(&f.follow, "follow", 0, "with --read-only: show later publications after at most this time, 1s or more")
+	fl.Lookup("follow").DefValue = "0"
 	fl.StringVar(&f.target, "target", os.Getenv("CLFSLOAD_TARGET"), "the container, dir:PATH or a URL (from CLFSLOAD_TARGET)")
 	fl.Lookup("target").DefValue = ""
 	fl.BoolVar(&f.point.AllowOther, "allow-other", false, "let other users use the mount; for users other than root,\n/etc/fuse.conf must have user_allow_other")
@@ -131,7 +136,7 @@ func (f *mountFlags) registerWriting(cmd *cobra.Command) {
 var (
 	writingFlags = []string{"state", "create-container", "compression", "settle", "publish-interval", "stop-timeout",
 		"staging-limit", "max-file-size", "include-incomplete", "leave-incomplete", "bandwidth-limit", "retry-for", "request-timeout", "metrics-addr"}
-	readingFlags = []string{"temp-dir"}
+	readingFlags = []string{"follow", "temp-dir"}
 )
 
 func (f *mountFlags) check(cmd *cobra.Command) error {
@@ -152,8 +157,11 @@ func (f *mountFlags) check(cmd *cobra.Command) error {
 		return err
 	}
 	if f.readOnly {
-		if f.target == "" {
+		switch {
+		case f.target == "":
 			return errors.New("no container: pass --target, or set CLFSLOAD_TARGET")
+		case given("follow") && f.follow < time.Second:
+			return fmt.Errorf("--follow %s: it must be 1s or more", f.follow)
 		}
 		return nil
 	}

@@ -28,20 +28,22 @@ func (t *Tree) fetch(ctx context.Context, id clfs.ID, most int, decode decoder) 
 	return t.fetchFound(ctx, o, most, decode)
 }
 
-// fetchFound is fetch for an object that was found. An index may be older than
-// the container: when the blob that it names is gone, the service is asked again.
+// fetchFound reads the payload of an object that was found, and has it decoded. An index may
+// be older than the container, and a publication may replace the object meanwhile: when
+// the blob is gone, the service is asked again, as long as it names another one.
 func (t *Tree) fetchFound(ctx context.Context, o Object, most int, decode decoder) (Object, []byte, error) {
-	payload, err := t.payload(ctx, o, most, decode)
-	if !errors.Is(err, blob.ErrNotFound) {
-		return o, payload, err
+	for gone := ""; ; {
+		payload, err := t.payload(ctx, o, most, decode)
+		if !errors.Is(err, blob.ErrNotFound) || o.Blob == gone {
+			return o, payload, err
+		}
+		again, found, listErr := t.list(ctx, o.ID)
+		if listErr != nil || !found {
+			return o, nil, errors.Join(listErr, err)
+		}
+		again.Number = o.Number
+		gone, o = o.Blob, again
 	}
-	again, found, listErr := t.list(ctx, o.ID)
-	if listErr != nil || !found {
-		return o, nil, errors.Join(listErr, err)
-	}
-	again.Number = o.Number
-	payload, err = t.payload(ctx, again, most, decode)
-	return again, payload, err
 }
 
 // fetchBlock is fetch for a segment or an indirect block of n. Its name is known but for the

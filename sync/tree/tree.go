@@ -116,13 +116,7 @@ func (t *Tree) Bucket(ctx context.Context) (clfs.Bucket, Object, error) {
 	if err != nil {
 		return clfs.Bucket{}, Object{}, err
 	}
-	var b clfs.Bucket
-	_, err = t.payload(ctx, o, maxInodePayload, func(o Object, payload []byte) (err error) {
-		if b, err = clfs.DecodeBucket(payload); err != nil {
-			return BadObject(err, o.Blob)
-		}
-		return nil
-	})
+	b, err := t.bucket(ctx, o)
 	if err != nil {
 		return clfs.Bucket{}, o, err
 	}
@@ -132,6 +126,23 @@ func (t *Tree) Bucket(ctx context.Context) (clfs.Bucket, Object, error) {
 		t.openMark.Store(b.Mark)
 	}
 	return b, o, nil
+}
+
+func (t *Tree) bucket(ctx context.Context, o Object) (b clfs.Bucket, err error) {
+	_, err = t.payload(ctx, o, maxInodePayload, func(o Object, payload []byte) (err error) {
+		if b, err = clfs.DecodeBucket(payload); err != nil {
+			return BadObject(err, o.Blob)
+		}
+		return nil
+	})
+	return b, err
+}
+
+// Mark reads the mark that the container has now, with one request; nil: it has none.
+func (t *Tree) Mark(ctx context.Context) (*clfs.Mark, error) {
+	name := clfs.ObjectName(clfs.BucketID, clfs.BucketID, clfs.TypeSpecial, clfs.FirstVersion)
+	b, err := t.bucket(ctx, Object{Blob: name, Number: -1})
+	return b.Mark, err
 }
 
 // Root reads the root directory. The error wraps [ErrUnfinished] if there is

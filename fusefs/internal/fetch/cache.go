@@ -83,6 +83,26 @@ func (c *Cache[K, V]) Peek(key K) (value V, found bool) {
 	return value, false
 }
 
+// Drop gives up what is kept under key if that is outdated, and returns it.
+func (c *Cache[K, V]) Drop(key K, outdated func(V) bool) (value V, dropped bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	it, found := c.items[key]
+	if !found || it.element == nil || !outdated(it.value) {
+		return value, false
+	}
+	c.remove(it)
+	return it.value, true
+}
+
+// Keep keeps a value that was fetched together with another one.
+func (c *Cache[K, V]) Keep(key K, value V, cost int64) {
+	if it, isNew := c.find(key); isNew {
+		it.value, it.cost = value, cost
+		c.settle(it)
+	}
+}
+
 // Has reports whether a value is kept under key, or being fetched.
 func (c *Cache[K, V]) Has(key K) bool {
 	c.mu.Lock()
@@ -138,8 +158,13 @@ func (c *Cache[K, V]) settle(it *item[K, V]) {
 	it.element = c.order.PushFront(it)
 	c.used += it.cost
 	for c.used > c.limit && c.order.Len() > 1 {
-		last := c.order.Remove(c.order.Back()).(*item[K, V])
-		delete(c.items, last.key)
-		c.used -= last.cost
+		c.remove(c.order.Back().Value.(*item[K, V]))
 	}
+}
+
+// remove forgets an item that is kept.
+func (c *Cache[K, V]) remove(it *item[K, V]) {
+	c.order.Remove(it.element)
+	delete(c.items, it.key)
+	c.used -= it.cost
 }
