@@ -80,7 +80,7 @@ func newFS(ctx context.Context, j *state.Journal, store *staging.Store, c Contai
 		names:    newNames(),
 		handles:  newHandles[*handle](),
 		listings: newHandles[*listing](), directories: &directories{open: map[state.Ino]int{}},
-		blocks: fetch.New[blockKey, []byte](ctx, o.Memory/2),
+		blocks: fetch.New[blockKey, []byte](ctx, o.Memory),
 	}
 	s.nodes = newNodes(j, func(u state.Unread) error { return s.read(ctx, u) })
 	s.files = &table{system: s, files: map[state.Ino]*file{}}
