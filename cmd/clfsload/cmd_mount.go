@@ -16,6 +16,7 @@ import (
 // mountFlags are those of mount.
 type mountFlags struct {
 	readFlags
+	cache    cacheFlags
 	log      logFlags
 	target   string
 	readOnly bool
@@ -107,6 +108,7 @@ func (f *mountFlags) registerAll(cmd *cobra.Command) {
 	fl.Lookup("concurrency").Usage = "requests in flight (default 128, with --read-only 64)"
 	fl.Lookup("concurrency").DefValue = "0"
 	fl.Lookup("temp-dir").Usage = "with --read-only: directory for temporary databases (default: $TMPDIR or /tmp)"
+	f.cache.register(cmd)
 	f.registerWriting(cmd)
 	f.log.register(fl)
 }
@@ -150,6 +152,9 @@ func (f *mountFlags) check(cmd *cobra.Command) error {
 	}
 	if f.logFile != "" && !f.daemon {
 		return errors.New("--log-file goes with --daemon")
+	}
+	if err := f.cache.check(cmd, f.readOnly); err != nil {
+		return err
 	}
 	if f.readOnly {
 		switch {

@@ -270,6 +270,7 @@ func (m *writableMount) close(ctx context.Context) error {
 	}
 	errs = append(errs, m.closeStaging())
 	m.closeMark(ctx)
+	m.closeCache()
 	if m.target != nil {
 		errs = append(errs, m.target.close(ctx))
 	}

@@ -15,6 +15,7 @@ import (
 	"clfsload/clfs"
 	"clfsload/fusefs"
 	"clfsload/rescue"
+	"clfsload/sync/blob/cache"
 	"clfsload/sync/tree"
 )
 
@@ -27,6 +28,7 @@ type mounted struct {
 	tree   atomic.Pointer[tree.Tree]
 	usage  atomic.Pointer[fusefs.Usage]
 
+	cache   *cache.Dir // nil: none
 	options tree.Options
 	stop    context.CancelFunc
 	listing sync.WaitGroup
@@ -43,11 +45,11 @@ func openMounted(cmd *cobra.Command, f mountFlags, log *slog.Logger) (*mounted, 
 	if f.follow > 0 {
 		look = aPath
 	}
-	t, err := half.openTree(cmd, f.target, "", look)
+	dir, t, err := openCachedTree(cmd, half, f.target, look, f.cache, log)
 	if err != nil {
 		return nil, err
 	}
-	m := &mounted{source: t.Container().String(), log: log, trees: []*tree.Tree{t},
+	m := &mounted{source: t.Container().String(), log: log, trees: []*tree.Tree{t}, cache: dir,
 		options: tree.Options{Requests: half.concurrency, Memory: int64(half.memory), TempDir: half.tempDir}}
 	m.tree.Store(t)
 	if f.follow > 0 {
@@ -107,6 +109,9 @@ func (m *mounted) sumUp(ctx context.Context, log *slog.Logger) {
 func (m *mounted) close() {
 	m.stopListing()
 	m.tree.Load().Close()
+	if m.cache != nil {
+		m.cache.Close()
+	}
 }
 
 // stopListing ends the listing in the background.

@@ -171,7 +171,7 @@ func (m *mapReader) enter(b *Block) error {
 		m.seen = make(map[clfs.ID]bool)
 	}
 	m.seen[b.ID] = true
-	o, decoded, err := m.t.indirect(m.ctx, b.ID)
+	o, decoded, err := m.t.indirect(m.ctx, m.n, b.ID)
 	if err != nil {
 		return err
 	}
@@ -183,12 +183,12 @@ func (m *mapReader) enter(b *Block) error {
 	return nil
 }
 
-func (t *Tree) indirect(ctx context.Context, id clfs.ID) (Object, clfs.IndirectBlock, error) {
+func (t *Tree) indirect(ctx context.Context, n *Node, id clfs.ID) (Object, clfs.IndirectBlock, error) {
 	if cached, ok := t.indirects.Get(id); ok {
 		return cached.object, cached.block, nil
 	}
 	var b clfs.IndirectBlock
-	o, _, err := t.fetch(ctx, id, maxInodePayload, func(o Object, payload []byte) (err error) {
+	o, err := t.fetchBlock(ctx, n, id, clfs.TypeIndirect, maxInodePayload, func(o Object, payload []byte) (err error) {
 		if b, err = clfs.DecodeIndirect(payload); err != nil {
 			return BadObject(err, o.Blob)
 		}

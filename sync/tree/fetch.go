@@ -46,17 +46,67 @@ func (t *Tree) fetchFound(ctx context.Context, o Object, most int, decode decode
 	}
 }
 
+// fetchBlock is fetch for a segment or an indirect block of n. Its name is known but for the
+// version, and only caches write a second one. So one request brings it from a container
+// that no cache has used.
+func (t *Tree) fetchBlock(ctx context.Context, n *Node, id clfs.ID, kind clfs.Type, most int, decode decoder) (Object, error) {
+	o, guessed, err := t.findBlock(ctx, n, id, kind)
+	if guessed {
+		got, readErr := t.unpack(ctx, o, most, decode)
+		if !errors.Is(readErr, blob.ErrNotFound) {
+			o.Size, o.MD5 = got.Size, got.MD5
+			return o, readErr
+		}
+		o, err = t.Find(ctx, id)
+	}
+	if err != nil {
+		return o, err
+	}
+	o, _, err = t.fetchFound(ctx, o, most, decode)
+	return o, err
+}
+
+// findBlock is Find for a segment or an indirect block of n. Where no index knows it and no
+// cache has used the container it is the first version, guessed, without a request.
+func (t *Tree) findBlock(ctx context.Context, n *Node, id clfs.ID, kind clfs.Type) (o Object, guessed bool, err error) {
+	if t.index != nil {
+		if o, found, err := t.findIndexed(ctx, id); err != nil || found {
+			return o, false, err
+		}
+	}
+	used, err := t.usedByCache(ctx)
+	if err != nil {
+		return o, false, err
+	}
+	if used {
+		o, err = t.Find(ctx, id)
+		return o, false, err
+	}
+	name := clfs.Name{ID: id, Type: kind, OwnerHash: n.ID.Hash(), Version: clfs.FirstVersion, Snapshot: clfs.LiveSnapshot, Form: 2}
+	return Object{Name: name, Blob: name.String(), Number: -1}, true, nil
+}
+
 // payload reads an object's blob, decompresses it to at most most bytes and has it
 // decoded.
 func (t *Tree) payload(ctx context.Context, o Object, most int, decode decoder) ([]byte, error) {
 	var payload []byte
-	_, err := t.read(ctx, o, most, func(got blob.Object) (err error) {
-		if payload, _, err = clfs.Unpack(got.Data, most); err != nil {
+	_, err := t.unpack(ctx, o, most, func(o Object, p []byte) error {
+		payload = p
+		return decode(o, p)
+	})
+	return payload, err
+}
+
+// unpack is payload, and tells of the blob.
+func (t *Tree) unpack(ctx context.Context, o Object, most int, decode decoder) (blob.Info, error) {
+	got, err := t.read(ctx, o, most, func(got blob.Object) error {
+		payload, _, err := clfs.Unpack(got.Data, most)
+		if err != nil {
 			return BadObject(err, o.Blob)
 		}
 		return decode(o, payload)
 	})
-	return payload, err
+	return got.Info, err
 }
 
 // errDiffers: a blob is not what the listing says. It was replaced, or an answer was for

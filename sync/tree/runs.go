@@ -69,6 +69,25 @@ func (t *Tree) blockRuns(ctx context.Context, n *Node, l layout, from, to uint64
 	}
 }
 
+// BlockData reads the contents in block number, from 1, of a regular file: as many bytes as
+// a file of its size has there, which are the caller's to keep. It is nil for a hole.
+func (t *Tree) BlockData(ctx context.Context, n *Node, number uint64) ([]byte, error) {
+	var data []byte
+	for p, err := range t.Pieces(ctx, n, number, number+1) {
+		if p.Indirect && err == nil {
+			continue
+		}
+		if err == nil {
+			err = CheckSegment(n, number, p.Blob, p.Segment)
+		}
+		if err != nil {
+			return nil, err
+		}
+		data = p.Segment.Data
+	}
+	return data, nil
+}
+
 // lostBytes is how much a block stands for; an indirect block high up stands
 // for more than 64 bits can count.
 func lostBytes(b Block, l layout) uint64 {

@@ -46,6 +46,7 @@ type Tree struct {
 	anyOwnID  bool // see AcceptAnyOwnID
 	traffic   traffic
 	clfsLoad  atomic.Pointer[bool] // of the bucket object; nil before it was read
+	cache     signs
 	openMark  atomic.Pointer[clfs.Mark]
 	askedMark sync.Once
 }
