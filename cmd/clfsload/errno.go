@@ -19,7 +19,7 @@ var errnos = []struct {
 	{context.Canceled, syscall.EINTR},
 	{fusefs.ErrNoEntry, syscall.ENOENT},
 	{fusefs.ErrStale, syscall.ESTALE}, // what is missing then is no damage
-	{tree.ErrDamaged, syscall.EIO}, // before the others: damage may have one of them as its cause
+	{tree.ErrDamaged, syscall.EIO},    // before the others: damage may have one of them as its cause
 	{blob.ErrCredentials, syscall.EACCES},
 	{blob.ErrPermission, syscall.EACCES},
 }
