@@ -276,9 +276,9 @@ type followingMount struct {
 	stale    atomic.Int64
 }
 
-func (p *publisher) follow(interval time.Duration) *followingMount {
+func (p *publisher) follow(interval time.Duration, flags ...string) *followingMount {
 	p.t.Helper()
-	m := mountContainer(p.t, p.target, "--follow", interval.String(), "--memory", "64MiB")
+	m := mountContainer(p.t, p.target, append(flags, "--follow", interval.String(), "--memory", "64MiB")...)
 	return &followingMount{mount: m, t: p.t, p: p, interval: interval}
 }
 
@@ -444,12 +444,13 @@ func TestFollowersOfAWriterSeeNoWrongByte(t *testing.T) {
 		"directory": func() string { return "dir:" + filepath.Join(t.TempDir(), "container") },
 		"service":   func() string { return newMeteredContainer(t).url },
 	} {
-		t.Run(name, func(t *testing.T) { followFor(t, newPublisher(t, target()), followTime) })
+		t.Run(name, func(t *testing.T) { followFor(t, newPublisher(t, target()), followTime/2) })
 	}
 }
 
 func followFor(t *testing.T, p *publisher, d time.Duration) {
-	followers := []*followingMount{p.follow(time.Second), p.follow(3 * time.Second)}
+	cache := filepath.Join(t.TempDir(), "cache") // smaller than the files
+	followers := []*followingMount{p.follow(time.Second), p.follow(3*time.Second, "--cache", cache, "--cache-size", "64MiB")}
 	stop := make(chan struct{})
 	var readers sync.WaitGroup
 	for _, m := range followers {
