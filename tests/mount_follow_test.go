@@ -472,3 +472,28 @@ func followFor(t *testing.T, p *publisher, d time.Duration) {
 	}
 	t.Logf("%d publications", len(p.published))
 }
+
+func TestFollowWantsAReadOnlyMountAndASecond(t *testing.T) {
+	point := mountPoint(t)
+	clfsload(t, "mount", "--follow", "1s", point).mustExit(exitUsage).mustSay("--follow goes with --read-only")
+	for _, interval := range []string{"0", "999ms", "-1s"} {
+		clfsload(t, "mount", "--read-only", "--target", "dir:/nothing", "--follow", interval, point).mustExit(exitUsage).mustSay("1s or more")
+	}
+}
+
+// A container that no mount has open costs a follower one request for each interval that it is used in.
+func TestAFollowerOfAClosedContainerAsksForTheMarkAlone(t *testing.T) {
+	c := newBlockCounter(t)
+	c.loadedTree(t)
+	m := mountContainer(t, c.url, "--follow", "1s")
+	before := listTree(t, m.point)
+	asked := c.Counts().Requests
+	began := time.Now()
+	for time.Since(began) < 3*time.Second {
+		reportLines(t, "the mount differs from before", inventory.Compare(before, listTree(t, m.point), asMounted))
+	}
+	now, rounds := c.Counts().Requests, int(time.Since(began)/time.Second)+2
+	if now["List"] != asked["List"] || now["Get"]-asked["Get"] > rounds {
+		t.Errorf("%d listings and %d reads in %d rounds", now["List"]-asked["List"], now["Get"]-asked["Get"], rounds)
+	}
+}
