@@ -32,9 +32,9 @@ type Node interface {
 	// It is no number of versions: a publication that follows one that was cut off may put an
 	// inode once more under the same name.
 	Version() uint64
-	// ReadAt fills p with the contents of a regular file from off on, and
-	// returns io.EOF with what there is at the end.
-	ReadAt(ctx context.Context, p []byte, off uint64) (int, error)
+	// Block reads a part of a regular file: block 0 is what the inode holds, each further
+	// one a segment. The bytes do not change any more. They are nil for a hole.
+	Block(ctx context.Context, number uint64) ([]byte, error)
 	// DirSegments reads the blocks from..to of a directory in order. A block
 	// that cannot be read comes as an error, and the iteration goes on behind it.
 	DirSegments(ctx context.Context, from, to uint64) iter.Seq2[DirSegment, error]

@@ -83,11 +83,11 @@ var _ fs.FileReader = (*handle)(nil)
 
 // Read reads into dest from off on.
 func (h *handle) Read(ctx context.Context, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
-	n, err := h.read(ctx, dest, uint64(off))
+	data, err := h.read(ctx, dest, uint64(off))
 	if err != nil {
 		return nil, h.fail(ctx, fmt.Errorf("at %d: %w", off, err))
 	}
-	return fuse.ReadResultData(dest[:n]), 0
+	return fuse.ReadResultData(data), 0
 }
 
 // fail says what a read fails with.
@@ -116,38 +116,57 @@ func (h *handle) isReplaced(ctx context.Context, missing error) bool {
 	return true
 }
 
-func (h *handle) read(ctx context.Context, dest []byte, off uint64) (int, error) {
+// read returns the bytes from off on, as many as dest has if there are. They are not copied
+// to dest if they lie in one chunk.
+func (h *handle) read(ctx context.Context, dest []byte, off uint64) ([]byte, error) {
 	done := 0
 	for done < len(dest) && off < h.cut.size {
-		number := h.cut.chunk(off)
-		from, _ := h.cut.bounds(number)
-		data, err := h.chunk(ctx, number)
+		data, err := h.rest(ctx, off, len(dest)-done)
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
-		n := copy(dest[done:], data[off-from:])
+		if len(data) == len(dest) {
+			return data, nil
+		}
+		n := copy(dest[done:], data)
 		done += n
 		off += uint64(n)
 	}
-	return done, nil
+	return dest[:done], nil
+}
+
+// rest returns the bytes from off on in a chunk, most at most.
+func (h *handle) rest(ctx context.Context, off uint64, most int) ([]byte, error) {
+	number := h.cut.chunk(off)
+	h.follow(off, most, number)
+	from, _ := h.cut.bounds(number)
+	data, err := h.chunk(ctx, number)
+	if err != nil {
+		return nil, err
+	}
+	data = data[off-from:]
+	return data[:min(len(data), most)], nil
 }
 
 // chunk returns the bytes of a chunk.
 func (h *handle) chunk(ctx context.Context, number uint64) ([]byte, error) {
-	r := h.file.sys
 	if number == 0 {
 		return readChunk(ctx, h.node, h.cut, 0)
 	}
-	h.follow(number)
 	from, to := h.cut.bounds(number)
-	return r.chunks.Get(ctx, chunkKey(h.file.id, h.node, number), int64(to-from), fetchChunk(h.node, h.cut, number))
+	return h.file.sys.chunks.Get(ctx, chunkKey(h.file.id, h.node, number), int64(to-from), fetchChunk(h.node, h.cut, number))
 }
 
-// follow fetches ahead while the file is read in order, if memory allows.
-func (h *handle) follow(number uint64) {
-	h.sequence.Follow(number, func(window uint64) {
+// follow fetches ahead while the file is read in order, if memory allows. What is behind the
+// reader goes first then.
+func (h *handle) follow(off uint64, n int, number uint64) {
+	h.sequence.Follow(off, uint64(n), number, func(window uint64) {
+		sys := h.file.sys
+		if number > 1 {
+			sys.chunks.Passed(chunkKey(h.file.id, h.node, number-2))
+		}
 		for n := number + 1; n <= number+window; n++ {
-			if from, to := h.cut.bounds(n); from >= to || !h.file.sys.chunkAhead(h.file.id, h.node, h.cut, n) {
+			if from, to := h.cut.bounds(n); from >= to || !sys.chunkAhead(h.file.id, h.node, h.cut, n) {
 				return
 			}
 		}
@@ -173,13 +192,15 @@ func fetchChunk(n Node, c cut, number uint64) fetch.Func[[]byte] {
 
 func readChunk(ctx context.Context, n Node, c cut, number uint64) ([]byte, error) {
 	from, to := c.bounds(number)
-	buf := make([]byte, to-from)
-	got, err := n.ReadAt(ctx, buf, from)
-	if err != nil && !errors.Is(err, io.EOF) {
+	data, err := n.Block(ctx, number)
+	if err != nil {
 		return nil, err
 	}
-	if got < len(buf) {
+	if data == nil {
+		return make([]byte, to-from), nil
+	}
+	if uint64(len(data)) < to-from {
 		return nil, io.ErrUnexpectedEOF
 	}
-	return buf, nil
+	return data[:to-from], nil
 }

@@ -22,21 +22,22 @@ type Options struct {
 
 	Source     string // what mount and df show as the device
 	AllowOther bool   // other users may use the mount
-	Memory     int64  // bytes that caches take together, at least 32 MiB
+	Memory     int64  // bytes that contents and inodes take together, at least 32 MiB
 	Cached     bool   // the container has a cache on a disk in front of it
 
 	// Follow shows later publications at this interval; 0: the container does not change.
 	Follow time.Duration
 }
 
-// Each cache has a part of the memory of a mount. Chunks of files have the rest,
-// half of it for those kept and half for those being fetched.
+// Each cache has a part of the memory of a mount. Chunks of files have five eighths of it; the
+// rest is for blocks that are decompressed.
 const (
-	nodeShare    = 4 // inodes
-	listingShare = 8 // lookup tables of directories
-	segmentShare = 8 // directory segments
-	chunkShare   = 4
+	nodeShare    = 8  // inodes
+	listingShare = 16 // lookup tables of directories
+	segmentShare = 16 // directory segments
 )
+
+func chunkMemory(memory int64) int64 { return memory / 8 * 5 }
 
 // readOnly is a file system that shows a container.
 type readOnly struct {
@@ -79,7 +80,7 @@ func newReadOnly(ctx context.Context, c Container, o Options) *readOnly {
 		nodes:    fetch.New[clfs.ID, stampedNode](ctx, o.Memory/nodeShare),
 		listings: fetch.New[versionKey, *listing](ctx, o.Memory/listingShare),
 		segments: fetch.New[blockKey, []byte](ctx, o.Memory/segmentShare),
-		chunks:   fetch.New[blockKey, []byte](ctx, o.Memory/chunkShare),
+		chunks:   fetch.New[blockKey, []byte](ctx, chunkMemory(o.Memory)),
 	}
 }
 

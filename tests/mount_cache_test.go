@@ -2,6 +2,7 @@ package tests
 
 import (
 	"bytes"
+	"errors"
 	"io/fs"
 	"math/rand/v2"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -201,6 +203,45 @@ func TestARandomReadCostsOneBlock(t *testing.T) {
 			t.Errorf("%d requests for %d reads", gets, i+1)
 		}
 	}
+}
+
+// The window of a reader in order grows to what memory holds.
+func TestAReadInOrderHasManyRequestsInFlight(t *testing.T) {
+	c := newBlockCounter(t)
+	content := randomBytes(t, 24*clfs.SegmentBytes)
+	c.loadedFile(t, content)
+	c.SetLatency(300 * time.Millisecond)
+	c.ResetMaxInFlight()
+	m := mountContainer(t, c.url)
+	mustRead(t, m.path("file"), content)
+	if most := c.Counts().MaxInFlight; most < 6 {
+		t.Errorf("%d requests in flight at most", most)
+	}
+	if gets := c.gets.Load(); gets != 24 {
+		t.Errorf("%d requests for 24 blocks", gets)
+	}
+}
+
+func TestAMountThatTakesWritesReadsWhatItEvictedFromItsCache(t *testing.T) {
+	c := newBlockCounter(t)
+	flags := []string{"--settle", "50ms", "--staging-limit", "64MiB"}
+	cached := append(flags, "--cache-size", "256MiB")
+	r := &rewriting{newIntakeInto(t, c.url, cached...), t.TempDir()}
+	r.rewrite(0)
+	r.publish()
+	r.mustBeRead()
+	if c.gets.Load() == 0 {
+		t.Fatal("nothing was evicted from staging")
+	}
+	c.refuses.Store(true)
+	r.remount(cached...)
+	r.mustBeRead()
+	c.refuses.Store(false)
+	r.remount(flags...)
+	if _, err := os.Stat(filepath.Join(r.state, "cache")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("without --cache-size the cache is kept: %v", err)
+	}
+	r.mustBeRead()
 }
 
 func TestACacheIsNotMadeWhereItDoesNotBelong(t *testing.T) {

@@ -130,7 +130,7 @@ func (m *writableMount) closeCache() {
 
 // openCachedTree opens the container of a mount that takes no writes, with its cache in front of it
 // if it has one. The entries of the cache are those of the container with this bucket object.
-func openCachedTree(cmd *cobra.Command, f readFlags, target string, look scope, c cacheFlags, log *slog.Logger) (*cache.Dir, *tree.Tree, error) {
+func openCachedTree(cmd *cobra.Command, f *readFlags, target string, look scope, c cacheFlags, log *slog.Logger) (*cache.Dir, *tree.Tree, error) {
 	if c.dir == "" {
 		t, err := f.openTree(cmd, target, "", look)
 		return nil, t, err

@@ -39,18 +39,16 @@ type mounted struct {
 // other while it is mounted. One that is followed is not: its listing would soon be old.
 func openMounted(cmd *cobra.Command, f mountFlags, log *slog.Logger) (*mounted, error) {
 	ctx := cmd.Context()
-	half := f.readFlags
-	half.memory = max(half.memory/2, smallestMemory)
 	look := aDirectory
 	if f.follow > 0 {
 		look = aPath
 	}
-	dir, t, err := openCachedTree(cmd, half, f.target, look, f.cache, log)
+	dir, t, err := openCachedTree(cmd, &f.readFlags, f.target, look, f.cache, log)
 	if err != nil {
 		return nil, err
 	}
 	m := &mounted{source: t.Container().String(), log: log, trees: []*tree.Tree{t}, cache: dir,
-		options: tree.Options{Requests: half.concurrency, Memory: int64(half.memory), TempDir: half.tempDir}}
+		options: tree.Options{Requests: f.concurrency, Memory: int64(f.memory), TempDir: f.tempDir}}
 	m.tree.Store(t)
 	if f.follow > 0 {
 		m.stop = func() {}
@@ -207,8 +205,8 @@ func (n mountedNode) Inode() *clfs.Inode { return n.n.Inode }
 
 func (n mountedNode) Version() uint64 { return n.version }
 
-func (n mountedNode) ReadAt(ctx context.Context, p []byte, off uint64) (int, error) {
-	return n.m.tree.Load().ReadAt(ctx, n.n, p, off)
+func (n mountedNode) Block(ctx context.Context, number uint64) ([]byte, error) {
+	return n.m.tree.Load().BlockData(ctx, n.n, number)
 }
 
 func (n mountedNode) DirSegments(ctx context.Context, from, to uint64) iter.Seq2[fusefs.DirSegment, error] {

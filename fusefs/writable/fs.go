@@ -76,7 +76,7 @@ func newFS(ctx context.Context, j *state.Journal, store *staging.Store, c Contai
 		names:    newNames(),
 		handles:  newHandles[*handle](),
 		listings: newHandles[*listing](), directories: &directories{open: map[state.Ino]int{}},
-		blocks: fetch.New[blockKey, []byte](ctx, o.Memory/2),
+		blocks: fetch.New[blockKey, []byte](ctx, o.Memory),
 	}
 	s.files = &table{system: s, files: map[state.Ino]*file{}}
 	s.room = newRoom(s)

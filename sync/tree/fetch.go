@@ -100,6 +100,12 @@ func (t *Tree) payload(ctx context.Context, o Object, most int, decode decoder) 
 // unpack is payload, and tells of the blob.
 func (t *Tree) unpack(ctx context.Context, o Object, most int, decode decoder) (blob.Info, error) {
 	got, err := t.read(ctx, o, most, func(got blob.Object) error {
+		if most > maxInodePayload { // as many at a time as can work at a time: it takes memory
+			if err := t.unpacking.Acquire(ctx, 1); err != nil {
+				return err
+			}
+			defer t.unpacking.Release(1)
+		}
 		payload, _, err := clfs.Unpack(got.Data, most)
 		if err != nil {
 			return BadObject(err, o.Blob)

@@ -69,10 +69,18 @@ func (t *Tree) blockRuns(ctx context.Context, n *Node, l layout, from, to uint64
 	}
 }
 
-// BlockData reads the contents in block number, from 1, of a regular file: as many bytes as
-// a file of its size has there, which are the caller's to keep. It is nil for a hole.
-func (t *Tree) BlockData(ctx context.Context, n *Node, number uint64) ([]byte, error) {
-	var data []byte
+// BlockData reads the contents in block number of a regular file; block 0 is what the inode
+// holds. They are as many bytes as a file of its size has there, which may be kept and must
+// not be changed. They are nil for a hole.
+func (t *Tree) BlockData(ctx context.Context, n *Node, number uint64) (data []byte, err error) {
+	l, err := layoutOf(n)
+	if err != nil {
+		return nil, err
+	}
+	if number == 0 {
+		r, err := firstRun(n, l)
+		return r.Data, err
+	}
 	for p, err := range t.Pieces(ctx, n, number, number+1) {
 		if p.Indirect && err == nil {
 			continue

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -39,6 +40,7 @@ type Tree struct {
 	options   Options
 	requests  *semaphore.Weighted
 	memory    *semaphore.Weighted
+	unpacking *semaphore.Weighted // of segments: one for each processor
 	indirects *lru.Cache[clfs.ID, cachedIndirect]
 	placed    *lru.Cache[clfs.ID, placedSegment]
 	index     *Index
@@ -70,7 +72,8 @@ func New(c blob.Container, o Options) *Tree {
 		panic(err)
 	}
 	return &Tree{container: c, options: o, indirects: indirects, placed: placed,
-		requests: semaphore.NewWeighted(int64(o.Requests)), memory: semaphore.NewWeighted(o.Memory)}
+		requests: semaphore.NewWeighted(int64(o.Requests)), memory: semaphore.NewWeighted(o.Memory),
+		unpacking: semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0)))}
 }
 
 // Open makes a Tree of a container that must be one and be finished: it has a

@@ -44,25 +44,23 @@ func appendTrailer(dst []byte, o blob.Object) []byte {
 	dst = binary.LittleEndian.AppendUint32(dst, kept)
 	dst = append(dst, sum[:]...)
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(len(o.Data)))
-	return binary.LittleEndian.AppendUint32(dst, checksum(o.Name, o.Data, dst[start:]))
+	return binary.LittleEndian.AppendUint32(dst, checksum(crc32.Checksum(o.Data, castagnoli), o.Name, dst[start:]))
 }
 
-func checksum(name string, data, trailer []byte) uint32 {
-	sum := crc32.Checksum(data, castagnoli)
+// checksum is that of an entry; sum is the checksum of its data.
+func checksum(sum uint32, name string, trailer []byte) uint32 {
 	sum = crc32.Update(sum, castagnoli, []byte(name))
 	return crc32.Update(sum, castagnoli, trailer)
 }
 
-// decodeEntry returns the blob in an entry, whose bytes it aliases.
-func decodeEntry(name string, raw []byte) (blob.Object, error) {
-	if len(raw) < trailerBytes {
-		return blob.Object{}, fmt.Errorf("%w: %d bytes, an entry has %d or more", errDamaged, len(raw), trailerBytes)
-	}
+// decodeEntry returns the blob in an entry, whose bytes it aliases. sum is the checksum of
+// its data.
+func decodeEntry(name string, raw []byte, sum uint32) (blob.Object, error) {
 	n := len(raw) - trailerBytes
 	data, trailer := raw[:n:n], raw[n:]
-	sum := binary.LittleEndian.Uint32(trailer[32:])
 	length := binary.LittleEndian.Uint64(trailer[24:])
-	if string(trailer[:4]) != trailerMagic || length != uint64(n) || sum != checksum(name, data, trailer[:32]) {
+	want := binary.LittleEndian.Uint32(trailer[32:])
+	if string(trailer[:4]) != trailerMagic || length != uint64(n) || want != checksum(sum, name, trailer[:32]) {
 		return blob.Object{}, fmt.Errorf("%w: the checksum does not match", errDamaged)
 	}
 	o := blob.Object{Info: blob.Info{Name: name, Size: int64(n)}, Data: data}
@@ -81,10 +79,7 @@ const temporary = ".new-"
 
 // load returns the blob that an entry holds, found: there is a sound one.
 func (d *Dir) load(path, name string) (o blob.Object, found bool) {
-	raw, used, err := readEntry(path)
-	if err == nil {
-		o, err = decodeEntry(name, raw)
-	}
+	o, used, err := readEntry(path, name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return o, false
@@ -104,24 +99,48 @@ func (d *Dir) load(path, name string) (o blob.Object, found bool) {
 	return o, true
 }
 
-func readEntry(path string) (raw []byte, used time.Time, err error) {
+// piece is how much of an entry is read before its checksum is taken: the processor's cache
+// still has it then.
+const piece = 256 << 10
+
+func readEntry(path, name string) (o blob.Object, used time.Time, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, used, err
+		return o, used, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, used, err
+		return o, used, err
 	}
-	if info.Size() > blob.MaxWhole+trailerBytes {
-		return nil, used, fmt.Errorf("%w: %d bytes, more than any blob has", errDamaged, info.Size())
+	if size := info.Size(); size < trailerBytes || size > blob.MaxWhole+trailerBytes {
+		return o, used, fmt.Errorf("%w: %d bytes, which no blob has", errDamaged, size)
 	}
-	raw = make([]byte, info.Size())
-	if _, err = io.ReadFull(f, raw); errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+	raw := make([]byte, info.Size())
+	sum, err := readSummed(f, raw[:len(raw)-trailerBytes])
+	if err == nil {
+		_, err = io.ReadFull(f, raw[len(raw)-trailerBytes:])
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		err = fmt.Errorf("%w: shorter than its length", errDamaged)
 	}
-	return raw, info.ModTime(), err
+	if err == nil {
+		o, err = decodeEntry(name, raw, sum)
+	}
+	return o, info.ModTime(), err
+}
+
+// readSummed fills data and returns its checksum.
+func readSummed(r io.Reader, data []byte) (sum uint32, err error) {
+	for len(data) > 0 {
+		part := data[:min(piece, len(data))]
+		if _, err := io.ReadFull(r, part); err != nil {
+			return 0, err
+		}
+		sum = crc32.Update(sum, castagnoli, part)
+		data = data[len(part):]
+	}
+	return sum, nil
 }
 
 // store writes an entry under a temporary name, and has commit give it its own.
