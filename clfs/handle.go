@@ -29,7 +29,7 @@ const (
 	handleBytes       = 24
 	handleDirMgrAt    = 5
 	handleVersionBits = 0x11 // version 1, local 1
-	)
+)
 
 // A Handle is a filehandle taken apart.
 type Handle struct {

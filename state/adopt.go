@@ -148,16 +148,16 @@ func canHave(name []byte) bool {
 }
 
 // inodeOf returns the node of an id, or nil and the number that it is to get: 0 for one of ours.
+// The numbers that this journal gives to its own inodes are no other's.
 func (t *tx) inodeOf(id clfs.ID) (n *Node, ino Ino, err error) {
 	if ino = t.numberOf(id); ino != 0 {
 		n, err = t.node(ino)
-		if err == nil && n.ID == id {
+		switch {
+		case err == nil && n.ID == id:
 			return n, ino, nil
-		}
-		if err == ErrNoEntry {
+		case err == ErrNoEntry && !t.settings.OwnNumbers().Has(ino):
 			return nil, ino, nil
-		}
-		if err != nil {
+		case err != nil && err != ErrNoEntry:
 			return nil, 0, err
 		}
 	}
@@ -177,16 +177,14 @@ func (t *tx) inodeOf(id clfs.ID) (n *Node, ino Ino, err error) {
 // maxNumber is more than the numbers that handles of the container may give to inodes.
 const maxNumber = 1 << 62
 
-// numberOf is the number that an id asks for; 0: none. Those that this journal gives to its
-// own inodes are no other's.
+// numberOf is the number that an id asks for; 0: none.
 func (t *tx) numberOf(id clfs.ID) Ino {
 	if id == clfs.RootID {
 		return RootIno
 	}
 	h, err := clfs.ParseHandle(id)
-	own := t.settings.OwnNumbers()
 	if err != nil || h.ContainerID != t.settings.ContainerID&clfs.ContainerIDMask || h.Sequence < clfs.FirstSequence ||
-		h.Sequence >= maxNumber || own.Has(Ino(h.Sequence)) {
+		h.Sequence >= maxNumber {
 		return 0
 	}
 	return Ino(h.Sequence)
@@ -346,7 +344,7 @@ func (j *Journal) AdoptNode(ctx context.Context, ino Ino, a AdoptedNode) error {
 			return err
 		}
 		before := *n
-		n.adopt(&a)
+		n.adopt(&a, t.nextSeq())
 		if !n.IsDirectory() {
 			if err := t.adoptLinks(n, a.Back); err != nil {
 				return err
@@ -364,12 +362,13 @@ func (j *Journal) AdoptNode(ctx context.Context, ino Ino, a AdoptedNode) error {
 }
 
 // adopt takes over what the container says, but for the links of a file. What is in the
-// container counts as the seal of generation 0.
-func (n *Node) adopt(a *AdoptedNode) {
+// container counts as the seal before the generation next, which this journal must not have used
+// for the node: it may have had it before, and dropped it.
+func (n *Node) adopt(a *AdoptedNode, next uint64) {
 	n.Attr, n.Target = a.Attr, a.Target
 	n.Attr.Ino = uint64(n.Ino)
 	n.State, n.PutVersion, n.PutOwner, n.Version = Done, a.Version, a.Owner, a.Version+1
-	n.Gen, n.Next, n.PutGen = 0, 1, 1
+	n.Gen, n.Next, n.PutGen = 0, next, next
 	n.Flags |= Adopted
 	if a.NamedHardLink {
 		n.Flags |= NamedHardLink

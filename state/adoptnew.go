@@ -40,7 +40,7 @@ func insertAdopted(q *sql.Tx, s Settings, a Adoption) error {
 	}
 	root := Node{}
 	root.Ino, root.Parent, root.Name, root.ID, root.State = RootIno, RootIno, []byte(s.RootName), clfs.RootID, Remote
-	root.adopt(&a.Root)
+	root.adopt(&a.Root, 1)
 	root.Flags |= Unlisted
 	root.PutPub = 1
 	if _, err := q.Exec(`UPDATE inode SET `+savedColumns+`, state = ?27 WHERE ino = ?1`, append(root.values(), root.State)...); err != nil {

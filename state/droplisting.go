@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"fmt"
@@ -19,14 +20,14 @@ func (j *Journal) Listings(ctx context.Context, after Ino, limit int) ([]Ino, er
 }
 
 // droppable lists entries of a directory that can be read from the container again: nothing
-// of them was changed, is in staging, or has links elsewhere, and nothing below is known.
+// of them was changed or is in staging, and nothing below is known.
 var droppable = fmt.Sprintf(`SELECT d.name, i.ino, i.type FROM dirent d CROSS JOIN inode i ON i.ino = d.ino
-	WHERE d.parent = ?1 AND d.name > ?2 AND d.shared IS NULL AND i.used = 0
-	AND (i.state = %[1]d OR i.state = %[2]d AND i.flags & %[3]d
-		AND (i.type <> %[4]d OR i.flags & %[5]d) AND (i.type <> %[6]d OR i.flags & %[7]d))
+	WHERE d.parent = ?1 AND d.name > ?2 AND i.used = 0
+	AND (i.state = %d OR i.state = %d AND i.flags & %d AND (i.type <> %d OR i.flags & %d))
+	AND NOT EXISTS (SELECT 1 FROM dirent b WHERE b.parent = i.ino)
 	AND NOT EXISTS (SELECT 1 FROM tombstone t WHERE t.ino = i.ino)
 	AND NOT EXISTS (SELECT 1 FROM tombstone t WHERE t.successor = i.ino AND t.successor > 0)
-	ORDER BY d.name LIMIT ?3`, Remote, Done, Adopted, clfs.TypeDirectory, Unlisted, clfs.TypeRegular, BaseMap)
+	ORDER BY d.name LIMIT ?3`, Remote, Done, Adopted, clfs.TypeRegular, BaseMap)
 
 // dropPage is how many entries are dropped in one transaction.
 const dropPage = 1000
@@ -97,18 +98,40 @@ func scanDroppable(row scanner) (e droppableEntry, err error) {
 	return e, err
 }
 
-// dropEntry takes an entry and its node out of the journal.
+// dropEntry takes an entry out of the journal, and its node unless that has another known name.
 func (t *tx) dropEntry(dir *Node, e droppableEntry) error {
 	n, err := t.node(e.ino)
 	if err != nil {
 		return err
 	}
-	t.ledger.count(n, minusOne)
 	if _, err := t.mount.dropEntry.Exec(dir.Ino, e.name); err != nil {
 		return err
 	}
-	for _, stmt := range []*sql.Stmt{t.mount.dropClean, t.mount.dropNodeBlocks, t.mount.dropOddID} {
-		if _, err := stmt.Exec(e.ino); err != nil {
+	before := *n
+	switch err := t.mount.otherName.QueryRow(e.ino).Scan(&n.Parent, &n.Name); {
+	case noRows(err):
+		return t.dropClean(&before)
+	case err != nil:
+		return err
+	}
+	if before.Parent != dir.Ino || !bytes.Equal(before.Name, e.name) {
+		n.Parent, n.Name = before.Parent, before.Name
+	}
+	if n.State != Remote {
+		if _, err := t.mount.addBacklink.Exec(n.Ino, []byte(dir.ID), 1); err != nil {
+			return err
+		}
+	}
+	return t.save(&before, n)
+}
+
+// dropClean forgets a node that has no known name. Generations that it has used stay used; see
+// adopt.
+func (t *tx) dropClean(n *Node) error {
+	t.ledger.count(n, minusOne)
+	t.ledger.seq = max(t.ledger.seq, n.Next)
+	for _, stmt := range []*sql.Stmt{t.mount.dropClean, t.mount.dropNodeBlocks, t.mount.dropOddID, t.mount.dropBacklinks, t.mount.dropListing} {
+		if _, err := stmt.Exec(n.Ino); err != nil {
 			return err
 		}
 	}

@@ -61,7 +61,8 @@ background; 'clfsload publish' makes it a file system that Azure HPC Cache or Av
 vFXT can attach, and so does 'clfsload unmount'. Without --state, STATE is a
 directory under $XDG_STATE_HOME/clfsload or ~/.local/state/clfsload that is named after
 MOUNTPOINT. Without --target the container is the one that STATE was begun with, at
-first the directory 'container' in STATE. The container of a new STATE must be empty.
+first the directory 'container' in STATE. A new STATE takes an empty container, or one that
+has a tree, whoever wrote it: it is shown at once, and can be changed.
 
 With --read-only any container can be looked at and copied out of, and nothing in it
 can be changed.

@@ -32,7 +32,7 @@ const (
 	exitCredentials = 8   // the service refused the credentials, or there are none
 	exitPermission  = 9   // the credentials may not do what is needed
 	exitNoSpace     = 10  // a local disk is full, or a file reached the limit of file sizes
-	exitBusy        = 11  // another process works on the state or the container
+	exitBusy        = 11  // another process works on the state or the container, or a cache may
 	exitJournal     = 12  // the journal is damaged or of another version
 	exitUnreachable = 13  // the service did not answer for as long as it was retried
 	exitDamaged     = 14  // the container breaks the format
@@ -88,7 +88,7 @@ var outcomes = []outcome{
 	{state.ErrDamaged, exitJournal, "see docs/operations.md, section 'A damaged journal'"},
 	{state.ErrVersion, exitJournal, "use the version of clfsload that made it"},
 	{state.ErrNoSpace, exitNoSpace, "free some space on the disk of STATE, then run the same command again"},
-	{engine.ErrNotEmpty, exitNotEmpty, "a new transfer or mount needs an empty container; 'clfsload mount --read-only' shows what is in it"},
+	{engine.ErrNotEmpty, exitNotEmpty, "a new transfer needs an empty container, a new mount an empty one or one with a CLFS tree"},
 	{engine.ErrGone, exitDamaged, "somebody has removed blobs from it: 'clfsload verify' tells what is there"},
 	{engine.ErrForeign, exitNotEmpty, "check TARGET and STATE: they must be those of one transfer or mount"},
 	{adopt.ErrCacheState, exitBusy, "detach it from every cache, then pass --detached"},
@@ -101,6 +101,7 @@ var outcomes = []outcome{
 	{tree.ErrNoContainer, exitDamaged, "'clfsload export --keep-going --lost-found' brings out what there is"},
 	{tree.ErrUnfinished, exitDamaged, "finish its transfer; 'clfsload export --keep-going --lost-found' brings out what there is"},
 	{tree.ErrDamaged, exitDamaged, "'clfsload verify' tells all that is wrong, 'clfsload export --keep-going' brings out the rest"},
+	{blob.ErrEndlessLease, exitBusy, "a cache may hold it: detach the container from every cache, then mount it with --detached"},
 	{blob.ErrLeased, exitBusy, "another process writes to the container: wait for it to end, or stop it; the lease of one that was killed elsewhere ends within a minute"},
 	{blob.ErrLeaseLost, exitBusy, "another process has claimed the container, or somebody broke the lease; make sure that one process writes to it, then run the same command again without --new"},
 	{azure.ErrPlainHTTP, exitUsage, "begin TARGET with http://"},

@@ -29,6 +29,8 @@ type leaseIDs struct {
 	former []string
 	path   string // of the file that has them
 	before []byte // what it had before; nil: it was not there
+	// breakEndless: a lease of somebody else that has no end is broken.
+	breakEndless bool
 }
 
 // drawLease draws the id of the lease of a run, and notes it in STATE before it can
@@ -71,7 +73,7 @@ func (l leaseIDs) forget(refused error) error {
 // claim takes the lease of the container.
 func (t *target) claim(ctx context.Context, l leaseIDs) error {
 	err := t.retry.Do(ctx, "lease", engine.BucketName, func() error {
-		return t.lease.Acquire(ctx, engine.BucketName, l.id, l.former)
+		return t.lease.Acquire(ctx, engine.BucketName, blob.LeaseRequest{ID: l.id, Former: l.former, BreakEndless: l.breakEndless})
 	})
 	if err != nil {
 		return fmt.Errorf("claim container %s: %w", t, err)

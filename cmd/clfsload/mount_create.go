@@ -88,6 +88,7 @@ func (m *writableMount) newUploader() error {
 	if err != nil {
 		return err
 	}
+	ids.breakEndless = m.flags.detached
 	m.uploads = newUploader(m, ids)
 	return nil
 }

@@ -29,6 +29,7 @@ type mountStatus struct {
 	MountPoint string `json:"mountpoint"` // of the last mount, if none runs
 	Target     string `json:"target"`
 
+	Adopted     bool       `json:"adopted"` // the container was there before: of it, entries that were read count
 	Entries     uint64     `json:"entries"`
 	Directories uint64     `json:"directories"`
 	Staged      countValue `json:"staged"`    // changed, and still open or not settled
@@ -88,7 +89,7 @@ func journalStatus(ctx context.Context, i incompletes) (mountStatus, error) {
 	j := i.journal
 	t := j.MountTotals()
 	v := mountStatus{Kind: kindMount, Version: version, State: j.Dir(), MountPoint: mountPointOf(j.Dir()), Target: j.Settings.Target,
-		Entries: t.Nodes(), Directories: t.Directories, Staged: countValue{t.Dirty, t.DirtyBytes}, Uploading: countValue{t.Queued, t.QueuedBytes},
+		Adopted: j.Settings.Adopted, Entries: t.Nodes(), Directories: t.Directories, Staged: countValue{t.Dirty, t.DirtyBytes}, Uploading: countValue{t.Queued, t.QueuedBytes},
 		Uploaded: countValue{t.Sealed, t.SealedBytes}, Unchanged: countValue{t.Uploaded, t.UploadedBytes}, Unpublished: t.Held, Interrupted: j.Publishing(),
 		Failures: []failureValue{}}
 	if t.PublishedAt != 0 {
@@ -183,7 +184,11 @@ func (v *mountStatus) print(w io.Writer) {
 	line("mount", "%s, %s", quotePath(v.MountPoint), running)
 	line("state", "%s", v.State)
 	line("target", "%s", v.Target)
-	line("entries", "%s, and %s directories", humanize.Comma(int64(v.Entries-v.Directories)), humanize.Comma(int64(v.Directories)))
+	read := ""
+	if v.Adopted {
+		read = ", of those that were read"
+	}
+	line("entries", "%s, and %s directories%s", humanize.Comma(int64(v.Entries-v.Directories)), humanize.Comma(int64(v.Directories)), read)
 	line("staged", "%s, open or not settled", v.Staged)
 	line("uploading", "%s%s", v.Uploading, rate)
 	line("uploaded", "%s, to be published", v.Uploaded)

@@ -27,6 +27,9 @@ type LeaseRequest struct {
 	// Duration is how long the lease lasts without being renewed, 15 to 60 s. That of
 	// a directory ends with its process instead.
 	Duration time.Duration
+	// BreakEndless ends a lease of somebody else that does not end by itself. No clfsload
+	// has such a one.
+	BreakEndless bool
 }
 
 // Lease is a claim to a blob.

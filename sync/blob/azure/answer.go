@@ -17,7 +17,8 @@ var serviceHeaders = []string{"X-Ms-Request-Id", "X-Ms-Version", "X-Ms-Error-Cod
 
 // usedHeaders are those of an answer that are looked at. The SDK fails if one of the
 // others is not what it expects.
-var usedHeaders = []string{"Content-Length", "Content-Range", "Content-Md5", "X-Ms-Blob-Content-Md5", "Content-Encoding", "Etag"}
+var usedHeaders = []string{"Content-Length", "Content-Range", "Content-Md5", "X-Ms-Blob-Content-Md5", "Content-Encoding", "Etag",
+	"X-Ms-Lease-Duration"}
 
 // badAnswer is the error for an answer that a request cannot have. The next one may be
 // right, so it is a connectionError.

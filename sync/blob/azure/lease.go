@@ -34,6 +34,9 @@ func (c *Container) AcquireLease(ctx context.Context, name string, r blob.LeaseR
 	for i := 0; errors.Is(err, blob.ErrLeased) && i < len(r.Former); i++ {
 		err = l.takeOver(ctx, r.Former[i])
 	}
+	if errors.Is(err, blob.ErrLeased) {
+		err = l.endless(ctx, r, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("lease %s: %w", name, err)
 	}
@@ -62,6 +65,30 @@ func (l *lease) takeOver(ctx context.Context, former string) error {
 		return err
 	}
 	return l.renew(ctx)
+}
+
+// endless is what to do about a lease that somebody else has. One that ends by itself is left
+// alone, and so is any other unless it is to be broken.
+func (l *lease) endless(ctx context.Context, r blob.LeaseRequest, leased error) error {
+	a := l.container.access.Load()
+	p, err := a.client.NewBlobClient(l.name).GetProperties(ctx, nil)
+	if err != nil {
+		return errors.Join(leased, a.wrap(ctx, err))
+	}
+	switch {
+	case p.LeaseDuration == nil || *p.LeaseDuration != sdklease.DurationTypeInfinite:
+		return leased
+	case !r.BreakEndless:
+		return fmt.Errorf("%w: %w", blob.ErrEndlessLease, leased)
+	}
+	err = l.do(ctx, l.id, func(client *sdklease.BlobClient) error {
+		_, err := client.BreakLease(ctx, &sdklease.BlobBreakOptions{BreakPeriod: to.Ptr(int32(0))})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return l.acquire(ctx, r.Duration)
 }
 
 func (l *lease) renew(ctx context.Context) error {

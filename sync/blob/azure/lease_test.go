@@ -46,6 +46,42 @@ func acquire(t *testing.T, c *azure.Container, id string, former ...string) blob
 	return l
 }
 
+func TestOnlyALeaseWithoutEndIsBroken(t *testing.T) {
+	s := azurite.Start(t)
+	name := s.NewContainer(t)
+	u := s.ContainerURL(name) + "?" + s.SAS(t, name)
+	one, other := open(t, u, azure.Secrets{}), open(t, u, azure.Secrets{})
+	if err := one.Put(t.Context(), "a", []byte("1")); err != nil {
+		t.Fatal(err)
+	}
+	l := acquire(t, one, firstID)
+	breaking := blob.LeaseRequest{ID: secondID, Duration: time.Minute, BreakEndless: true}
+	if _, err := other.AcquireLease(t.Context(), "a", breaking); !errors.Is(err, blob.ErrLeased) || errors.Is(err, blob.ErrEndlessLease) {
+		t.Errorf("a lease that ends: %v", err)
+	}
+	if err := l.Release(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	acquireEndless(t, one, firstID)
+	if _, err := other.AcquireLease(t.Context(), "a", blob.LeaseRequest{ID: secondID, Duration: time.Minute}); !errors.Is(err, blob.ErrEndlessLease) || !errors.Is(err, blob.ErrLeased) {
+		t.Errorf("a lease without end: %v", err)
+	}
+	if _, err := other.AcquireLease(t.Context(), "a", breaking); err != nil {
+		t.Errorf("a lease without end, to be broken: %v", err)
+	}
+	if err := other.Put(t.Context(), "a", []byte("2")); err != nil {
+		t.Errorf("put with the lease: %v", err)
+	}
+}
+
+// acquireEndless takes a lease as a cache may.
+func acquireEndless(t *testing.T, c *azure.Container, id string) {
+	t.Helper()
+	if _, err := c.AcquireLease(t.Context(), "a", blob.LeaseRequest{ID: id, Duration: -time.Second}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestALeasedBlobIsNotWrittenByOthers(t *testing.T) {
 	twoOpeners(t, func(t *testing.T, one, other *azure.Container) {
 		acquire(t, one, firstID)

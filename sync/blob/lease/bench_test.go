@@ -23,7 +23,7 @@ func BenchmarkPut(b *testing.B) {
 		b.Fatal(err)
 	}
 	held := lease.New(inner)
-	if err := held.Acquire(b.Context(), bucket, "one", nil); err != nil {
+	if err := held.Acquire(b.Context(), bucket, blob.LeaseRequest{ID: "one"}); err != nil {
 		b.Fatal(err)
 	}
 	var c blob.Container = retry.New(held, retry.Options{InFlight: 128, For: time.Hour}, retry.Events{})

@@ -61,11 +61,11 @@ type claim struct {
 }
 
 // Acquire claims the container by a lease of the blob of that name, which has to be
-// there. Id is to be a new UUID, former those of earlier processes of the same
-// transfer. blob.ErrLeased: another process has it.
-func (c *Container) Acquire(ctx context.Context, name, id string, former []string) error {
+// there, for [Duration]. blob.ErrLeased: another process has it.
+func (c *Container) Acquire(ctx context.Context, name string, r blob.LeaseRequest) error {
 	began := time.Now()
-	l, err := c.AcquireLease(ctx, name, blob.LeaseRequest{ID: id, Former: former, Duration: Duration})
+	r.Duration = Duration
+	l, err := c.AcquireLease(ctx, name, r)
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func newClaimed(t *testing.T) claimed {
 	if err := c.Put(t.Context(), bucket, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Acquire(t.Context(), bucket, "one", nil); err != nil {
+	if err := c.Acquire(t.Context(), bucket, blob.LeaseRequest{ID: "one"}); err != nil {
 		t.Fatal(err)
 	}
 	return c
@@ -63,13 +63,13 @@ func TestTheLeaseIsKeptWhileItIsHeldAndFreeAfterwards(t *testing.T) {
 		c.keep(t)
 		time.Sleep(time.Hour)
 		other := lease.New(c.store)
-		if err := other.Acquire(t.Context(), bucket, "two", nil); !errors.Is(err, blob.ErrLeased) {
+		if err := other.Acquire(t.Context(), bucket, blob.LeaseRequest{ID: "two"}); !errors.Is(err, blob.ErrLeased) {
 			t.Errorf("Acquire while it is held: %v", err)
 		}
 		if err := c.Release(t.Context()); err != nil {
 			t.Error(err)
 		}
-		if err := other.Acquire(t.Context(), bucket, "two", nil); err != nil {
+		if err := other.Acquire(t.Context(), bucket, blob.LeaseRequest{ID: "two"}); err != nil {
 			t.Errorf("Acquire afterwards: %v", err)
 		}
 		if err := c.Release(t.Context()); err != nil {
@@ -85,7 +85,7 @@ func TestALostLeaseEndsKeepAndWriting(t *testing.T) {
 			return nil
 		},
 		"taken over": func(c claimed) error {
-			return lease.New(c.store).Acquire(context.Background(), bucket, "two", []string{"one"})
+			return lease.New(c.store).Acquire(context.Background(), bucket, blob.LeaseRequest{ID: "two", Former: []string{"one"}})
 		},
 		"blob deleted": func(c claimed) error {
 			c.faults.On(faulty.Renew, faulty.Fault{Err: blob.ErrNotFound})
@@ -129,7 +129,7 @@ func TestRenewalsThatFailAreRepeatedBeforeTheLeaseEnds(t *testing.T) {
 		defer c.faults.Check(t)
 		c.keep(t)
 		time.Sleep(2 * lease.Duration)
-		if err := lease.New(c.store).Acquire(t.Context(), bucket, "two", nil); !errors.Is(err, blob.ErrLeased) {
+		if err := lease.New(c.store).Acquire(t.Context(), bucket, blob.LeaseRequest{ID: "two"}); !errors.Is(err, blob.ErrLeased) {
 			t.Errorf("Acquire: %v", err)
 		}
 	})
@@ -154,7 +154,7 @@ func TestAnOldLeaseIsRenewedBeforeAnythingIsWritten(t *testing.T) {
 			t.Errorf("%d renewals, want 2", n)
 		}
 		time.Sleep(lease.Duration)
-		if err := lease.New(c.store).Acquire(t.Context(), bucket, "two", nil); err != nil {
+		if err := lease.New(c.store).Acquire(t.Context(), bucket, blob.LeaseRequest{ID: "two"}); err != nil {
 			t.Fatal(err)
 		}
 		if err := c.Put(t.Context(), "a", nil); !errors.Is(err, blob.ErrLeaseLost) {
