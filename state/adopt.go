@@ -152,26 +152,28 @@ func canHave(name []byte) bool {
 func (t *tx) inodeOf(id clfs.ID) (n *Node, ino Ino, err error) {
 	if ino = t.numberOf(id); ino != 0 {
 		n, err = t.node(ino)
-		switch {
-		case err == nil && n.ID == id:
-			return n, ino, nil
-		case err == ErrNoEntry && !t.settings.OwnNumbers().Has(ino):
-			return nil, ino, nil
-		case err != nil && err != ErrNoEntry:
-			return nil, 0, err
+		if err != nil && err != ErrNoEntry || err == nil && n.ID == id {
+			return n, ino, err
+		}
+		if err == nil || t.settings.OwnNumbers().Has(ino) {
+			ino = 0
 		}
 	}
-	err = t.mount.oddID.QueryRow([]byte(id)).Scan(&ino)
-	if noRows(err) {
-		return nil, 0, nil
-	}
-	if err == nil {
-		n, err = t.node(ino)
-	}
-	if err == ErrNoEntry {
-		n, err = nil, nil
-	}
+	n, err = t.oddInode(id) // it may have become one when its number was another's
 	return n, ino, err
+}
+
+// oddInode returns the node of an id that does not have the number of it, or nil.
+func (t *tx) oddInode(id clfs.ID) (*Node, error) {
+	var ino Ino
+	err := t.mount.oddID.QueryRow([]byte(id)).Scan(&ino)
+	if noRows(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return t.node(ino)
 }
 
 // maxNumber is more than the numbers that handles of the container may give to inodes.

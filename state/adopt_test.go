@@ -168,6 +168,26 @@ func TestEntriesHaveTheNumbersOfTheirIDs(t *testing.T) {
 	a.sound()
 }
 
+// Two ids may ask for one number. Who has got another one keeps it, also when the number is free.
+func TestANumberThatWasFoundTakenStaysAnothers(t *testing.T) {
+	a := newAdoption(t)
+	first, second := fileID(2000), clfs.Handle{ContainerID: testSettings.ContainerID & clfs.ContainerIDMask, Type: clfs.TypeRegular, Sequence: 2000, Random: 9}.ID()
+	entries := []AdoptedEntry{in("first", first), in("second", second)}
+	a.list(RootIno, entries...)
+	odd := a.find(RootIno, "second").Ino
+	if d := a.drop(RootIno, odd); d.Count != 1 {
+		t.Fatalf("dropped %+v", d)
+	}
+	if n, err := a.j.NodeOf(t.Context(), second); err != nil || n.Ino != odd {
+		t.Errorf("the id leads to %d, %v", n.Ino, err)
+	}
+	a.list(RootIno, entries...)
+	if n := nodeOf(t, a.j, RootIno); n.Flags&Unfaithful != 0 || a.find(RootIno, "second").Ino != odd || a.find(RootIno, "first").Ino != 2000 {
+		t.Errorf("flags %b, inodes %d and %d", n.Flags, a.find(RootIno, "first").Ino, a.find(RootIno, "second").Ino)
+	}
+	a.sound()
+}
+
 // A page may be adopted again when the process died before the directory was done.
 func TestAPageThatIsAdoptedAgainChangesNothing(t *testing.T) {
 	a := newAdoption(t)
