@@ -30,11 +30,14 @@ func (s readSpeed) String() string {
 		s.cold/MiB, s.inFlight, s.bare/MiB, s.cold/s.bare, s.cached/MiB, s.disk/MiB, s.cached/s.disk)
 }
 
-// BenchmarkSequentialRead reads a file of 1 GiB over HTTP with a latency of 10 ms.
+// BenchmarkSequentialRead reads a file of 1 GiB over HTTP with a latency of 10 ms, through
+// links of 1 Gbit/s and of any speed. Without a limit all that is measured is the time of the processors, which
+// the service, the mount and the reader share.
 func BenchmarkSequentialRead(b *testing.B) {
-	for _, pattern := range []string{"random", "text"} {
-		b.Run(pattern, func(b *testing.B) {
-			s := fileOf(b, 1<<30, pattern == "text")
+	for _, link := range []int64{gigabit, 0} {
+		b.Run(fmt.Sprint("link-", link>>20), func(b *testing.B) {
+			s := newFileService(b, 1<<30)
+			s.limitLink(link)
 			for range b.N {
 				speed := s.measure(b)
 				b.Log(speed)
@@ -52,13 +55,16 @@ type fileService struct {
 	blocks []string // URLs of its segments
 }
 
-const serviceLatency = 10 * time.Millisecond
+const (
+	serviceLatency = 10 * time.Millisecond
+	gigabit        = 1_000_000_000 / 8 // bytes a second
+)
 
-func fileOf(t testing.TB, size int64, text bool) *fileService {
+func newFileService(t testing.TB, size int64) *fileService {
 	t.Helper()
 	s := &fileService{blockCounter: newBlockCounter(t), size: size}
 	source := t.TempDir()
-	writeLong(t, filepath.Join(source, "file"), size, text)
+	writeRandom(t, filepath.Join(source, "file"), size)
 	bin, err := binary()
 	if err != nil {
 		t.Fatal(err)
@@ -78,26 +84,23 @@ func fileOf(t testing.TB, size int64, text bool) *fileService {
 	return s
 }
 
-// writeLong writes a file of random bytes, or of such that shrink to about a half.
-func writeLong(t testing.TB, path string, size int64, text bool) {
+// limitLink bounds the bytes a second of the link; 0: there is no bound.
+func (s *fileService) limitLink(bytesPerSecond int64) {
+	if bytesPerSecond > 0 {
+		s.SetBandwidth(bytesPerSecond)
+	}
+}
+
+// writeRandom writes a file that does not shrink.
+func writeRandom(t testing.TB, path string, size int64) {
 	t.Helper()
 	f, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	random := rand.NewChaCha8([32]byte{1})
-	piece := make([]byte, 1<<20)
-	for at := int64(0); at < size; at += int64(len(piece)) {
-		_, _ = random.Read(piece)
-		if text {
-			for i := 0; i < len(piece); i += 64 {
-				copy(piece[i:i+32], "what every line of it begins wit")
-			}
-		}
-		if _, err := f.Write(piece[:min(int64(len(piece)), size-at)]); err != nil {
-			t.Fatal(err)
-		}
+	if _, err := io.CopyN(f, rand.NewChaCha8([32]byte{1}), size); err != nil {
+		t.Fatal(err)
 	}
 }
 

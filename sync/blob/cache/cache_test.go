@@ -129,6 +129,37 @@ func TestABlobIsFetchedOnce(t *testing.T) {
 	}
 }
 
+func TestLargeBlobsComeBackFromAnyDisk(t *testing.T) {
+	memory, err := os.MkdirTemp("/dev/shm", "clfsload-cache-")
+	if err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(memory) })
+	for _, path := range []string{t.TempDir(), memory} {
+		f := newFixture(t, path, 1<<30)
+		for _, size := range []int{direct - 10, direct, direct + 1, piece - trailerBytes, piece, 3 * piece, 8<<20 + 88, 8<<20 + block - 40} {
+			name := fmt.Sprint("blob", size)
+			f.fill(name, size)
+			f.read(name, size)
+			if asked := f.read(name, size); asked {
+				t.Errorf("%s was not kept", name)
+			}
+		}
+	}
+}
+
+func TestBytesThatAreNotAlignedAreWritten(t *testing.T) {
+	f := newFixture(t, t.TempDir(), 1<<30)
+	o := blob.Object{Info: blob.Info{Name: "blob", Size: 1 << 20}, Data: aligned(1<<20 + 10)[10:]}
+	copy(o.Data, content("other", 1<<20))
+	path := f.entry("blob")
+	f.dir.store(path, o, func(temporary string) error { return os.Rename(temporary, path) })
+	got, found := f.dir.load(path, "blob")
+	if !found || !bytes.Equal(got.Data, o.Data) {
+		t.Errorf("%d bytes, found %v", len(got.Data), found)
+	}
+}
+
 func TestAPartOfACachedBlobIsReadFromTheCache(t *testing.T) {
 	f := newFixture(t, t.TempDir(), 1<<20)
 	f.fill("blob", 5000)
@@ -177,6 +208,9 @@ func TestAnyFlippedBitIsFoundAndMended(t *testing.T) {
 		t.Fatal(err)
 	}
 	for bit := range 8 * len(sound) {
+		if zeros := bit/8 > 40 && bit/8 < len(sound)-trailerBytes; zeros && bit%997 > 0 {
+			continue // one like the other
+		}
 		broken := bytes.Clone(sound)
 		broken[bit/8] ^= 1 << (bit % 8)
 		if err := os.WriteFile(path, broken, 0o600); err != nil {
@@ -204,7 +238,7 @@ func TestATornOrForeignFileIsNoEntry(t *testing.T) {
 	sound, _ := os.ReadFile(found["blob"])
 	other, _ := os.ReadFile(found["blo2"])
 	zeros := append(bytes.Clone(sound[:4096]), make([]byte, len(sound)-4096)...)
-	for name, broken := range map[string][]byte{"empty": nil, "short": sound[:len(sound)-1], "half": sound[:len(sound)/2], "trailer": sound[:trailerBytes],
+	for name, broken := range map[string][]byte{"empty": nil, "short": sound[:len(sound)-1], "half": sound[:len(sound)/2], "trailer": sound[len(sound)-trailerBytes:], "last block": sound[len(sound)-block:],
 		"zeros": zeros, "all zeros": make([]byte, len(sound)), "long": append(bytes.Clone(sound), 0), "of another blob": other} {
 		if err := os.WriteFile(found["blob"], broken, 0o600); err != nil {
 			t.Fatal(err)
@@ -327,7 +361,7 @@ func TestTheCacheStaysBelowItsSize(t *testing.T) {
 func (f *fixture) occupied() (sum int64) {
 	for _, path := range entries(f.t, f.dir.path) {
 		if info, err := os.Stat(path); err == nil {
-			sum += occupied(info.Size())
+			sum += info.Size()
 		}
 	}
 	return sum
@@ -357,7 +391,7 @@ func TestMoreEntriesThanABatchAreEvicted(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range batch + 1000 {
-		if err := os.WriteFile(filepath.Join(shard, fmt.Sprint(i)), []byte("x"), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(shard, fmt.Sprint(i)), make([]byte, block), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -18,13 +18,13 @@ import (
 	"clfsload/sync/blob"
 )
 
-// An entry is the bytes of a blob, and a trailer:
+// An entry is the bytes of a blob, zeros, and a trailer that ends with a block of 4096 bytes:
 //
 //	 0  4  "clc1"
 //	 4  4  1: an MD5 is kept with the blob, 0: none
 //	 8 16  the MD5
 //	24  8  length of the blob
-//	32  4  CRC-32C of the blob, its name and the trailer up to here
+//	32  4  CRC-32C of the blob and the zeros, of its name, and of the trailer up to here
 const (
 	trailerBytes = 36
 	trailerMagic = "clc1"
@@ -35,35 +35,39 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // errDamaged: the bytes of an entry are not those that were written.
 var errDamaged = errors.New("damaged")
 
-// appendTrailer appends the trailer of a blob to dst.
-func appendTrailer(dst []byte, o blob.Object) []byte {
-	start := len(dst)
-	var sum [md5.Size]byte
-	kept := uint32(copy(sum[:], o.MD5) / md5.Size)
-	dst = append(dst, trailerMagic...)
-	dst = binary.LittleEndian.AppendUint32(dst, kept)
-	dst = append(dst, sum[:]...)
-	dst = binary.LittleEndian.AppendUint64(dst, uint64(len(o.Data)))
-	return binary.LittleEndian.AppendUint32(dst, checksum(crc32.Checksum(o.Data, castagnoli), o.Name, dst[start:]))
+// entryBytes is how long the entry of a blob is.
+func entryBytes(blob int64) int64 { return (blob + trailerBytes + block - 1) &^ (block - 1) }
+
+// restOf is what follows the bytes of a blob in its entry.
+func restOf(o blob.Object) []byte {
+	zeros := int(entryBytes(o.Size)-o.Size) - trailerBytes
+	rest := make([]byte, zeros, zeros+trailerBytes)
+	sum := crc32.Update(crc32.Checksum(o.Data, castagnoli), castagnoli, rest)
+	var md5Sum [md5.Size]byte
+	kept := uint32(copy(md5Sum[:], o.MD5) / md5.Size)
+	rest = append(rest, trailerMagic...)
+	rest = binary.LittleEndian.AppendUint32(rest, kept)
+	rest = append(rest, md5Sum[:]...)
+	rest = binary.LittleEndian.AppendUint64(rest, uint64(o.Size))
+	return binary.LittleEndian.AppendUint32(rest, checksum(sum, o.Name, rest[zeros:]))
 }
 
-// checksum is that of an entry; sum is the checksum of its data.
+// checksum is that of an entry; sum is the checksum of what is before its trailer.
 func checksum(sum uint32, name string, trailer []byte) uint32 {
 	sum = crc32.Update(sum, castagnoli, []byte(name))
 	return crc32.Update(sum, castagnoli, trailer)
 }
 
 // decodeEntry returns the blob in an entry, whose bytes it aliases. sum is the checksum of
-// its data.
+// what is before its trailer.
 func decodeEntry(name string, raw []byte, sum uint32) (blob.Object, error) {
-	n := len(raw) - trailerBytes
-	data, trailer := raw[:n:n], raw[n:]
-	length := binary.LittleEndian.Uint64(trailer[24:])
+	trailer := raw[len(raw)-trailerBytes:]
+	n := int64(binary.LittleEndian.Uint64(trailer[24:]))
 	want := binary.LittleEndian.Uint32(trailer[32:])
-	if string(trailer[:4]) != trailerMagic || length != uint64(n) || want != checksum(sum, name, trailer[:32]) {
+	if string(trailer[:4]) != trailerMagic || want != checksum(sum, name, trailer[:32]) || n < 0 || entryBytes(n) != int64(len(raw)) {
 		return blob.Object{}, fmt.Errorf("%w: the checksum does not match", errDamaged)
 	}
-	o := blob.Object{Info: blob.Info{Name: name, Size: int64(n)}, Data: data}
+	o := blob.Object{Info: blob.Info{Name: name, Size: n}, Data: raw[:n:n]}
 	if binary.LittleEndian.Uint32(trailer[4:]) == 1 {
 		o.MD5, o.Checked = append([]byte(nil), trailer[8:24]...), true
 	}
@@ -101,26 +105,19 @@ func (d *Dir) load(path, name string) (o blob.Object, found bool) {
 
 // piece is how much of an entry is read before its checksum is taken: the processor's cache
 // still has it then.
-const piece = 256 << 10
+const piece = 512 << 10
 
 func readEntry(path, name string) (o blob.Object, used time.Time, err error) {
-	f, err := os.Open(path)
+	f, info, err := openEntry(path)
 	if err != nil {
 		return o, used, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return o, used, err
+	if size := info.Size(); size == 0 || size%block != 0 || size > entryBytes(blob.MaxWhole) {
+		return o, used, fmt.Errorf("%w: %d bytes, which no entry has", errDamaged, size)
 	}
-	if size := info.Size(); size < trailerBytes || size > blob.MaxWhole+trailerBytes {
-		return o, used, fmt.Errorf("%w: %d bytes, which no blob has", errDamaged, size)
-	}
-	raw := make([]byte, info.Size())
-	sum, err := readSummed(f, raw[:len(raw)-trailerBytes])
-	if err == nil {
-		_, err = io.ReadFull(f, raw[len(raw)-trailerBytes:])
-	}
+	raw := aligned(info.Size())
+	sum, err := readSummed(f, raw)
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		err = fmt.Errorf("%w: shorter than its length", errDamaged)
 	}
@@ -130,15 +127,14 @@ func readEntry(path, name string) (o blob.Object, used time.Time, err error) {
 	return o, info.ModTime(), err
 }
 
-// readSummed fills data and returns its checksum.
-func readSummed(r io.Reader, data []byte) (sum uint32, err error) {
-	for len(data) > 0 {
-		part := data[:min(piece, len(data))]
-		if _, err := io.ReadFull(r, part); err != nil {
+// readSummed fills raw with an entry and returns the checksum of what is before its trailer.
+func readSummed(f *os.File, raw []byte) (sum uint32, err error) {
+	for at := 0; at < len(raw); at += piece {
+		part := raw[at:min(at+piece, len(raw))]
+		if err := readFull(f, part); err != nil {
 			return 0, err
 		}
-		sum = crc32.Update(sum, castagnoli, part)
-		data = data[len(part):]
+		sum = crc32.Update(sum, castagnoli, part[:min(len(part), len(raw)-trailerBytes-at)])
 	}
 	return sum, nil
 }
@@ -152,7 +148,7 @@ func (d *Dir) store(path string, o blob.Object, commit func(temporary string) er
 	switch {
 	case err == nil:
 		d.failing.Store(false)
-		d.grew(occupied(o.Size + trailerBytes))
+		d.grew(entryBytes(o.Size))
 		return
 	case errors.Is(err, errStale):
 		return
@@ -173,10 +169,7 @@ func (d *Dir) write(path string, o blob.Object, commit func(temporary string) er
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(o.Data)
-	if err == nil {
-		_, err = f.Write(appendTrailer(nil, o))
-	}
+	err = writeEntry(f, o.Data, restOf(o))
 	now := d.now()
 	if err = errors.Join(err, f.Close(), os.Chtimes(f.Name(), now, now)); err == nil {
 		err = commit(f.Name())
@@ -186,9 +179,6 @@ func (d *Dir) write(path string, o blob.Object, commit func(temporary string) er
 	}
 	return err
 }
-
-// occupied is what a file of so many bytes takes of the disk.
-func occupied(bytes int64) int64 { return (bytes + 4095) &^ 4095 }
 
 // remove removes an entry, durably. That there is none is no error.
 func remove(path string) error {

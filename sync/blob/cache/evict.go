@@ -210,7 +210,7 @@ func (s *survey) file(path string, now time.Time) {
 		}
 		return
 	}
-	c := candidate{path, occupied(info.Size()), info.ModTime()}
+	c := candidate{path, info.Size(), info.ModTime()}
 	s.bytes += c.bytes
 	if len(s.oldest) < batch {
 		heap.Push(&s.oldest, c)
