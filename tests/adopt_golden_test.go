@@ -60,6 +60,9 @@ func changeGolden(e *editor) {
 	e.write("sizes/text-8404993", 8_404_993, noise)  // at the end, across segments
 	e.write("sizes/text-100", 3, []byte("middle"))   // in the first bytes
 	e.mapped("sizes/rand-20000", 16_000, noise[:3000])
+	e.truncate("sizes/text-16392", 5000)
+	e.truncate("sizes/rand-16391", 20_000_000)
+	e.truncate("sizes/text-8404991", 16_384)
 	e.rename("names/.hidden", "names/not hidden")
 	e.rename("modes/secret", "empty/secret")
 	e.rename("links/other", "empty/nested/other")

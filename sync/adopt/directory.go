@@ -54,8 +54,17 @@ type lister struct {
 // pageSize is how many entries are adopted in one transaction.
 const pageSize = 1000
 
-// list adopts all entries. If a part cannot be read, the directory stays unlisted.
+// list adopts all entries. If a part cannot be read, the directory stays unlisted, and the
+// entries before it can be found by their names.
 func (l *lister) list(ctx context.Context) error {
+	err := l.addAll(ctx)
+	if err = errors.Join(err, l.flush(ctx)); err != nil {
+		return err
+	}
+	return l.journal.EndListing(ctx, l.dir)
+}
+
+func (l *lister) addAll(ctx context.Context) error {
 	if err := l.add(ctx, l.node.Blob, l.node.Inode.Dirents); err != nil {
 		return err
 	}
@@ -67,10 +76,7 @@ func (l *lister) list(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := l.flush(ctx); err != nil {
-		return err
-	}
-	return l.journal.EndListing(ctx, l.dir)
+	return nil
 }
 
 func (l *lister) add(ctx context.Context, blob string, raw []byte) error {

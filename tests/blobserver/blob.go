@@ -2,6 +2,7 @@ package blobserver
 
 import (
 	"bytes"
+	"context"
 	"crypto/md5"
 	"encoding/base64"
 	"fmt"
@@ -155,7 +156,24 @@ func (s *Server) get(w http.ResponseWriter, r *request) {
 	h.Set("Content-Type", "application/octet-stream")
 	if part := s.part(w, r, b); part != nil && r.Method == http.MethodGet {
 		s.stats.out.Add(int64(len(part)))
-		_, _ = w.Write(part)
+		s.send(r.Context(), w, part)
+	}
+}
+
+// slice is how much is sent at a time.
+const slice = 256 << 10
+
+// send sends data as fast as the link allows.
+func (s *Server) send(ctx context.Context, w io.Writer, data []byte) {
+	for len(data) > 0 {
+		n := min(len(data), slice)
+		if s.link.WaitN(ctx, n) != nil {
+			return
+		}
+		if _, err := w.Write(data[:n]); err != nil {
+			return
+		}
+		data = data[n:]
 	}
 }
 

@@ -21,6 +21,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // account is part of the addresses that Start returns; every other is served too.
@@ -34,6 +36,7 @@ type Server struct {
 	noVerify bool
 	pageSize int
 	latency  atomic.Int64 // nanoseconds
+	link     *rate.Limiter
 	answers  atomic.Int64
 	secret   atomic.Pointer[string]
 	stats    stats
@@ -47,7 +50,7 @@ type Server struct {
 
 // New returns a server without containers.
 func New() *Server {
-	return &Server{pageSize: maxPage, closing: make(chan struct{}), containers: make(map[string]*container)}
+	return &Server{pageSize: maxPage, link: rate.NewLimiter(rate.Inf, slice), closing: make(chan struct{}), containers: make(map[string]*container)}
 }
 
 // Start returns a server that listens on loopback until the test ends.
@@ -71,6 +74,9 @@ func (s *Server) NewContainer(name string) (url string) {
 
 // SetLatency makes every request wait d before it is looked at.
 func (s *Server) SetLatency(d time.Duration) { s.latency.Store(int64(d)) }
+
+// SetBandwidth bounds how many bytes of blobs all answers together send a second.
+func (s *Server) SetBandwidth(bytesPerSecond int64) { s.link.SetLimit(rate.Limit(bytesPerSecond)) }
 
 // SetPageSize limits the pages of a listing to n blobs. To be called before the
 // first request.
