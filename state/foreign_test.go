@@ -117,3 +117,28 @@ func TestNothingIsNotedOfAFileThatHasChanged(t *testing.T) {
 		t.Errorf("%d rows, %v", n, err)
 	}
 }
+
+// What a file was noted to do without is free once it is published, also if its row is dropped then and
+// the file is found again and not read.
+func TestGarbageOfADroppedFileIsFree(t *testing.T) {
+	a := newAdoption(t)
+	entries := []AdoptedEntry{in("f", fileID(2000))}
+	a.list(RootIno, entries...)
+	a.read(2000, clfs.RootID)
+	a.overwrite(2000)
+	ok, err := a.j.NoteReplaced(t.Context(), nodeOf(t, a.j, 2000), []Foreign{{ForeignObject, "a", 0}}, true)
+	if err != nil || !ok {
+		t.Fatalf("%v, %v", ok, err)
+	}
+	a.published()
+	a.evict(2000)
+	a.drop(RootIno)
+	for _, step := range []func(){func() {}, func() { a.list(RootIno, entries...) }, func() { a.read(2000, clfs.RootID) }} {
+		step()
+		list, err := a.j.FreeGarbage(t.Context(), 10)
+		a.check(err)
+		if !slices.ContainsFunc(list, func(g Garbage) bool { f, ok := g.Foreign(); return ok && f.ID == "a" }) {
+			t.Errorf("free is %v", list)
+		}
+	}
+}

@@ -118,13 +118,13 @@ func (g Garbage) Names() iter.Seq[string] {
 	}
 }
 
-// FreeGarbage returns up to limit blobs or runs that may be deleted. No put may be under
-// way while it is asked. While a publication is under way, or was cut off, there
+// FreeGarbage returns up to limit blobs or runs that may be deleted: of a Remote node all, since
+// it was clean when it was dropped. No put may be under way while it is asked. While a publication is under way, or was cut off, there
 // are none.
 func (j *Journal) FreeGarbage(ctx context.Context, limit int) ([]Garbage, error) {
 	list, err := queryAll(ctx, j.readAtLength, j.scanGarbage, `SELECT g.id, g.name FROM garbage g LEFT JOIN inode i ON i.ino = g.ino
-		WHERE (i.ino IS NULL OR i.put_gen >= g.after) AND (SELECT publication = completed FROM ledger)
-		ORDER BY g.id LIMIT ?`, limit)
+		WHERE (i.ino IS NULL OR i.state = ? OR i.put_gen >= g.after) AND (SELECT publication = completed FROM ledger)
+		ORDER BY g.id LIMIT ?`, Remote, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list garbage: %w", classify(err))
 	}
