@@ -79,13 +79,14 @@ func (d *directory) inodesAhead(l *listing, at slot, rest []byte) {
 // inodeAhead fetches an inode and calls then with it, later or at once. It
 // reports false if there is no room for more.
 func (r *readOnly) inodeAhead(id clfs.ID, then func(Node) bool) bool {
+	known := r.outdated(id, r.rounds.since())
 	if n, found := r.nodes.Peek(id); found {
-		return then(n)
+		return then(n.Node)
 	}
-	return r.nodes.Ahead(id, expectedInode, func(ctx context.Context) (Node, int64, error) {
-		n, cost, err := r.fetchNode(id)(ctx)
+	return r.nodes.Ahead(id, expectedInode, func(ctx context.Context) (stampedNode, int64, error) {
+		n, cost, err := r.fetchNode(id, known)(ctx)
 		if err == nil {
-			then(n)
+			then(n.Node)
 		}
 		return n, cost, err
 	})
@@ -148,22 +149,27 @@ func (r *readOnly) fileAhead(id clfs.ID) bool {
 // opened is told that a file in the directory is opened. When files are
 // opened in order, it fetches the inodes of the next ones, which the kernel does
 // not ask for if it has their attributes, and what the files begin with.
-func (d *directory) opened(at slot) {
+// The listing must be that of the version in which the file was looked up.
+func (d *directory) opened(p place) {
 	d.sys.opened.Store(copyMemory)
-	if !d.opens.step(at, filesAhead) {
+	if !d.opens.step(p.slot, filesAhead) {
 		return
 	}
-	l, found := d.sys.listings.Peek(d.id)
+	n, found := d.sys.nodes.Peek(d.id)
+	if !found || n.Version() != p.version {
+		return
+	}
+	l, found := d.sys.listings.Peek(versionKey{d.id, p.version})
 	if !found {
-		d.sys.listings.Ahead(d.id, expectedInode, d.sys.fetchListing(d.id))
+		d.sys.listings.Ahead(versionKey{d.id, p.version}, expectedInode, d.sys.fetchListing(d.id, n.Node))
 		return
 	}
 	raw := l.first
-	if at.segment > 0 {
-		raw, _ = d.sys.segments.Peek(blockKey{d.id, uint64(at.segment)})
+	if p.slot.segment > 0 {
+		raw, _ = d.sys.segments.Peek(l.block(uint64(p.slot.segment)))
 	}
-	_, rest := entryAt(raw, at.offset)
-	d.sys.following(l, at, rest, filesAhead, d.sys.fileAhead)
+	_, rest := entryAt(raw, p.slot.offset)
+	d.sys.following(l, p.slot, rest, filesAhead, d.sys.fileAhead)
 }
 
 // beginningAhead fetches the first segment of a file.
@@ -190,7 +196,7 @@ func (r *readOnly) following(l *listing, at slot, rest []byte, n int, fn func(cl
 				return
 			}
 		}
-		next, found := r.segments.Peek(blockKey{l.id, number + 1})
+		next, found := r.segments.Peek(l.block(number + 1))
 		if !found {
 			return
 		}

@@ -37,9 +37,21 @@ func InodeNumber(id clfs.ID) uint64 {
 func usable(n uint64) bool { return n > rootNumber && n < math.MaxUint64 }
 
 // identity is how go-fuse knows an inode again. The hash in it keeps objects
-// apart whose numbers are the same by accident or damage.
-func identity(id clfs.ID, mode uint32) fs.StableAttr {
-	return fs.StableAttr{Ino: InodeNumber(id), Gen: id.Hash(), Mode: mode & unix.S_IFMT}
+// apart whose numbers are the same by accident or damage, and the version those that a
+// publication has replaced: the kernel takes a new version for another inode, so
+// that no open file gets pages of another version. A directory stays the same one: it may
+// be the working directory of a process.
+func identity(id clfs.ID, in *clfs.Inode, version uint64) fs.StableAttr {
+	s := fs.StableAttr{Ino: InodeNumber(id), Gen: id.Hash(), Mode: in.Attr.Type.ModeBits() & unix.S_IFMT}
+	if in.Attr.Type != clfs.TypeDirectory {
+		s.Gen += version
+	}
+	return s
+}
+
+// rootIdentity is that of the root directory.
+func rootIdentity() fs.StableAttr {
+	return identity(clfs.RootID, &clfs.Inode{Attr: clfs.Attr{Type: clfs.TypeDirectory}}, 0)
 }
 
 // attributes are an inode's as the kernel wants them. A symbolic link's size is

@@ -13,6 +13,11 @@ import (
 type Container interface {
 	// Node reads the live version of an inode.
 	Node(ctx context.Context, id clfs.ID) (Node, error)
+	// Renew returns known if it still is the live version of its inode, and otherwise reads
+	// the live one.
+	Renew(ctx context.Context, known Node) (Node, error)
+	// Published asks which publication the container holds.
+	Published(ctx context.Context) (Publication, error)
 	// Usage is what is known of the container's size. It does no request.
 	Usage() Usage
 	// Moving reports whether a publication to the container may be under way, or was cut
@@ -23,9 +28,13 @@ type Container interface {
 // A Node is an inode that was read.
 type Node interface {
 	Inode() *clfs.Inode
-	// ReadAt fills p with the contents of a regular file from off on, and
-	// returns io.EOF with what there is at the end.
-	ReadAt(ctx context.Context, p []byte, off uint64) (int, error)
+	// Version tells what was put of the inode, at one time, from what was put at another time.
+	// It is no number of versions: a publication that follows one that was cut off may put an
+	// inode once more under the same name.
+	Version() uint64
+	// Block reads a part of a regular file: block 0 is what the inode holds, each further
+	// one a segment. The bytes do not change any more. They are nil for a hole.
+	Block(ctx context.Context, number uint64) ([]byte, error)
 	// DirSegments reads the blocks from..to of a directory in order. A block
 	// that cannot be read comes as an error, and the iteration goes on behind it.
 	DirSegments(ctx context.Context, from, to uint64) iter.Seq2[DirSegment, error]

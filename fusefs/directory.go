@@ -25,13 +25,15 @@ type directory struct {
 var (
 	_ fs.NodeLookuper       = (*directory)(nil)
 	_ fs.NodeOpendirHandler = (*directory)(nil)
+	_ fs.NodeGetattrer      = (*directory)(nil)
 	_ fs.NodeOnForgetter    = (*directory)(nil)
 )
 
 // place is where an inode was looked up.
 type place struct {
-	dir  *directory
-	slot slot
+	dir     *directory
+	version uint64 // of the directory, in which slot is
+	slot    slot
 }
 
 // Lookup finds an entry.
@@ -43,8 +45,21 @@ func (d *directory) Lookup(ctx context.Context, name string, out *fuse.EntryOut)
 	return child, 0
 }
 
-func (d *directory) lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fs.Inode, error) {
-	l, err := d.sys.listing(ctx, d.id)
+func (d *directory) lookup(ctx context.Context, name string, out *fuse.EntryOut) (child *fs.Inode, err error) {
+	err = d.sys.asPublished(ctx, func(now round) error {
+		child, err = d.lookupSince(ctx, now.since, name, out)
+		if d.sys.follows() {
+			out.SetEntryTimeout(now.left())
+			out.SetAttrTimeout(now.left())
+		}
+		return err
+	})
+	return child, err
+}
+
+// lookupSince finds an entry of the directory as it was at a stamp or later.
+func (d *directory) lookupSince(ctx context.Context, since uint64, name string, out *fuse.EntryOut) (*fs.Inode, error) {
+	l, err := d.sys.listing(ctx, d.id, since)
 	if err != nil {
 		return nil, err
 	}
@@ -55,9 +70,9 @@ func (d *directory) lookup(ctx context.Context, name string, out *fuse.EntryOut)
 	if d.lookups.step(at, entriesAhead) {
 		d.inodesAhead(l, at, rest)
 	}
-	n, err := d.sys.node(ctx, id)
+	n, err := d.sys.nodeSince(ctx, id, since)
 	if err != nil {
-		return nil, err
+		return nil, d.sys.replaced(ctx, d.id, l.node, d.sys.places.spotOf(d.id), err)
 	}
 	if d.walked.Load() {
 		d.sys.firstAhead(n)
@@ -65,9 +80,9 @@ func (d *directory) lookup(ctx context.Context, name string, out *fuse.EntryOut)
 	if n.Inode().Attr.Type == clfs.TypeDirectory && !d.sys.places.put(id, spot{d.id, name}) {
 		return nil, d.loopError(ctx, id, out)
 	}
-	ops := d.sys.newInode(id, n, place{d, at})
+	ops := d.sys.newInode(id, n, place{d, l.node.Version(), at})
 	out.Attr = attributes(id, n.Inode())
-	return d.NewInode(ctx, ops, identity(id, n.Inode().Attr.Type.ModeBits())), nil
+	return d.NewInode(ctx, ops, identity(id, n.Inode(), n.Version())), nil
 }
 
 // errLoop says that a directory contains itself.
@@ -75,7 +90,7 @@ var errLoop = errors.New("the container breaks the format: a directory contains 
 
 // loopError is the error for an entry that leads back to this directory or one above it.
 func (d *directory) loopError(ctx context.Context, id clfs.ID, out *fuse.EntryOut) error {
-	if d.sys.container.Moving(ctx) {
+	if d.sys.moving(ctx) {
 		out.SetEntryTimeout(time.Nanosecond) // it is there once this directory is found elsewhere
 		return ErrNoEntry
 	}
@@ -89,7 +104,7 @@ func (d *directory) OnForget() { d.sys.places.forget(d.id) }
 // way may list them here and they are above: what they lead to is found there. Otherwise
 // it is damage, and a lookup fails.
 func (d *directory) hidden(ctx context.Context) map[clfs.ID]bool {
-	if !d.sys.container.Moving(ctx) {
+	if !d.sys.moving(ctx) {
 		return nil
 	}
 	return d.sys.places.above(d.id)
@@ -97,7 +112,11 @@ func (d *directory) hidden(ctx context.Context) map[clfs.ID]bool {
 
 // OpendirHandle opens the directory for listing.
 func (d *directory) OpendirHandle(ctx context.Context, _ uint32) (fs.FileHandle, uint32, syscall.Errno) {
-	l, err := d.sys.listing(ctx, d.id)
+	var l *listing
+	err := d.sys.asPublished(ctx, func(now round) (err error) {
+		l, err = d.sys.listing(ctx, d.id, now.since)
+		return err
+	})
 	if err != nil {
 		return nil, 0, d.sys.fail("open directory", d.path(), err)
 	}
@@ -107,10 +126,27 @@ func (d *directory) OpendirHandle(ctx context.Context, _ uint32) (fs.FileHandle,
 	}
 	d.copying(l)
 	stream := &dirStream{dir: d, list: l, hidden: d.hidden(ctx)}
-	if stream.hidden != nil {
+	if stream.hidden != nil { // always when publications are followed
 		return stream, 0, 0
 	}
 	return stream, fuse.FOPEN_CACHE_DIR | fuse.FOPEN_KEEP_CACHE, 0
+}
+
+// Getattr tells the attributes. Those of a directory change, as it stays the same inode.
+func (d *directory) Getattr(ctx context.Context, f fs.FileHandle, out *fuse.AttrOut) syscall.Errno {
+	if !d.sys.follows() {
+		return d.inode.Getattr(ctx, f, out)
+	}
+	now, err := d.sys.rounds.current(ctx)
+	if err == nil {
+		var n Node
+		if n, err = d.sys.nodeSince(ctx, d.id, now.since); err == nil {
+			out.Attr = attributes(d.id, n.Inode())
+			out.SetTimeout(now.left())
+			return 0
+		}
+	}
+	return d.sys.fail("get attributes", d.path(), d.sys.gone(err))
 }
 
 // above is the directory in which this one was looked up last.

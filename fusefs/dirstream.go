@@ -59,7 +59,7 @@ func (s *dirStream) Readdirent(ctx context.Context) (*fuse.DirEntry, syscall.Err
 	}
 	for s.segment < s.list.blocks {
 		if err := s.read(ctx); err != nil {
-			return nil, s.dir.sys.fail("list directory", s.dir.path(), err)
+			return nil, s.dir.sys.fail("list directory", s.dir.path(), stale(err))
 		}
 		if e := s.next(); e != nil {
 			return e, 0
@@ -113,7 +113,7 @@ const segmentsAhead = 8
 // segmentsFrom fetches the next segments ahead.
 func (r *readOnly) segmentsFrom(l *listing, number uint64) {
 	for n := number; n < min(number+segmentsAhead, l.blocks); n++ {
-		if !r.segments.Ahead(blockKey{l.id, n}, clfs.DirSegmentBytes, r.fetchSegment(l, n)) {
+		if !r.segments.Ahead(l.block(n), clfs.DirSegmentBytes, r.fetchSegment(l, n)) {
 			return
 		}
 	}

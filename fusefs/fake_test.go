@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"iter"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -20,13 +20,21 @@ import (
 // fakeContainer is a container in memory. The file system is asked as the kernel
 // would ask it, but without a kernel: a process must not use its own mount.
 type fakeContainer struct {
-	nodes  map[clfs.ID]*fakeNode
+	mu          sync.Mutex
+	nodes       map[clfs.ID]*fakeNode
+	publication Publication
+
 	reads  atomic.Int64  // of inodes
+	renews atomic.Int64  // of inodes
+	looks  atomic.Int64  // at the publication
 	moving bool          // a publication may be under way
 	gate   chan struct{} // if set, inodes other than the root come when it is closed
 }
 
 type fakeNode struct {
+	id       clfs.ID
+	version  uint64
+	gone     atomic.Bool // all but the inode is deleted
 	inode    *clfs.Inode
 	contents []byte
 	blocks   map[uint64][]byte // of a directory; nil: cannot be read
@@ -44,24 +52,74 @@ func (c *fakeContainer) Node(_ context.Context, id clfs.ID) (Node, error) {
 	if c.gate != nil && id != clfs.RootID {
 		<-c.gate
 	}
+	return c.live(id)
+}
+
+func (c *fakeContainer) live(id clfs.ID) (Node, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if n := c.nodes[id]; n != nil {
+		n.id = id
 		return n, nil
 	}
 	return nil, errBroken
 }
 
+func (c *fakeContainer) Renew(_ context.Context, known Node) (Node, error) {
+	c.renews.Add(1)
+	return c.live(known.(*fakeNode).id)
+}
+
+func (c *fakeContainer) Published(context.Context) (Publication, error) {
+	c.looks.Add(1)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.publication, nil
+}
+
+// put replaces an inode, or removes it; what the old version leads to is deleted.
+func (c *fakeContainer) put(id clfs.ID, n *fakeNode) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	old := c.nodes[id]
+	if old != nil {
+		old.gone.Store(true)
+	}
+	if n == nil {
+		delete(c.nodes, id)
+		return
+	}
+	if old != nil {
+		n.version = old.version + 1
+	}
+	c.nodes[id] = n
+}
+
+// publishes says what the next look at the publication will find.
+func (c *fakeContainer) publishes(p Publication) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.publication = p
+}
+
 func (n *fakeNode) Inode() *clfs.Inode { return n.inode }
 
-func (n *fakeNode) ReadAt(_ context.Context, p []byte, off uint64) (int, error) {
+func (n *fakeNode) Version() uint64 { return n.version }
+
+func (n *fakeNode) Block(_ context.Context, number uint64) ([]byte, error) {
 	n.reads.Add(1)
-	return bytes.NewReader(n.contents).ReadAt(p, int64(off))
+	if n.gone.Load() && number > 0 {
+		return nil, errBroken
+	}
+	from, to := cutOf(n.inode).bounds(number)
+	return n.contents[from:to], nil
 }
 
 func (n *fakeNode) DirSegments(_ context.Context, from, to uint64) iter.Seq2[DirSegment, error] {
 	return func(yield func(DirSegment, error) bool) {
 		for number := from; number < to && number <= uint64(len(n.blocks)); number++ {
 			raw, err := n.blocks[number], error(nil)
-			if raw == nil {
+			if raw == nil || n.gone.Load() {
 				err = errBroken
 			}
 			if !yield(DirSegment{number, raw}, err) {
@@ -110,23 +168,34 @@ type kernel struct {
 
 func show(t *testing.T, c *fakeContainer) *kernel {
 	t.Helper()
+	return showWith(t, c, Options{})
+}
+
+func showWith(t *testing.T, c *fakeContainer, o Options) *kernel {
+	t.Helper()
 	k := &kernel{t: t}
-	k.fs = newReadOnly(t.Context(), c, Options{Memory: 32 << 20, Log: slog.New(slog.NewTextHandler(&k.log, nil)), Errno: func(err error) syscall.Errno {
-		if errors.Is(err, ErrNoEntry) {
-			return syscall.ENOENT
-		}
-		if errors.Is(err, context.Canceled) {
-			return syscall.EINTR
-		}
-		return syscall.EIO
-	}})
+	o.Memory, o.Log, o.Errno = 32<<20, slog.New(slog.NewTextHandler(&k.log, nil)), fakeErrno
+	o.Missing = func(err error) bool { return errors.Is(err, errBroken) }
+	k.fs = newReadOnly(t.Context(), c, o)
 	root, err := k.fs.node(t.Context(), clfs.RootID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	attr := identity(clfs.RootID, fuse.S_IFDIR)
+	attr := rootIdentity()
 	k.raw = fs.NewNodeFS(k.fs.newInode(clfs.RootID, root, place{}), &fs.Options{RootStableAttr: &attr})
 	return k
+}
+
+func fakeErrno(err error) syscall.Errno {
+	switch {
+	case errors.Is(err, ErrNoEntry):
+		return syscall.ENOENT
+	case errors.Is(err, ErrStale):
+		return syscall.ESTALE
+	case errors.Is(err, context.Canceled):
+		return syscall.EINTR
+	}
+	return syscall.EIO
 }
 
 const rootNode = 1
@@ -150,7 +219,7 @@ func (k *kernel) open(name string) *handle {
 
 func (r *readOnly) nodeOf(t *testing.T, name string) *file {
 	t.Helper()
-	l, err := r.listing(t.Context(), clfs.RootID)
+	l, err := r.listing(t.Context(), clfs.RootID, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,15 +231,15 @@ func (r *readOnly) nodeOf(t *testing.T, name string) *file {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return r.newInode(id, n, place{&directory{inode: inode{sys: r, id: clfs.RootID}}, at}).(*file)
+	return r.newInode(id, n, place{&directory{inode: inode{sys: r, id: clfs.RootID}}, 0, at}).(*file)
 }
 
 func (h *handle) readAll(t *testing.T) []byte {
 	t.Helper()
 	all := make([]byte, h.cut.size+10)
-	n, err := h.read(t.Context(), all, 0)
-	if err != nil && !errors.Is(err, io.EOF) {
+	data, err := h.read(t.Context(), all, 0)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return all[:n]
+	return data
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/hanwen/go-fuse/v2/fs"
@@ -27,12 +28,12 @@ func (f *file) Open(ctx context.Context, flags uint32) (fs.FileHandle, uint32, s
 	if flags&syscall.O_ACCMODE != syscall.O_RDONLY || flags&syscall.O_TRUNC != 0 {
 		return nil, 0, syscall.EROFS
 	}
-	n, err := f.sys.node(ctx, f.id)
+	n, err := f.node(ctx)
 	if err != nil {
 		return nil, 0, f.sys.fail("open", f.path(), err)
 	}
-	f.place.dir.opened(f.place.slot)
-	return &handle{file: f, node: n, cut: cutOf(n.Inode())}, fuse.FOPEN_KEEP_CACHE, 0
+	f.place.dir.opened(f.place)
+	return &handle{file: f, node: n, cut: cutOf(n.Inode()), path: f.path(), at: f.spot()}, fuse.FOPEN_KEEP_CACHE, 0
 }
 
 // cut says how a file's contents are cut into chunks: chunk 0 is in the inode,
@@ -71,53 +72,101 @@ type handle struct {
 	file *file
 	node Node
 	cut  cut
+	path string // where it was opened: a file that was replaced has no place
+	at   spot   // likewise
 
 	sequence fetch.Sequence // of chunks
+	replaced atomic.Bool    // a read has found that parts of this version are gone
 }
 
 var _ fs.FileReader = (*handle)(nil)
 
 // Read reads into dest from off on.
 func (h *handle) Read(ctx context.Context, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
-	n, err := h.read(ctx, dest, uint64(off))
+	data, err := h.read(ctx, dest, uint64(off))
 	if err != nil {
-		return nil, h.file.sys.fail("read", h.file.path(), fmt.Errorf("at %d: %w", off, err))
+		return nil, h.fail(ctx, fmt.Errorf("at %d: %w", off, err))
 	}
-	return fuse.ReadResultData(dest[:n]), 0
+	return fuse.ReadResultData(data), 0
 }
 
-func (h *handle) read(ctx context.Context, dest []byte, off uint64) (int, error) {
+// fail says what a read fails with.
+func (h *handle) fail(ctx context.Context, err error) syscall.Errno {
+	sys := h.file.sys
+	if sys.missing(err) && h.isReplaced(ctx, err) {
+		return sys.options.Errno(ErrStale)
+	}
+	return sys.fail("read", h.path, err)
+}
+
+// isReplaced reports whether a publication has replaced the version that is open, of which a
+// part is missing. That is logged once.
+func (h *handle) isReplaced(ctx context.Context, missing error) bool {
+	if h.replaced.Load() {
+		return true
+	}
+	sys := h.file.sys
+	err := sys.replaced(ctx, h.file.id, h.node, h.at, missing)
+	if !errors.Is(err, errReplaced) && !errors.Is(err, ErrStale) {
+		return false
+	}
+	if !h.replaced.Swap(true) {
+		sys.log.Warn("an open file was replaced, and parts of its old version are deleted", "path", "/"+h.path, "error", missing)
+	}
+	return true
+}
+
+// read returns the bytes from off on, as many as dest has if there are. They are not copied
+// to dest if they lie in one chunk.
+func (h *handle) read(ctx context.Context, dest []byte, off uint64) ([]byte, error) {
 	done := 0
 	for done < len(dest) && off < h.cut.size {
-		number := h.cut.chunk(off)
-		from, _ := h.cut.bounds(number)
-		data, err := h.chunk(ctx, number)
+		data, err := h.rest(ctx, off, len(dest)-done)
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
-		n := copy(dest[done:], data[off-from:])
+		if len(data) == len(dest) {
+			return data, nil
+		}
+		n := copy(dest[done:], data)
 		done += n
 		off += uint64(n)
 	}
-	return done, nil
+	return dest[:done], nil
+}
+
+// rest returns the bytes from off on in a chunk, most at most.
+func (h *handle) rest(ctx context.Context, off uint64, most int) ([]byte, error) {
+	number := h.cut.chunk(off)
+	h.follow(off, most, number)
+	from, _ := h.cut.bounds(number)
+	data, err := h.chunk(ctx, number)
+	if err != nil {
+		return nil, err
+	}
+	data = data[off-from:]
+	return data[:min(len(data), most)], nil
 }
 
 // chunk returns the bytes of a chunk.
 func (h *handle) chunk(ctx context.Context, number uint64) ([]byte, error) {
-	r := h.file.sys
 	if number == 0 {
 		return readChunk(ctx, h.node, h.cut, 0)
 	}
-	h.follow(number)
 	from, to := h.cut.bounds(number)
-	return r.chunks.Get(ctx, blockKey{h.file.id, number}, int64(to-from), fetchChunk(h.node, h.cut, number))
+	return h.file.sys.chunks.Get(ctx, chunkKey(h.file.id, h.node, number), int64(to-from), fetchChunk(h.node, h.cut, number))
 }
 
-// follow fetches ahead while the file is read in order, if memory allows.
-func (h *handle) follow(number uint64) {
-	h.sequence.Follow(number, func(window uint64) {
+// follow fetches ahead while the file is read in order, if memory allows. What is behind the
+// reader goes first then.
+func (h *handle) follow(off uint64, n int, number uint64) {
+	h.sequence.Follow(off, uint64(n), number, func(window uint64) {
+		sys := h.file.sys
+		if number > 1 {
+			sys.chunks.Passed(chunkKey(h.file.id, h.node, number-2))
+		}
 		for n := number + 1; n <= number+window; n++ {
-			if from, to := h.cut.bounds(n); from >= to || !h.file.sys.chunkAhead(h.file.id, h.node, h.cut, n) {
+			if from, to := h.cut.bounds(n); from >= to || !sys.chunkAhead(h.file.id, h.node, h.cut, n) {
 				return
 			}
 		}
@@ -127,7 +176,11 @@ func (h *handle) follow(number uint64) {
 // chunkAhead fetches a chunk that will be wanted soon, if there is room.
 func (r *readOnly) chunkAhead(id clfs.ID, n Node, c cut, number uint64) bool {
 	from, to := c.bounds(number)
-	return r.chunks.Ahead(blockKey{id, number}, int64(to-from), fetchChunk(n, c, number))
+	return r.chunks.Ahead(chunkKey(id, n, number), int64(to-from), fetchChunk(n, c, number))
+}
+
+func chunkKey(id clfs.ID, n Node, number uint64) blockKey {
+	return blockKey{versionKey{id, n.Version()}, number}
 }
 
 func fetchChunk(n Node, c cut, number uint64) fetch.Func[[]byte] {
@@ -139,13 +192,15 @@ func fetchChunk(n Node, c cut, number uint64) fetch.Func[[]byte] {
 
 func readChunk(ctx context.Context, n Node, c cut, number uint64) ([]byte, error) {
 	from, to := c.bounds(number)
-	buf := make([]byte, to-from)
-	got, err := n.ReadAt(ctx, buf, from)
-	if err != nil && !errors.Is(err, io.EOF) {
+	data, err := n.Block(ctx, number)
+	if err != nil {
 		return nil, err
 	}
-	if got < len(buf) {
+	if data == nil {
+		return make([]byte, to-from), nil
+	}
+	if uint64(len(data)) < to-from {
 		return nil, io.ErrUnexpectedEOF
 	}
-	return buf, nil
+	return data[:to-from], nil
 }

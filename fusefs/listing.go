@@ -9,6 +9,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"clfsload/clfs"
 	"clfsload/fusefs/internal/fetch"
@@ -19,11 +20,14 @@ import (
 // segments.
 type listing struct {
 	id      clfs.ID
+	node    Node    // the version of the directory that it lists
 	first   []byte  // entries in the inode
 	slots   []slot  // by hash of the name
 	unknown error   // a part of the directory that cannot be read
 	blocks  uint64  // one more than the number of the last block
 	lost    []block // blocks that cannot be read
+
+	damaged atomic.Bool // no publication accounts for unknown
 }
 
 // slot is where an entry lies.
@@ -46,28 +50,43 @@ func hashName[T ~string | ~[]byte](name T) uint32 {
 	return uint32(maphash.String(nameSeed, string(name)))
 }
 
-// listing returns the lookup table of a directory.
-func (r *readOnly) listing(ctx context.Context, id clfs.ID) (*listing, error) {
-	return r.listings.Get(ctx, id, expectedInode, r.fetchListing(id))
+// listing returns the lookup table of a directory as it was at a stamp or later.
+func (r *readOnly) listing(ctx context.Context, id clfs.ID, since uint64) (*listing, error) {
+	n, err := r.nodeSince(ctx, id, since)
+	if err != nil {
+		return nil, r.gone(err)
+	}
+	key := versionKey{id, n.Version()}
+	l, err := r.listings.Get(ctx, key, expectedInode, r.fetchListing(id, n))
+	if err != nil || !r.missing(l.unknown) || l.damaged.Load() {
+		return l, err
+	}
+	if err := r.replaced(ctx, id, n, r.places.spotOf(id), l.unknown); errors.Is(err, errReplaced) || errors.Is(err, ErrStale) {
+		r.listings.Drop(key, func(*listing) bool { return true })
+		return nil, err
+	}
+	l.damaged.Store(true)
+	return l, nil
 }
 
-func (r *readOnly) fetchListing(id clfs.ID) fetch.Func[*listing] {
+func (r *readOnly) fetchListing(id clfs.ID, n Node) fetch.Func[*listing] {
 	return func(ctx context.Context) (*listing, int64, error) {
-		n, err := r.node(ctx, id)
-		if err != nil {
-			return nil, 0, err
-		}
 		l := r.list(ctx, id, n)
 		if err := ctx.Err(); err != nil {
 			return nil, 0, err
 		}
-		return l, int64(len(l.first)) + 12*int64(cap(l.slots)) + 256, nil
+		return l, costOf(n.Inode()) + 12*int64(cap(l.slots)) + 256, nil
 	}
+}
+
+// block names a block of the directory.
+func (l *listing) block(number uint64) blockKey {
+	return blockKey{versionKey{l.id, l.node.Version()}, number}
 }
 
 // list reads a whole directory.
 func (r *readOnly) list(ctx context.Context, id clfs.ID, n Node) *listing {
-	l := &listing{id: id, first: slices.Clone(n.Inode().Dirents), blocks: 1}
+	l := &listing{id: id, node: n, first: n.Inode().Dirents, blocks: 1}
 	r.addSegment(l, 0, l.first)
 	for s, err := range n.DirSegments(ctx, 1, math.MaxUint64) {
 		if err == nil && s.Number > math.MaxUint32 {
@@ -77,7 +96,9 @@ func (r *readOnly) list(ctx context.Context, id clfs.ID, n Node) *listing {
 			l.lose(s.Number, err)
 			continue
 		}
-		r.addSegment(l, uint32(s.Number), s.Raw)
+		raw := slices.Clone(s.Raw)
+		r.addSegment(l, uint32(s.Number), raw)
+		r.segments.Keep(l.block(s.Number), raw, int64(len(raw)))
 	}
 	slices.SortFunc(l.slots, func(a, b slot) int {
 		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.segment, b.segment), cmp.Compare(a.offset, b.offset))
@@ -164,16 +185,13 @@ func (r *readOnly) segment(ctx context.Context, l *listing, number uint64) ([]by
 	if number == 0 {
 		return l.first, nil
 	}
-	return r.segments.Get(ctx, blockKey{l.id, number}, clfs.DirSegmentBytes, r.fetchSegment(l, number))
+	raw, err := r.segments.Get(ctx, l.block(number), clfs.DirSegmentBytes, r.fetchSegment(l, number))
+	return raw, r.replaced(ctx, l.id, l.node, r.places.spotOf(l.id), err)
 }
 
 func (r *readOnly) fetchSegment(l *listing, number uint64) fetch.Func[[]byte] {
 	return func(ctx context.Context) ([]byte, int64, error) {
-		n, err := r.node(ctx, l.id)
-		if err != nil {
-			return nil, 0, err
-		}
-		for s, err := range n.DirSegments(ctx, number, number+1) {
+		for s, err := range l.node.DirSegments(ctx, number, number+1) {
 			if err != nil {
 				return nil, 0, err
 			}

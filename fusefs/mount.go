@@ -46,12 +46,15 @@ func start(ctx context.Context, point string, r *readOnly) (*attach.Mount, error
 
 // fuseOptions are those of a read-only mount.
 func fuseOptions(o Options) *fs.Options {
-	long := forever * time.Second
-	root := identity(clfs.RootID, unix.S_IFDIR)
+	root := rootIdentity()
 	out := &fs.Options{
-		EntryTimeout: &long, AttrTimeout: &long, NegativeTimeout: &long,
 		NullPermissions: true, RootStableAttr: &root,
 		MountOptions: attach.Options(o.Source, o.AllowOther, o.Log),
+	}
+	if long := forever * time.Second; o.Follow > 0 {
+		out.AttrTimeout = &long // of a version; what may change comes with a time-out of its own
+	} else {
+		out.EntryTimeout, out.AttrTimeout, out.NegativeTimeout = &long, &long, &long
 	}
 	out.DisableXAttrs, out.DisableReadDirPlus = true, true
 	if os.Geteuid() == 0 {

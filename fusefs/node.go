@@ -2,6 +2,7 @@ package fusefs
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"syscall"
 
@@ -15,9 +16,10 @@ import (
 // and a device.
 type inode struct {
 	fs.Inode
-	sys  *readOnly
-	id   clfs.ID
-	attr fuse.Attr
+	sys     *readOnly
+	id      clfs.ID
+	version uint64    // of what is no directory
+	attr    fuse.Attr // of a directory: when it was looked up first
 }
 
 var (
@@ -27,16 +29,19 @@ var (
 
 // newInode makes the go-fuse side of an inode that was read.
 func (r *readOnly) newInode(id clfs.ID, n Node, p place) fs.InodeEmbedder {
-	attr := attributes(id, n.Inode())
+	common := func() inode {
+		return inode{sys: r, id: id, version: n.Version(), attr: attributes(id, n.Inode())}
+	}
 	switch n.Inode().Attr.Type {
 	case clfs.TypeDirectory:
-		return &directory{inode: inode{sys: r, id: id, attr: attr}}
+		return &directory{inode: common()}
 	case clfs.TypeRegular:
-		return &file{inode: inode{sys: r, id: id, attr: attr}, place: p}
+		return &file{inode: common(), place: p}
 	case clfs.TypeSymlink:
-		return &symlink{inode{sys: r, id: id, attr: attr}}
+		return &symlink{common()}
 	}
-	return &inode{sys: r, id: id, attr: attr}
+	i := common()
+	return &i
 }
 
 // path is where the inode was looked up last, for messages.
@@ -46,6 +51,28 @@ func (i *inode) path() string {
 		return name
 	}
 	return parent.Operations().(*directory).pathOf(name)
+}
+
+// spot is where the inode was looked up last.
+func (i *inode) spot() spot {
+	name, parent := i.Parent()
+	if parent == nil {
+		return spot{}
+	}
+	return spot{parent.Operations().(*directory).id, name}
+}
+
+// node returns what the inode was made from. If a publication has replaced that, the kernel
+// must look the path up again.
+func (i *inode) node(ctx context.Context) (Node, error) {
+	n, err := i.sys.node(ctx, i.id)
+	if err != nil {
+		return nil, i.sys.gone(err)
+	}
+	if n.Version() != i.version {
+		return nil, fmt.Errorf("inode %s: %w", i.id, ErrStale)
+	}
+	return n, nil
 }
 
 // Getattr tells the attributes.
@@ -72,7 +99,7 @@ var _ fs.NodeReadlinker = (*symlink)(nil)
 
 // Readlink tells where the link points.
 func (s *symlink) Readlink(ctx context.Context) ([]byte, syscall.Errno) {
-	n, err := s.sys.node(ctx, s.id)
+	n, err := s.node(ctx)
 	if err != nil {
 		return nil, s.sys.fail("read link", s.path(), err)
 	}

@@ -36,6 +36,13 @@ func (p *places) put(id clfs.ID, at spot) bool {
 	return true
 }
 
+// spotOf returns where a directory is, as far as is known.
+func (p *places) spotOf(id clfs.ID) spot {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.of[id]
+}
+
 // forget is told that the kernel does not know a directory any longer.
 func (p *places) forget(id clfs.ID) {
 	p.mu.Lock()

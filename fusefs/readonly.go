@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"clfsload/clfs"
 	"clfsload/fusefs/internal/fetch"
@@ -15,21 +16,28 @@ type Options struct {
 	// Errno chooses what a system call fails with for an error of the
 	// container, or one of the errors of this package.
 	Errno func(error) syscall.Errno
-	Log   *slog.Logger
+	// Missing reports whether an error says that an object is not there.
+	Missing func(error) bool
+	Log     *slog.Logger
 
 	Source     string // what mount and df show as the device
 	AllowOther bool   // other users may use the mount
-	Memory     int64  // bytes that caches take together, at least 32 MiB
+	Memory     int64  // bytes that contents and inodes take together, at least 32 MiB
+	Cached     bool   // the container has a cache on a disk in front of it
+
+	// Follow shows later publications at this interval; 0: the container does not change.
+	Follow time.Duration
 }
 
-// Each cache has a part of the memory of a mount. Chunks of files have the rest,
-// half of it for those kept and half for those being fetched.
+// Each cache has a part of the memory of a mount. Chunks of files have five eighths of it; the
+// rest is for blocks that are decompressed.
 const (
-	nodeShare    = 4 // inodes
-	listingShare = 8 // lookup tables of directories
-	segmentShare = 8 // directory segments
-	chunkShare   = 4
+	nodeShare    = 8  // inodes
+	listingShare = 16 // lookup tables of directories
+	segmentShare = 16 // directory segments
 )
+
+func chunkMemory(memory int64) int64 { return memory / 8 * 5 }
 
 // readOnly is a file system that shows a container.
 type readOnly struct {
@@ -37,44 +45,84 @@ type readOnly struct {
 	options   Options
 	log       *slog.Logger
 
-	nodes    *fetch.Cache[clfs.ID, Node]
-	listings *fetch.Cache[clfs.ID, *listing]
+	nodes    *fetch.Cache[clfs.ID, stampedNode]
+	listings *fetch.Cache[versionKey, *listing]
 	segments *fetch.Cache[blockKey, []byte]
 	chunks   *fetch.Cache[blockKey, []byte]
 
+	rounds rounds
 	places places
 	opened atomic.Int64 // set when a file is opened, counts down with each listing
 }
 
-// blockKey names a part of a file or directory.
+// versionKey names a version of an inode, which does not change.
+type versionKey struct {
+	id      clfs.ID
+	version uint64
+}
+
+// blockKey names a part of a version of a file or directory.
 type blockKey struct {
-	owner  clfs.ID
+	owner  versionKey
 	number uint64
+}
+
+// stampedNode is an inode as of a moment: see [rounds].
+type stampedNode struct {
+	Node
+	stamp uint64
 }
 
 func newReadOnly(ctx context.Context, c Container, o Options) *readOnly {
 	return &readOnly{
 		container: c, options: o, log: o.Log,
-		nodes:    fetch.New[clfs.ID, Node](ctx, o.Memory/nodeShare),
-		listings: fetch.New[clfs.ID, *listing](ctx, o.Memory/listingShare),
+		rounds:   rounds{ctx: ctx, interval: o.Follow, look: c.Published},
+		nodes:    fetch.New[clfs.ID, stampedNode](ctx, o.Memory/nodeShare),
+		listings: fetch.New[versionKey, *listing](ctx, o.Memory/listingShare),
 		segments: fetch.New[blockKey, []byte](ctx, o.Memory/segmentShare),
-		chunks:   fetch.New[blockKey, []byte](ctx, o.Memory/chunkShare),
+		chunks:   fetch.New[blockKey, []byte](ctx, chunkMemory(o.Memory)),
 	}
 }
 
 // expectedInode is about how many bytes an inode takes in memory.
 const expectedInode = 24 << 10
 
-// node returns an inode.
+// node returns an inode as it may be shown in this round.
 func (r *readOnly) node(ctx context.Context, id clfs.ID) (Node, error) {
-	return r.nodes.Get(ctx, id, expectedInode, r.fetchNode(id))
+	now, err := r.rounds.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return r.nodeSince(ctx, id, now.since)
 }
 
-func (r *readOnly) fetchNode(id clfs.ID) fetch.Func[Node] {
-	return func(ctx context.Context) (Node, int64, error) {
-		n, err := r.container.Node(ctx, id)
+// nodeSince returns an inode that was the live version at a stamp or later.
+func (r *readOnly) nodeSince(ctx context.Context, id clfs.ID, since uint64) (Node, error) {
+	for {
+		n, err := r.nodes.Get(ctx, id, expectedInode, r.fetchNode(id, r.outdated(id, since)))
+		if err != nil || n.stamp >= since {
+			return n.Node, err
+		}
+	}
+}
+
+// outdated takes an inode out of the cache that was read before a stamp; nil: there is none.
+func (r *readOnly) outdated(id clfs.ID, since uint64) Node {
+	old, _ := r.nodes.Drop(id, func(n stampedNode) bool { return n.stamp < since })
+	return old.Node
+}
+
+// fetchNode reads an inode, or makes sure that the known version still is the live one.
+func (r *readOnly) fetchNode(id clfs.ID, known Node) fetch.Func[stampedNode] {
+	return func(ctx context.Context) (n stampedNode, cost int64, err error) {
+		n.stamp = r.rounds.lastStamp()
+		if known != nil {
+			n.Node, err = r.container.Renew(ctx, known)
+		} else {
+			n.Node, err = r.container.Node(ctx, id)
+		}
 		if err != nil {
-			return nil, 0, err
+			return stampedNode{}, 0, err
 		}
 		return n, costOf(n.Inode()), nil
 	}
@@ -92,7 +140,7 @@ func costOf(in *clfs.Inode) int64 {
 func (r *readOnly) fail(operation, path string, err error) syscall.Errno {
 	errno := r.options.Errno(err)
 	switch errno {
-	case syscall.EINTR, syscall.ENOENT:
+	case syscall.EINTR, syscall.ENOENT, syscall.ESTALE:
 	default:
 		r.log.Error(operation, "path", "/"+path, "error", err, "errno", errno.Error())
 	}

@@ -168,7 +168,7 @@ func TestNamesThatNoFileCanHaveArePassedOverAndLogged(t *testing.T) {
 // list lists the root.
 func (k *kernel) list() (names []string) {
 	k.t.Helper()
-	l, err := k.fs.listing(k.t.Context(), clfs.RootID)
+	l, err := k.fs.listing(k.t.Context(), clfs.RootID, 0)
 	if err != nil {
 		k.t.Fatal(err)
 	}
@@ -249,8 +249,8 @@ func TestContentsAreReadByChunksAndOnce(t *testing.T) {
 		t.Errorf("%d reads", n)
 	}
 	h, got := k.open("f"), make([]byte, 1300)
-	if n, err := h.read(t.Context(), got, 95); err != nil || n != len(got) || !bytes.Equal(got, contents[95:95+1300]) {
-		t.Errorf("a range: %d bytes, %v", n, err)
+	if got, err := h.read(t.Context(), got, 95); err != nil || !bytes.Equal(got, contents[95:95+1300]) {
+		t.Errorf("a range: %d bytes, %v", len(got), err)
 	}
 }
 

@@ -325,13 +325,8 @@ func TestWhatIsReadAgainTakesNoGenerationAgain(t *testing.T) {
 	a.sound()
 	used := map[Ino]uint64{}
 	for range 4 {
-		_, err := a.j.BeginWrite(t.Context(), 2000)
-		a.check(err)
-		a.check(a.j.DirtyBlocks(t.Context(), 2000, []uint64{2}))
-		_, err = a.j.EndWrite(t.Context(), 2000, Written{Size: 3 * clfs.SegmentBytes, Mtime: 5, Ctime: 5})
-		a.check(err)
-		_, err = a.j.SetAttr(t.Context(), 3000, Change{Ctime: 6})
-		a.check(err)
+		a.overwrite(2000)
+		a.change(3000)
 		for _, ino := range []Ino{2000, 3000} {
 			n := nodeOf(t, a.j, ino)
 			if n.Next <= used[ino] {

@@ -24,6 +24,10 @@ const (
 	OldVersions   ForeignKind = "versions" // those below one
 )
 
+// dropReplaced deletes what NoteReplaced has noted for the generation before ?2.
+var dropReplaced = fmt.Sprintf(`DELETE FROM garbage WHERE ino = ?1 AND after = ?2 AND (name GLOB '%s of *' OR name GLOB '%s of *')`,
+	ForeignObject, ForeignTree)
+
 // foreignForm is how the journal has foreign garbage in place of the name of a blob.
 const foreignForm = "%s of %X below %d"
 
@@ -40,8 +44,10 @@ func parseForeign(text string) (f Foreign, ok bool) {
 }
 
 // NoteReplaced notes blobs that the next seal of a file does without. It is called before that
-// is put, and again if its upload is repeated. ok is false when the file was changed since.
-func (j *Journal) NoteReplaced(ctx context.Context, file Node, list []Foreign) (ok bool, err error) {
+// is put, and again if its upload is repeated: then what was noted before is forgotten with the
+// first list, because an indirect block that was to be replaced alone may be given up with all
+// below it now. ok is false when the file was changed since.
+func (j *Journal) NoteReplaced(ctx context.Context, file Node, list []Foreign, first bool) (ok bool, err error) {
 	err = j.write(ctx, committed, func(t *tx) error {
 		n, err := t.node(file.Ino)
 		if ok = err == nil && n.Next == file.Next && n.Cseq == file.Cseq && n.State != Removed; !ok {
@@ -49,6 +55,11 @@ func (j *Journal) NoteReplaced(ctx context.Context, file Node, list []Foreign) (
 				err = nil
 			}
 			return err
+		}
+		if first {
+			if _, err := t.mount.dropReplaced.Exec(n.Ino, n.Next+1); err != nil {
+				return err
+			}
 		}
 		return t.addForeign(n.Ino, n.Next+1, list)
 	})

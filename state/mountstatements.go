@@ -23,6 +23,7 @@ type mountStatements struct {
 	otherName    *sql.Stmt
 	addGarbage   redoable
 	dropGarbage  *sql.Stmt
+	dropReplaced *sql.Stmt
 	claim        *sql.Stmt
 
 	dropNode       *sql.Stmt
@@ -135,6 +136,7 @@ func (s *mountStatements) queries() map[string]**sql.Stmt {
 		`UPDATE inode SET put_pub = 0 WHERE state = 7 AND type = ?1 AND put_pub > ?2 AND seq <= ?3`: &s.unreach,
 		`DELETE FROM garbage WHERE id = ?`:                                                          &s.dropGarbage,
 		`DELETE FROM garbage WHERE ino = ? AND name = ?`:                                            &s.claim,
+		dropReplaced: &s.dropReplaced,
 
 		`DELETE FROM inode WHERE ino = ? AND state = 7`: &s.dropNode,
 		`DELETE FROM block WHERE ino = ?`:               &s.dropNodeBlocks,

@@ -20,8 +20,8 @@ func forgotten(t *testing.T, path string) {
 	must(t, unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED))
 }
 
-// mustRead wants a file to have these bytes, however they are read.
-func mustRead(t *testing.T, path string, want []byte) {
+// mustReadAnew wants a file to have these bytes, however they are read.
+func mustReadAnew(t *testing.T, path string, want []byte) {
 	t.Helper()
 	for range 2 {
 		got, err := os.ReadFile(path)
@@ -42,7 +42,7 @@ func TestBlocksOfAnAdoptedFileAreReadAsTheyAreNow(t *testing.T) {
 	want, err := os.ReadFile(path)
 	must(t, err)
 	i := newIntakeInto(t, loaded(t, source), quickly...)
-	mustRead(t, i.path("file"), want)
+	mustReadAnew(t, i.path("file"), want)
 	for _, at := range []int64{100, clfs.FirstSegmentBytes + 5_000_000, clfs.FirstSegmentBytes + 5_000_000, int64(len(want)) - 5, clfs.FirstSegmentBytes + clfs.SegmentBytes - 50} {
 		text := []byte("changed at " + string(rune('a'+random.IntN(26))))
 		f, err := os.OpenFile(i.path("file"), os.O_RDWR, 0)
@@ -52,9 +52,9 @@ func TestBlocksOfAnAdoptedFileAreReadAsTheyAreNow(t *testing.T) {
 		must(t, f.Close())
 		want = append(want[:min(at, int64(len(want)))], append(text, want[min(at+int64(len(text)), int64(len(want))):]...)...)
 		i.flush()
-		mustRead(t, i.path("file"), want)
+		mustReadAnew(t, i.path("file"), want)
 		i.publish()
-		mustRead(t, i.path("file"), want)
+		mustReadAnew(t, i.path("file"), want)
 	}
 	i.mustBePublished()
 }

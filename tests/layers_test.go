@@ -28,7 +28,7 @@ var layers = []layer{
 	{path: "rescue"},
 	{path: "state/journal"},
 	{path: "state", ours: []string{"clfs"}},
-	{path: "sync/blob"},
+	{path: "sync/blob", ours: []string{"rescue"}},
 	{path: "sync/deepdir"},
 	{path: "sync/scan", ours: []string{"state", "clfs", "sync/deepdir"}},
 	{path: "sync/engine/publish", ours: []string{"state"}}, // before the layer that it is in

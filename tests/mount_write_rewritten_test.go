@@ -67,8 +67,14 @@ func (r *rewriting) mustBeRead() {
 
 // Files that were published and written again wait for the next publication. They are
 // given up nevertheless when the staging area is full, and read back as they are.
+// A cache does not bring back what was there before.
 func TestMoreThanTheStagingAreaHoldsIsRewrittenWithoutAPublication(t *testing.T) {
 	flags := []string{"--settle", "50ms", "--staging-limit", "64MiB"}
+	t.Run("WithoutACache", func(t *testing.T) { rewriteWithoutPublication(t, flags) })
+	t.Run("WithACache", func(t *testing.T) { rewriteWithoutPublication(t, append(flags, "--cache-size", "64MiB")) })
+}
+
+func rewriteWithoutPublication(t *testing.T, flags []string) {
 	r := &rewriting{newIntake(t, flags...), t.TempDir()}
 	r.rewrite(0)
 	r.publish()

@@ -16,9 +16,11 @@ import (
 // mountFlags are those of mount.
 type mountFlags struct {
 	readFlags
+	cache    cacheFlags
 	log      logFlags
 	target   string
 	readOnly bool
+	follow   time.Duration // 0: only what there is when the mount begins is shown
 	point    fusefs.PointOptions
 	daemon   bool
 	logFile  string
@@ -65,7 +67,8 @@ first the directory 'container' in STATE. A new STATE takes an empty container, 
 has a tree, whoever wrote it: it is shown at once, and can be changed.
 
 With --read-only any container can be looked at and copied out of, and nothing in it
-can be changed.
+can be changed. --follow shows what is published to it later: one machine writes, and any
+number of others follow.
 
 The command serves until MOUNTPOINT is unmounted ('clfsload unmount', umount) or
 until it gets SIGINT or SIGTERM; then it uploads and publishes what is left, for at
@@ -82,7 +85,8 @@ the user who mounts can use the mount, not even root.`,
   clfsload mount --daemon --allow-other --state /var/lib/clfs --target https://myaccount.blob.core.windows.net/projects /mnt/clfs
   rsync -aH /data/projects/ /mnt/clfs/ && clfsload unmount /mnt/clfs
 
-  clfsload mount --read-only --target dir:/mnt/stage/projects /mnt/clfs`,
+  clfsload mount --read-only --target dir:/mnt/stage/projects /mnt/clfs
+  clfsload mount --read-only --follow 30s --target https://myaccount.blob.core.windows.net/projects /mnt/clfs`,
 		Args: argsBetween(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error { return runMount(cmd, args[0], f) },
 	}
@@ -93,6 +97,8 @@ the user who mounts can use the mount, not even root.`,
 func (f *mountFlags) registerAll(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.BoolVar(&f.readOnly, "read-only", false, "nothing can be changed through the mount, and there is no STATE")
+	fl.DurationVar(&f.follow, "follow", 0, "with --read-only: show later publications after at most this time, 1s or more")
+	fl.Lookup("follow").DefValue = "0"
 	fl.StringVar(&f.target, "target", os.Getenv("CLFSLOAD_TARGET"), "the container, dir:PATH or a URL (from CLFSLOAD_TARGET)")
 	fl.Lookup("target").DefValue = ""
 	fl.BoolVar(&f.point.AllowOther, "allow-other", false, "let other users use the mount; for users other than root,\n/etc/fuse.conf must have user_allow_other")
@@ -105,6 +111,7 @@ func (f *mountFlags) registerAll(cmd *cobra.Command) {
 	fl.Lookup("concurrency").Usage = "requests in flight (default 128, with --read-only 64)"
 	fl.Lookup("concurrency").DefValue = "0"
 	fl.Lookup("temp-dir").Usage = "with --read-only: directory for temporary databases (default: $TMPDIR or /tmp)"
+	f.cache.register(cmd)
 	f.registerWriting(cmd)
 	f.log.register(fl)
 }
@@ -134,7 +141,7 @@ func (f *mountFlags) registerWriting(cmd *cobra.Command) {
 var (
 	writingFlags = []string{"state", "create-container", "detached", "take-over", "compression", "settle", "publish-interval", "stop-timeout",
 		"staging-limit", "max-file-size", "include-incomplete", "leave-incomplete", "bandwidth-limit", "retry-for", "request-timeout", "metrics-addr"}
-	readingFlags = []string{"temp-dir"}
+	readingFlags = []string{"follow", "temp-dir"}
 )
 
 func (f *mountFlags) check(cmd *cobra.Command) error {
@@ -151,9 +158,15 @@ func (f *mountFlags) check(cmd *cobra.Command) error {
 	if f.logFile != "" && !f.daemon {
 		return errors.New("--log-file goes with --daemon")
 	}
+	if err := f.cache.check(cmd, f.readOnly); err != nil {
+		return err
+	}
 	if f.readOnly {
-		if f.target == "" {
+		switch {
+		case f.target == "":
 			return errors.New("no container: pass --target, or set CLFSLOAD_TARGET")
+		case given("follow") && f.follow < time.Second:
+			return fmt.Errorf("--follow %s: it must be 1s or more", f.follow)
 		}
 		return nil
 	}

@@ -18,9 +18,16 @@ var errnos = []struct {
 }{
 	{context.Canceled, syscall.EINTR},
 	{fusefs.ErrNoEntry, syscall.ENOENT},
-	{tree.ErrDamaged, syscall.EIO}, // before the others: damage may have one of them as its cause
+	{fusefs.ErrStale, syscall.ESTALE}, // what is missing then is no damage
+	{tree.ErrDamaged, syscall.EIO},    // before the others: damage may have one of them as its cause
 	{blob.ErrCredentials, syscall.EACCES},
 	{blob.ErrPermission, syscall.EACCES},
+}
+
+// isMissing reports whether an error is about an object that is not there.
+func isMissing(err error) bool {
+	var damage *tree.Damage
+	return errors.As(err, &damage) && damage.Kind == tree.KindMissing
 }
 
 func errnoOf(err error) syscall.Errno {

@@ -62,6 +62,7 @@ func (m *writableMount) create(ctx context.Context) error {
 // removeState removes what create has made. Nothing may write to STATE any more: the log
 // would make it again.
 func (m *writableMount) removeState(context.Context) error {
+	m.closeCache()
 	err := errors.Join(m.closeLog(), m.closeStaging(), m.journal.Remove())
 	m.journal = nil
 	return err

@@ -19,6 +19,7 @@ import (
 	"clfsload/fusefs/writable"
 	"clfsload/state"
 	"clfsload/sync/adopt"
+	"clfsload/sync/blob/cache"
 	"clfsload/sync/blob/limit"
 	"clfsload/sync/engine"
 )
@@ -33,6 +34,7 @@ type writableMount struct {
 	target  *target
 	journal *state.Journal
 	limiter *limit.Limiter
+	cache   *cache.Dir // nil: none
 	engine  *engine.Engine
 	reader  *adopt.Reader
 	staged  *staging.Store
@@ -185,9 +187,13 @@ func (m *writableMount) openTarget(spec targetSpec, opening time.Duration) (err 
 }
 
 func (m *writableMount) newEngine() error {
-	o := engine.Options{Concurrency: m.flags.concurrency, Memory: int64(m.flags.memory), StateName: stateName(m.dir), Tree: m.newTree()}
+	container, err := m.cacheOf(limit.Wrap(m.target.Container, m.limiter))
+	if err != nil {
+		return err
+	}
+	o := engine.Options{Concurrency: m.flags.concurrency, Memory: int64(m.flags.memory), StateName: stateName(m.dir), Tree: m.newTree(container)}
 	m.reader = adopt.New(m.journal, o.Tree, m.ui.log)
-	e, err := engine.New(m.journal, limit.Wrap(m.target.Container, m.limiter), nil, o, engine.Events{
+	e, err := engine.New(m.journal, container, nil, o, engine.Events{
 		Failure: func(path string, p state.Problem) {
 			m.ui.log.Error("a file cannot be uploaded; it is tried again", "path", path, "op", p.Op, "reason", p.Reason)
 		},

@@ -73,8 +73,9 @@ func (m *writableMount) mount(ctx context.Context) error {
 	}
 	fs, err := writable.Mount(ctx, m.point, m.journal, m.staged, m.engine, writable.Options{
 		Settle: m.flags.settle, StagingLimit: limit, StagingReserve: reserve, MaxFileSize: int64(m.flags.maxFileSize), AllowOther: m.flags.point.AllowOther,
-		Memory: int64(m.flags.memory) / 4, Log: m.ui.log, Errno: errnoOf, Source: m.target.String(), StatePath: m.dir,
+		Memory: int64(m.flags.memory) / 2, Log: m.ui.log, Errno: errnoOf, Source: m.target.String(), StatePath: m.dir,
 		Adopter: adopter, MostAdopted: mostAdopted,
+		Cached: m.cache != nil,
 	})
 	if err != nil {
 		return err
@@ -275,6 +276,7 @@ func (m *writableMount) close(ctx context.Context) error {
 	}
 	errs = append(errs, m.closeStaging())
 	m.closeMark(ctx)
+	m.closeCache()
 	if m.target != nil {
 		errs = append(errs, m.target.close(ctx))
 	}

@@ -37,6 +37,9 @@ func (f *mountFlags) checkSites(point string) error {
 			used = append(used, container)
 		}
 	}
+	if err := f.cache.checkSite(used); err != nil {
+		return err
+	}
 	return f.checkFiles(mountPoint, used)
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"hash/maphash"
 	"iter"
 	"log/slog"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"clfsload/clfs"
 	"clfsload/fusefs"
 	"clfsload/rescue"
+	"clfsload/sync/blob/cache"
 	"clfsload/sync/tree"
 )
 
@@ -26,6 +28,7 @@ type mounted struct {
 	tree   atomic.Pointer[tree.Tree]
 	usage  atomic.Pointer[fusefs.Usage]
 
+	cache   *cache.Dir // nil: none
 	options tree.Options
 	stop    context.CancelFunc
 	listing sync.WaitGroup
@@ -33,18 +36,24 @@ type mounted struct {
 }
 
 // openMounted opens the container of a mount. One on disk is listed first, any
-// other while it is mounted.
+// other while it is mounted. One that is followed is not: its listing would soon be old.
 func openMounted(cmd *cobra.Command, f mountFlags, log *slog.Logger) (*mounted, error) {
 	ctx := cmd.Context()
-	half := f.readFlags
-	half.memory = max(half.memory/2, smallestMemory)
-	t, err := half.openTree(cmd, f.target, "", aDirectory)
+	look := aDirectory
+	if f.follow > 0 {
+		look = aPath
+	}
+	dir, t, err := openCachedTree(cmd, &f.readFlags, f.target, look, f.cache, log)
 	if err != nil {
 		return nil, err
 	}
-	m := &mounted{source: t.Container().String(), log: log, trees: []*tree.Tree{t},
-		options: tree.Options{Requests: half.concurrency, Memory: int64(half.memory), TempDir: half.tempDir}}
+	m := &mounted{source: t.Container().String(), log: log, trees: []*tree.Tree{t}, cache: dir,
+		options: tree.Options{Requests: f.concurrency, Memory: int64(f.memory), TempDir: f.tempDir}}
 	m.tree.Store(t)
+	if f.follow > 0 {
+		m.stop = func() {}
+		return m, nil
+	}
 	if mark := t.OpenMark(ctx); mark != nil {
 		log.Warn("the container is open: its mount has not ended; what changes there is not shown here", "state", mark.State, "publication", mark.Publication)
 	}
@@ -98,6 +107,9 @@ func (m *mounted) sumUp(ctx context.Context, log *slog.Logger) {
 func (m *mounted) close() {
 	m.stopListing()
 	m.tree.Load().Close()
+	if m.cache != nil {
+		m.cache.Close()
+	}
 }
 
 // stopListing ends the listing in the background.
@@ -135,9 +147,33 @@ func (m *mounted) Usage() fusefs.Usage {
 // Moving reports whether a publication may be under way, or was cut off.
 func (m *mounted) Moving(ctx context.Context) bool { return m.tree.Load().OpenMark(ctx) != nil }
 
+// Published asks which publication the container holds. While a mount has it open, one may
+// be under way at any time.
+func (m *mounted) Published(ctx context.Context) (fusefs.Publication, error) {
+	mark, err := m.tree.Load().Mark(ctx)
+	if err != nil || mark == nil {
+		return fusefs.Publication{}, err
+	}
+	return fusefs.Publication{ID: mark.ID, Over: mark.Open == ""}, nil
+}
+
 // Node reads an inode.
 func (m *mounted) Node(ctx context.Context, id clfs.ID) (fusefs.Node, error) {
-	n, err := m.tree.Load().Node(ctx, id)
+	return m.checked(m.tree.Load().Node(ctx, id))
+}
+
+// Renew reads an inode again if there is a newer version.
+func (m *mounted) Renew(ctx context.Context, known fusefs.Node) (fusefs.Node, error) {
+	old := known.(mountedNode)
+	n, err := m.tree.Load().Renew(ctx, old.n)
+	if err == nil && n == old.n {
+		return known, nil
+	}
+	return m.checked(n, err)
+}
+
+// checked is an inode that was read, unless it cannot be shown.
+func (m *mounted) checked(n *tree.Node, err error) (fusefs.Node, error) {
 	if err == nil {
 		err = n.CheckTarget()
 	}
@@ -147,7 +183,7 @@ func (m *mounted) Node(ctx context.Context, id clfs.ID) (fusefs.Node, error) {
 	if damage := n.Check(); damage != nil {
 		m.logDamage(n, damage)
 	}
-	return mountedNode{m, n}, nil
+	return mountedNode{m, n, maphash.Bytes(versionSeed, n.Payload)}, nil
 }
 
 // logDamage logs what is wrong with an inode that is shown all the same.
@@ -157,14 +193,20 @@ func (m *mounted) logDamage(n *tree.Node, damage error) {
 
 // mountedNode is an inode of a mounted container.
 type mountedNode struct {
-	m *mounted
-	n *tree.Node
+	m       *mounted
+	n       *tree.Node
+	version uint64 // a hash of all that was put
 }
+
+// versionSeed is that of the hash.
+var versionSeed = maphash.MakeSeed()
 
 func (n mountedNode) Inode() *clfs.Inode { return n.n.Inode }
 
-func (n mountedNode) ReadAt(ctx context.Context, p []byte, off uint64) (int, error) {
-	return n.m.tree.Load().ReadAt(ctx, n.n, p, off)
+func (n mountedNode) Version() uint64 { return n.version }
+
+func (n mountedNode) Block(ctx context.Context, number uint64) ([]byte, error) {
+	return n.m.tree.Load().BlockData(ctx, n.n, number)
 }
 
 func (n mountedNode) DirSegments(ctx context.Context, from, to uint64) iter.Seq2[fusefs.DirSegment, error] {

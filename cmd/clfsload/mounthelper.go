@@ -31,7 +31,7 @@ var mountSwitches = []string{"allow-other", "allow-non-empty", "create-container
 // mountValues are those with a value.
 var mountValues = []string{"state", "settle", "publish-interval", "stop-timeout", "staging-limit", "compression",
 	"concurrency", "memory", "bandwidth-limit", "retry-for", "request-timeout", "credentials-file", "credentials-env-file",
-	"endpoint", "metrics-addr", "log-file", "log-level", "log-format", "temp-dir"}
+	"endpoint", "metrics-addr", "log-file", "log-level", "log-format", "temp-dir", "follow", "cache", "cache-size"}
 
 // passedOver are options of mount(8) that are not for the file system, or that name
 // what a mount here does in any case: it is always nosuid and nodev, changes no atime

@@ -31,6 +31,7 @@ const (
 	requestFiles = 2 // a connection, and a second one that was begun before the first was free
 	loadFiles    = 3 // and the file that is read
 	readFiles    = 4 // and the file that is written, and its directory
+	cacheFiles   = 1 // of the cache, which a request reads or fills
 	scanFiles    = 2 // of one directory that is listed
 )
 
@@ -82,8 +83,12 @@ func (f *mountFlags) fitOpenFiles(log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	fitConcurrency(&f.concurrency, spare/2, requestFiles, log)
-	f.openStaged = spare - f.concurrency*requestFiles
+	each := requestFiles
+	if f.cache.size > 0 {
+		each += cacheFiles
+	}
+	fitConcurrency(&f.concurrency, spare/2, each, log)
+	f.openStaged = spare - f.concurrency*each
 	return nil
 }
 

@@ -19,6 +19,9 @@ type readFlags struct {
 	concurrency int
 	memory      byteSize
 	tempDir     string
+
+	// wrap goes in front of the container; nil: nothing does.
+	wrap func(blob.Container) blob.Container
 }
 
 func newReadFlags() readFlags { return readFlags{concurrency: 64, memory: 192 << 20} }
@@ -69,6 +72,9 @@ func (f *readFlags) newTree(cmd *cobra.Command, target string) (*tree.Tree, erro
 	c, err := openExisting(cmd.Context(), target, f.target, f.concurrency)
 	if err != nil {
 		return nil, stopCause(cmd.Context(), err)
+	}
+	if f.wrap != nil {
+		c = f.wrap(c)
 	}
 	return tree.New(c, tree.Options{Requests: f.concurrency, Memory: int64(f.memory), TempDir: f.tempDir,
 		ListInParts: !isDirectory(target)}), nil

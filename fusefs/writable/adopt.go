@@ -105,27 +105,38 @@ func (s *FS) find(ctx context.Context, dir state.Ino, name []byte, tell func(sta
 	return s.adopting(ctx, func() error {
 		s.known.mu.RLock()
 		defer s.known.mu.RUnlock()
-		n, err := s.nodes.lookup(s.ctx, dir, name)
-		if s.options.Adopter == nil {
-			if err == nil {
-				tell(n)
-			}
+		n, err := s.lookup(dir, name)
+		if err != nil {
 			return err
 		}
-		s.recent.use(dir)
-		if errors.Is(err, state.ErrNoEntry) {
-			return errors.Join(s.checkListed(dir), err)
-		}
-		if err == nil && n.State == state.Remote {
-			s.sweeps.missed(dir)
-			return &state.Unread{Ino: n.Ino, Part: state.Attributes}
-		}
-		if err == nil {
+		if s.options.Adopter != nil {
+			if n.State == state.Remote {
+				s.sweeps.missed(dir)
+				return &state.Unread{Ino: n.Ino, Part: state.Attributes}
+			}
 			s.sweeps.looked(dir)
-			tell(n)
 		}
-		return err
+		tell(n)
+		return nil
 	})
+}
+
+// lookup looks a name up in a directory whose entries may have to be read first. known.mu is held
+// for reading.
+func (s *FS) lookup(dir state.Ino, name []byte) (state.Node, error) {
+	n, err := s.nodes.lookup(s.ctx, dir, name)
+	if s.options.Adopter == nil {
+		return n, err
+	}
+	s.recent.use(dir)
+	if !errors.Is(err, state.ErrNoEntry) {
+		return n, err
+	}
+	if err := s.checkListed(dir); err != nil {
+		return n, err
+	}
+	// Somebody else may have read them just now.
+	return s.nodes.lookup(s.ctx, dir, name)
 }
 
 // checkListed returns state.Unread if not all entries of a directory are in the journal.

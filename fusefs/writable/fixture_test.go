@@ -25,6 +25,8 @@ type kernel struct {
 	engine *fakeEngine
 	dir    string // the state directory
 	log    *bytes.Buffer
+
+	adopter Adopter // of a container that was there before, or nil
 }
 
 const rootNode = uint64(state.RootIno)
@@ -57,7 +59,7 @@ func (k *kernel) start(j *state.Journal) {
 	k.engine.journal, k.engine.staging = j, store
 	k.fs = newFS(context.WithoutCancel(k.t.Context()), j, store, k.engine, Options{Settle: time.Hour, StagingLimit: 1 << 40, MaxFileSize: 1 << 44,
 		Memory: 64 << 20, Log: slog.New(slog.NewTextHandler(k.log, nil)),
-		Errno: func(error) syscall.Errno { return syscall.EIO }, StatePath: k.dir})
+		Errno: func(error) syscall.Errno { return syscall.EIO }, StatePath: k.dir, Adopter: k.adopter})
 	k.fs.sweeping()
 }
 

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -80,7 +79,7 @@ func newFS(ctx context.Context, j *state.Journal, store *staging.Store, c Contai
 		names:    newNames(),
 		handles:  newHandles[*handle](),
 		listings: newHandles[*listing](), directories: &directories{open: map[state.Ino]int{}},
-		blocks: fetch.New[blockKey, []byte](ctx, o.Memory/2),
+		blocks: fetch.New[blockKey, []byte](ctx, o.Memory),
 	}
 	s.nodes = newNodes(j, func(u state.Unread) error { return s.read(ctx, u) })
 	s.files = &table{system: s, files: map[state.Ino]*file{}}
@@ -131,9 +130,11 @@ func (s *FS) String() string { return attach.FileSystemName }
 // Access is never asked: the kernel checks permissions.
 func (s *FS) Access(<-chan struct{}, *fuse.AccessIn) fuse.Status { return fuse.ENOSYS }
 
-// Ioctl refuses.
-func (s *FS) Ioctl(<-chan struct{}, *fuse.IoctlIn, []byte, *fuse.IoctlOut, []byte) fuse.Status {
-	return fuse.Status(syscall.ENOTTY)
+// Ioctl answers fusefs.HasCache.
+func (s *FS) Ioctl(_ <-chan struct{}, in *fuse.IoctlIn, _ []byte, out *fuse.IoctlOut, _ []byte) fuse.Status {
+	result, errno := attach.AnswerCacheQuery(in.Cmd, s.options.Cached)
+	out.Result = result
+	return fuse.Status(errno)
 }
 
 // Done is closed when the file system is unmounted, by us or by somebody else.

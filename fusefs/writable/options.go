@@ -37,6 +37,7 @@ type Options struct {
 	Errno     func(error) syscall.Errno
 	Source    string  // what mount and df show as the device
 	StatePath string  // the state directory, as user.clfsload.control tells it
+	Cached    bool    // the container has a cache on a disk in front of it
 	Adopter   Adopter // nil: the container was made with the journal
 	// MostAdopted is how many nodes the journal has at most, roughly, before directories that
 	// were only read are dropped from it.

@@ -68,7 +68,7 @@ func (f *file) readPiece(ctx context.Context, p []byte, off int64, ahead *fetch.
 		return 0, err
 	}
 	if ahead != nil {
-		ahead.Follow(index, func(window uint64) { f.ahead(index, window) })
+		ahead.Follow(uint64(off), uint64(len(p)), index, func(window uint64) { f.ahead(index, window) })
 	}
 	p = p[:min(int64(len(p)), at+length-off)]
 	n := 0
@@ -162,6 +162,9 @@ func (f *file) fetch(ctx context.Context, index uint64) error {
 
 // ahead begins to fetch the remote blocks behind one, if memory allows. mu is held for reading.
 func (f *file) ahead(index, window uint64) {
+	if index > 1 {
+		f.system.blocks.Passed(f.key(index - 2))
+	}
 	last := min(index+window, state.Blocks(f.size)-1)
 	for next, found := f.remote.next(index + 1); found && next <= last; next, found = f.remote.next(next + 1) {
 		_, length := state.BlockRange(next)

@@ -17,8 +17,9 @@ import (
 const (
 	// sweepsAtOnce is how many inodes are read ahead at a time.
 	sweepsAtOnce = 64
-	// sweepCredit is how many more inodes are read for each entry that is looked at, and
-	// mostCredit how many without another look.
+	// sweepCredit is how many more inodes are read for each entry that is looked at. It is what
+	// the first entries that were not read yet bring as well; each brings twice as many as the one
+	// before. mostCredit are read without another look.
 	sweepCredit = 8
 	mostCredit  = 512
 	// sweepPage is how many entries are asked for at a time.
@@ -39,6 +40,7 @@ type sweeps struct {
 // sweep is a directory whose entries are looked at.
 type sweep struct {
 	misses  int
+	window  int // what the last miss has brought
 	credit  int
 	running bool
 	after   uint64 // cookie
@@ -61,7 +63,8 @@ func (w *sweeps) missed(dir state.Ino) {
 		w.dirs[dir] = d
 	}
 	d.misses++
-	d.credit = min(d.credit+sweepPage, mostCredit)
+	d.window = min(max(2*d.window, sweepCredit), sweepPage)
+	d.credit = min(d.credit+d.window, mostCredit)
 	if d.misses > 1 && !d.running {
 		d.running = true
 		go w.run(dir, d)
@@ -126,7 +129,7 @@ func (w *sweeps) spend(d *sweep) bool {
 func (w *sweeps) end(dir state.Ino, d *sweep, whole bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	d.running, d.credit, d.misses = false, 0, 0
+	d.running, d.credit = false, 0
 	if whole {
 		delete(w.dirs, dir)
 	}

@@ -88,7 +88,11 @@ func (l *lister) add(ctx context.Context, blob string, raw []byte) error {
 			l.dots++
 			continue
 		}
-		l.page = append(l.page, state.AdoptedEntry{Name: bytes.Clone(d.Name), ID: d.ID, Type: l.typeOf(ctx, d.ID)})
+		typ, err := l.typeOf(ctx, d.ID)
+		if err != nil {
+			return err
+		}
+		l.page = append(l.page, state.AdoptedEntry{Name: bytes.Clone(d.Name), ID: d.ID, Type: typ})
 		if len(l.page) == pageSize {
 			if err := l.flush(ctx); err != nil {
 				return err
@@ -98,17 +102,20 @@ func (l *lister) add(ctx context.Context, blob string, raw []byte) error {
 	return nil
 }
 
-// typeOf is the type of an inode. Most ids tell it. An inode that cannot be read passes for a
-// file, which cannot be opened.
-func (l *lister) typeOf(ctx context.Context, id clfs.ID) clfs.Type {
+// typeOf is the type of an inode. Most ids tell it. A damaged inode passes for a file, which
+// cannot be opened.
+func (l *lister) typeOf(ctx context.Context, id clfs.ID) (clfs.Type, error) {
 	if h, err := clfs.ParseHandle(id); err == nil {
-		return h.Type
+		return h.Type, nil
 	}
 	n, err := l.tree.Node(ctx, id)
-	if err != nil {
-		return clfs.TypeRegular
+	if errors.Is(err, tree.ErrDamaged) {
+		return clfs.TypeRegular, nil
 	}
-	return n.Type()
+	if err != nil {
+		return 0, err
+	}
+	return n.Type(), nil
 }
 
 func (l *lister) flush(ctx context.Context) error {

@@ -37,7 +37,7 @@ func Inspect(ctx context.Context, t *tree.Tree, detached bool) (Found, error) {
 		err = &tree.Damage{Kind: tree.KindType, Object: root.Blob, Reason: "the root is a " + root.Type().String()}
 	}
 	if err == nil && !detached {
-		err = findCacheState(ctx, t.Container())
+		err = findCacheState(ctx, t)
 	}
 	if err != nil {
 		return Found{}, fmt.Errorf("adopt %s: %w", t.Container(), err)
@@ -62,22 +62,12 @@ func unfinishedBy(ctx context.Context, c blob.Container, b clfs.Bucket) error {
 	return nil
 }
 
-// cacheObjects are objects that caches keep in a container for themselves.
-var cacheObjects = []struct {
-	id   clfs.ID
-	what string
-}{{clfs.SpaceTrackerID, "space tracker"}, {clfs.SnapshotDBID, "snapshot database"}}
-
-func findCacheState(ctx context.Context, c blob.Container) error {
-	for _, o := range cacheObjects {
-		for info, err := range blob.All(ctx, c, clfs.NamePrefix(o.id)) {
-			if err != nil {
-				return err
-			}
-			return fmt.Errorf("%w: it has the %s of one (%s)", ErrCacheState, o.what, info.Name)
-		}
+func findCacheState(ctx context.Context, t *tree.Tree) error {
+	name, err := t.CacheObject(ctx)
+	if err == nil && name != "" {
+		err = fmt.Errorf("%w: it has an object that only a cache makes (%s)", ErrCacheState, name)
 	}
-	return nil
+	return err
 }
 
 // Settings returns the settings of a journal that adopts a container. Those that are the

@@ -29,8 +29,17 @@ func New(j *state.Journal, t *tree.Tree, log *slog.Logger) *Reader {
 }
 
 // Read adopts what a change was refused for. Several callers that want the same cause one
-// reading. What was read meanwhile is not read again.
+// reading. What was read meanwhile is not read again. Nor is a node that was dropped meanwhile:
+// whoever repeats the change finds what it is now.
 func (r *Reader) Read(ctx context.Context, u state.Unread) error {
+	err := r.read(ctx, u)
+	if errors.Is(err, state.ErrNoEntry) {
+		return nil
+	}
+	return err
+}
+
+func (r *Reader) read(ctx context.Context, u state.Unread) error {
 	switch u.Part {
 	case state.Attributes:
 		return r.once(attributesKey(u.Ino), func() error { return r.attributes(ctx, u.Ino) })

@@ -72,6 +72,9 @@ type Info struct {
 type Object struct {
 	Info
 	Data []byte // the caller's to keep and change
+
+	// Checked: Data is the whole blob and was compared with MD5 already.
+	Checked bool
 }
 
 // Page is a part of a listing.

@@ -24,7 +24,10 @@ func (e *MD5Error) Error() string {
 // CheckMD5 compares the bytes of a whole blob with the MD5 that is kept with it, if there
 // is one. The error is an [MD5Error].
 func CheckMD5(o Object) error {
-	if sum := md5.Sum(o.Data); len(o.MD5) > 0 && !bytes.Equal(sum[:], o.MD5) {
+	if o.Checked || len(o.MD5) == 0 {
+		return nil
+	}
+	if sum := md5.Sum(o.Data); !bytes.Equal(sum[:], o.MD5) {
 		return &MD5Error{sum[:], o.MD5}
 	}
 	return nil
@@ -41,12 +44,15 @@ func ReadChecked(ctx context.Context, get func(context.Context) (Object, error),
 		if err != nil {
 			return o, err
 		}
-		err = check(o)
+		if err = check(o); err == nil {
+			return o, nil
+		}
+		ctx = Fresh(ctx)
 		sum := md5.Sum(o.Data)
 		if same++; sum != before {
 			same = 1
 		}
-		if err == nil || try == reads || same == believed {
+		if try == reads || same == believed {
 			return o, err
 		}
 		before = sum

@@ -75,8 +75,9 @@ const replacedPage = 1000
 
 // replaced gathers what an edit of a block map does without.
 type replaced struct {
-	list []state.Foreign
-	note func([]state.Foreign) error
+	list  []state.Foreign
+	noted bool // a part of it
+	note  func(list []state.Foreign, first bool) error
 }
 
 func (r *replaced) add(f state.Foreign) error {
@@ -93,7 +94,9 @@ func (r *replaced) flush() error {
 	if len(list) == 0 {
 		return nil
 	}
-	return r.note(list)
+	first := !r.noted
+	r.noted = true
+	return r.note(list, first)
 }
 
 // mapOf lists what the block map of an inode leads to: segments, and indirect blocks with all
@@ -122,7 +125,7 @@ func (w *nodeWorker) editMap(ctx context.Context, p *blockPlan) (clfs.Inode, err
 	if err != nil {
 		return clfs.Inode{}, err
 	}
-	gone := &replaced{note: func(list []state.Foreign) error { return w.noteReplaced(ctx, n, list) }}
+	gone := &replaced{note: func(list []state.Foreign, first bool) error { return w.noteReplaced(ctx, n, list, first) }}
 	old := state.Blocks(int64(base.Attr.Size))
 	edit := clfs.MapEdit{
 		Direct: base.Direct, Roots: base.Roots, Old: old, Keep: max(min(n.Sealed, old, p.count), 1), Blocks: p.count,
@@ -169,8 +172,8 @@ func foreignOf(kind clfs.Replaced, id clfs.ID) state.Foreign {
 	return state.Foreign{Kind: state.ForeignObject, ID: id}
 }
 
-func (w *nodeWorker) noteReplaced(ctx context.Context, n state.Node, list []state.Foreign) error {
-	ok, err := w.journal.NoteReplaced(ctx, n, list)
+func (w *nodeWorker) noteReplaced(ctx context.Context, n state.Node, list []state.Foreign, first bool) error {
+	ok, err := w.journal.NoteReplaced(ctx, n, list, first)
 	if err == nil && !ok {
 		err = errStale
 	}
@@ -190,7 +193,7 @@ func (e *Engine) indirect(ctx context.Context, n state.Node, id clfs.ID, tree, d
 func (e *Engine) removeForeign(ctx context.Context, f state.Foreign) error {
 	switch f.Kind {
 	case state.ForeignTree:
-		return e.removeTree(ctx, f.ID)
+		return e.removeTree(ctx, f.ID, -1)
 	case state.OldVersions:
 		return e.removeBlobs(ctx, f.ID, func(n clfs.Name) bool { return n.Version < f.Below && n.Snapshot == clfs.LiveSnapshot })
 	}
@@ -215,30 +218,38 @@ func (e *Engine) removeBlobs(ctx context.Context, id clfs.ID, choose func(clfs.N
 }
 
 // removeTree deletes an indirect block after all that it leads to. So it can be called again
-// after it was cut off.
-func (e *Engine) removeTree(ctx context.Context, id clfs.ID) error {
+// after it was cut off. Where a block cannot be read, what it leads to stays: that is damage, and must
+// keep no publication back. Depths grow on the way down, so it comes to an end. above is the
+// depth of the block above; -1: there is none.
+func (e *Engine) removeTree(ctx context.Context, id clfs.ID, above int) error {
 	_, b, err := e.tree.Indirect(ctx, id)
 	if tree.IsMissing(err) {
 		return nil
 	}
-	if err != nil {
+	if _, own := problemOf(err); err != nil && !own {
 		return fmt.Errorf("delete what indirect block %s leads to: %w", id, err)
 	}
-	g, gctx := rescue.WithContext(ctx)
-	g.SetLimit(e.options.Concurrency)
-	kind := state.ForeignObject
-	if b.Depth < b.Tree {
-		kind = state.ForeignTree
-	}
-	for _, child := range b.Blocks {
-		if !child.IsNull() {
-			g.Go(func() error { return e.removeForeign(gctx, state.Foreign{Kind: kind, ID: child}) })
+	if err == nil && b.Depth > above {
+		if err := e.removeBelow(ctx, b); err != nil {
+			return err
 		}
 	}
-	if err := g.Wait(); err != nil {
-		return err
-	}
 	return e.removeForeign(ctx, state.Foreign{Kind: state.ForeignObject, ID: id})
+}
+
+func (e *Engine) removeBelow(ctx context.Context, b clfs.IndirectBlock) error {
+	g, gctx := rescue.WithContext(ctx)
+	g.SetLimit(e.options.Concurrency)
+	for _, child := range b.Blocks {
+		switch {
+		case child.IsNull():
+		case b.Depth < b.Tree:
+			g.Go(func() error { return e.removeTree(gctx, child, b.Depth) })
+		default:
+			g.Go(func() error { return e.removeForeign(gctx, state.Foreign{Kind: state.ForeignObject, ID: child}) })
+		}
+	}
+	return g.Wait()
 }
 
 // removeBase deletes what the block map of a removed node leads to, if another program has made

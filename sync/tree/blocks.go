@@ -171,7 +171,7 @@ func (m *mapReader) enter(b *Block) error {
 		m.seen = make(map[clfs.ID]bool)
 	}
 	m.seen[b.ID] = true
-	o, decoded, err := m.t.Indirect(m.ctx, b.ID)
+	o, decoded, err := m.t.indirect(m.ctx, m.n, b.ID)
 	if err != nil {
 		return err
 	}
@@ -183,18 +183,37 @@ func (m *mapReader) enter(b *Block) error {
 	return nil
 }
 
-// Indirect reads an indirect block.
+// Indirect reads an indirect block of any inode.
 func (t *Tree) Indirect(ctx context.Context, id clfs.ID) (Object, clfs.IndirectBlock, error) {
 	if cached, ok := t.indirects.Get(id); ok {
 		return cached.object, cached.block, nil
 	}
 	var b clfs.IndirectBlock
-	o, _, err := t.fetch(ctx, id, maxInodePayload, func(o Object, payload []byte) (err error) {
-		if b, err = clfs.DecodeIndirect(payload); err != nil {
+	o, _, err := t.fetch(ctx, id, maxInodePayload, decodeIndirect(&b))
+	return t.gotIndirect(id, o, b, err)
+}
+
+// indirect reads an indirect block of n.
+func (t *Tree) indirect(ctx context.Context, n *Node, id clfs.ID) (Object, clfs.IndirectBlock, error) {
+	if cached, ok := t.indirects.Get(id); ok {
+		return cached.object, cached.block, nil
+	}
+	var b clfs.IndirectBlock
+	o, err := t.fetchBlock(ctx, n, id, clfs.TypeIndirect, maxInodePayload, decodeIndirect(&b))
+	return t.gotIndirect(id, o, b, err)
+}
+
+func decodeIndirect(b *clfs.IndirectBlock) decoder {
+	return func(o Object, payload []byte) (err error) {
+		if *b, err = clfs.DecodeIndirect(payload); err != nil {
 			return BadObject(err, o.Blob)
 		}
 		return nil
-	})
+	}
+}
+
+// gotIndirect remembers an indirect block that was read.
+func (t *Tree) gotIndirect(id clfs.ID, o Object, b clfs.IndirectBlock, err error) (Object, clfs.IndirectBlock, error) {
 	if err != nil {
 		return o, clfs.IndirectBlock{}, err
 	}

@@ -16,13 +16,18 @@
 //
 // # Finding objects: by prefix or by index
 //
-// A freshly opened [Tree] asks the service for each object: one listing of its
+// A freshly opened [Tree] asks the service for each inode: one listing of its
 // prefix, one read. Guessing the name (the owner is usually the directory, the
 // version 9) would save the listing, but would miss a higher version, and a
 // reader that shows yesterday's file is worse than a slow one. Whoever visits
 // most of a container calls [Tree.BuildIndex] first: the whole listing, 5000
 // names a request, goes into a temporary database, and each object then costs
 // one read.
+//
+// Segments and indirect blocks have one version: loaders and mounts give new contents new
+// ids. Only a cache may write one again. So their names are guessed, and one read brings
+// them, unless the container has objects that only a cache makes (0x65, 0x66, 0x67), for
+// which three listings ask once. If there is no such blob, the object is listed after all.
 //
 // # Tolerance
 //

@@ -19,37 +19,100 @@ func (t *Tree) Bytes(ctx context.Context, o Object) ([]byte, error) {
 // another answer. Its error is what is damaged.
 type decoder func(o Object, payload []byte) error
 
-// fetch finds an object, reads its payload and has it decoded. An index may be older than
-// the container: when the blob that it names is gone, the service is asked again.
+// fetch finds an object, reads its payload and has it decoded.
 func (t *Tree) fetch(ctx context.Context, id clfs.ID, most int, decode decoder) (Object, []byte, error) {
 	o, err := t.Find(ctx, id)
 	if err != nil {
 		return o, nil, err
 	}
-	payload, err := t.payload(ctx, o, most, decode)
-	if !errors.Is(err, blob.ErrNotFound) {
-		return o, payload, err
+	return t.fetchFound(ctx, o, most, decode)
+}
+
+// fetchFound reads the payload of an object that was found, and has it decoded. An index may
+// be older than the container, and a publication may replace the object meanwhile: when
+// the blob is gone, the service is asked again, as long as it names another one.
+func (t *Tree) fetchFound(ctx context.Context, o Object, most int, decode decoder) (Object, []byte, error) {
+	for gone := ""; ; {
+		payload, err := t.payload(ctx, o, most, decode)
+		if !errors.Is(err, blob.ErrNotFound) || o.Blob == gone {
+			return o, payload, err
+		}
+		again, found, listErr := t.list(ctx, o.ID)
+		if listErr != nil || !found {
+			return o, nil, errors.Join(listErr, err)
+		}
+		again.Number = o.Number
+		gone, o = o.Blob, again
 	}
-	again, found, listErr := t.list(ctx, id)
-	if listErr != nil || !found {
-		return o, nil, errors.Join(listErr, err)
+}
+
+// fetchBlock is fetch for a segment or an indirect block of n. Its name is known but for the
+// version, and only caches write a second one. So one request brings it from a container
+// that no cache has used.
+func (t *Tree) fetchBlock(ctx context.Context, n *Node, id clfs.ID, kind clfs.Type, most int, decode decoder) (Object, error) {
+	o, guessed, err := t.findBlock(ctx, n, id, kind)
+	if guessed {
+		got, readErr := t.unpack(ctx, o, most, decode)
+		if !errors.Is(readErr, blob.ErrNotFound) {
+			o.Size, o.MD5 = got.Size, got.MD5
+			return o, readErr
+		}
+		o, err = t.Find(ctx, id)
 	}
-	again.Number = o.Number
-	payload, err = t.payload(ctx, again, most, decode)
-	return again, payload, err
+	if err != nil {
+		return o, err
+	}
+	o, _, err = t.fetchFound(ctx, o, most, decode)
+	return o, err
+}
+
+// findBlock is Find for a segment or an indirect block of n. Where no index knows it and no
+// cache has used the container it is the first version, guessed, without a request.
+func (t *Tree) findBlock(ctx context.Context, n *Node, id clfs.ID, kind clfs.Type) (o Object, guessed bool, err error) {
+	if t.index != nil {
+		if o, found, err := t.findIndexed(ctx, id); err != nil || found {
+			return o, false, err
+		}
+	}
+	used, err := t.CacheObject(ctx)
+	if err != nil {
+		return o, false, err
+	}
+	if used != "" {
+		o, err = t.Find(ctx, id)
+		return o, false, err
+	}
+	name := clfs.Name{ID: id, Type: kind, OwnerHash: n.ID.Hash(), Version: clfs.FirstVersion, Snapshot: clfs.LiveSnapshot, Form: 2}
+	return Object{Name: name, Blob: name.String(), Number: -1}, true, nil
 }
 
 // payload reads an object's blob, decompresses it to at most most bytes and has it
 // decoded.
 func (t *Tree) payload(ctx context.Context, o Object, most int, decode decoder) ([]byte, error) {
 	var payload []byte
-	_, err := t.read(ctx, o, most, func(got blob.Object) (err error) {
-		if payload, _, err = clfs.Unpack(got.Data, most); err != nil {
+	_, err := t.unpack(ctx, o, most, func(o Object, p []byte) error {
+		payload = p
+		return decode(o, p)
+	})
+	return payload, err
+}
+
+// unpack is payload, and tells of the blob.
+func (t *Tree) unpack(ctx context.Context, o Object, most int, decode decoder) (blob.Info, error) {
+	got, err := t.read(ctx, o, most, func(got blob.Object) error {
+		if most > maxInodePayload { // as many at a time as can work at a time: it takes memory
+			if err := t.unpacking.Acquire(ctx, 1); err != nil {
+				return err
+			}
+			defer t.unpacking.Release(1)
+		}
+		payload, _, err := clfs.Unpack(got.Data, most)
+		if err != nil {
 			return BadObject(err, o.Blob)
 		}
 		return decode(o, payload)
 	})
-	return payload, err
+	return got.Info, err
 }
 
 // errDiffers: a blob is not what the listing says. It was replaced, or an answer was for

@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"bytes"
 	"context"
 	"errors"
 
@@ -34,6 +35,26 @@ func (t *Tree) Node(ctx context.Context, id clfs.ID) (*Node, error) {
 	var n Node
 	o, payload, err := t.fetch(ctx, id, maxInodePayload, n.decode)
 	return t.completed(&n, o, payload, err)
+}
+
+// Renew returns n if it still is the live version of its inode, and otherwise reads the
+// live one. If nothing has changed that costs one listing. Names alone do not tell: after a
+// publication that was cut off, the next one may put a version again under the same name. Where the
+// service keeps no MD5, the blob is read.
+func (t *Tree) Renew(ctx context.Context, n *Node) (*Node, error) {
+	o, err := t.Find(ctx, n.ID)
+	if err != nil {
+		return nil, err
+	}
+	if o.Blob == n.Blob && o.Size == n.Size && len(o.MD5) > 0 && bytes.Equal(o.MD5, n.MD5) {
+		return n, nil
+	}
+	var live Node
+	o, payload, err := t.fetchFound(ctx, o, maxInodePayload, live.decode)
+	if err == nil && o.Blob == n.Blob && bytes.Equal(payload, n.Payload) {
+		return n, nil
+	}
+	return t.completed(&live, o, payload, err)
 }
 
 // Load reads the inode in the blob o.

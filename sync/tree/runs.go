@@ -69,6 +69,33 @@ func (t *Tree) blockRuns(ctx context.Context, n *Node, l layout, from, to uint64
 	}
 }
 
+// BlockData reads the contents in block number of a regular file; block 0 is what the inode
+// holds. They are as many bytes as a file of its size has there, which may be kept and must
+// not be changed. They are nil for a hole.
+func (t *Tree) BlockData(ctx context.Context, n *Node, number uint64) (data []byte, err error) {
+	l, err := layoutOf(n)
+	if err != nil {
+		return nil, err
+	}
+	if number == 0 {
+		r, err := firstRun(n, l)
+		return r.Data, err
+	}
+	for p, err := range t.Pieces(ctx, n, number, number+1) {
+		if p.Indirect && err == nil {
+			continue
+		}
+		if err == nil {
+			err = CheckSegment(n, number, p.Blob, p.Segment)
+		}
+		if err != nil {
+			return nil, err
+		}
+		data = p.Segment.Data
+	}
+	return data, nil
+}
+
 // lostBytes is how much a block stands for; an indirect block high up stands
 // for more than 64 bits can count.
 func lostBytes(b Block, l layout) uint64 {

@@ -123,7 +123,7 @@ func (t *Tree) readPiece(ctx context.Context, n *Node, p *pending) {
 		return
 	}
 	most := mostOf(n, p.piece.Number)
-	p.piece.Blob, _, p.err = t.fetch(ctx, p.piece.ID, most, func(o Object, payload []byte) (err error) {
+	p.piece.Blob, p.err = t.fetchBlock(ctx, n, p.piece.ID, clfs.TypeSegment, most, func(o Object, payload []byte) (err error) {
 		if p.piece.Segment, err = clfs.DecodeSegment(payload); err != nil {
 			return BadObject(err, o.Blob)
 		}

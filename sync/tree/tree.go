@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -39,6 +40,7 @@ type Tree struct {
 	options   Options
 	requests  *semaphore.Weighted
 	memory    *semaphore.Weighted
+	unpacking *semaphore.Weighted // of segments: one for each processor
 	indirects *lru.Cache[clfs.ID, cachedIndirect]
 	placed    *lru.Cache[clfs.ID, placedSegment]
 	index     *Index
@@ -46,6 +48,7 @@ type Tree struct {
 	anyOwnID  bool // see AcceptAnyOwnID
 	traffic   traffic
 	clfsLoad  atomic.Pointer[bool] // of the bucket object; nil before it was read
+	cache     signs
 	openMark  atomic.Pointer[clfs.Mark]
 	askedMark sync.Once
 }
@@ -69,7 +72,8 @@ func New(c blob.Container, o Options) *Tree {
 		panic(err)
 	}
 	return &Tree{container: c, options: o, indirects: indirects, placed: placed,
-		requests: semaphore.NewWeighted(int64(o.Requests)), memory: semaphore.NewWeighted(o.Memory)}
+		requests: semaphore.NewWeighted(int64(o.Requests)), memory: semaphore.NewWeighted(o.Memory),
+		unpacking: semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0)))}
 }
 
 // Open makes a Tree of a container that must be one and be finished: it has a
@@ -115,13 +119,7 @@ func (t *Tree) Bucket(ctx context.Context) (clfs.Bucket, Object, error) {
 	if err != nil {
 		return clfs.Bucket{}, Object{}, err
 	}
-	var b clfs.Bucket
-	_, err = t.payload(ctx, o, maxInodePayload, func(o Object, payload []byte) (err error) {
-		if b, err = clfs.DecodeBucket(payload); err != nil {
-			return BadObject(err, o.Blob)
-		}
-		return nil
-	})
+	b, err := t.bucket(ctx, o)
 	if err != nil {
 		return clfs.Bucket{}, o, err
 	}
@@ -131,6 +129,23 @@ func (t *Tree) Bucket(ctx context.Context) (clfs.Bucket, Object, error) {
 		t.openMark.Store(b.Mark)
 	}
 	return b, o, nil
+}
+
+func (t *Tree) bucket(ctx context.Context, o Object) (b clfs.Bucket, err error) {
+	_, err = t.payload(ctx, o, maxInodePayload, func(o Object, payload []byte) (err error) {
+		if b, err = clfs.DecodeBucket(payload); err != nil {
+			return BadObject(err, o.Blob)
+		}
+		return nil
+	})
+	return b, err
+}
+
+// Mark reads the mark that the container has now, with one request; nil: it has none.
+func (t *Tree) Mark(ctx context.Context) (*clfs.Mark, error) {
+	name := clfs.ObjectName(clfs.BucketID, clfs.BucketID, clfs.TypeSpecial, clfs.FirstVersion)
+	b, err := t.bucket(ctx, Object{Blob: name, Number: -1})
+	return b.Mark, err
 }
 
 // Root reads the root directory. The error wraps [ErrUnfinished] if there is

@@ -38,6 +38,9 @@ func (s *Server) Counts() Counts {
 	}
 }
 
+// ResetMaxInFlight begins to count the most requests at a time anew.
+func (s *Server) ResetMaxInFlight() { s.stats.maxInFlight.Store(s.stats.inFlight.Load()) }
+
 // begin counts a request as in flight until the function that it returns is called.
 func (s *stats) begin() (end func()) {
 	n := s.inFlight.Add(1)

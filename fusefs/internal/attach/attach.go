@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"time"
 
@@ -53,15 +54,26 @@ func Serve(raw fuse.RawFileSystem, point string, o *fuse.MountOptions, log *slog
 		return nil, errors.Join(fmt.Errorf("mount on %s: %w", point, err), m.Unmount(true))
 	}
 	m.device = st.Dev
+	readAhead(m.device)
 	return m, nil
 }
+
+// readAhead has the kernel read as far ahead of a program as we ask it to in [Options]: by itself it
+// keeps to 128 KiB, and each request costs the same whatever its length. Only root may change that.
+func readAhead(device uint64) {
+	path := fmt.Sprintf("/sys/class/bdi/%d:%d/read_ahead_kb", unix.Major(device), unix.Minor(device))
+	_ = os.WriteFile(path, []byte(strconv.Itoa(longestRead>>10)), 0)
+}
+
+// longestRead is how many bytes a request reads or writes at most.
+const longestRead = 1 << 20
 
 // Options are those that all our mounts have.
 func Options(source string, allowOther bool, log *slog.Logger) fuse.MountOptions {
 	return fuse.MountOptions{
 		AllowOther: allowOther, FsName: source, Name: FileSystemName,
 		Options: []string{"default_permissions"}, EnableSymlinkCaching: true,
-		MaxBackground: 64, MaxWrite: 1 << 20, MaxReadAhead: 1 << 20,
+		MaxBackground: 64, MaxWrite: longestRead, MaxReadAhead: longestRead,
 		Logger:       slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		PanicHandler: func(v any) fuse.Status { return panicked(log, v) },
 	}

@@ -1,0 +1,210 @@
+package cache
+
+import (
+	"crypto/md5"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"clfsload/sync/blob"
+)
+
+// An entry is the bytes of a blob, and a trailer:
+//
+//	 0  4  "clc1"
+//	 4  4  1: an MD5 is kept with the blob, 0: none
+//	 8 16  the MD5
+//	24  8  length of the blob
+//	32  4  CRC-32C of the blob, its name and the trailer up to here
+const (
+	trailerBytes = 36
+	trailerMagic = "clc1"
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// errDamaged: the bytes of an entry are not those that were written.
+var errDamaged = errors.New("damaged")
+
+// appendTrailer appends the trailer of a blob to dst.
+func appendTrailer(dst []byte, o blob.Object) []byte {
+	start := len(dst)
+	var sum [md5.Size]byte
+	kept := uint32(copy(sum[:], o.MD5) / md5.Size)
+	dst = append(dst, trailerMagic...)
+	dst = binary.LittleEndian.AppendUint32(dst, kept)
+	dst = append(dst, sum[:]...)
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(len(o.Data)))
+	return binary.LittleEndian.AppendUint32(dst, checksum(crc32.Checksum(o.Data, castagnoli), o.Name, dst[start:]))
+}
+
+// checksum is that of an entry; sum is the checksum of its data.
+func checksum(sum uint32, name string, trailer []byte) uint32 {
+	sum = crc32.Update(sum, castagnoli, []byte(name))
+	return crc32.Update(sum, castagnoli, trailer)
+}
+
+// decodeEntry returns the blob in an entry, whose bytes it aliases. sum is the checksum of
+// its data.
+func decodeEntry(name string, raw []byte, sum uint32) (blob.Object, error) {
+	n := len(raw) - trailerBytes
+	data, trailer := raw[:n:n], raw[n:]
+	length := binary.LittleEndian.Uint64(trailer[24:])
+	want := binary.LittleEndian.Uint32(trailer[32:])
+	if string(trailer[:4]) != trailerMagic || length != uint64(n) || want != checksum(sum, name, trailer[:32]) {
+		return blob.Object{}, fmt.Errorf("%w: the checksum does not match", errDamaged)
+	}
+	o := blob.Object{Info: blob.Info{Name: name, Size: int64(n)}, Data: data}
+	if binary.LittleEndian.Uint32(trailer[4:]) == 1 {
+		o.MD5, o.Checked = append([]byte(nil), trailer[8:24]...), true
+	}
+	return o, nil
+}
+
+// recency is how exactly the time of an entry's last use is kept.
+const recency = time.Minute
+
+// temporary is what the names of entries that are being written begin with. No blob's
+// name does.
+const temporary = ".new-"
+
+// load returns the blob that an entry holds, found: there is a sound one.
+func (d *Dir) load(path, name string) (o blob.Object, found bool) {
+	o, used, err := readEntry(path, name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return o, false
+	case errors.Is(err, errDamaged):
+		_ = os.Remove(path)
+		if d.options.Damaged != nil {
+			d.options.Damaged(path, err)
+		}
+		return o, false
+	case err != nil:
+		d.failed(fmt.Errorf("read cache: %w", err))
+		return o, false
+	}
+	if now := d.now(); now.Sub(used) > recency {
+		_ = os.Chtimes(path, now, now) // it may be evicted just now
+	}
+	return o, true
+}
+
+// piece is how much of an entry is read before its checksum is taken: the processor's cache
+// still has it then.
+const piece = 256 << 10
+
+func readEntry(path, name string) (o blob.Object, used time.Time, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return o, used, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return o, used, err
+	}
+	if size := info.Size(); size < trailerBytes || size > blob.MaxWhole+trailerBytes {
+		return o, used, fmt.Errorf("%w: %d bytes, which no blob has", errDamaged, size)
+	}
+	raw := make([]byte, info.Size())
+	sum, err := readSummed(f, raw[:len(raw)-trailerBytes])
+	if err == nil {
+		_, err = io.ReadFull(f, raw[len(raw)-trailerBytes:])
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = fmt.Errorf("%w: shorter than its length", errDamaged)
+	}
+	if err == nil {
+		o, err = decodeEntry(name, raw, sum)
+	}
+	return o, info.ModTime(), err
+}
+
+// readSummed fills data and returns its checksum.
+func readSummed(r io.Reader, data []byte) (sum uint32, err error) {
+	for len(data) > 0 {
+		part := data[:min(piece, len(data))]
+		if _, err := io.ReadFull(r, part); err != nil {
+			return 0, err
+		}
+		sum = crc32.Update(sum, castagnoli, part)
+		data = data[len(part):]
+	}
+	return sum, nil
+}
+
+// store writes an entry under a temporary name, and has commit give it its own.
+func (d *Dir) store(path string, o blob.Object, commit func(temporary string) error) {
+	if !d.hasRoom() {
+		return
+	}
+	err := d.write(path, o, commit)
+	switch {
+	case err == nil:
+		d.failing.Store(false)
+		d.grew(occupied(o.Size + trailerBytes))
+		return
+	case errors.Is(err, errStale):
+		return
+	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
+		d.filled()
+	}
+	d.failed(fmt.Errorf("write cache: %w", err))
+}
+
+func (d *Dir) write(path string, o blob.Object, commit func(temporary string) error) error {
+	dir := filepath.Dir(path)
+	f, err := os.CreateTemp(dir, temporary)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = os.MkdirAll(dir, 0o700); err == nil {
+			f, err = os.CreateTemp(dir, temporary)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(o.Data)
+	if err == nil {
+		_, err = f.Write(appendTrailer(nil, o))
+	}
+	now := d.now()
+	if err = errors.Join(err, f.Close(), os.Chtimes(f.Name(), now, now)); err == nil {
+		err = commit(f.Name())
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
+}
+
+// occupied is what a file of so many bytes takes of the disk.
+func occupied(bytes int64) int64 { return (bytes + 4095) &^ 4095 }
+
+// remove removes an entry, durably. That there is none is no error.
+func remove(path string) error {
+	err := os.Remove(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// isTemporary reports whether a file is an entry that is being written.
+func isTemporary(name string) bool { return strings.HasPrefix(name, temporary) }
