@@ -170,7 +170,7 @@ func linkedTree(t *testing.T, random *rand.Rand) string {
 // onDisk is a mount with another STATE of a container, both on a disk whose power can be cut.
 func onDisk(t *testing.T, target string) (*intake, *disk) {
 	t.Helper()
-	d := newDisk(t, 384<<20)
+	d := newDisk(t, 224<<20)
 	i := &intake{t: t, state: filepath.Join(d.mount, "state"), target: "dir:" + filepath.Join(d.mount, "container")}
 	copyTree(t, target[len("dir:"):], i.container())
 	unix.Sync()
