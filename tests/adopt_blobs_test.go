@@ -1,12 +1,12 @@
 package tests
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/sync/tree/treetest"
 )
 
 // types is how many blobs there are of each type.
@@ -61,23 +61,28 @@ func TestAChangeInALargeDirectoryWritesFewBlobs(t *testing.T) {
 // to them.
 func TestAChangeInALargeFileWritesFewBlobs(t *testing.T) {
 	const segments = 1100 // of which some are behind the direct list
-	source := t.TempDir()
-	writeFile(t, filepath.Join(source, "large"), "at the start")
-	must(t, os.Truncate(filepath.Join(source, "large"), clfs.FirstSegmentBytes+segments*clfs.SegmentBytes))
-	target := loaded(t, source)
+	b := treetest.New(t)
+	large := b.Root.File("large", nil)
+	b.Finish()
+	large.Sparse(segments + 1)
+	target := built(t, b)
 	offset := func(segment int64) int64 { return clfs.FirstSegmentBytes + segment*clfs.SegmentBytes + 77 }
 	for _, c := range []struct {
 		name        string
 		change      func(path string) error
 		added, gone types
 	}{
+		{"in holes", writesAt(offset(500), offset(900), offset(1050), offset(segments-1)),
+			types{clfs.TypeRegular: 1, clfs.TypeSegment: 4, clfs.TypeIndirect: 1}, types{clfs.TypeRegular: 1, clfs.TypeIndirect: 1}},
 		{"in the first bytes", writesAt(0), types{clfs.TypeRegular: 1}, types{clfs.TypeRegular: 1}},
 		{"in a direct segment", writesAt(offset(500)), types{clfs.TypeRegular: 1, clfs.TypeSegment: 1}, types{clfs.TypeRegular: 1, clfs.TypeSegment: 1}},
-		{"in one behind an indirect block", writesAt(offset(1050)), types{clfs.TypeRegular: 1, clfs.TypeSegment: 1, clfs.TypeIndirect: 1}, types{clfs.TypeRegular: 1, clfs.TypeSegment: 1, clfs.TypeIndirect: 1}},
-		{"at the end", writesAt(offset(segments)), types{clfs.TypeRegular: 1, clfs.TypeSegment: 1, clfs.TypeIndirect: 1}, types{clfs.TypeRegular: 1, clfs.TypeIndirect: 1}},
-		{"cut within the direct list", cutsTo(offset(1000)), types{clfs.TypeRegular: 1, clfs.TypeSegment: 1},
-			types{clfs.TypeRegular: 1, clfs.TypeSegment: segments + 1 - 1000, clfs.TypeIndirect: 1}},
-		{"cut to nothing", cutsTo(0), types{clfs.TypeRegular: 1}, types{clfs.TypeRegular: 1, clfs.TypeSegment: 1001}},
+		{"in one behind an indirect block", writesAt(offset(1050)),
+			types{clfs.TypeRegular: 1, clfs.TypeSegment: 1, clfs.TypeIndirect: 1}, types{clfs.TypeRegular: 1, clfs.TypeSegment: 1, clfs.TypeIndirect: 1}},
+		{"at the end", writesAt(offset(segments)),
+			types{clfs.TypeRegular: 1, clfs.TypeSegment: 1, clfs.TypeIndirect: 1}, types{clfs.TypeRegular: 1, clfs.TypeIndirect: 1}},
+		{"cut within a direct segment", cutsTo(offset(900)), types{clfs.TypeRegular: 1, clfs.TypeSegment: 1},
+			types{clfs.TypeRegular: 1, clfs.TypeSegment: 4, clfs.TypeIndirect: 1}},
+		{"cut to nothing", cutsTo(0), types{clfs.TypeRegular: 1}, types{clfs.TypeRegular: 1, clfs.TypeSegment: 2}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			i := newIntakeInto(t, target, quickly...)
@@ -90,25 +95,16 @@ func TestAChangeInALargeFileWritesFewBlobs(t *testing.T) {
 	readContainer(t, lived(directoryBlobs(t, target[len("dir:"):])))
 }
 
-func writesAt(offset int64) func(path string) error {
+func writesAt(offsets ...int64) func(path string) error {
 	return func(path string) error {
-		f, err := os.OpenFile(path, os.O_WRONLY, 0)
-		if err != nil {
-			return err
+		for _, at := range offsets {
+			if err := writeBytes(path, os.O_WRONLY, []byte("changed"), at); err != nil {
+				return err
+			}
 		}
-		defer f.Close()
-		_, err = fmt.Fprint(writerAt{f, offset}, "changed")
-		return err
+		return nil
 	}
 }
-
-// writerAt writes at an offset.
-type writerAt struct {
-	*os.File
-	offset int64
-}
-
-func (w writerAt) Write(p []byte) (int, error) { return w.WriteAt(p, w.offset) }
 
 func cutsTo(size int64) func(path string) error {
 	return func(path string) error { return os.Truncate(path, size) }

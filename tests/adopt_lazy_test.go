@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"clfsload/clfs"
-	"clfsload/sync/blob"
 	"clfsload/sync/tree/treetest"
 )
 
@@ -48,10 +47,7 @@ func wideContainer(t *testing.T, directories, files int, latency time.Duration) 
 		}
 	}
 	b.Finish()
-	for info, err := range blob.All(t.Context(), b.Container, "") {
-		must(t, err)
-		c.Seed("container", info.Name, b.Bytes(info.Name))
-	}
+	b.Container.Each(func(name string, data []byte) { c.Seed("container", name, data) })
 	c.SetLatency(latency)
 	return c
 }

@@ -2,5 +2,5 @@
 
 package tests
 
-// manyRounds is by how much the rounds over adopted containers are multiplied: 325 in all.
-const manyRounds = 25
+// manyRounds is by how much the rounds over adopted containers are multiplied: 300 in all.
+const manyRounds = 30

@@ -115,8 +115,8 @@ func TestAContainerThatMustNotBeChangedIsRefusedAndStaysAsItIs(t *testing.T) {
 				return clfs.Pack(nil, in.Append(nil), clfs.CompressionNone)
 			}))
 		}, exitDamaged, []string{"root"}},
-		{"a space tracker", func(t *testing.T, c string) { foreignBlob(t, c, clfs.SpaceTrackerID) }, exitBusy, []string{"cache", "space tracker", "--detached"}},
-		{"a snapshot database", func(t *testing.T, c string) { foreignBlob(t, c, clfs.SnapshotDBID) }, exitBusy, []string{"cache", "snapshot", "--detached"}},
+		{"a space tracker", func(t *testing.T, c string) { foreignBlob(t, c, clfs.SpaceTrackerID) }, exitBusy, []string{"cache", "00000065_", "--detached"}},
+		{"a snapshot database", func(t *testing.T, c string) { foreignBlob(t, c, clfs.SnapshotDBID) }, exitBusy, []string{"cache", "00000067_", "--detached"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			target := built(t, smallContainer(t))

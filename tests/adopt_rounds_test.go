@@ -158,11 +158,12 @@ func (w *adoptedWalk) walk(rounds int) {
 func linkedTree(t *testing.T, random *rand.Rand) string {
 	t.Helper()
 	source := syncedTree(t, random)
+	must(t, os.Truncate(filepath.Join(source, "large"), 9<<20))
 	must(t, os.Mkdir(filepath.Join(source, "again"), 0o755))
 	runTool(t, "cp", "-al", filepath.Join(source, "a-0"), filepath.Join(source, "again", "first"))
 	runTool(t, "cp", "-al", filepath.Join(source, "a-0"), filepath.Join(source, "again", "second"))
 	writeFile(t, filepath.Join(source, "sparse"), "at the start")
-	must(t, os.Truncate(filepath.Join(source, "sparse"), 40<<20+5))
+	must(t, os.Truncate(filepath.Join(source, "sparse"), 25<<20+5))
 	must(t, os.Link(filepath.Join(source, "sparse"), filepath.Join(source, "again", "sparse")))
 	return source
 }
@@ -170,7 +171,7 @@ func linkedTree(t *testing.T, random *rand.Rand) string {
 // onDisk is a mount with another STATE of a container, both on a disk whose power can be cut.
 func onDisk(t *testing.T, target string) (*intake, *disk) {
 	t.Helper()
-	d := newDisk(t, 384<<20)
+	d := newDisk(t, 160<<20)
 	i := &intake{t: t, state: filepath.Join(d.mount, "state"), target: "dir:" + filepath.Join(d.mount, "container")}
 	copyTree(t, target[len("dir:"):], i.container())
 	unix.Sync()
@@ -183,13 +184,13 @@ func rounds(n int) int { return often(n) * manyRounds }
 
 func TestRandomRoundsOverAContainerOfALoad(t *testing.T) {
 	i, d := onDisk(t, loaded(t, linkedTree(t, seededRandom(t))))
-	newAdoptedWalk(t, i, d).walk(rounds(6))
+	newAdoptedWalk(t, i, d).walk(rounds(4))
 }
 
 func TestRandomRoundsOverAContainerOfCLFSLoad(t *testing.T) {
 	i, d := onDisk(t, goldenContainer(t, "lz4"))
 	must(t, os.Remove(i.path("links/utf8-target"))) // whose size is wrong
-	newAdoptedWalk(t, i, d).walk(rounds(3))
+	newAdoptedWalk(t, i, d).walk(rounds(2))
 }
 
 func TestRandomRoundsOverAContainerOfAMount(t *testing.T) {

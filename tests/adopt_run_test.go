@@ -13,7 +13,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"clfsload/clfs"
-	"clfsload/sync/blob"
 	"clfsload/sync/tree/treetest"
 	"clfsload/tests/inventory"
 )
@@ -33,10 +32,9 @@ func built(t *testing.T, b *treetest.Builder) (target string) {
 	t.Helper()
 	directory := filepath.Join(t.TempDir(), "container")
 	mustMkdir(t, directory)
-	for info, err := range blob.All(t.Context(), b.Container, "") {
-		must(t, err)
-		must(t, os.WriteFile(filepath.Join(directory, info.Name), b.Bytes(info.Name), 0o644))
-	}
+	b.Container.Each(func(name string, data []byte) {
+		must(t, os.WriteFile(filepath.Join(directory, name), data, 0o644))
+	})
 	return "dir:" + directory
 }
 

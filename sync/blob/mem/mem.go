@@ -114,6 +114,16 @@ func (c *Container) Len() int {
 	return len(c.blobs)
 }
 
+// Each calls fn with each blob, in no order. The data must not be changed, and fn must not use
+// the container.
+func (c *Container) Each(fn func(name string, data []byte)) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for name, b := range c.blobs {
+		fn(name, b.data)
+	}
+}
+
 func check(ctx context.Context, name string) error {
 	if err := blob.CheckName(name); err != nil {
 		return err
