@@ -40,11 +40,11 @@ test: test-deps ## all tests
 
 .PHONY: test-large
 test-large: test-deps ## the black-box tests of trees too large for every day
-	$(GO) test -tags large $(TESTFLAGS) -timeout 60m -run 'UsrShare|GoToolchain|300000|AMillionFiles|WhileTheContainerIsAway|AtTheSpeedOfTheLink' ./tests
+	$(GO) test -tags large $(TESTFLAGS) -timeout 80m -run 'UsrShare|GoToolchain|300000|AMillionFiles|WhileTheContainerIsAway|FollowersOfAWriter|AtTheSpeedOfTheLink' ./tests
 
 # Under the race detector everything takes five times as long. So of the black-box
 # tests only those run with it in which many goroutines are at work together.
-TOGETHER := TestLoadKeepsTheGoldenTree|FilesOfAllTypes|ChangesWhileItIsRead|KeepsItsBandwidthLimit|KilledInAStorm|KilledAtAnyRequest|RandomCallsDo|RsyncCopiesASourceTree|MoreThanStagingHolds|IsAwayForAWhile|ThoughItsContainerIsAway|WaitsForNewCredentials|FlushUploads|WithoutANameLiveOn|ALongFileIsUploaded|WhatFsyncAcknowledged|ShowsEveryAttribute|VerifyFindsWhatDiffers
+TOGETHER := TestLoadKeepsTheGoldenTree|FilesOfAllTypes|ChangesWhileItIsRead|KeepsItsBandwidthLimit|KilledInAStorm|KilledAtAnyRequest|RandomCallsDo|RsyncCopiesASourceTree|MoreThanStagingHolds|IsAwayForAWhile|ThoughItsContainerIsAway|WaitsForNewCredentials|FlushUploads|WithoutANameLiveOn|ALongFileIsUploaded|WhatFsyncAcknowledged|ShowsEveryAttribute|VerifyFindsWhatDiffers|FollowersOfAWriter
 
 .PHONY: race
 race: test-deps ## the tests under the race detector, the tested binary too

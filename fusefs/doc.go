@@ -24,7 +24,10 @@
 // order has its next segments fetched.
 //
 // The contents of a container do not change, so the kernel may keep names,
-// attributes and pages for as long as it likes.
+// attributes and pages for as long as it likes. With [Options].Follow they do, when
+// somebody publishes: see rounds for how long what was read is shown, and follow.go for
+// what is missing because it was replaced. All caches but that of inodes are keyed by the version of
+// the inode that their entries belong to.
 //
 // READDIRPLUS is off. Lookups are cheap here once the read-ahead runs, and with
 // it every listing, also one that wants nothing but names, would read inodes.

@@ -23,6 +23,7 @@ type Options struct {
 	Source     string // what mount and df show as the device
 	AllowOther bool   // other users may use the mount
 	Memory     int64  // bytes that contents and inodes take together, at least 32 MiB
+	Cached     bool   // the container has a cache on a disk in front of it
 
 	// Follow shows later publications at this interval; 0: the container does not change.
 	Follow time.Duration

@@ -276,9 +276,9 @@ type followingMount struct {
 	stale    atomic.Int64
 }
 
-func (p *publisher) follow(interval time.Duration) *followingMount {
+func (p *publisher) follow(interval time.Duration, flags ...string) *followingMount {
 	p.t.Helper()
-	m := mountContainer(p.t, p.target, "--follow", interval.String(), "--memory", "64MiB")
+	m := mountContainer(p.t, p.target, append(flags, "--follow", interval.String(), "--memory", "64MiB")...)
 	return &followingMount{mount: m, t: p.t, p: p, interval: interval}
 }
 
@@ -444,12 +444,13 @@ func TestFollowersOfAWriterSeeNoWrongByte(t *testing.T) {
 		"directory": func() string { return "dir:" + filepath.Join(t.TempDir(), "container") },
 		"service":   func() string { return newMeteredContainer(t).url },
 	} {
-		t.Run(name, func(t *testing.T) { followFor(t, newPublisher(t, target()), followTime) })
+		t.Run(name, func(t *testing.T) { followFor(t, newPublisher(t, target()), followTime/2) })
 	}
 }
 
 func followFor(t *testing.T, p *publisher, d time.Duration) {
-	followers := []*followingMount{p.follow(time.Second), p.follow(3 * time.Second)}
+	cache := filepath.Join(t.TempDir(), "cache") // smaller than the files
+	followers := []*followingMount{p.follow(time.Second), p.follow(3*time.Second, "--cache", cache, "--cache-size", "64MiB")}
 	stop := make(chan struct{})
 	var readers sync.WaitGroup
 	for _, m := range followers {
@@ -470,4 +471,29 @@ func followFor(t *testing.T, p *publisher, d time.Duration) {
 		m.mustArrive()
 	}
 	t.Logf("%d publications", len(p.published))
+}
+
+func TestFollowWantsAReadOnlyMountAndASecond(t *testing.T) {
+	point := mountPoint(t)
+	clfsload(t, "mount", "--follow", "1s", point).mustExit(exitUsage).mustSay("--follow goes with --read-only")
+	for _, interval := range []string{"0", "999ms", "-1s"} {
+		clfsload(t, "mount", "--read-only", "--target", "dir:/nothing", "--follow", interval, point).mustExit(exitUsage).mustSay("1s or more")
+	}
+}
+
+// A container that no mount has open costs a follower one request for each interval that it is used in.
+func TestAFollowerOfAClosedContainerAsksForTheMarkAlone(t *testing.T) {
+	c := newBlockCounter(t)
+	c.loadedTree(t)
+	m := mountContainer(t, c.url, "--follow", "1s")
+	before := listTree(t, m.point)
+	asked := c.Counts().Requests
+	began := time.Now()
+	for time.Since(began) < 3*time.Second {
+		reportLines(t, "the mount differs from before", inventory.Compare(before, listTree(t, m.point), asMounted))
+	}
+	now, rounds := c.Counts().Requests, int(time.Since(began)/time.Second)+2
+	if now["List"] != asked["List"] || now["Get"]-asked["Get"] > rounds {
+		t.Errorf("%d listings and %d reads in %d rounds", now["List"]-asked["List"], now["Get"]-asked["Get"], rounds)
+	}
 }

@@ -30,7 +30,7 @@ func serveReadOnly(cmd *cobra.Command, point string, f mountFlags, c *console) e
 	debug.SetGCPercent(50)
 	mount, err := fusefs.MountReadOnly(ctx, point, m, fusefs.Options{
 		Errno: errnoOf, Missing: isMissing, Log: c.log, Source: m.source, AllowOther: f.point.AllowOther,
-		Memory: int64(f.memory), Follow: f.follow,
+		Memory: int64(f.memory), Follow: f.follow, Cached: m.cache != nil,
 	})
 	if err != nil {
 		return stopCause(ctx, err)

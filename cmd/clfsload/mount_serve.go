@@ -70,6 +70,7 @@ func (m *writableMount) mount(ctx context.Context) error {
 	fs, err := writable.Mount(ctx, m.point, m.journal, m.staged, m.engine, writable.Options{
 		Settle: m.flags.settle, StagingLimit: limit, StagingReserve: reserve, MaxFileSize: int64(m.flags.maxFileSize), AllowOther: m.flags.point.AllowOther,
 		Memory: int64(m.flags.memory) / 2, Log: m.ui.log, Errno: errnoOf, Source: m.target.String(), StatePath: m.dir,
+		Cached: m.cache != nil,
 	})
 	if err != nil {
 		return err

@@ -78,7 +78,7 @@ AZURE_STORAGE_ACCOUNT), or else from Microsoft Entra ID.`,
 	root.SuggestionsMinimumDistance = 2
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(newLoadCommand(), newStatusCommand(), newLimitCommand(), newFlushCommand(), newPublishCommand(), newUnmountCommand(), newIncompleteCommand())
-	root.AddCommand(newLsCommand(), newCatCommand(), newStatCommand(), newDuCommand(), newInspectCommand(), newExportCommand(), newVerifyCommand(), newMountCommand())
+	root.AddCommand(newLsCommand(), newCatCommand(), newStatCommand(), newDuCommand(), newInspectCommand(), newExportCommand(), newVerifyCommand(), newMountCommand(), newWarmCommand())
 	return root
 }
 

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -125,9 +124,11 @@ func (s *FS) String() string { return attach.FileSystemName }
 // Access is never asked: the kernel checks permissions.
 func (s *FS) Access(<-chan struct{}, *fuse.AccessIn) fuse.Status { return fuse.ENOSYS }
 
-// Ioctl refuses.
-func (s *FS) Ioctl(<-chan struct{}, *fuse.IoctlIn, []byte, *fuse.IoctlOut, []byte) fuse.Status {
-	return fuse.Status(syscall.ENOTTY)
+// Ioctl answers fusefs.HasCache.
+func (s *FS) Ioctl(_ <-chan struct{}, in *fuse.IoctlIn, _ []byte, out *fuse.IoctlOut, _ []byte) fuse.Status {
+	result, errno := attach.AnswerCacheQuery(in.Cmd, s.options.Cached)
+	out.Result = result
+	return fuse.Status(errno)
 }
 
 // Done is closed when the file system is unmounted, by us or by somebody else.

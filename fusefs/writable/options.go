@@ -37,4 +37,5 @@ type Options struct {
 	Errno     func(error) syscall.Errno
 	Source    string // what mount and df show as the device
 	StatePath string // the state directory, as user.clfsload.control tells it
+	Cached    bool   // the container has a cache on a disk in front of it
 }

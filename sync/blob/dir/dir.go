@@ -46,6 +46,8 @@ type Container struct {
 
 	mu     sync.Mutex
 	window window // what the last List read ahead
+
+	memory memory
 }
 
 var (

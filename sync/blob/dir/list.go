@@ -2,10 +2,7 @@ package dir
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 	"strings"
 
@@ -16,6 +13,10 @@ import (
 
 // maxWindow is how many names a List keeps for the pages that follow, some 20 MB.
 const maxWindow = 1 << 18
+
+// objectPrefix is how long a prefix is at least that names one object (docs/clfs-format.md
+// section 2): there is more to come like it.
+const objectPrefix = 8 + 1 + 2 + 1
 
 // readBatch is how many names are taken from the directory at a time.
 const readBatch = 4096
@@ -33,7 +34,8 @@ type window struct {
 //
 // It reads the whole directory once for every 262,144 names that match, and asks
 // for the size of each blob in the page. Its memory is bounded by those names. Two
-// listings that take turns read the directory for every page.
+// listings that take turns read the directory for every page. Names for the prefix of one object
+// come from memory if the directory has not changed since it was read, and has no more than 262,144.
 func (c *Container) List(ctx context.Context, prefix, marker string) (blob.Page, error) {
 	w, err := c.takeWindow(ctx, prefix, marker)
 	if err != nil {
@@ -78,29 +80,21 @@ func (c *Container) keepWindow(w window) {
 // readWindow reads the whole directory for the first names with prefix that come
 // after marker.
 func (c *Container) readWindow(ctx context.Context, prefix, marker string) (window, error) {
-	fd, err := openat(c.fd, ".", unix.O_RDONLY|unix.O_DIRECTORY)
-	if err != nil {
-		return window{}, c.wrap(err)
+	if len(prefix) >= objectPrefix && marker == "" {
+		names, found, err := c.remembered(ctx, prefix)
+		if err != nil || found && len(names) > 0 {
+			return window{prefix: prefix, names: names, last: true}, err
+		}
 	}
-	d := os.NewFile(uintptr(fd), c.path)
-	defer d.Close()
 	s := selection{limit: maxWindow}
-	for {
-		if err := ctx.Err(); err != nil {
-			return window{}, err
+	err := c.eachName(ctx, func(name string) bool {
+		if name > marker && strings.HasPrefix(name, prefix) {
+			s.add(name)
 		}
-		names, err := d.Readdirnames(readBatch)
-		for _, name := range names {
-			if name > marker && strings.HasPrefix(name, prefix) && blob.CheckName(name) == nil {
-				s.add(name)
-			}
-		}
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return window{}, c.wrap(err)
-		}
+		return true
+	})
+	if err != nil {
+		return window{}, err
 	}
 	if len(s.names) == 0 && c.gone() {
 		return window{}, blob.ErrContainerMissing

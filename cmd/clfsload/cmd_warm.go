@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"clfsload/fusefs"
+)
+
+// warmCommand is one run of warm.
+type warmCommand struct {
+	readers int
+	json    bool
+	log     logFlags
+}
+
+// mostWarmReaders is how many files may be read at a time.
+const mostWarmReaders = 256
+
+func newWarmCommand() *cobra.Command {
+	c := warmCommand{readers: 32}
+	cmd := &cobra.Command{
+		Use:   "warm MOUNTPOINT [PATH...]",
+		Short: "Read files of a mount into its cache in advance",
+		Long: `Read all regular files below PATH, without PATH of the whole mount, so that the cache of the mount
+on MOUNTPOINT has their contents. The mount must have a cache: 'clfsload mount' with --cache or
+--cache-size. PATH begins at MOUNTPOINT, or is a whole path that leads into it. Symbolic links are not followed, and what is mounted inside
+of MOUNTPOINT is not entered. The system's page cache is left alone.
+
+What is in the cache already is read from there, so a run that was stopped goes on quickly when it is
+repeated. If the files are larger than the cache, what was read first is evicted.`,
+		Example: `  clfsload warm /mnt/clfs
+  clfsload warm /mnt/clfs projects/2026 tools`,
+		Args: argsBetween(1, 1_000_000),
+		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args[0], args[1:]) },
+	}
+	fl := cmd.Flags()
+	fl.IntVar(&c.readers, "concurrency", c.readers, "files that are read at a time")
+	fl.BoolVar(&c.json, "json", false, "print the report as one JSON object")
+	c.log.register(fl)
+	return cmd
+}
+
+func (c *warmCommand) run(cmd *cobra.Command, point string, paths []string) error {
+	stayUp(cmd)
+	ui, err := newConsole(cmd.OutOrStdout(), cmd.ErrOrStderr(), c.log)
+	if err != nil {
+		return usageError(cmd, err)
+	}
+	if c.readers < 1 || c.readers > mostWarmReaders {
+		return usageError(cmd, outOfRange("--concurrency", c.readers, 1, mostWarmReaders))
+	}
+	root, err := openCachedMount(point)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	r := warmReport{Failed: []leftValue{}, log: ui}
+	w, err := newWarmer(root, r.add)
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	stopped := w.runShown(cmd.Context(), ui, warmPaths(point, paths), c.readers)
+	r.sum(w, time.Since(began))
+	if err := r.print(ui, c.json, point); err != nil {
+		return err
+	}
+	if stopped != nil {
+		return goOn(stopCause(cmd.Context(), stopped))
+	}
+	if r.Failures > 0 {
+		return withExit(exitIncomplete, fmt.Errorf("%d entries could not be read", r.Failures), "the log of the mount says why")
+	}
+	return nil
+}
+
+// warmPaths are the paths below a mount point that PATH arguments mean: they begin there, with a
+// slash or without, or are paths of the whole system that lead there.
+func warmPaths(point string, args []string) (paths []string) {
+	whole, err := filepath.Abs(point)
+	for _, arg := range args {
+		if err == nil && (arg == whole || strings.HasPrefix(arg, whole+"/")) {
+			arg = arg[len(whole):]
+		}
+		paths = append(paths, strings.Trim(arg, "/"))
+	}
+	if len(paths) == 0 {
+		return []string{""}
+	}
+	return paths
+}
+
+// openCachedMount opens the mount point of a mount of ours that has a cache.
+func openCachedMount(point string) (*os.File, error) {
+	root, err := os.OpenFile(point, os.O_RDONLY|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return nil, withExit(exitUsage, err, "MOUNTPOINT must be where a container is mounted")
+	}
+	cached, err := fusefs.HasCache(root)
+	switch {
+	case err != nil:
+		err = withExit(exitUsage, err, "MOUNTPOINT must be where a container is mounted")
+	case !cached:
+		err = withExit(exitUsage, fmt.Errorf("the mount on %s has no cache", point), "mount with --cache-size, and with --read-only with --cache")
+	default:
+		return root, nil
+	}
+	root.Close()
+	return nil, err
+}
+
+// runShown runs and shows progress. It does not wait for reads that a mount does not answer once
+// ctx has ended.
+func (w *warmer) runShown(ctx context.Context, ui *console, paths []string, readers int) error {
+	stop := ui.display(ctx, func() sample {
+		s := w.warmSample()
+		s.at = time.Now()
+		return s
+	})
+	defer stop()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		w.run(ctx, paths, readers)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+	return ctx.Err()
+}
+
+// warmReport is what a run has done.
+type warmReport struct {
+	Files       int64       `json:"files"`
+	Bytes       int64       `json:"bytes"`
+	Directories int64       `json:"directories"`
+	Others      int64       `json:"others"` // links, devices and the like, which have no contents
+	Gone        int64       `json:"gone"`   // removed or replaced again and again meanwhile
+	Failures    int64       `json:"failures"`
+	Failed      []leftValue `json:"failed"` // the first of them
+	Seconds     float64     `json:"seconds"`
+
+	log *console
+	mu  sync.Mutex
+}
+
+// add notes what could not be read.
+func (r *warmReport) add(path string, err error) {
+	reason := err.Error()
+	var named *os.PathError
+	if errors.As(err, &named) {
+		reason = named.Err.Error()
+	}
+	r.log.log.Error("not read", "path", path, "reason", reason)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.Failed) < shownLeft {
+		r.Failed = append(r.Failed, leftValue{newPathValue(path), reason})
+	}
+}
+
+func (r *warmReport) sum(w *warmer, took time.Duration) {
+	c := &w.counts
+	r.Files, r.Bytes, r.Directories, r.Others = c.files.Load(), c.bytes.Load(), c.directories.Load(), c.others.Load()
+	r.Gone, r.Failures, r.Seconds = c.gone.Load(), c.failures.Load(), took.Seconds()
+}
+
+func (r *warmReport) print(ui *console, asJSON bool, point string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if asJSON {
+		return json.NewEncoder(ui.out).Encode(r)
+	}
+	fmt.Fprintf(ui.out, "read %s files (%s) in %s directories of %s in %s\n", humanize.Comma(r.Files), ibytes(r.Bytes),
+		humanize.Comma(r.Directories), point, time.Duration(r.Seconds*float64(time.Second)).Round(time.Millisecond))
+	if r.Gone > 0 {
+		fmt.Fprintf(ui.out, "%s were removed or replaced meanwhile\n", humanize.Comma(r.Gone))
+	}
+	return nil
+}

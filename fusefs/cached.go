@@ -1,0 +1,34 @@
+package fusefs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+
+	"github.com/hanwen/go-fuse/v2/fs"
+	"golang.org/x/sys/unix"
+
+	"clfsload/fusefs/internal/attach"
+)
+
+// ErrNoMount says that a directory is in no mount of clfsload.
+var ErrNoMount = errors.New("no mount of clfsload")
+
+// HasCache reports whether the mount that a directory is in has a cache on a disk. The error wraps
+// ErrNoMount if it is no mount of ours, or one of a version that does not say.
+func HasCache(dir *os.File) (bool, error) {
+	result, err := unix.IoctlRetInt(int(dir.Fd()), attach.CacheQuery)
+	if err != nil {
+		return false, fmt.Errorf("%s: %w: %w", dir.Name(), ErrNoMount, err)
+	}
+	return result == 1, nil
+}
+
+var _ fs.NodeIoctler = (*directory)(nil)
+
+// Ioctl answers [HasCache].
+func (d *directory) Ioctl(_ context.Context, _ fs.FileHandle, request uint32, _ uint64, _, _ []byte) (int32, syscall.Errno) {
+	return attach.AnswerCacheQuery(request, d.sys.options.Cached)
+}
