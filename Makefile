@@ -40,7 +40,7 @@ test: test-deps ## all tests
 
 .PHONY: test-large
 test-large: test-deps ## the black-box tests of trees too large for every day
-	$(GO) test -tags large $(TESTFLAGS) -timeout 150m -run 'UsrShare|GoToolchain|300000|AMillionFiles|WhileTheContainerIsAway|FollowersOfAWriter|RandomRounds' ./tests
+	$(GO) test -tags large $(TESTFLAGS) -timeout 150m -run 'UsrShare|GoToolchain|300000|AMillionFiles|WhileTheContainerIsAway|FollowersOfAWriter|RandomRounds|AtTheSpeedOfTheLink' ./tests
 
 # Under the race detector everything takes five times as long. So of the black-box
 # tests only those run with it in which many goroutines are at work together.

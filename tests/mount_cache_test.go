@@ -45,7 +45,9 @@ func (c *blockCounter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodGet && isBlock(r.URL.Path) {
 		c.gets.Add(1)
 		if c.refuses.Load() {
-			http.Error(w, "no", http.StatusForbidden)
+			w.Header().Set("x-ms-request-id", "1") // else it is taken for a proxy's, and asked again
+			w.Header().Set("x-ms-error-code", "AuthorizationPermissionMismatch")
+			w.WriteHeader(http.StatusForbidden)
 			return
 		}
 	}
