@@ -273,6 +273,19 @@ func (j *Journal) EndListing(ctx context.Context, dir Ino) error {
 	return nil
 }
 
+// DropBacklinks takes back all links to a directory that is not in the container.
+func (j *Journal) DropBacklinks(ctx context.Context, dir clfs.ID) error {
+	err := j.write(ctx, committed, func(t *tx) error {
+		d := &Node{}
+		d.ID = dir
+		return t.dropBacklinks(d)
+	})
+	if err != nil {
+		return fmt.Errorf("drop links to directory %s: %w", dir, err)
+	}
+	return nil
+}
+
 // dropBacklinks takes back the links to a directory that were expected in it.
 func (t *tx) dropBacklinks(dir *Node) error {
 	rows, err := t.mount.backlinksTo.Query([]byte(dir.ID))

@@ -12,7 +12,8 @@ import (
 type Foreign struct {
 	Kind  ForeignKind
 	ID    clfs.ID
-	Below uint32 // of OldVersions
+	Below uint32  // of OldVersions
+	Owner clfs.ID // the inode that it belongs to: nothing of another one is deleted
 }
 
 // ForeignKind says what is garbage.
@@ -29,18 +30,18 @@ var dropReplaced = fmt.Sprintf(`DELETE FROM garbage WHERE ino = ?1 AND after = ?
 	ForeignObject, ForeignTree)
 
 // foreignForm is how the journal has foreign garbage in place of the name of a blob.
-const foreignForm = "%s of %X below %d"
+const foreignForm = "%s of %X below %d owner %X"
 
 func (f Foreign) String() string {
-	return fmt.Sprintf(foreignForm, f.Kind, string(f.ID), f.Below)
+	return fmt.Sprintf(foreignForm, f.Kind, string(f.ID), f.Below, string(f.Owner))
 }
 
 // parseForeign is the inverse; ok is false for anything else.
 func parseForeign(text string) (f Foreign, ok bool) {
-	var id []byte
-	n, err := fmt.Sscanf(text, foreignForm, &f.Kind, &id, &f.Below)
-	f.ID = clfs.ID(id)
-	return f, n == 3 && err == nil
+	var id, owner []byte
+	n, err := fmt.Sscanf(text, foreignForm, &f.Kind, &id, &f.Below, &owner)
+	f.ID, f.Owner = clfs.ID(id), clfs.ID(owner)
+	return f, n == 4 && err == nil
 }
 
 // NoteReplaced notes blobs that the next seal of a file does without. It is called before that

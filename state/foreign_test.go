@@ -13,7 +13,7 @@ func FuzzForeignGarbageIsReadAsItWasWritten(f *testing.F) {
 	f.Add(uint8(2), []byte(clfs.NullHandle), ^uint32(0))
 	f.Fuzz(func(t *testing.T, kind uint8, id []byte, below uint32) {
 		kinds := []ForeignKind{ForeignObject, ForeignTree, OldVersions}
-		want := Foreign{kinds[int(kind)%len(kinds)], clfs.ID(id), below}
+		want := Foreign{kinds[int(kind)%len(kinds)], clfs.ID(id), below, clfs.ID(id) + "owner"}
 		if len(id) == 0 {
 			return // no object has it
 		}
@@ -79,7 +79,7 @@ func TestWhatAnUploadReplacesIsNotedOnce(t *testing.T) {
 			t.Fatalf("%v, %v", ok, err)
 		}
 	}
-	object, tree := Foreign{ForeignObject, "a", 0}, Foreign{ForeignTree, "b", 0}
+	object, tree := Foreign{ForeignObject, "a", 0, "o"}, Foreign{ForeignTree, "b", 0, "o"}
 	note(2000, true, object)
 	note(2000, false, tree)
 	note(2001, true, object)
@@ -87,7 +87,7 @@ func TestWhatAnUploadReplacesIsNotedOnce(t *testing.T) {
 		if err := tx.addGarbage(2000, nodeOf(t, a.j, 2000).Next+1, "a blob"); err != nil {
 			return err
 		}
-		return tx.addForeign(2000, atOnce, []Foreign{{OldVersions, "c", 9}})
+		return tx.addForeign(2000, atOnce, []Foreign{{OldVersions, "c", 9, "c"}})
 	}))
 	note(2000, true, tree)
 	list, err := queryAll(t.Context(), a.j.read, a.j.scanGarbage, `SELECT id, name FROM garbage ORDER BY ino, name`)
@@ -96,7 +96,7 @@ func TestWhatAnUploadReplacesIsNotedOnce(t *testing.T) {
 	for _, g := range list {
 		got = append(got, g.name)
 	}
-	want := []string{"a blob", tree.String(), Foreign{OldVersions, "c", 9}.String(), object.String()}
+	want := []string{"a blob", tree.String(), Foreign{OldVersions, "c", 9, "c"}.String(), object.String()}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
@@ -109,7 +109,7 @@ func TestNothingIsNotedOfAFileThatHasChanged(t *testing.T) {
 	_, err := a.j.BeginWrite(t.Context(), 2000)
 	a.check(err)
 	for _, n := range []Node{before, {}} {
-		if ok, err := a.j.NoteReplaced(t.Context(), n, []Foreign{{ForeignObject, "a", 0}}, true); ok || err != nil {
+		if ok, err := a.j.NoteReplaced(t.Context(), n, []Foreign{{ForeignObject, "a", 0, "a"}}, true); ok || err != nil {
 			t.Errorf("noted: %v, %v", ok, err)
 		}
 	}
@@ -126,7 +126,7 @@ func TestGarbageOfADroppedFileIsFree(t *testing.T) {
 	a.list(RootIno, entries...)
 	a.read(2000, clfs.RootID)
 	a.overwrite(2000)
-	ok, err := a.j.NoteReplaced(t.Context(), nodeOf(t, a.j, 2000), []Foreign{{ForeignObject, "a", 0}}, true)
+	ok, err := a.j.NoteReplaced(t.Context(), nodeOf(t, a.j, 2000), []Foreign{{ForeignObject, "a", 0, "a"}}, true)
 	if err != nil || !ok {
 		t.Fatalf("%v, %v", ok, err)
 	}

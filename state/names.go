@@ -39,44 +39,19 @@ func (j *Journal) NamesOf(ctx context.Context, n Node) (iter.Seq[string], error)
 		if n.PutVersion != 0 && !yield(n.PutName()) {
 			return
 		}
-		for name := range j.blocksSince(&n, rows, 0) {
-			if !yield(name) {
-				return
-			}
-		}
-	}, nil
-}
-
-// blocksSince lists the blobs of the blocks of a node that may be in the container under a
-// generation or a later one.
-func (j *Journal) blocksSince(n *Node, rows []Block, since uint64) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		for index, gen := range segmentsOf(n, rows) {
-			if gen >= since && !yield(segmentName(j.Settings.Key, n.ID, gen, index)) {
+		for index, gen := range segmentsOf(&n, rows) {
+			if !yield(segmentName(j.Settings.Key, n.ID, gen, index)) {
 				return
 			}
 		}
 		for _, m := range []struct{ gen, blocks uint64 }{{n.sealGen(), n.Mapped}, {n.Next, n.Peak}} {
-			if m.gen < since {
-				continue
-			}
 			for name := range indirectNames(j.Settings.Key, n.ID, m.gen, m.blocks, nothingKept) {
 				if !yield(name) {
 					return
 				}
 			}
 		}
-	}
-}
-
-// UnreachedNames lists blobs that were put for a node that is no directory, and that nothing in
-// the container leads to: no publication has begun since. It is for a journal that is given up.
-func (j *Journal) UnreachedNames(ctx context.Context, n Node) (iter.Seq[string], error) {
-	if !j.InReach(&n) {
-		return j.NamesOf(ctx, n)
-	}
-	rows, err := j.BlocksOf(ctx, n.Ino)
-	return j.blocksSince(&n, rows, n.PutGen), err
+	}, nil
 }
 
 // segmentName is the name of the blob of a block, which is not the head.

@@ -197,7 +197,7 @@ func (t *tx) discardVersion(n *Node) error {
 		return err
 	}
 	if n.Flags&OlderVersions != 0 {
-		if err := t.addForeign(n.Ino, atOnce, []Foreign{{OldVersions, n.ID, n.PutVersion}}); err != nil {
+		if err := t.addForeign(n.Ino, atOnce, []Foreign{{OldVersions, n.ID, n.PutVersion, n.ID}}); err != nil {
 			return err
 		}
 	}

@@ -59,6 +59,7 @@ func (f *cacheFlags) checkSite(used []site) error {
 	if err == nil {
 		err = s.outOfOthers()
 	}
+	f.dir = s.path // without links
 	return withExit(exitUsage, err, anotherPlace)
 }
 

@@ -81,7 +81,7 @@ func (m *writableMount) reach(ctx context.Context, spec targetSpec) error {
 		return nil
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case spec.dir != "", errors.Is(err, blob.ErrLeased), errors.Is(err, engine.ErrForeign), errors.Is(err, engine.ErrOtherPublication),
+	case spec.dir != "", m.flags.takeOver, errors.Is(err, blob.ErrLeased), errors.Is(err, engine.ErrForeign), errors.Is(err, engine.ErrOtherPublication),
 		errors.Is(err, blob.ErrContainerMissing):
 		return errors.Join(err, m.uploads.ids.forget(err))
 	}

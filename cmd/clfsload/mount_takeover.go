@@ -11,10 +11,10 @@ import (
 	"path"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"clfsload/clfs"
 	"clfsload/fusefs/writable"
@@ -27,11 +27,11 @@ const (
 	keptFiles   = "files"         // contents, by their paths
 	keptState   = "state"         // STATE as it was
 	keptChanges = "changes.jsonl" // what was not published: a JSON object a line
-	keptBlobs   = "blobs.txt"     // blobs that were uploaded and that nothing leads to, a name a line
 )
 
 // takeOver gives up a STATE that does not fit its container, and adopts the container anew.
-// What was not published is kept beside STATE.
+// What was not published is kept beside STATE. Nothing is deleted in the container: blobs that this
+// STATE has put may have been published with a newer copy of it.
 func (m *writableMount) takeOver(cmd *cobra.Command, cause error) error {
 	if !errors.Is(cause, engine.ErrOtherPublication) || !m.flags.takeOver {
 		return cause
@@ -55,15 +55,13 @@ func (m *writableMount) takeOver(cmd *cobra.Command, cause error) error {
 	if err := m.create(ctx); err != nil {
 		return err
 	}
-	if err := m.deleteUnreached(ctx, filepath.Join(kept, keptBlobs)); err != nil {
-		m.ui.log.Warn("blobs that the old STATE has uploaded and nothing leads to stay in the container; 'clfsload verify' names them", "error", err)
-	}
 	m.ui.log.Warn("the container is adopted anew; what the old STATE had not published is kept", "changes", count, "list", filepath.Join(kept, keptChanges), "directory", kept)
 	return nil
 }
 
 // setStateAside closes STATE and moves it.
 func (m *writableMount) setStateAside(ctx context.Context, to string) error {
+	m.closeCache()
 	err := errors.Join(m.target.close(ctx), m.closeLog(), m.closeStaging(), m.journal.Close())
 	m.journal, m.engine, m.uploads = nil, nil, nil
 	if err == nil {
@@ -94,7 +92,6 @@ type keeper struct {
 	files *writable.Offline
 	root  *os.Root
 	list  *json.Encoder
-	blobs *bufio.Writer
 	count int
 }
 
@@ -114,10 +111,7 @@ func (m *writableMount) keepChanges(ctx context.Context, kept string) (int, erro
 	defer k.files.Close()
 	err = replaceFile(filepath.Join(kept, keptChanges), func(w *bufio.Writer) error {
 		k.list = json.NewEncoder(w)
-		return replaceFile(filepath.Join(kept, keptBlobs), func(w *bufio.Writer) error {
-			k.blobs = w
-			return k.all(ctx)
-		})
+		return k.all(ctx)
 	})
 	return k.count, errors.Join(err, state.SyncDir(kept))
 }
@@ -146,51 +140,22 @@ func (k *keeper) keep(ctx context.Context, n state.Node) error {
 	if change.Change == changeNew || change.Change == changeContents {
 		file := k.free(path.Join(keptFiles, name), n.Ino)
 		if err := k.copy(ctx, n, file); err != nil {
-			if ctx.Err() != nil || errors.Is(err, state.ErrNoSpace) {
+			if ctx.Err() != nil || isFull(err) {
 				return err
 			}
+			_ = k.root.Remove(file) // a part of it must not pass for the whole
 			change.Error = oneLine(err)
 		} else if n.Attr.Type == clfs.TypeRegular || n.Attr.Type == clfs.TypeSymlink {
 			change.File = file
 		}
 	}
 	k.count++
-	return errors.Join(k.list.Encode(change), k.listBlobs(ctx, n))
+	return k.list.Encode(change)
 }
 
-// listBlobs lists the blobs that were put for a node and that nothing leads to. What an
-// interrupted publication may have put stays.
-func (k *keeper) listBlobs(ctx context.Context, n state.Node) error {
-	if n.IsDirectory() {
-		return nil
-	}
-	names, err := k.journal.UnreachedNames(ctx, n)
-	if err != nil {
-		return err
-	}
-	for name := range names {
-		if _, err := fmt.Fprintln(k.blobs, name); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// deleteUnreached deletes the blobs in a list.
-func (m *writableMount) deleteUnreached(ctx context.Context, list string) error {
-	f, err := os.Open(list)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(m.flags.concurrency)
-	lines := bufio.NewScanner(f)
-	for lines.Scan() && gctx.Err() == nil {
-		name := lines.Text()
-		g.Go(func() error { return m.target.Delete(gctx, name) })
-	}
-	return errors.Join(lines.Err(), g.Wait())
+// isFull reports whether there is no room for what is kept.
+func isFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, state.ErrNoSpace)
 }
 
 // What was changed of an entry.

@@ -54,7 +54,10 @@ type listing struct {
 // begin makes sure that all entries are in the journal.
 func (l *listing) begin(s *FS) error {
 	if !l.begun && s.options.Adopter != nil {
-		if err := s.checkListed(l.dir); err != nil {
+		s.known.mu.RLock() // not while entries are dropped: then nobody had opened it yet
+		err := s.checkListed(l.dir)
+		s.known.mu.RUnlock()
+		if err != nil {
 			return err
 		}
 	}

@@ -25,6 +25,9 @@ func OpenOffline(ctx context.Context, j *state.Journal, store *staging.Store, c 
 func (o *Offline) CopyTo(ctx context.Context, ino state.Ino, to *os.File) error {
 	f := o.system.files.acquire(ino)
 	defer o.system.release(f)
+	if err := f.checkStaged(); err != nil {
+		return err
+	}
 	size := int64(0)
 	for {
 		from, end, found, err := f.nextData(size)
@@ -39,6 +42,25 @@ func (o *Offline) CopyTo(ctx context.Context, ino state.Ino, to *os.File) error 
 		}
 		size = end
 	}
+}
+
+// checkStaged returns errStagingLost if the staging file is missing or shorter than the file: what
+// it does not have would pass for a hole.
+func (f *file) checkStaged() error {
+	if err := f.share(); err != nil {
+		return err
+	}
+	defer f.mu.RUnlock()
+	staged := int64(0)
+	if f.staged != nil {
+		staged, _, _ = f.system.staging.Stat(f.ino)
+	}
+	for index := blockAt(staged); index < state.Blocks(f.size) && staged < f.size; index++ {
+		if !f.remote.has(index) {
+			return errStagingLost
+		}
+	}
+	return nil
 }
 
 // nextData returns the next range of a file that is no hole.

@@ -67,7 +67,11 @@ func (w *sweeps) missed(dir state.Ino) {
 	d.credit = min(d.credit+d.window, mostCredit)
 	if d.misses > 1 && !d.running {
 		d.running = true
-		go w.run(dir, d)
+		go func() {
+			if err := rescue.Call(func() error { w.run(dir, d); return nil }); err != nil {
+				w.end(dir, d, true)
+			}
+		}()
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"sync"
 
 	"golang.org/x/sync/singleflight"
 
@@ -21,6 +22,7 @@ type Reader struct {
 	tree    *tree.Tree
 	log     *slog.Logger
 	reading singleflight.Group
+	listing sync.Map // numbers of directories that are being read
 }
 
 // New returns a Reader for a journal of an adopted container.
@@ -44,7 +46,11 @@ func (r *Reader) read(ctx context.Context, u state.Unread) error {
 	case state.Attributes:
 		return r.once(attributesKey(u.Ino), func() error { return r.attributes(ctx, u.Ino) })
 	case state.Entries:
-		return r.once(entriesKey(u.Ino), func() error { return r.entries(ctx, u.Ino) })
+		return r.once(entriesKey(u.Ino), func() error {
+			r.listing.Store(u.Ino, true)
+			defer r.listing.Delete(u.Ino)
+			return r.entries(ctx, u.Ino)
+		})
 	}
 	return r.otherNames(ctx, u.Ino)
 }
@@ -60,6 +66,9 @@ func (r *Reader) once(key string, do func() error) error {
 // Drop takes a page of entries of a directory out of the journal again: see
 // [state.Journal.DropEntries].
 func (r *Reader) Drop(ctx context.Context, dir state.Ino, after []byte, inUse func(state.Ino) bool) (d state.Dropped, err error) {
+	if _, busy := r.listing.Load(dir); busy {
+		return d, nil // whoever drops it keeps others waiting
+	}
 	err = r.once(entriesKey(dir), func() error { // not while it is read
 		d, err = r.journal.DropEntries(ctx, dir, after, inUse)
 		return err
@@ -73,7 +82,13 @@ func (r *Reader) otherNames(ctx context.Context, ino state.Ino) error {
 	if err != nil || len(links) == 0 {
 		return err
 	}
-	if err := r.reach(ctx, links[0].Dir); err != nil {
+	dir := links[0].Dir
+	err = r.reach(ctx, dir)
+	if err != nil {
+		if _, gone := r.tree.Find(ctx, dir); tree.IsMissing(gone) {
+			r.log.Warn("a file of the container names a directory that is not there among those that link to it", "inode", uint64(ino), "directory", dir.String())
+			return r.journal.DropBacklinks(ctx, dir)
+		}
 		return fmt.Errorf("look for the other names of inode %d: %w", ino, err)
 	}
 	return nil

@@ -26,7 +26,8 @@ type baseKey struct {
 	imageGen uint64
 }
 
-// basesKept is how many inodes with their block maps are remembered, of up to about 100 KiB.
+// basesKept is how many inodes with their block maps are remembered, of about 100 KiB and 1 MiB at
+// most.
 const basesKept = 64
 
 // baseOf returns the newest payload of a node that was adopted.
@@ -105,13 +106,13 @@ func mapOf(o *clfs.Inode) (list []state.Foreign) {
 	if len(o.Direct) > 0 {
 		for _, id := range o.Direct[1:] {
 			if !id.IsNull() {
-				list = append(list, state.Foreign{Kind: state.ForeignObject, ID: id})
+				list = append(list, state.Foreign{Kind: state.ForeignObject, ID: id, Owner: o.ID()})
 			}
 		}
 	}
 	for _, root := range o.Roots {
 		if !root.IsNull() {
-			list = append(list, state.Foreign{Kind: state.ForeignTree, ID: root})
+			list = append(list, state.Foreign{Kind: state.ForeignTree, ID: root, Owner: o.ID()})
 		}
 	}
 	return list
@@ -136,7 +137,7 @@ func (w *nodeWorker) editMap(ctx context.Context, p *blockPlan) (clfs.Inode, err
 			return w.indirect(ctx, n, id, tree, depth)
 		},
 		Emit:     w.putIndirect(ctx, n.ID, ctimeSeconds(n.Attr)),
-		Replaced: func(kind clfs.Replaced, id clfs.ID) error { return gone.add(foreignOf(kind, id)) },
+		Replaced: func(kind clfs.Replaced, id clfs.ID) error { return gone.add(foreignOf(kind, id, n.ID)) },
 	}
 	edit.NextNew = func(from uint64) (uint64, clfs.ID, error) {
 		block := p.nextNew(from, edit.Keep)
@@ -165,11 +166,11 @@ func (p *blockPlan) nextNew(from, keep uint64) uint64 {
 	return 0
 }
 
-func foreignOf(kind clfs.Replaced, id clfs.ID) state.Foreign {
+func foreignOf(kind clfs.Replaced, id, owner clfs.ID) state.Foreign {
 	if kind == clfs.ReplacedSubtree {
-		return state.Foreign{Kind: state.ForeignTree, ID: id}
+		return state.Foreign{Kind: state.ForeignTree, ID: id, Owner: owner}
 	}
-	return state.Foreign{Kind: state.ForeignObject, ID: id}
+	return state.Foreign{Kind: state.ForeignObject, ID: id, Owner: owner}
 }
 
 func (w *nodeWorker) noteReplaced(ctx context.Context, n state.Node, list []state.Foreign, first bool) error {
@@ -189,15 +190,19 @@ func (e *Engine) indirect(ctx context.Context, n state.Node, id clfs.ID, tree, d
 	return b, err
 }
 
-// removeForeign deletes what another program has put.
+// removeForeign deletes what another program has put. A map that is damaged may lead to what
+// belongs to another inode: that is left alone.
 func (e *Engine) removeForeign(ctx context.Context, f state.Foreign) error {
+	live := func(n clfs.Name) bool { return n.Snapshot == clfs.LiveSnapshot }
 	switch f.Kind {
 	case state.ForeignTree:
-		return e.removeTree(ctx, f.ID, -1)
+		return e.removeTree(ctx, f, -1)
 	case state.OldVersions:
-		return e.removeBlobs(ctx, f.ID, func(n clfs.Name) bool { return n.Version < f.Below && n.Snapshot == clfs.LiveSnapshot })
+		return e.removeBlobs(ctx, f.ID, func(n clfs.Name) bool { return live(n) && n.Version < f.Below })
 	}
-	return e.removeBlobs(ctx, f.ID, func(n clfs.Name) bool { return n.Snapshot == clfs.LiveSnapshot })
+	return e.removeBlobs(ctx, f.ID, func(n clfs.Name) bool {
+		return live(n) && n.OwnerHash == f.Owner.Hash() && (n.Type == clfs.TypeSegment || n.Type == clfs.TypeIndirect)
+	})
 }
 
 // removeBlobs deletes the blobs of an object that are chosen.
@@ -221,32 +226,33 @@ func (e *Engine) removeBlobs(ctx context.Context, id clfs.ID, choose func(clfs.N
 // after it was cut off. Where a block cannot be read, what it leads to stays: that is damage, and must
 // keep no publication back. Depths grow on the way down, so it comes to an end. above is the
 // depth of the block above; -1: there is none.
-func (e *Engine) removeTree(ctx context.Context, id clfs.ID, above int) error {
-	_, b, err := e.tree.Indirect(ctx, id)
+func (e *Engine) removeTree(ctx context.Context, f state.Foreign, above int) error {
+	_, b, err := e.tree.Indirect(ctx, f.ID)
 	if tree.IsMissing(err) {
 		return nil
 	}
 	if _, own := problemOf(err); err != nil && !own {
-		return fmt.Errorf("delete what indirect block %s leads to: %w", id, err)
+		return fmt.Errorf("delete what indirect block %s leads to: %w", f.ID, err)
 	}
-	if err == nil && b.Depth > above {
+	if err == nil && b.Depth > above && b.Owner == f.Owner {
 		if err := e.removeBelow(ctx, b); err != nil {
 			return err
 		}
 	}
-	return e.removeForeign(ctx, state.Foreign{Kind: state.ForeignObject, ID: id})
+	return e.removeForeign(ctx, state.Foreign{Kind: state.ForeignObject, ID: f.ID, Owner: f.Owner})
 }
 
 func (e *Engine) removeBelow(ctx context.Context, b clfs.IndirectBlock) error {
 	g, gctx := rescue.WithContext(ctx)
 	g.SetLimit(e.options.Concurrency)
 	for _, child := range b.Blocks {
+		f := state.Foreign{Kind: state.ForeignObject, ID: child, Owner: b.Owner}
 		switch {
 		case child.IsNull():
 		case b.Depth < b.Tree:
-			g.Go(func() error { return e.removeTree(gctx, child, b.Depth) })
+			g.Go(func() error { return e.removeTree(gctx, f, b.Depth) })
 		default:
-			g.Go(func() error { return e.removeForeign(gctx, state.Foreign{Kind: state.ForeignObject, ID: child}) })
+			g.Go(func() error { return e.removeForeign(gctx, f) })
 		}
 	}
 	return g.Wait()
@@ -256,7 +262,7 @@ func (e *Engine) removeBelow(ctx context.Context, b clfs.IndirectBlock) error {
 // it, and lower versions of its inode. The inode itself goes last.
 func (e *Engine) removeBase(ctx context.Context, n state.Node) error {
 	if n.Flags&state.OlderVersions != 0 {
-		if err := e.removeForeign(ctx, state.Foreign{Kind: state.OldVersions, ID: n.ID, Below: n.PutVersion}); err != nil {
+		if err := e.removeForeign(ctx, state.Foreign{Kind: state.OldVersions, ID: n.ID, Below: n.PutVersion, Owner: n.ID}); err != nil {
 			return err
 		}
 	}

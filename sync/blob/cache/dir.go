@@ -82,11 +82,19 @@ func prepare(path string) error {
 	if err != nil {
 		return err
 	}
+	if !info.IsDir() {
+		return errors.New("it is no directory, or a symbolic link to one")
+	}
 	if owner := int(info.Sys().(*syscall.Stat_t).Uid); owner != os.Geteuid() {
 		return fmt.Errorf("it belongs to the user with the id %d, who could change what is read from it", owner)
 	}
 	if err := checkContents(path); err != nil {
 		return err
+	}
+	if info.Mode().Perm()&0o022 != 0 {
+		if err := checkEmpty(path); err != nil {
+			return fmt.Errorf("others may write to it, and %w", err)
+		}
 	}
 	if info.Mode().Perm()&0o077 != 0 {
 		if err := os.Chmod(path, 0o700); err != nil {
@@ -102,13 +110,20 @@ func checkContents(path string) error {
 	if _, err := os.Lstat(filepath.Join(path, lockName)); err == nil {
 		return nil
 	}
+	if err := checkEmpty(path); err != nil {
+		return fmt.Errorf("it is no cache, and %w", err)
+	}
+	return nil
+}
+
+func checkEmpty(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	if names, _ := f.Readdirnames(1); len(names) > 0 {
-		return fmt.Errorf("it is neither empty nor a cache: it has an entry %q", names[0])
+		return fmt.Errorf("it is not empty: it has an entry %q", names[0])
 	}
 	return nil
 }
@@ -155,7 +170,11 @@ const rescanShare = 16
 func (d *Dir) hasRoom() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.size == 0 || d.bytes <= d.size+d.size/8
+	if d.size == 0 || d.bytes <= d.size+d.size/8 {
+		return true
+	}
+	d.wakeEvictor() // the last eviction may have failed
+	return false
 }
 
 // grew counts an entry that was added.

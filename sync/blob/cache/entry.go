@@ -183,13 +183,13 @@ func (d *Dir) write(path string, o blob.Object, commit func(temporary string) er
 // remove removes an entry, durably. That there is none is no error.
 func remove(path string) error {
 	err := os.Remove(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path)) // also of an entry that was evicted, which is not durable
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(path))
 	if err != nil {
 		return err
 	}
