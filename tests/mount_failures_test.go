@@ -218,7 +218,7 @@ func TestWhatCannotBeMountedIsSaid(t *testing.T) {
 		code      int
 		says      string
 	}{
-		{[]string{"mount", "--state", filepath.Join(t.TempDir(), "state"), "--target", target, point}, exitNotEmpty, "--read-only"},
+		{[]string{"mount", "--state", filepath.Join(t.TempDir(), "state"), "--target", "dir:" + filepath.Dir(file), point}, exitNotEmpty, "CLFS tree"},
 		{[]string{"mount", "--read-only", "--settle", "1s", "--target", target, point}, exitUsage, "--settle"},
 		{[]string{"mount", "--read-only", point}, exitUsage, "CLFSLOAD_TARGET"},
 		{[]string{"mount", "--read-only", "--target", target}, exitUsage, "usage"},

@@ -121,11 +121,11 @@ func TestMountsThatCannotBeAreRefused(t *testing.T) {
 		code      int
 	}{
 		"a second mount of a state":             {[]string{"--state", i.state, "--target", i.target, free}, exitBusy},
-		"a second mount of a container":         {[]string{"--state", fresh(), "--target", i.target, free}, exitNotEmpty},
+		"a container that was not published":    {[]string{"--state", fresh(), "--target", i.target, free}, exitDamaged},
 		"a point where something is mounted":    {[]string{"--state", fresh(), i.point}, exitMountPoint},
 		"a point that is a file":                {[]string{"--state", fresh(), file}, exitMountPoint},
 		"a point that is not there":             {[]string{"--state", fresh(), free + "/nothing"}, exitMountPoint},
-		"a container that something else is in": {[]string{"--state", fresh(), "--target", mountedGolden(t), free}, exitNotEmpty},
+		"a container that something else is in": {[]string{"--state", fresh(), "--target", "dir:" + filepath.Dir(file), free}, exitNotEmpty},
 		"the state of a load":                   {[]string{"--state", load.state, free}, exitState},
 		"a state of another container":          {[]string{"--state", i.state, "--target", other.target, free}, exitBusy},
 	} {
