@@ -52,6 +52,7 @@ func TestATakeOverKeepsWhatWasNotPublished(t *testing.T) {
 	writeFile(t, i.path("sub/file"), "in a new directory")
 	must(t, os.Remove(i.path("gone")))
 	clfsload(t, "unmount", "--no-publish", i.point).mustExit(exitOK)
+	i.await().mustExit(exitOK)
 
 	i.state = old + "-2"
 	i.again(quickly...)
