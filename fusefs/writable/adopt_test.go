@@ -27,6 +27,7 @@ type fakeAdopter struct {
 	reads  []state.Unread
 	before func(state.Unread) // called before something is read
 	moved  bool               // what is read is never there
+	drops  int                // how often Drop was called
 }
 
 const adoptedContainer = 1
@@ -90,6 +91,7 @@ func (a *fakeAdopter) entries(ctx context.Context, ino state.Ino) error {
 }
 
 func (a *fakeAdopter) Drop(ctx context.Context, dir state.Ino, after []byte, inUse func(state.Ino) bool) (state.Dropped, error) {
+	a.drops++
 	return a.j.DropEntries(ctx, dir, after, inUse)
 }
 
@@ -290,6 +292,42 @@ func (k *kernel) dropRoot() {
 	k.t.Helper()
 	if _, err := k.fs.dropPage(k.t.Context(), state.RootIno, nil); err != nil {
 		k.t.Fatal(err)
+	}
+}
+
+// A journal that is larger than it should be is not gone through again and again for nothing.
+func TestWhatStaysIsLookedAtAgainWhenTheJournalHasGrown(t *testing.T) {
+	k, a := newAdoptedKernel(t)
+	for i := range uint64(16) {
+		a.add(state.RootIno, fmt.Sprint(i), clfs.TypeDirectory, 2000+i)
+	}
+	sub := a.add(state.RootIno, "sub", clfs.TypeDirectory, 3000)
+	for i := range uint64(16) {
+		a.add(sub, fmt.Sprint(i), clfs.TypeDirectory, 4000+i)
+	}
+	drops := func() int {
+		a.drops = 0
+		k.fs.recent.Purge()
+		if err := k.fs.drop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return a.drops
+	}
+	k.names(rootNode, false)
+	for i := range 16 {
+		k.look(rootNode, fmt.Sprint(i))
+	}
+	k.look(rootNode, "sub")
+	k.fs.options.MostAdopted = 1
+	if drops() == 0 {
+		t.Error("nothing was looked at")
+	}
+	if n := drops(); n > 0 {
+		t.Errorf("%d directories were looked at again", n)
+	}
+	k.look(uint64(sub), "0")
+	if drops() == 0 {
+		t.Error("nothing was looked at though the journal has grown")
 	}
 }
 

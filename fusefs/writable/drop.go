@@ -44,22 +44,34 @@ func (s *FS) dropping() {
 }
 
 // drop goes over the directories that were read, from where it has come to, until the journal
-// knows few enough inodes, or once around.
+// knows few enough inodes, or once around. If next to nothing could be dropped then, it waits
+// until the journal has grown by an eighth: what is in use, or known to the kernel, stays.
 func (s *FS) drop(ctx context.Context) error {
-	for around := false; s.journal.MountTotals().Adopted > s.options.MostAdopted; {
+	adopted := func() uint64 { return s.journal.MountTotals().Adopted }
+	if adopted() <= max(s.options.MostAdopted, s.dropStuck+s.dropStuck/8) {
+		return nil
+	}
+	s.dropStuck = 0
+	gone := 0
+	for around := false; adopted() > s.options.MostAdopted; {
 		page, err := s.journal.Listings(ctx, s.dropAfter, dropDirectories)
 		if err != nil {
 			return err
 		}
 		for _, dir := range page {
-			if err := s.dropDirectory(ctx, dir); err != nil {
+			n, err := s.dropDirectory(ctx, dir)
+			if err != nil {
 				return err
 			}
+			gone += n
 			s.dropAfter = dir
 		}
 		switch {
 		case len(page) == dropDirectories:
 		case around:
+			if uint64(gone)*64 < adopted() {
+				s.dropStuck = adopted()
+			}
 			return nil
 		default:
 			around, s.dropAfter = true, 0
@@ -69,13 +81,14 @@ func (s *FS) drop(ctx context.Context) error {
 }
 
 // dropDirectory drops the entries of a directory, unless it is in use. Files that the kernel
-// remembers and nobody uses go the next time: it is asked to forget them.
-func (s *FS) dropDirectory(ctx context.Context, dir state.Ino) error {
+// remembers and nobody uses go the next time: it is asked to forget them. gone counts both.
+func (s *FS) dropDirectory(ctx context.Context, dir state.Ino) (gone int, err error) {
 	for after := []byte(nil); ; {
 		d, err := s.dropPage(ctx, dir, after)
 		if err != nil && !errors.Is(err, state.ErrNoEntry) {
-			return err
+			return gone, err
 		}
+		gone += d.Count + len(d.Kept)
 		for _, name := range d.Kept {
 			if !s.isAttached() {
 				break
@@ -83,7 +96,7 @@ func (s *FS) dropDirectory(ctx context.Context, dir state.Ino) error {
 			s.mount.Forget(uint64(dir), string(name))
 		}
 		if d.Next == nil {
-			return nil
+			return gone, nil
 		}
 		after = d.Next
 	}

@@ -41,6 +41,7 @@ type FS struct {
 	sweeps      *sweeps
 	recent      recency
 	dropAfter   state.Ino // directories up to this one were looked at, to be dropped
+	dropStuck   uint64    // so many inodes stayed when all directories had been looked at
 	room        *room
 
 	orphans  inoSet // nodes without a name that have handles

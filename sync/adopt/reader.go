@@ -116,12 +116,26 @@ func (r *Reader) reach(ctx context.Context, id clfs.ID) error {
 		if err = r.Read(ctx, state.Unread{Ino: n.Ino, Part: state.Entries}); err != nil || i == 0 {
 			return err
 		}
-		n, err = r.journal.NodeOf(ctx, climbed[i-1])
-	}
-	if errors.Is(err, state.ErrNoEntry) {
-		return &tree.Damage{Kind: tree.KindBackPointer, Object: "directory " + climbed[0].String(), Reason: "it is not listed in the directory that it names as the one above"}
+		dir := n.Ino
+		if n, err = r.journal.NodeOf(ctx, climbed[i-1]); errors.Is(err, state.ErrNoEntry) {
+			return r.unreached(ctx, climbed, dir)
+		}
 	}
 	return err
+}
+
+// unreached is called when one of the directories that were climbed is not among the entries of
+// dir, which it names as the one above. These may have been dropped since they were read: then the
+// first directory is looked for again.
+func (r *Reader) unreached(ctx context.Context, climbed []clfs.ID, dir state.Ino) error {
+	n, err := r.journal.Node(ctx, dir)
+	if errors.Is(err, state.ErrNoEntry) || err == nil && n.Flags&state.Unlisted != 0 {
+		return r.reach(ctx, climbed[0])
+	}
+	if err != nil {
+		return err
+	}
+	return &tree.Damage{Kind: tree.KindBackPointer, Object: "directory " + climbed[0].String(), Reason: "it is not listed in the directory that it names as the one above"}
 }
 
 // above is the directory that a directory names as "..".
