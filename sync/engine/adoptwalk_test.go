@@ -698,17 +698,23 @@ func (m *adopted) OpenStaged(ino state.Ino) (StagedFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	var found *thing
-	taken, _ := m.spots()
-	for _, s := range taken {
-		if s.node.id == n.ID {
-			found = s.node
+	if found := m.root.find(n.ID); found != nil {
+		return &stagedThing{found}, nil
+	}
+	return nil, os.ErrNotExist
+}
+
+// find returns the thing of an id below a directory, or nil.
+func (n *thing) find(id clfs.ID) *thing {
+	for _, e := range n.entries {
+		if e.id == id {
+			return e
+		}
+		if found := e.find(id); found != nil {
+			return found
 		}
 	}
-	if found == nil {
-		return nil, os.ErrNotExist
-	}
-	return &stagedThing{found}, nil
+	return nil
 }
 
 type stagedThing struct{ *thing }
