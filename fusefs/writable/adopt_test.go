@@ -27,6 +27,7 @@ type fakeAdopter struct {
 	reads  []state.Unread
 	before func(state.Unread) // called before something is read
 	moved  bool               // what is read is never there
+	drops  func()             // called when entries are about to be dropped, if it is not nil
 }
 
 const adoptedContainer = 1
@@ -90,6 +91,9 @@ func (a *fakeAdopter) entries(ctx context.Context, ino state.Ino) error {
 }
 
 func (a *fakeAdopter) Drop(ctx context.Context, dir state.Ino, after []byte, inUse func(state.Ino) bool) (state.Dropped, error) {
+	if a.drops != nil {
+		a.drops()
+	}
 	return a.j.DropEntries(ctx, dir, after, inUse)
 }
 
