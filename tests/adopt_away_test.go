@@ -51,6 +51,13 @@ func serviceAway(t *testing.T) *away {
 	return a
 }
 
+// heldContainer is a container that another mount holds.
+func heldContainer(t *testing.T) *away {
+	target := built(t, smallContainer(t))
+	other := &intake{t: t, state: filepath.Join(t.TempDir(), "state"), target: target}
+	return &away{target, func() { other.mount = mountWith(t, mountPoint(t), other.flags(nil)) }, func() { other.unmounted() }, exitBusy}
+}
+
 // bytesOf are all files of a directory that is not in use, but for logs and the number of the process that
 // has locked it last.
 func bytesOf(t *testing.T, directory string) (lines []string) {
@@ -72,47 +79,51 @@ func bytesOf(t *testing.T, directory string) (lines []string) {
 	return lines
 }
 
-// Whether a STATE fits a container cannot be known while that is away: nothing is given up then. Once it
-// is back, the same command goes on with the STATE, or takes over.
+// Whether a STATE fits a container cannot be known while that is away, and what is busy cannot be adopted:
+// nothing is given up then. Later the same command goes on with the STATE, or takes over.
 func TestATakeOverOfAContainerThatIsAwayChangesNothing(t *testing.T) {
-	for name, newAway := range map[string]func(*testing.T) *away{"directory": directoryAway, "service": serviceAway} {
-		for _, fits := range []bool{true, false} {
-			t.Run(fmt.Sprint(name, ", STATE fits ", fits), func(t *testing.T) {
-				a := newAway(t)
-				i := newIntakeInto(t, a.target, "--settle", "1h")
-				change := func() { writeFile(t, i.path("new"), "new") }
-				if fits {
-					change()
-					clfsload(t, "unmount", "--no-publish", i.point).mustExit(exitOK)
-					i.await().mustExit(exitOK)
-				} else {
-					overtaken(t, i, change)
-				}
-				flags := []string{"--take-over"}
-				if fits {
-					flags = append(flags, "--retry-for", "200ms") // less than it would wait
-				}
-				a.goes()
-				beside := filepath.Dir(i.state)
-				before := bytesOf(t, beside)
-				clfsload(t, append(append([]string{"mount"}, i.flags(flags)...), i.point)...).mustExit(a.code).mustBeOneLine().mustNotPanic()
-				if isMounted(t, i.point) {
-					t.Fatal("it is mounted")
-				}
-				after := bytesOf(t, beside)
-				reportLines(t, "what was there is gone or changed", linesWithout(before, after))
-				reportLines(t, "what is there was not there before", linesWithout(after, before))
-				a.back()
-				i.again(flags...)
-				at := i.path("new")
-				if !fits {
-					at = filepath.Join(keptBy(t, i.state), "files", "new")
-				}
-				if got := readText(t, at); got != "new" {
-					t.Errorf("what was not published is %q", got)
-				}
-				i.unmounted()
-			})
-		}
+	for name, c := range map[string]struct {
+		newAway func(*testing.T) *away
+		fits    bool // STATE fits the container
+		flags   []string
+	}{
+		"directory":             {directoryAway, true, nil},
+		"directory, overtaken":  {directoryAway, false, nil},
+		"service":               {serviceAway, true, []string{"--retry-for", "200ms"}}, // less than a start waits
+		"service, overtaken":    {serviceAway, false, nil},
+		"held by another mount": {heldContainer, false, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := c.newAway(t)
+			i := newIntakeInto(t, a.target, "--settle", "1h")
+			change := func() { writeFile(t, i.path("new"), "new") }
+			if c.fits {
+				change()
+				clfsload(t, "unmount", "--no-publish", i.point).mustExit(exitOK)
+				i.await().mustExit(exitOK)
+			} else {
+				overtaken(t, i, change)
+			}
+			flags := append(c.flags, "--take-over")
+			a.goes()
+			before := bytesOf(t, filepath.Dir(i.state))
+			clfsload(t, append(append([]string{"mount"}, i.flags(flags)...), i.point)...).mustExit(a.code).mustNotPanic()
+			if isMounted(t, i.point) {
+				t.Fatal("it is mounted")
+			}
+			after := bytesOf(t, filepath.Dir(i.state))
+			reportLines(t, "what was there is gone or changed", linesWithout(before, after))
+			reportLines(t, "what is there was not there before", linesWithout(after, before))
+			a.back()
+			i.again(flags...)
+			at := i.path("new")
+			if !c.fits {
+				at = filepath.Join(keptBy(t, i.state), "files", "new")
+			}
+			if got := readText(t, at); got != "new" {
+				t.Errorf("what was not published is %q", got)
+			}
+			i.unmounted()
+		})
 	}
 }
