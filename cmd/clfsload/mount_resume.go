@@ -81,11 +81,14 @@ func (m *writableMount) reach(ctx context.Context, spec targetSpec) error {
 		return nil
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case spec.dir != "", m.flags.takeOver, errors.Is(err, blob.ErrLeased), errors.Is(err, engine.ErrForeign), errors.Is(err, engine.ErrOtherPublication),
+	case spec.dir != "", errors.Is(err, blob.ErrLeased), errors.Is(err, engine.ErrForeign), errors.Is(err, engine.ErrOtherPublication),
 		errors.Is(err, blob.ErrContainerMissing):
-		return errors.Join(err, m.uploads.ids.forget(err))
+		return errors.Join(err, m.uploads.forget(err))
 	}
-	m.uploads.failed("reach the container", m.unreached(err))
+	if err = m.unreached(err); m.flags.takeOver { // whether STATE fits is not known
+		return errors.Join(err, m.uploads.forget(err))
+	}
+	m.uploads.failed("reach the container", err)
 	return nil
 }
 

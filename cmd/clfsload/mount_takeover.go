@@ -100,6 +100,7 @@ func (m *writableMount) keepChanges(ctx context.Context, kept string) (int, erro
 	if err := os.Mkdir(kept, 0o700); err != nil {
 		return 0, err
 	}
+	m.undo.add(func(context.Context) error { return removeKept(kept) })
 	root, err := os.OpenRoot(kept)
 	if err != nil {
 		return 0, err
@@ -114,6 +115,11 @@ func (m *writableMount) keepChanges(ctx context.Context, kept string) (int, erro
 		return k.all(ctx)
 	})
 	return k.count, errors.Join(err, state.SyncDir(kept))
+}
+
+// removeKept removes what was kept for a take-over that is refused. STATE has it.
+func removeKept(kept string) error {
+	return errors.Join(os.RemoveAll(filepath.Join(kept, keptFiles)), removeIfThere(filepath.Join(kept, keptChanges)), removeEmpty(kept))
 }
 
 func (k *keeper) all(ctx context.Context) error {

@@ -29,6 +29,7 @@ type uploader struct {
 	mu      sync.Mutex
 	tenure  *tenure       // nil: the container is not ours
 	changed chan struct{} // closed when tenure changes
+	asked   bool          // for the lease
 	claimed bool          // the lease is ours, and nobody keeps it yet
 	held    bool          // it was ours before
 	trouble *trouble      // what failed last; nil: nothing
@@ -50,11 +51,21 @@ func (u *uploader) connect(ctx context.Context) error {
 	if err := u.m.engine.Begin(ctx); err != nil {
 		return err
 	}
+	u.asked = true
 	if err := u.m.target.claim(ctx, u.ids); err != nil {
 		return err
 	}
 	u.claimed = true
 	return nil
+}
+
+// forget takes back the note of the lease after connect was refused with an error. Nobody has a
+// lease that was not asked for.
+func (u *uploader) forget(refused error) error {
+	if !u.asked {
+		refused = nil
+	}
+	return u.ids.forget(refused)
 }
 
 // start begins to upload in the background.

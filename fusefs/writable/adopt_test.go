@@ -27,7 +27,7 @@ type fakeAdopter struct {
 	reads  []state.Unread
 	before func(state.Unread) // called before something is read
 	moved  bool               // what is read is never there
-	drops  int                // how often Drop was called
+	drops  func()             // called when entries are about to be dropped, if it is not nil
 }
 
 const adoptedContainer = 1
@@ -91,7 +91,9 @@ func (a *fakeAdopter) entries(ctx context.Context, ino state.Ino) error {
 }
 
 func (a *fakeAdopter) Drop(ctx context.Context, dir state.Ino, after []byte, inUse func(state.Ino) bool) (state.Dropped, error) {
-	a.drops++
+	if a.drops != nil {
+		a.drops()
+	}
 	return a.j.DropEntries(ctx, dir, after, inUse)
 }
 
@@ -306,12 +308,13 @@ func TestWhatStaysIsLookedAtAgainWhenTheJournalHasGrown(t *testing.T) {
 		a.add(sub, fmt.Sprint(i), clfs.TypeDirectory, 4000+i)
 	}
 	drops := func() int {
-		a.drops = 0
+		count := 0
+		a.drops = func() { count++ }
 		k.fs.recent.Purge()
 		if err := k.fs.drop(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		return a.drops
+		return count
 	}
 	k.names(rootNode, false)
 	for i := range 16 {

@@ -85,7 +85,7 @@ func (r *Reader) otherNames(ctx context.Context, ino state.Ino) error {
 	dir := links[0].Dir
 	err = r.reach(ctx, dir)
 	if err != nil {
-		if _, gone := r.tree.Find(ctx, dir); tree.IsMissing(gone) {
+		if n, gone := r.tree.Node(ctx, dir); tree.IsMissing(gone) || gone == nil && !n.IsDir() {
 			r.log.Warn("a file of the container names a directory that is not there among those that link to it", "inode", uint64(ino), "directory", dir.String())
 			return r.journal.DropBacklinks(ctx, dir)
 		}
@@ -113,6 +113,9 @@ func (r *Reader) reach(ctx context.Context, id clfs.ID) error {
 		n, err = r.journal.NodeOf(ctx, id)
 	}
 	for i := len(climbed) - 1; err == nil; i-- {
+		if !n.IsDirectory() {
+			return &tree.Damage{Kind: tree.KindBackPointer, Object: "inode " + climbed[i].String(), Reason: "it is no directory, and names lead through it"}
+		}
 		if err = r.Read(ctx, state.Unread{Ino: n.Ino, Part: state.Entries}); err != nil || i == 0 {
 			return err
 		}

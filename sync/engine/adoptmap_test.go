@@ -20,18 +20,24 @@ func newAdoptedFile(t *testing.T, count uint64, full ...uint64) (*adopted, spot)
 	r := rand.New(rand.NewPCG(count, 9))
 	m := &maker{t: t, r: r, c: mem.New(), seq: clfs.FirstSequence + 10}
 	m.root = m.add(nil, "tree", clfs.TypeDirectory, clfs.RootID).thing
-	f := &made{thing: &thing{id: clfs.ID("0123456789abcdef"), typ: clfs.TypeRegular, mode: 0o644, names: 1,
-		blocks: map[uint64][]byte{}, local: map[uint64]bool{}, foreign: foreign{segments: map[uint64]clfs.ID{}}}, name: "f", back: []clfs.ID{clfs.RootID}}
+	m.sparse("f", "0123456789abcdef", count, full...)
+	m.finish()
+	a := newAdoptedOf(t, r, m.c, m.root)
+	return a, spot{nil, a.root, "f", a.root.entries["f"]}
+}
+
+// sparse adds a file of newAdoptedFile to the root.
+func (m *maker) sparse(name string, id clfs.ID, count uint64, full ...uint64) *thing {
+	f := &made{thing: &thing{id: id, typ: clfs.TypeRegular, mode: 0o644, names: 1,
+		blocks: map[uint64][]byte{}, local: map[uint64]bool{}, foreign: foreign{segments: map[uint64]clfs.ID{}}}, name: name, back: []clfs.ID{clfs.RootID}}
 	offset, _ := state.BlockRange(count - 1)
 	f.size = offset + 10
 	for _, index := range append(full, count-1) {
 		f.blocks[index] = m.bytes(10)
 	}
-	m.root.entries["f"] = f.thing
+	m.root.entries[name] = f.thing
 	m.all = append(m.all, f)
-	m.finish()
-	a := newAdoptedOf(t, r, m.c, m.root)
-	return a, spot{nil, a.root, "f", a.root.entries["f"]}
+	return f.thing
 }
 
 // writeBlock writes some bytes into a block of a file.
