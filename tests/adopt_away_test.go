@@ -79,8 +79,8 @@ func bytesOf(t *testing.T, directory string) (lines []string) {
 	return lines
 }
 
-// Whether a STATE fits a container cannot be known while that is away, and what is busy cannot be adopted:
-// nothing is given up then. Later the same command goes on with the STATE, or takes over.
+// Whether a STATE fits a container cannot be known while the container is away, and a busy container
+// cannot be adopted: the command gives nothing up. Repeated later, it continues with the STATE or takes over.
 func TestATakeOverOfAContainerThatIsAwayChangesNothing(t *testing.T) {
 	for name, c := range map[string]struct {
 		newAway func(*testing.T) *away

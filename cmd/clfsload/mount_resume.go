@@ -85,7 +85,8 @@ func (m *writableMount) reach(ctx context.Context, spec targetSpec) error {
 		errors.Is(err, blob.ErrContainerMissing):
 		return errors.Join(err, m.uploads.forget(err))
 	}
-	if err = m.unreached(err); m.flags.takeOver { // whether STATE fits is not known
+	err = m.unreached(err)
+	if m.flags.takeOver { // whether STATE fits is not known
 		return errors.Join(err, m.uploads.forget(err))
 	}
 	m.uploads.failed("reach the container", err)

@@ -84,8 +84,8 @@ func (k *kernel) die() {
 	}
 }
 
-// restart starts the file system after its death, or that of the machine.
-func (k *kernel) restart(rebooted bool) {
+// openState opens the journal and the staging files of a file system that has ended.
+func (k *kernel) openState() (*state.Journal, *staging.Store) {
 	k.t.Helper()
 	j, err := state.Open(k.dir)
 	if err != nil {
@@ -95,6 +95,13 @@ func (k *kernel) restart(rebooted bool) {
 	if err != nil {
 		k.t.Fatal(err)
 	}
+	return j, store
+}
+
+// restart starts the file system after its death, or that of the machine.
+func (k *kernel) restart(rebooted bool) {
+	k.t.Helper()
+	j, store := k.openState()
 	if _, err := j.Recover(k.t.Context(), rebooted, store.Stat); err != nil {
 		k.t.Fatal(err)
 	}

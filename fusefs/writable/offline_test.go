@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"clfsload/fusefs/staging"
 	"clfsload/state"
 )
 
@@ -91,7 +90,7 @@ func (k *kernel) makeEvictedAndGrown() *opened {
 	return f
 }
 
-// makeOverwritten makes a file in the container of which the first block alone has changed.
+// makeOverwritten makes a file in the container and overwrites its first block.
 func (k *kernel) makeOverwritten() *opened {
 	third, _ := state.BlockRange(2)
 	f := k.openEvicted(third + 10)
@@ -99,7 +98,7 @@ func (k *kernel) makeOverwritten() *opened {
 	return f
 }
 
-// makeUploadedOpen makes a file of which only the first block and the last are in staging.
+// makeUploadedOpen makes an open file and evicts all its blocks but the first and the last.
 func (k *kernel) makeUploadedOpen() *opened {
 	f := k.openUploaded()
 	if n, err := k.fs.evictBlocks(k.t.Context()); n == 0 || err != nil {
@@ -111,14 +110,7 @@ func (k *kernel) makeUploadedOpen() *opened {
 // copyOffline copies a file of a mount that has ended, and starts the mount again.
 func (k *kernel) copyOffline(node uint64) ([]byte, error) {
 	k.t.Helper()
-	j, err := state.Open(k.dir)
-	if err != nil {
-		k.t.Fatal(err)
-	}
-	store, err := staging.Open(filepath.Join(k.dir, "staging"))
-	if err != nil {
-		k.t.Fatal(err)
-	}
+	j, store := k.openState()
 	defer k.start(j)
 	defer store.Close()
 	k.engine.journal, k.engine.staging = j, store
