@@ -75,7 +75,7 @@ func (t *tx) checkAllNames(n *Node) error {
 
 // knownLinks counts the names of an inode that has several.
 func (t *tx) knownLinks(n *Node) (known uint64, err error) {
-	err = t.mount.countLinks.QueryRow(n.Ino).Scan(&known)
+	err = t.stmts.countLinks.QueryRow(n.Ino).Scan(&known)
 	return known, err
 }
 
@@ -166,7 +166,7 @@ func (t *tx) inodeOf(id clfs.ID) (n *Node, ino Ino, err error) {
 // oddInode returns the node of an id that does not have the number of it, or nil.
 func (t *tx) oddInode(id clfs.ID) (*Node, error) {
 	var ino Ino
-	err := t.mount.oddID.QueryRow([]byte(id)).Scan(&ino)
+	err := t.stmts.oddID.QueryRow([]byte(id)).Scan(&ino)
 	if noRows(err) {
 		return nil, nil
 	}
@@ -197,7 +197,7 @@ func (t *tx) adoptNew(dir *Node, e *AdoptedEntry, ino Ino) error {
 	if ino == 0 {
 		ino = t.ledger.nextIno
 		t.ledger.nextIno++
-		if _, err := t.mount.addOddID.Exec([]byte(e.ID), ino); err != nil {
+		if _, err := t.stmts.addOddID.Exec([]byte(e.ID), ino); err != nil {
 			return err
 		}
 	}
@@ -209,7 +209,7 @@ func (t *tx) adoptNew(dir *Node, e *AdoptedEntry, ino Ino) error {
 		n.Links = 2
 	}
 	t.ledger.count(&n, 1)
-	if err := t.mount.insert(&n); err != nil {
+	if err := t.stmts.insert(&n); err != nil {
 		return err
 	}
 	return t.insertAdopted(dir.Ino, e.Name, ino, false)
@@ -229,13 +229,13 @@ func (t *tx) adoptLink(dir *Node, e *AdoptedEntry, n *Node) error {
 	if err := t.insertAdopted(dir.Ino, e.Name, n.Ino, true); err != nil {
 		return err
 	}
-	if _, err := t.mount.shareEntry.Exec(n.Parent, n.Name); err != nil {
+	if _, err := t.stmts.shareEntry.Exec(n.Parent, n.Name); err != nil {
 		return err
 	}
 	if n.State == Remote {
 		return nil
 	}
-	foreseen, err := changed(t.mount.takeBacklink.Exec(n.Ino, []byte(dir.ID)))
+	foreseen, err := changed(t.stmts.takeBacklink.Exec(n.Ino, []byte(dir.ID)))
 	if err != nil || foreseen {
 		return err
 	}
@@ -258,11 +258,11 @@ func (j *Journal) EndListing(ctx context.Context, dir Ino) error {
 		before := *d
 		d.Flags &^= Unlisted
 		var below uint32
-		if err := t.mount.countBelow.QueryRow(dir, clfs.TypeDirectory).Scan(&below); err != nil {
+		if err := t.stmts.countBelow.QueryRow(dir, clfs.TypeDirectory).Scan(&below); err != nil {
 			return err
 		}
 		d.setLinks(2 + below)
-		if _, err := t.mount.addListing.Exec(dir); err != nil {
+		if _, err := t.stmts.addListing.Exec(dir); err != nil {
 			return err
 		}
 		return t.save(&before, d)
@@ -288,7 +288,7 @@ func (j *Journal) DropBacklinks(ctx context.Context, dir clfs.ID) error {
 
 // dropBacklinks takes back the links to a directory that were expected in it.
 func (t *tx) dropBacklinks(dir *Node) error {
-	rows, err := t.mount.backlinksTo.Query([]byte(dir.ID))
+	rows, err := t.stmts.backlinksTo.Query([]byte(dir.ID))
 	list, err := scanAll(rows, err, func(row scanner) (b Backlink, err error) {
 		err = row.Scan(&b.ino, &b.Count)
 		return b, err
@@ -310,7 +310,7 @@ func (t *tx) dropBacklinks(dir *Node) error {
 			return err
 		}
 	}
-	_, err = t.mount.dropBacklinksTo.Exec([]byte(dir.ID))
+	_, err = t.stmts.dropBacklinksTo.Exec([]byte(dir.ID))
 	return err
 }
 
@@ -365,7 +365,7 @@ func (j *Journal) AdoptNode(ctx context.Context, ino Ino, a AdoptedNode) error {
 				return err
 			}
 		}
-		if _, err := t.mount.setKind.Exec(ino, a.Attr.Type, int64(a.Attr.Rdev), a.Target); err != nil {
+		if _, err := t.stmts.setKind.Exec(ino, a.Attr.Type, int64(a.Attr.Rdev), a.Target); err != nil {
 			return err
 		}
 		return t.save(&before, n)
@@ -432,20 +432,20 @@ func (t *tx) adoptLinks(n *Node, back []clfs.ID) error {
 			continue
 		}
 		links += count
-		if _, err := t.mount.addBacklink.Exec(n.Ino, []byte(dir), count); err != nil {
+		if _, err := t.stmts.addBacklink.Exec(n.Ino, []byte(dir), count); err != nil {
 			return err
 		}
 	}
 	n.setLinks(links)
 	if links > 1 {
-		_, err = t.mount.shareEntry.Exec(n.Parent, n.Name)
+		_, err = t.stmts.shareEntry.Exec(n.Parent, n.Name)
 	}
 	return err
 }
 
 // namesIn lists the directories of the known names of an inode, one for each.
 func (t *tx) namesIn(n *Node) ([]clfs.ID, error) {
-	rows, err := t.mount.namesIn.Query(n.Ino, n.Parent, n.Name)
+	rows, err := t.stmts.namesIn.Query(n.Ino, n.Parent, n.Name)
 	return scanAll(rows, err, func(row scanner) (clfs.ID, error) {
 		var id []byte
 		err := row.Scan(&id)

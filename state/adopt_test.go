@@ -272,7 +272,7 @@ func TestADirectoryWithOwnFilesIsReadAgain(t *testing.T) {
 func (a *adoption) published() {
 	a.t.Helper()
 	ctx := a.t.Context()
-	snap, err := a.j.BeginPublish(ctx)
+	snap, err := a.j.BeginPublish(ctx, false)
 	a.check(err)
 	defer snap.Close()
 	list, err := a.j.nodes(ctx, `SELECT `+nodeColumns+` FROM inode WHERE state IN (1, 2, 5, 6)`)
@@ -354,10 +354,10 @@ func TestWhatIsReadAgainTakesNoGenerationAgain(t *testing.T) {
 			}
 			used[ino] = n.Next
 		}
-		snap, err := a.j.BeginPublish(t.Context())
+		snap, err := a.j.BeginPublish(t.Context(), false)
 		a.check(err)
 		for range 20 { // attempts that are cut off
-			_, err = a.j.Reserve(t.Context(), nodeOf(t, a.j, 3000), 5)
+			_, err = a.j.Reserve(t.Context(), nodeOf(t, a.j, 3000), 5, true)
 			a.check(err)
 		}
 		used[3000] = nodeOf(t, a.j, 3000).Next

@@ -25,7 +25,7 @@ func TestWhatWasOnlyReadIsDropped(t *testing.T) {
 	a.list(2009, in("elsewhere", fileID(2010)))
 	a.list(2002, in("below", fileID(4000)))
 	a.drop(2002)
-	before, read := a.j.MountTotals(), nodeOf(t, a.j, 2001)
+	before, read := a.j.Counts(), nodeOf(t, a.j, 2001)
 	a.change(2006)
 	a.overwrite(2007)
 	if d := a.drop(RootIno, 2008); d.Count != 7 || d.Next != nil || len(d.Kept) != 1 || string(d.Kept[0]) != "used" {
@@ -45,7 +45,7 @@ func TestWhatWasOnlyReadIsDropped(t *testing.T) {
 	}
 	a.read(2005, clfs.RootID, clfs.RootID)
 	a.sound()
-	after := a.j.MountTotals()
+	after := a.j.Counts()
 	if after.Nodes() != before.Nodes() || after.Adopted != before.Adopted {
 		t.Errorf("totals\n%+v, were\n%+v", after, before)
 	}
@@ -90,7 +90,7 @@ func TestADirectoryThatIsChangedIsNotDropped(t *testing.T) {
 	if d := a.drop(RootIno); d.Count > 0 || a.dump() != before {
 		t.Errorf("dropped %+v", d)
 	}
-	snap, err := a.j.BeginPublish(t.Context())
+	snap, err := a.j.BeginPublish(t.Context(), false)
 	a.check(err)
 	a.check(snap.Close())
 	if d := a.drop(RootIno); d.Count > 0 {

@@ -57,6 +57,23 @@ func (j *Journal) BlocksOf(ctx context.Context, ino Ino) (list []Block, err erro
 	return list, nil
 }
 
+// BlocksFrom returns up to limit blocks of a file that have a row, by index, all from the block
+// first on.
+func (j *Journal) BlocksFrom(ctx context.Context, ino Ino, first uint64, limit int) (list []Block, err error) {
+	done, err := j.ahead(ctx, func(t *tx) (err error) {
+		rows, err := t.stmts.blocksPage.Query(ino, first, limit)
+		list, err = scanAll(rows, err, scanBlock)
+		return err
+	})
+	if !done {
+		list, err = queryAll(context.WithoutCancel(ctx), j.read, scanBlock, blocksPageQuery, ino, first, limit)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list blocks of node %d: %w", ino, classify(err))
+	}
+	return list, nil
+}
+
 // Layout returns a file and those of its blocks that have a row as of one moment: the
 // outcome of an upload that is recorded between two queries changes both. Errors:
 // ErrNoEntry.
@@ -122,7 +139,7 @@ func (b *Block) isUp() bool { return b.State == BlockUploaded || b.State == Bloc
 
 // block returns the row of a block, if it has one.
 func (t *tx) block(ino Ino, index uint64) (b Block, known bool, err error) {
-	b, err = scanBlock(t.mount.block.QueryRow(ino, index))
+	b, err = scanBlock(t.stmts.block.QueryRow(ino, index))
 	if noRows(err) {
 		return Block{Index: index}, false, nil
 	}
@@ -130,12 +147,12 @@ func (t *tx) block(ino Ino, index uint64) (b Block, known bool, err error) {
 }
 
 func (t *tx) blocksFrom(ino Ino, first uint64) ([]Block, error) {
-	rows, err := t.mount.blocksFrom.Query(ino, first)
+	rows, err := t.stmts.blocksFrom.Query(ino, first)
 	return scanAll(rows, err, scanBlock)
 }
 
 func (t *tx) setBlock(ino Ino, b Block) error {
-	_, err := t.mount.setBlock.Exec(ino, b.Index, b.Gen, b.State)
+	_, err := t.stmts.setBlock.Exec(ino, b.Index, b.Gen, b.State)
 	return err
 }
 

@@ -28,21 +28,21 @@ func (c codec) node(n *Node) {
 		number(c, v)
 	}
 	c.Bytes(&n.Target)
-	for _, v := range []*uint64{&a.Rdev, &n.Seq, &n.Cseq, &n.Gen, &n.Next, &n.Sealed, &n.Peak, &n.Mapped,
+	for _, v := range []*uint64{&a.Ino, &a.Rdev, &n.Seq, &n.Cseq, &n.Gen, &n.Next, &n.Sealed, &n.Peak, &n.Mapped,
 		&n.PutOwner, &n.PutPub, &n.PutGen, &n.ImageGen, &n.used} {
 		number(c, v)
 	}
-	a.Ino, a.Nlink = uint64(n.Ino), uint64(n.Links)
+	a.Nlink = uint64(n.Links)
 }
 
 func (c codec) ledger(l *ledger) {
 	number(c, &l.nextIno)
 	number(c, &l.lastDirMgr)
 	number(c, &l.phase)
-	m := &l.mountLedger
+	m := &l.namespaceLedger
 	number(c, &m.PublishedAt)
 	for _, v := range []*uint64{&m.seq, &m.publication, &m.reached, &m.completed, &m.published, &m.Published, &m.Directories, &m.Held, &m.Dirty,
-		&m.DirtyBytes, &m.Queued, &m.QueuedBytes, &m.Sealed, &m.SealedBytes, &m.Uploaded, &m.UploadedBytes, &m.Adopted} {
+		&m.DirtyBytes, &m.Queued, &m.QueuedBytes, &m.Sealed, &m.SealedBytes, &m.Uploaded, &m.UploadedBytes, &m.Linking, &m.LinkingBytes, &m.Failed, &m.FailedBytes, &m.Adopted} {
 		number(c, v)
 	}
 }

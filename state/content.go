@@ -117,7 +117,7 @@ func (t *tx) setWritten(n *Node, w *Written) {
 func (j *Journal) StillOpen(ctx context.Context, list []Ino) error {
 	err := j.write(ctx, committed, func(t *tx) error {
 		for _, ino := range list {
-			if _, err := t.mount.reopen.Exec(ino, Opened); err != nil {
+			if _, err := t.stmts.reopen.Exec(ino, Opened); err != nil {
 				return err
 			}
 		}
@@ -174,7 +174,7 @@ func (t *tx) dropBlocks(n *Node, first uint64) error {
 	if err != nil {
 		return err
 	}
-	if _, err := t.mount.dropBlocks.Exec(n.Ino, first, noBlockState); err != nil {
+	if _, err := t.stmts.dropBlocks.Exec(n.Ino, first, noBlockState); err != nil {
 		return err
 	}
 	for _, b := range rows {

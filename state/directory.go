@@ -9,57 +9,6 @@ import (
 	"clfsload/clfs"
 )
 
-// Child is an entry of a directory as the container lists it.
-type Child struct {
-	Name  []byte
-	ID    clfs.ID
-	Type  clfs.Type
-	State State
-}
-
-// Children returns up to limit entries of a directory in byte order, all after
-// the name after (nil: from the first).
-func (j *Journal) Children(ctx context.Context, dir Ino, after []byte, limit int) ([]Child, error) {
-	if after == nil {
-		after = []byte{}
-	}
-	list, err := queryAll(ctx, j.read, scanChild, `SELECT d.name, i.handle, i.type, i.state
-		FROM dirent d JOIN inode i ON i.ino = d.ino
-		WHERE d.parent = ? AND d.name > ? ORDER BY d.name LIMIT ?`, dir, after, limit)
-	if err != nil {
-		return nil, fmt.Errorf("list directory %d: %w", dir, classify(err))
-	}
-	return list, nil
-}
-
-func scanChild(row scanner) (c Child, err error) {
-	var id []byte
-	err = row.Scan(&c.Name, &id, &c.Type, &c.State)
-	c.ID = clfs.ID(id)
-	return c, err
-}
-
-// DeepestHeld returns the depth of the deepest directory that waits to be
-// written; ok is false when none does.
-func (j *Journal) DeepestHeld(ctx context.Context) (depth int, ok bool, err error) {
-	row := j.row(ctx,
-		`SELECT depth FROM inode WHERE state = 2 AND depth IS NOT NULL ORDER BY depth DESC LIMIT 1`)
-	switch err := row.Scan(&depth); {
-	case noRows(err):
-		return 0, false, nil
-	case err != nil:
-		return 0, false, fmt.Errorf("find deepest directory: %w", classify(err))
-	}
-	return depth, true, nil
-}
-
-// HeldDirectories returns up to limit directories of one depth that wait to be
-// written, in order of their numbers, all above after.
-func (j *Journal) HeldDirectories(ctx context.Context, depth int, after Ino, limit int) ([]Inode, error) {
-	return j.durableInodes(ctx, `SELECT `+inodeColumns+` FROM inode
-		WHERE state = 2 AND depth = ? AND ino > ? ORDER BY ino LIMIT ?`, depth, after, limit)
-}
-
 // Inode returns one row.
 func (j *Journal) Inode(ctx context.Context, ino Ino) (Inode, error) {
 	return scanInode(j.row(ctx, `SELECT `+inodeColumns+` FROM inode WHERE ino = ?`, ino))

@@ -13,23 +13,22 @@
 //
 // Every inode is in one State, and moves along it:
 //
-//	unscanned -> held -> done          a directory: its entries are being listed,
-//	                                   then it waits for them to be uploaded
-//	queued -> done                     anything else
-//	held -> queued -> done             an inode with several links waits until all
-//	                                   its names were seen, or the scan is over
-//	any -> failed                      the reason is in the failure table
-//
-// A mount's journal (KindMount) holds a namespace that lives on: its inodes are
-// nodes, which change, move and go.
-//
-//	dirty -> queued -> done            anything but a directory: changed; settled, to
-//	                                   be uploaded; its blobs are in the container
+//	queued -> done                     as a scan has found it, to be uploaded; its blobs
+//	                                   are in the container
+//	linking -> queued -> done          a scan has found one of several links: it waits until
+//	                                   all were seen, or the scan is over
+//	dirty -> queued -> done            changed by a call; settled, to be uploaded
 //	dirty -> queued -> sealed -> done  what is published already: its contents are
 //	                                   uploaded, its inode waits for a publication
 //	held -> done                       a directory: the next publication writes it
+//	queued, held -> failed             a load could not read it: the reason is in the
+//	                                   failure table, until RetryFailures
 //	any -> removed                     without a name: forgotten once nothing needs
 //	                                   its blobs
+//
+// What a scan needs beside the namespace has tables of its own: the directories that are to be
+// listed (unscanned), where the next link to an inode of the source goes (source_link), and what
+// failed (failure).
 //
 // Every change brings a node back to dirty or held, and has a number (Seq). What
 // is done about a node counts only if that number is what it was.

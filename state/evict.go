@@ -100,7 +100,7 @@ func (t *tx) evict(s Settled) (bool, error) {
 	before := *n
 	n.Flags |= Evicted
 	n.used = 0
-	if _, err := t.mount.evictBlocks.Exec(n.Ino); err != nil {
+	if _, err := t.stmts.evictBlocks.Exec(n.Ino); err != nil {
 		return false, err
 	}
 	return true, t.save(&before, n)
@@ -113,7 +113,7 @@ func (j *Journal) EvictBlocks(ctx context.Context, ino Ino, blocks []uint64) ([]
 	err := j.write(ctx, durable, func(t *tx) error {
 		evicted = nil
 		for _, index := range blocks {
-			ok, err := changed(t.mount.evictBlock.Exec(ino, index))
+			ok, err := changed(t.stmts.evictBlock.Exec(ino, index))
 			if err != nil {
 				return err
 			}
@@ -148,7 +148,7 @@ func (j *Journal) Touch(ctx context.Context, list []Ino) error {
 	err := j.write(ctx, committed, func(t *tx) error {
 		now := t.nextSeq()
 		for _, ino := range list {
-			if _, err := t.mount.setUsed.Exec(ino, now); err != nil {
+			if _, err := t.stmts.setUsed.Exec(ino, now); err != nil {
 				return err
 			}
 		}

@@ -2,8 +2,9 @@ package state
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
+
+	"clfsload/clfs"
 )
 
 // Failure is an entry that could not be listed or transferred.
@@ -12,61 +13,175 @@ type Failure struct {
 	Problem
 }
 
-func (t *tx) failInode(in *Inode, p Problem) error {
-	for _, from := range []State{Unscanned, Queued, Held} {
-		if _, err := t.stmts.setState.Exec(in.Ino, Failed, from); err != nil {
+// fail takes a node out of its queue until RetryFailures.
+func (t *tx) fail(n *Node, p Problem) error {
+	if _, err := t.stmts.dropUnscanned.Exec(n.Ino); err != nil {
+		return err
+	}
+	if n.State != Removed && n.State != Failed {
+		before := *n
+		n.State = Failed
+		if err := t.save(&before, n); err != nil {
 			return err
 		}
 	}
-	return t.setFailure(in.Parent, in.Name, in.Ino, p)
+	return t.setFailure(n.Parent, n.Name, n.Ino, p)
 }
 
 func (t *tx) setFailure(parent Ino, name []byte, ino any, p Problem) error {
-	known, err := changed(t.stmts.clearFailure.Exec(parent, name))
-	if err != nil {
+	if err := t.clearFailure(parent, name); err != nil {
 		return err
 	}
-	if !known {
-		t.ledger.Failures++
-	}
-	_, err = t.stmts.setFailure.Exec(parent, name, ino, p.Op, p.Reason, p.Gone)
+	t.ledger.Failures++
+	_, err := t.stmts.setFailure.Exec(parent, name, ino, p.Op, p.Reason, p.Gone)
 	return err
 }
 
-// RetryFailures puts every failed entry back into the queue it came from and
-// forgets the failure. An entry without an inode is found again by listing its
-// directory once more. Directories that were written without such an entry, by a
-// publication that did not come to its end, wait to be written again.
-func (j *Journal) RetryFailures(ctx context.Context) error {
-	err := j.write(ctx, durable, func(t *tx) error {
-		s := t.stmts
-		reopened, err := affected(s.reopenDirs.Exec())
-		if err != nil {
-			return err
-		}
-		t.ledger.DoneInodes -= reopened
-		for _, q := range []*sql.Stmt{s.retryInodes, s.retryDirs, s.retryParents, s.clearFailures} {
-			if _, err := q.Exec(); err != nil {
+func (t *tx) clearFailure(parent Ino, name []byte) error {
+	known, err := changed(t.stmts.clearFailure.Exec(parent, name))
+	if known {
+		t.ledger.Failures--
+	}
+	return err
+}
+
+// FailedUpload is a node that could not be uploaded.
+type FailedUpload struct {
+	Node Node // as it was taken
+	Problem
+}
+
+// RecordFailures takes nodes out of the queue. One that was changed since it was taken stays.
+func (j *Journal) RecordFailures(ctx context.Context, list []FailedUpload) error {
+	err := j.write(ctx, committed, func(t *tx) error {
+		for i := range list {
+			n, err := t.node(list[i].Node.Ino)
+			if err != nil {
+				return err
+			}
+			if n.Seq != list[i].Node.Seq || n.State != Queued {
+				continue
+			}
+			if err := t.fail(n, list[i].Problem); err != nil {
 				return err
 			}
 		}
-		t.ledger.Failures = 0
-		t.queued = true
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("queue failed entries again: %w", err)
+		return fmt.Errorf("record %d failures: %w", len(list), err)
 	}
 	return nil
+}
+
+// failurePage is how many failures are read or changed at a time.
+const failurePage = 1000
+
+// RetryFailures puts every failed entry back into the queue it came from and
+// forgets the failure. An entry without an inode is found again by listing its
+// directory once more.
+func (j *Journal) RetryFailures(ctx context.Context) error {
+	for {
+		list, err := j.failures(ctx, 0, nil, failurePage)
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		err = j.write(ctx, durable, func(t *tx) error {
+			t.queued = true
+			for i := range list {
+				if err := t.retry(&list[i]); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("queue failed entries again: %w", err)
+		}
+	}
+}
+
+func (t *tx) retry(f *failureRow) error {
+	if err := t.clearFailure(f.parent, f.name); err != nil {
+		return err
+	}
+	if f.ino == nil {
+		return t.rescan(f.parent)
+	}
+	n, err := t.node(*f.ino)
+	if err != nil || n.State == Removed {
+		return err
+	}
+	if err := t.reopenDirectories(n); err != nil {
+		return err
+	}
+	if n.IsDirectory() {
+		if err := t.rescan(n.Ino); err != nil {
+			return err
+		}
+		if n, err = t.node(n.Ino); err != nil {
+			return err
+		}
+	}
+	if n.State != Failed {
+		return nil
+	}
+	before := *n
+	n.State = Queued
+	switch {
+	case n.IsDirectory():
+		n.State = Held
+	case n.Attr.Type == clfs.TypeRegular:
+		n.Peak = max(n.Peak, min(Blocks(n.Attr.Size), settledPeak))
+	}
+	if !n.IsDirectory() {
+		n.Flags |= Begun
+	}
+	return t.save(&before, n)
+}
+
+// rescan has a directory listed again.
+func (t *tx) rescan(dir Ino) error {
+	if _, err := t.stmts.addUnscanned.Exec(dir); err != nil {
+		return err
+	}
+	return t.reopen(dir)
+}
+
+// reopenDirectories has the directories put again that have names of a node: they may be in the
+// container without it, or with it.
+func (t *tx) reopenDirectories(n *Node) error {
+	rows, err := t.stmts.parentsOf.Query(n.Ino, n.Parent)
+	parents, err := scanAll(rows, err, scanIno)
+	if err != nil {
+		return err
+	}
+	for _, dir := range parents {
+		if err := t.reopen(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reopen has a directory put again if it was put.
+func (t *tx) reopen(dir Ino) error {
+	n, err := t.node(dir)
+	if err != nil || n.State != Done {
+		return err
+	}
+	before := *n
+	n.Flags |= Grown
+	t.touch(n)
+	return t.save(&before, n)
 }
 
 // EachFailure calls fn for every failed entry, in pages, until fn returns an
 // error.
 func (j *Journal) EachFailure(ctx context.Context, fn func(Failure) error) error {
-	const page = 1000
 	parent, name := Ino(0), []byte{}
 	for {
-		list, err := j.failures(ctx, parent, name, page)
+		list, err := j.failures(ctx, parent, name, failurePage)
 		if err != nil {
 			return err
 		}
@@ -79,22 +194,23 @@ func (j *Journal) EachFailure(ctx context.Context, fn func(Failure) error) error
 				return err
 			}
 		}
-		if len(list) < page {
+		if len(list) < failurePage {
 			return nil
 		}
-		parent, name = list[page-1].parent, list[page-1].name
+		parent, name = list[len(list)-1].parent, list[len(list)-1].name
 	}
 }
 
 type failureRow struct {
 	parent Ino
 	name   []byte
+	ino    *Ino // nil: the entry has no inode
 	Problem
 }
 
 func (j *Journal) failures(ctx context.Context, parent Ino, name []byte, limit int) ([]failureRow, error) {
-	list, err := queryAll(ctx, j.read, scanFailure, `SELECT parent, name, op, reason FROM failure
-		WHERE (parent, name) > (?, ?) ORDER BY parent, name LIMIT ?`, parent, name, limit)
+	list, err := queryAll(ctx, j.read, scanFailure, `SELECT parent, name, ino, op, reason FROM failure
+		WHERE (parent, name) > (?, ?) ORDER BY parent, name LIMIT ?`, parent, notNil(name), limit)
 	if err != nil {
 		return nil, fmt.Errorf("list failures: %w", classify(err))
 	}
@@ -102,28 +218,106 @@ func (j *Journal) failures(ctx context.Context, parent Ino, name []byte, limit i
 }
 
 func scanFailure(row scanner) (f failureRow, err error) {
-	err = row.Scan(&f.parent, &f.name, &f.Op, &f.Reason)
+	err = row.Scan(&f.parent, &f.name, &f.ino, &f.Op, &f.Reason)
 	return f, err
 }
 
-// GivenUp returns up to limit inodes that failed, in order of their numbers, all
-// above after.
-func (j *Journal) GivenUp(ctx context.Context, after Ino, limit int) ([]Inode, error) {
-	return j.inodes(ctx, `SELECT `+inodeColumns+` FROM inode
-		WHERE state = 4 AND ino > ?1 AND ino IN (SELECT ino FROM failure WHERE ino > ?1)
-		ORDER BY ino LIMIT ?2`, after, limit)
+// LeaveOut makes ready for a publication without what failed: the blobs that it may have in the
+// container become garbage, and directories that could be listed in part are published so. All
+// stay failures.
+func (j *Journal) LeaveOut(ctx context.Context) error {
+	for after := Ino(0); ; {
+		list, err := j.nodes(ctx, `SELECT `+nodeColumnsOf+` FROM failure f CROSS JOIN inode i ON i.ino = f.ino
+			WHERE f.ino > ? AND i.state = ? ORDER BY f.ino LIMIT ?`, after, Failed, failurePage)
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		err = j.write(ctx, durable, func(t *tx) error {
+			for i := range list {
+				if err := t.leaveOut(&list[i]); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("leave out failed entries: %w", err)
+		}
+		after = list[len(list)-1].Ino
+	}
 }
 
-// KeepListed puts failed directories back into the queue of directories to be
-// written that have entries nevertheless: those that could be listed in part.
-// They stay failures.
-func (j *Journal) KeepListed(ctx context.Context) error {
-	err := j.write(ctx, durable, func(t *tx) error {
-		_, err := t.stmts.keepListed.Exec()
+func (t *tx) leaveOut(n *Node) error {
+	before := *n
+	if n.IsDirectory() {
+		var one int
+		err := t.stmts.anyEntry.QueryRow(n.Ino).Scan(&one)
+		if err == nil {
+			n.State = Held
+			return t.save(&before, n)
+		}
+		if !noRows(err) {
+			return err
+		}
+	}
+	if err := t.discard(n); err != nil {
 		return err
-	})
-	if err != nil {
-		return fmt.Errorf("keep directories that were listed in part: %w", err)
+	}
+	return t.save(&before, n)
+}
+
+// discard makes garbage of all that a node may have in the container, and has the directories put
+// again that may list it. What is put for it later has other names.
+func (t *tx) discard(n *Node) error {
+	if n.PutPub != 0 {
+		if err := t.reopenDirectories(n); err != nil {
+			return err
+		}
+	}
+	if err := t.abandon(n); err != nil {
+		return err
+	}
+	if n.PutVersion != 0 {
+		if err := t.discardVersion(n); err != nil {
+			return err
+		}
+	}
+	var rows []Block
+	if n.Sealed > 0 { // otherwise all are below the peak
+		var err error
+		if rows, err = t.blocksFrom(n.Ino, 0); err != nil {
+			return err
+		}
+	}
+	for _, b := range rows {
+		if n.mayBeUp(&b) {
+			if err := t.discardSegment(n, b.Index, b.Gen, atOnce); err != nil {
+				return err
+			}
+		}
+	}
+	if _, err := t.stmts.dropBlocks.Exec(n.Ino, 0, noBlockState); err != nil {
+		return err
+	}
+	standing, gen := n.derived()
+	for from, to := range gaps(rows, 1, standing) {
+		if err := t.discardSegments(n, from, to, gen, atOnce); err != nil {
+			return err
+		}
+	}
+	if err := t.discardSegments(n, 1, n.Peak, n.Next, atOnce); err != nil {
+		return err
+	}
+	for _, m := range []struct{ gen, blocks uint64 }{{n.sealGen(), n.Mapped}, {n.Next, n.Peak}} {
+		if err := t.discardIndirect(n, m.gen, m.blocks, nothingKept, atOnce); err != nil {
+			return err
+		}
+	}
+	n.Seq = t.nextSeq()
+	n.Next++
+	n.PutVersion, n.PutPub, n.PutGen, n.Gen, n.Sealed, n.Mapped, n.Peak = 0, 0, 0, 0, 0, 0, 0
+	if n.Attr.Type == clfs.TypeRegular {
+		n.Flags |= Content
 	}
 	return nil
 }

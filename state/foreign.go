@@ -58,7 +58,7 @@ func (j *Journal) NoteReplaced(ctx context.Context, file Node, list []Foreign, f
 			return err
 		}
 		if first {
-			if _, err := t.mount.dropReplaced.Exec(n.Ino, n.Next+1); err != nil {
+			if _, err := t.stmts.dropReplaced.Exec(n.Ino, n.Next+1); err != nil {
 				return err
 			}
 		}

@@ -14,7 +14,7 @@ import (
 const atOnce = 0
 
 func (t *tx) addGarbage(ino Ino, after uint64, name string) error {
-	_, err := t.mount.addGarbage.Exec(ino, after, name)
+	_, err := t.stmts.addGarbage.Exec(ino, after, name)
 	return err
 }
 
@@ -141,7 +141,7 @@ func (j *Journal) scanGarbage(row scanner) (Garbage, error) {
 func (j *Journal) DropGarbage(ctx context.Context, ids []int64) error {
 	err := j.write(ctx, committed, func(t *tx) error {
 		for _, id := range ids {
-			if _, err := t.mount.dropGarbage.Exec(id); err != nil {
+			if _, err := t.stmts.dropGarbage.Exec(id); err != nil {
 				return err
 			}
 		}
@@ -169,7 +169,7 @@ func (j *Journal) RemovedNodes(ctx context.Context, after Ino, limit int) ([]Nod
 // Those that are garbage already stay so.
 func (j *Journal) DropNodes(ctx context.Context, list []Node) error {
 	err := j.write(ctx, committed, func(t *tx) error {
-		s := t.mount
+		s := t.stmts
 		for _, n := range list {
 			for _, stmt := range []*sql.Stmt{s.dropNode, s.dropNodeBlocks, s.dropImage, s.voidTombstones, s.clearProblem, s.dropBacklinks, s.dropListing, s.dropOddID} {
 				if _, err := stmt.Exec(n.Ino); err != nil {

@@ -17,15 +17,15 @@ const RootIno Ino = 1
 type State int
 
 const (
-	Unscanned State = iota // a directory whose entries are not all known
-	Queued                 // ready to be uploaded
-	Held                   // waits: a directory for its entries, a link for its other names
-	Done                   // its blobs are in the container
-	Failed                 // see the failure table
-	Dirty                  // changed in the mount, and open or not settled
-	Sealed                 // published before; its contents are up, its inode waits for the next publication
-	Removed                // without a name: to be forgotten once its blobs are deleted
-	Remote                 // known by id and name: its attributes are in the container alone
+	Linking State = iota // found in the source, which may have further names of it
+	Queued               // ready to be uploaded
+	Held                 // a directory that the next publication puts
+	Done                 // its blobs are in the container
+	Failed               // not tried until RetryFailures; see the failure table
+	Dirty                // changed in the mount, and open or not settled
+	Sealed               // published before; its contents are up, its inode waits for the next publication
+	Removed              // without a name: to be forgotten once its blobs are deleted
+	Remote               // known by id and name: its attributes are in the container alone
 )
 
 // Attr is what lstat said of a source entry, in its own units.
@@ -67,9 +67,9 @@ func SplitNanoseconds(t int64) (sec, nsec int64) {
 }
 
 // SameContents reports whether nothing that a write, a truncation or a
-// replacement changes differs.
+// replacement changes differs. The device may have another number since it was mounted again.
 func (a Attr) SameContents(b Attr) bool {
-	return a.Type == b.Type && a.Dev == b.Dev && a.Ino == b.Ino &&
+	return a.Type == b.Type && a.Ino == b.Ino &&
 		a.Size == b.Size && a.Mtime == b.Mtime && a.Ctime == b.Ctime
 }
 
@@ -81,26 +81,47 @@ type Inode struct {
 	ID     clfs.ID
 	State  State
 	Attr   Attr
-	Links  uint32 // names found; 1 unless hard links are preserved
-	Depth  int    // of a directory; 0 is the root
+	Links  uint32 // names known; of a directory 2 and one for each directory in it
 	Target []byte // of a symbolic link
 }
 
-const inodeColumns = `ino, parent, name, handle, state, type, mode, uid, gid, size, mtime, ctime, atime, dev, fileid, rdev, links, expect, coalesce(depth, 0), target`
+const inodeColumns = `ino, parent, name, handle, state, type, mode, uid, gid, size, mtime, ctime, atime, fileid, rdev, links, target`
 
 type scanner interface{ Scan(...any) error }
 
-func scanInode(row scanner) (Inode, error) {
-	var in Inode
-	var id []byte
-	var dev, fileid, rdev int64 // sqlite has signed integers only
-	a := &in.Attr
-	err := row.Scan(&in.Ino, &in.Parent, &in.Name, &id, &in.State, &a.Type, &a.Mode, &a.UID, &a.GID, &a.Size,
-		&a.Mtime, &a.Ctime, &a.Atime, &dev, &fileid, &rdev, &in.Links, &a.Nlink, &in.Depth, &in.Target)
-	if err != nil {
+func scanInode(row scanner) (in Inode, err error) {
+	if err := in.scan(row); err != nil {
 		return Inode{}, fmt.Errorf("read inode: %w", classify(err))
 	}
-	in.ID = clfs.ID(id)
-	a.Dev, a.Ino, a.Rdev = uint64(dev), uint64(fileid), uint64(rdev)
 	return in, nil
+}
+
+// scan reads a row of inodeColumns, and what more is asked for behind them.
+func (in *Inode) scan(row scanner, more ...any) error {
+	var id []byte
+	var fileid, rdev int64 // sqlite has signed integers only
+	a := &in.Attr
+	err := row.Scan(append([]any{&in.Ino, &in.Parent, &in.Name, &id, &in.State, &a.Type, &a.Mode, &a.UID, &a.GID, &a.Size,
+		&a.Mtime, &a.Ctime, &a.Atime, &fileid, &rdev, &in.Links, &in.Target}, more...)...)
+	in.ID = clfs.ID(id)
+	in.setOrigin(fileid, rdev)
+	return err
+}
+
+// setOrigin sets what the attributes take from columns of their own: the inode number in the
+// source, or in the journal if it comes from none.
+func (in *Inode) setOrigin(fileid, rdev int64) {
+	a := &in.Attr
+	a.Ino, a.Rdev, a.Nlink = uint64(fileid), uint64(rdev), uint64(in.Links)
+	if fileid == 0 {
+		a.Ino = uint64(in.Ino)
+	}
+}
+
+// fileID is the inode number in the source; 0: it comes from none.
+func (in *Inode) fileID() int64 {
+	if in.Attr.Ino == uint64(in.Ino) {
+		return 0
+	}
+	return int64(in.Attr.Ino)
 }

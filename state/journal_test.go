@@ -52,10 +52,10 @@ func TestSettingsAreReadAsTheyWereWritten(t *testing.T) {
 
 func TestANewJournalHasTheRootAlone(t *testing.T) {
 	j, root := newJournal(t)
-	if root.ID != clfs.RootID || root.State != Unscanned || root.Depth != 0 || string(root.Name) != "source" {
+	if root.ID != clfs.RootID || root.State != Held || root.Links != 2 || string(root.Name) != "source" {
 		t.Errorf("root %+v", root)
 	}
-	if got := j.Totals(); got != (Totals{FoundEntries: 1, FoundInodes: 1}) || j.Phase() != PhaseNew {
+	if got := j.Totals(); got != (Totals{found: found{FoundEntries: 1, FoundInodes: 1}}) || j.Phase() != PhaseNew {
 		t.Errorf("%+v in phase %d", got, j.Phase())
 	}
 	if path, err := j.Path(t.Context(), root); path != "" || err != nil {

@@ -19,41 +19,52 @@ type ledger struct {
 	nextIno    Ino
 	lastDirMgr uint8
 	phase      Phase
-	Totals
-	mountLedger // of a mount alone
+	found
+	namespaceLedger
 }
 
-// Totals counts what the journal knows.
-type Totals struct {
+// found counts what a scan has found.
+type found struct {
 	FoundEntries uint64 // names listed, the root included
 	FoundInodes  uint64 // objects that they stand for
 	FoundBytes   uint64 // contents of regular files
-	DoneInodes   uint64 // objects whose blobs are all in the container
-	DoneBytes    uint64 // contents of regular files that are done
 	Failures     uint64 // entries that could not be listed or transferred
 }
 
-const ledgerColumns = `next_ino, last_dirmgr, phase, found_entries, found_inodes, found_bytes, done_inodes, done_bytes, failures`
+// Totals counts what the journal of a load knows.
+type Totals struct {
+	found
+	DoneInodes uint64 // objects whose blobs are all in the container
+	DoneBytes  uint64 // contents of regular files that are done
+}
+
+const ledgerColumns = `next_ino, last_dirmgr, phase, found_entries, found_inodes, found_bytes, failures, ` + namespaceLedgerColumns
+
+// fields are those of ledgerColumns.
+func (l *ledger) fields() []any {
+	return append([]any{&l.nextIno, &l.lastDirMgr, &l.phase, &l.FoundEntries, &l.FoundInodes, &l.FoundBytes, &l.Failures},
+		l.namespaceLedger.fields()...)
+}
 
 func readLedger(db *sql.DB) (*ledger, error) {
 	var l ledger
-	row := db.QueryRow(`SELECT ` + ledgerColumns + `, ` + mountLedgerColumns + ` FROM ledger WHERE id = 1`)
-	err := row.Scan(append([]any{&l.nextIno, &l.lastDirMgr, &l.phase, &l.FoundEntries, &l.FoundInodes,
-		&l.FoundBytes, &l.DoneInodes, &l.DoneBytes, &l.Failures}, l.mountLedger.fields()...)...)
-	if err != nil {
+	if err := db.QueryRow(`SELECT ` + ledgerColumns + ` FROM ledger WHERE id = 1`).Scan(l.fields()...); err != nil {
 		return nil, fmt.Errorf("read ledger: %w", err)
 	}
 	return &l, nil
 }
 
 func (s *statements) writeLedger(l *ledger, batch uint64) error {
-	_, err := s.setLedger.Exec(l.nextIno, l.lastDirMgr, l.phase, l.FoundEntries, l.FoundInodes,
-		l.FoundBytes, l.DoneInodes, l.DoneBytes, l.Failures, int64(batch))
+	_, err := s.setLedger.Exec(append([]any{int64(batch)}, l.fields()...)...)
 	return err
 }
 
 // Totals returns the counts as of the last commit.
-func (j *Journal) Totals() Totals { return j.ledger.Load().Totals }
+func (j *Journal) Totals() Totals {
+	l := j.ledger.Load()
+	inodes, bytes := l.Counts.toDo()
+	return Totals{found: l.found, DoneInodes: l.FoundInodes - inodes, DoneBytes: l.FoundBytes - bytes}
+}
 
 // Phase returns how far the transfer has come.
 func (j *Journal) Phase() Phase { return j.ledger.Load().phase }

@@ -15,12 +15,12 @@ type walk struct {
 	t      *testing.T
 	j      *Journal
 	r      *rand.Rand
-	flying map[Ino]Inode
+	flying map[Ino]Node
 }
 
 func (w *walk) directory() Inode {
 	w.t.Helper()
-	list, err := w.j.inodes(w.t.Context(), `SELECT `+inodeColumns+` FROM inode WHERE type = ?`, clfs.TypeDirectory)
+	list, err := w.j.inodes(w.t.Context(), `SELECT `+inodeColumns+` FROM inode WHERE type = ? AND state <> ?`, clfs.TypeDirectory, Removed)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -66,27 +66,28 @@ func (w *walk) land() error {
 	if len(taken) == 0 {
 		return nil
 	}
-	in := w.flying[taken[0]]
-	o := Outcome{Inode: in, Attr: in.Attr}
+	n := w.flying[taken[0]]
 	switch w.r.IntN(5) {
 	case 0:
-		o.Problem = &Problem{Op: "read", Reason: "random", Gone: w.r.IntN(2) == 0}
+		delete(w.flying, n.Ino)
+		p := Problem{Op: "read", Reason: "random", Gone: w.r.IntN(2) == 0}
+		return w.j.RecordFailures(w.t.Context(), []FailedUpload{{n, p}})
 	case 1:
-		o.Progress = &Progress{Segments: 1, Attr: in.Attr}
-		return w.j.Record(w.t.Context(), []Outcome{o})
+		return w.j.RecordBlocks(w.t.Context(), []BlockOutcome{{Ino: n.Ino, Index: 1, Gen: n.Next, Cseq: n.Cseq}})
 	case 2:
-		if in.Attr.Type == clfs.TypeRegular {
-			o.Attr.Size = w.r.Int64N(1000)
-		}
-		if o.Attr.Size > in.Attr.Size {
-			if err := w.j.Grow(w.t.Context(), in, o.Attr.Size); err != nil {
+		if n.Attr.Type == clfs.TypeRegular {
+			a := n.Attr
+			a.Size, a.Ino = w.r.Int64N(1000), 1+w.r.Uint64N(200)
+			renewed, ok, err := w.j.Renew(w.t.Context(), n, a)
+			if err != nil || !ok {
+				delete(w.flying, n.Ino)
 				return err
 			}
-			o.Inode.Attr.Size = o.Attr.Size
+			n = renewed
 		}
 	}
-	delete(w.flying, in.Ino)
-	return w.j.Record(w.t.Context(), []Outcome{o})
+	delete(w.flying, n.Ino)
+	return w.j.RecordUploads(w.t.Context(), []Upload{done(n)})
 }
 
 // retry begins a new run: nothing is in flight any more.
@@ -97,25 +98,11 @@ func (w *walk) retry() error {
 		return err
 	}
 	for _, in := range gone {
-		if err := w.forget(in); err != nil {
+		if err := w.j.Forget(w.t.Context(), in); err != nil {
 			return err
 		}
 	}
 	return w.j.RetryFailures(w.t.Context())
-}
-
-// forget removes an inode with all that is below it.
-func (w *walk) forget(in Inode) error {
-	list, err := w.j.Entries(w.t.Context(), in.Ino, 1000)
-	if err != nil {
-		return err
-	}
-	for _, below := range list {
-		if err := w.forget(below); err != nil {
-			return err
-		}
-	}
-	return w.j.Forget(w.t.Context(), in)
 }
 
 func (w *walk) failDirectory() error {
@@ -130,9 +117,9 @@ func TestTotalsAreWhatTheTablesSayWhateverHappens(t *testing.T) {
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			j, _ := newJournal(t)
-			w := &walk{t: t, j: j, r: rand.New(rand.NewPCG(seed, 1)), flying: map[Ino]Inode{}}
+			w := &walk{t: t, j: j, r: rand.New(rand.NewPCG(seed, 1)), flying: map[Ino]Node{}}
 			steps := []func() error{w.add, w.add, w.take, w.land, w.land, w.land, w.failDirectory, w.retry,
-				func() error { return j.ReleaseHeld(t.Context()) }}
+				func() error { return j.ReleaseLinks(t.Context()) }}
 			weights := []int{20, 20, 20, 20, 20, 20, 2, 1, 2}
 			for n := range 400 {
 				step := w.r.IntN(125)

@@ -13,16 +13,16 @@ type SnapshotChild struct {
 	ID   clfs.ID
 	Type clfs.Type
 	Ino  Ino
-	Put  bool  // it may be listed: a directory, or its inode blob is in the container
+	Put  bool  // it may be listed: a directory that has not failed, or its inode blob is in the container
 	Why  Flags // of Opened and Incomplete, what keeps it from being uploaded
 }
 
 // Children returns up to limit entries of a directory in byte order, all after the
 // name after (nil: from the first).
 func (s *Snapshot) Children(ctx context.Context, dir Ino, after []byte, limit int) ([]SnapshotChild, error) {
-	list, err := queryAll(ctx, s.rows.Read, scanSnapshotChild, `SELECT d.name, i.handle, i.type, i.ino, i.put_pub, i.flags
-		FROM dirent d CROSS JOIN inode i ON i.ino = d.ino WHERE d.parent = ? AND d.name > ? ORDER BY d.name LIMIT ?`,
-		dir, notNil(after), limit)
+	list, err := queryAll(ctx, s.rows.Read, scanSnapshotChild, `SELECT d.name, i.handle, i.type, i.ino, i.flags & ?4, i.put_pub > 0 OR i.type = ?5 AND i.state <> ?6
+		FROM dirent d CROSS JOIN inode i ON i.ino = d.ino WHERE d.parent = ?1 AND d.name > ?2 ORDER BY d.name LIMIT ?3`,
+		dir, notNil(after), limit, Opened|Incomplete, clfs.TypeDirectory, Failed)
 	if err != nil {
 		return nil, fmt.Errorf("list directory %d: %w", dir, classify(err))
 	}
@@ -31,11 +31,8 @@ func (s *Snapshot) Children(ctx context.Context, dir Ino, after []byte, limit in
 
 func scanSnapshotChild(row scanner) (c SnapshotChild, err error) {
 	var id []byte
-	var publication uint64
-	err = row.Scan(&c.Name, &id, &c.Type, &c.Ino, &publication, &c.Why)
+	err = row.Scan(&c.Name, &id, &c.Type, &c.Ino, &c.Why, &c.Put)
 	c.ID = clfs.ID(id)
-	c.Put = publication != 0 || c.Type == clfs.TypeDirectory
-	c.Why &= Opened | Incomplete
 	return c, err
 }
 

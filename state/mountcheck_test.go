@@ -202,13 +202,13 @@ func (w *mountWalk) checkNames() {
 // checkTotals holds the ledger to the rows.
 func (w *mountWalk) checkTotals() {
 	w.t.Helper()
-	var want MountTotals
+	var want Counts
 	nodes, err := w.j.nodes(w.t.Context(), `SELECT `+nodeColumns+` FROM inode`)
 	w.expect("nodes", err, nil)
 	for i := range nodes {
 		want.count(&nodes[i], 1)
 	}
-	got := w.j.MountTotals()
+	got := w.j.Counts()
 	want.Published, want.PublishedAt = got.Published, got.PublishedAt
 	if got != want {
 		w.t.Fatalf("totals\ngot  %+v\nwant %+v", got, want)

@@ -56,7 +56,7 @@ func (w *mountWalk) stepPublication() {
 
 func (w *mountWalk) beginPublication() {
 	ctx := w.t.Context()
-	s, err := w.j.BeginPublish(ctx)
+	s, err := w.j.BeginPublish(ctx, false)
 	w.expect("begin publication", err, nil)
 	p := &publication{s: s}
 	w.pub = p
@@ -159,7 +159,7 @@ func (w *mountWalk) putDirectory(n Node, interim, last bool) {
 	}
 	blocks := 1 + uint64(len(p.children)/dirSegments)
 	if blocks > 1 {
-		n, err = w.j.Reserve(ctx, n, blocks)
+		n, err = w.j.Reserve(ctx, n, blocks, true)
 		w.expect("reserve", err, nil)
 	}
 	for index := uint64(1); index < blocks; index++ {
@@ -218,7 +218,7 @@ func (w *mountWalk) finish() {
 	}
 	newest, _ := w.newestInodes()
 	w.checkPublished(newest, RootIno, "")
-	totals := w.j.MountTotals()
+	totals := w.j.Counts()
 	if totals.Dirty+totals.Queued+totals.Sealed+totals.Held != 0 {
 		w.t.Fatalf("not all is done: %+v", totals)
 	}

@@ -53,15 +53,14 @@ func TestTheJournalOfALoadIsDurableByItself(t *testing.T) {
 	changes := []func() error{
 		func() error { return j.SetPhase(t.Context(), PhaseTransfer) },
 		func() error { return j.SetMark(t.Context(), Mark{}) },
-		func() error { return j.Renew(t.Context(), root, directory) },
+		func() error { return j.RenewDirectory(t.Context(), root, directory) },
 		func() error { return j.AddEntries(t.Context(), root, []Entry{file("a", 1), file("b", 1)}, true) },
-		func() error { return j.Grow(t.Context(), last(t, j), 2) },
-		func() error { return j.ReserveSegments(t.Context(), RootIno, 2) },
-		func() error { return j.Record(t.Context(), []Outcome{done(last(t, j))}) },
+		func() error { _, _, err := j.Renew(t.Context(), lastNode(t, j), file("b", 2).Attr); return err },
+		func() error { _, err := j.Reserve(t.Context(), nodeOf(t, j, RootIno), 2, true); return err },
 		func() error { return j.FailDirectory(t.Context(), root, Problem{Op: "open"}) },
-		func() error { return j.KeepListed(t.Context()) },
+		func() error { return j.LeaveOut(t.Context()) },
 		func() error { return j.RetryFailures(t.Context()) },
-		func() error { return j.ReleaseHeld(t.Context()) },
+		func() error { return j.ReleaseLinks(t.Context()) },
 		func() error { return j.Forget(t.Context(), last(t, j)) },
 	}
 	for i, change := range changes {
@@ -75,7 +74,7 @@ func TestAMountsJournalIsReadAsItWasClosed(t *testing.T) {
 	j := newMount(t)
 	d := addNode(t, j, RootIno, "d", directory)
 	f := addNode(t, j, d.Ino, "f", regular)
-	want := j.MountTotals()
+	want := j.Counts()
 	seq := j.Seq()
 	if err := j.Close(); err != nil {
 		t.Fatal(err)
@@ -85,8 +84,8 @@ func TestAMountsJournalIsReadAsItWasClosed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer again.Close()
-	if again.Settings.Kind != KindMount || again.MountTotals() != want || again.Seq() != seq {
-		t.Errorf("%+v, %d, want %+v, %d", again.MountTotals(), again.Seq(), want, seq)
+	if again.Settings.Kind != KindMount || again.Counts() != want || again.Seq() != seq {
+		t.Errorf("%+v, %d, want %+v, %d", again.Counts(), again.Seq(), want, seq)
 	}
 	if got := nodeOf(t, again, f.Ino); got.ID != f.ID {
 		t.Errorf("%+v, want %+v", got, f)

@@ -89,21 +89,31 @@ func (n *Node) sealGen() uint64 {
 	return n.Next - 1
 }
 
+// mayBeUp reports whether a block with a row may be in the container, other than as one below
+// the peak.
+func (n *Node) mayBeUp(b *Block) bool {
+	return b.isUp() && b.Gen != n.Next || b.Gen == n.Next && b.Index >= n.Peak
+}
+
+// derived is how many blocks without a row are in the container, and their generation.
+func (n *Node) derived() (blocks, gen uint64) {
+	if n.IsDirectory() {
+		return n.Mapped, n.sealGen()
+	}
+	return n.derivedBlocks(), n.Gen
+}
+
 // segmentsOf lists the data segments of a node, by block and generation, that may
 // be in the container: all that were uploaded, and what may have been as Next: below the
 // peak, and early, which have rows.
 func segmentsOf(n *Node, rows []Block) iter.Seq2[uint64, uint64] {
 	return func(yield func(index, gen uint64) bool) {
 		for _, b := range rows {
-			mayBeUp := b.isUp() && b.Gen != n.Next || b.Gen == n.Next && b.Index >= n.Peak
-			if b.Index > 0 && mayBeUp && !yield(b.Index, b.Gen) {
+			if b.Index > 0 && n.mayBeUp(&b) && !yield(b.Index, b.Gen) {
 				return
 			}
 		}
-		standing, gen := n.derivedBlocks(), n.Gen
-		if n.IsDirectory() {
-			standing, gen = n.Mapped, n.sealGen()
-		}
+		standing, gen := n.derived()
 		for from, to := range gaps(rows, 1, standing) {
 			for index := from; index < to; index++ {
 				if !yield(index, gen) {

@@ -119,7 +119,7 @@ func (t *tx) insertNode(n *Node) error {
 		n.used = n.Seq
 	}
 	if t.direct {
-		return t.mount.insert(n)
+		return t.stmts.insert(n)
 	}
 	t.rows.add(n)
 	t.recorder.node(opAdded, n)
@@ -142,7 +142,7 @@ type entry struct {
 // findEntry returns what stands under a name. Errors: ErrNoEntry.
 func (t *tx) findEntry(dir Ino, name []byte) (entry, error) {
 	var e entry
-	err := t.mount.entry.QueryRow(dir, name).Scan(&e.ino, &e.shared)
+	err := t.stmts.entry.QueryRow(dir, name).Scan(&e.ino, &e.shared)
 	if noRows(err) {
 		return e, ErrNoEntry
 	}
@@ -152,7 +152,7 @@ func (t *tx) findEntry(dir Ino, name []byte) (entry, error) {
 // insertEntry adds a name. Its cookie is the number of the change that is next.
 // Errors: ErrNameTaken, and nothing is changed then.
 func (t *tx) insertEntry(dir Ino, name []byte, ino Ino, shared bool) error {
-	isNew, err := changed(t.mount.insertEntry.Exec(dir, name, ino, sharedValue(shared), t.ledger.seq+1))
+	isNew, err := changed(t.stmts.insertEntry.Exec(dir, name, ino, sharedValue(shared), t.ledger.seq+1))
 	if err == nil && !isNew {
 		return ErrNameTaken
 	}
@@ -202,7 +202,7 @@ func (t *tx) link(ino, dirIno Ino, name []byte, now int64) (Node, error) {
 	n.Attr.Ctime = now
 	n.setLinks(n.Links + 1)
 	t.noteMoved(n)
-	if _, err := t.mount.shareEntry.Exec(n.Parent, n.Name); err != nil {
+	if _, err := t.stmts.shareEntry.Exec(n.Parent, n.Name); err != nil {
 		return Node{}, err
 	}
 	dir.Flags |= Grown

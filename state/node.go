@@ -31,8 +31,7 @@ const (
 	NamedHardLink // its blob's name says clfs.TypeHardLink
 )
 
-// Node is an inode of a mount. Attr.Ino is Ino and Attr.Nlink is Links; those of a
-// directory are 2 and one for each directory in it.
+// Node is an inode with all that the journal knows of it. Attr.Nlink is Links.
 type Node struct {
 	Inode
 	Flags Flags
@@ -60,17 +59,17 @@ const nodeColumns = inodeColumns + `, flags, seq, cseq, gen, next, sealed, peak,
 
 // nodeColumnsOf are the columns of the table that is called i in a query.
 const nodeColumnsOf = `i.ino, i.parent, i.name, i.handle, i.state, i.type, i.mode, i.uid, i.gid, i.size, i.mtime, i.ctime,
-	i.atime, i.dev, i.fileid, i.rdev, i.links, i.expect, coalesce(i.depth, 0), i.target, i.flags, i.seq, i.cseq, i.gen,
+	i.atime, i.fileid, i.rdev, i.links, i.target, i.flags, i.seq, i.cseq, i.gen,
 	i.next, i.sealed, i.peak, i.mapped, i.version, i.put_version, i.put_owner, i.put_pub, i.put_gen, i.image_gen, i.used`
 
 // scanNode reads a row of nodeColumns, and before them what more is asked for.
 func scanNode(row scanner, more ...any) (Node, error) {
 	var n Node
 	var id []byte
-	var dev, fileid, rdev, owner int64 // sqlite has signed integers only
+	var fileid, rdev, owner int64 // sqlite has signed integers only
 	a := &n.Attr
 	err := row.Scan(append(more, &n.Ino, &n.Parent, &n.Name, &id, &n.State, &a.Type, &a.Mode, &a.UID, &a.GID, &a.Size,
-		&a.Mtime, &a.Ctime, &a.Atime, &dev, &fileid, &rdev, &n.Links, &a.Nlink, &n.Depth, &n.Target,
+		&a.Mtime, &a.Ctime, &a.Atime, &fileid, &rdev, &n.Links, &n.Target,
 		&n.Flags, &n.Seq, &n.Cseq, &n.Gen, &n.Next, &n.Sealed, &n.Peak, &n.Mapped,
 		&n.Version, &n.PutVersion, &owner, &n.PutPub, &n.PutGen, &n.ImageGen, &n.used)...)
 	if err != nil {
@@ -78,7 +77,7 @@ func scanNode(row scanner, more ...any) (Node, error) {
 	}
 	n.ID = clfs.ID(id)
 	n.PutOwner = uint64(owner)
-	a.Ino, a.Rdev, a.Nlink = uint64(n.Ino), uint64(rdev), uint64(n.Links)
+	n.setOrigin(fileid, rdev)
 	return n, nil
 }
 
@@ -92,10 +91,11 @@ const (
 		WHERE ino = (SELECT ino FROM dirent WHERE parent = ? AND name = ?)`
 	listQuery = `SELECT d.cookie, d.name, ` + nodeColumnsOf + ` FROM dirent d JOIN inode i ON i.ino = d.ino
 		WHERE d.parent = ? AND d.cookie > ? ORDER BY d.cookie LIMIT ?`
-	blocksQuery = `SELECT idx, gen, state FROM block WHERE ino = ? ORDER BY idx`
+	blocksPageQuery = `SELECT idx, gen, state FROM block WHERE ino = ? AND idx >= ? ORDER BY idx LIMIT ?`
+	blocksQuery     = `SELECT idx, gen, state FROM block WHERE ino = ? ORDER BY idx`
 )
 
-var frequentQueries = []string{nodeQuery, lookupQuery, listQuery, blocksQuery}
+var frequentQueries = []string{nodeQuery, lookupQuery, listQuery, blocksQuery, blocksPageQuery}
 
 // Node returns a node, removed ones too. Errors: ErrNoEntry.
 func (j *Journal) Node(ctx context.Context, ino Ino) (n Node, err error) {
@@ -130,7 +130,7 @@ func (t *tx) node(ino Ino) (*Node, error) {
 			return n, nil
 		}
 	}
-	n, err := scanNode(t.mount.node.QueryRow(ino))
+	n, err := scanNode(t.stmts.node.QueryRow(ino))
 	if noRows(err) {
 		return nil, ErrNoEntry
 	}
@@ -186,9 +186,9 @@ func (t *tx) save(before, n *Node) error {
 		t.recorder.node(opChanged, n)
 		return nil
 	case n.State == before.State:
-		return t.mount.update(n)
+		return t.stmts.update(n)
 	}
-	return t.mount.updateState(n)
+	return t.stmts.updateState(n)
 }
 
 // minusOne takes away from a counter.

@@ -27,7 +27,7 @@ func TestThePathOfADirectoryOfAMountIsOneQueryHoweverDeepItIs(t *testing.T) {
 	if got, err := j.Path(t.Context(), n.Inode); got != want || err != nil {
 		t.Errorf("a path of %d bytes, %v", len(got), err)
 	}
-	s, err := j.BeginPublish(t.Context())
+	s, err := j.BeginPublish(t.Context(), false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,9 +15,10 @@ func TestQueuesAreReadFromTheirIndexes(t *testing.T) {
 		{`SELECT ` + nodeColumns + ` FROM inode WHERE state = 7 AND flags & 1 AND ino > 1 ORDER BY ino LIMIT 9`, "inode_removed"},
 		{`SELECT ` + nodeColumns + ` FROM inode WHERE state = 7 AND ino > 1 AND flags & 1 = 0
 			AND put_pub NOT BETWEEN 1 AND (SELECT publication FROM ledger) ORDER BY ino LIMIT 9`, "inode_removed"},
-		{`SELECT ` + nodeColumns + ` FROM inode WHERE state = 2 AND depth IS NULL AND ino > 1 AND NOT put_pub BETWEEN 1 AND 9 ORDER BY ino LIMIT 9`, "inode_held"},
+		{`SELECT ` + nodeColumns + ` FROM inode WHERE state = 2 AND ino > 1 AND NOT put_pub BETWEEN 1 AND 9 ORDER BY ino LIMIT 9`, "inode_held"},
 		{strings.Replace(evictableNodes, "?", "9", 1), "inode_evictable (used"},
 		{strings.Replace(evictableNodes, "?", "9", 1), "inode_evictable_sealed"},
+		{strings.Replace(linkingNodes, "?", "9", 1), "inode_linking"},
 		{`SELECT d.cookie, d.name, ` + nodeColumnsOf + ` FROM dirent d JOIN inode i ON i.ino = d.ino
 			WHERE d.parent = 1 AND d.cookie > 3 ORDER BY d.cookie LIMIT 9`, "dirent_order"},
 		{`SELECT parent, name FROM dirent WHERE shared = 1 AND ino = 9 ORDER BY cookie LIMIT 1`, "dirent_shared"},

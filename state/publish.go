@@ -17,29 +17,32 @@ type Put struct {
 	Snapshot uint64
 	// Final: of a directory, its final form.
 	Final bool
-	// Complete: of a directory, no entry was left out.
+	// Complete: of a directory, no entry was left out that the next publication may have.
 	Complete bool
 }
 
 // Reserve notes, durably, that segments of a directory are about to be put, so
-// many that with the first, which is in its inode, they are peak. It is to be
-// called once for each put of a directory that has segments, which takes the node
+// many that with the first, which is in its inode, they are peak. first is set the first time that
+// it is called for a put of a directory, which takes the node
 // that it returns: where a put before this one was cut off, its segments may be
 // published already, and must not be overwritten.
-func (j *Journal) Reserve(ctx context.Context, dir Node, peak uint64) (Node, error) {
+func (j *Journal) Reserve(ctx context.Context, dir Node, peak uint64, first bool) (Node, error) {
 	err := j.write(ctx, durable, func(t *tx) error {
 		n, err := t.node(dir.Ino)
 		if err != nil {
 			return err
 		}
 		before := *n
-		if n.Peak > 0 {
+		if first && n.Peak > 0 {
 			if err := t.discardAttempt(n); err != nil {
 				return err
 			}
 			n.Next++
 		}
-		n.Peak = peak
+		n.Peak = max(n.Peak, peak)
+		if first {
+			n.Peak = peak
+		}
 		dir.Next, dir.Peak = n.Next, n.Peak
 		return t.save(&before, n)
 	})
@@ -90,7 +93,30 @@ func (j *Journal) RecordPuts(ctx context.Context, list []Put) error {
 	return nil
 }
 
+// finishDirectory is the end of a directory as a scan has found it, which nothing has changed since.
+var finishDirectory = fmt.Sprintf(`UPDATE inode SET state = %d, next = 1, mapped = ?2, peak = 0, version = ?3, put_version = ?4,
+	put_owner = ?5, put_pub = ?6, put_gen = 1 WHERE ino = ?1 AND seq = 0 AND state = %d`, Done, Held)
+
+// recordFoundDirectory is recordPut for a directory that was put for the first time, as a scan has
+// found it, which has no tombstones then: without reading the row. done is false if it is none any more.
+func (t *tx) recordFoundDirectory(p *Put) (done bool, err error) {
+	n := p.Node
+	if !n.IsDirectory() || n.Seq != 0 || n.PutVersion != 0 || n.Next != 0 || n.Flags != 0 || !p.Final || !p.Complete {
+		return false, nil
+	}
+	done, err = changed(t.stmts.finishDirectory.Exec(n.Ino, p.Blocks, n.Version+1, n.Version, int64(p.Owner), t.ledger.publication))
+	if done {
+		t.ledger.count(&n, minusOne)
+		n.State = Done
+		t.ledger.count(&n, 1)
+	}
+	return done, err
+}
+
 func (t *tx) recordPut(p *Put) error {
+	if done, err := t.recordFoundDirectory(p); done || err != nil {
+		return err
+	}
 	n, err := t.node(p.Node.Ino)
 	if err == ErrNoEntry {
 		return nil
@@ -101,7 +127,7 @@ func (t *tx) recordPut(p *Put) error {
 	before := *n
 	if n.Version != p.Node.Version {
 		// It got another owner after the snapshot, but the container has it by this name.
-		if _, err := t.mount.claim.Exec(n.Ino, inodeName(n, p.Node.Version, p.Owner)); err != nil {
+		if _, err := t.stmts.claim.Exec(n.Ino, inodeName(n, p.Node.Version, p.Owner)); err != nil {
 			return err
 		}
 	}
@@ -127,7 +153,7 @@ func (t *tx) recordChanged(n *Node, p *Put) error {
 	}
 	if n.ImageGen != 0 && n.ImageGen == p.Node.ImageGen {
 		n.ImageGen = 0
-		if _, err := t.mount.dropImage.Exec(n.Ino); err != nil {
+		if _, err := t.stmts.dropImage.Exec(n.Ino); err != nil {
 			return err
 		}
 	}
@@ -178,8 +204,10 @@ func (t *tx) replaceListing(n *Node, blocks uint64) error {
 	if err := t.discardIndirect(n, n.sealGen(), n.Mapped, nothingKept, atOnce); err != nil {
 		return err
 	}
-	if err := t.discardExcess(n, blocks); err != nil {
-		return err
+	if blocks == 1 { // otherwise the put has reserved its segments, and discarded any before
+		if err := t.discardExcess(n, blocks); err != nil {
+			return err
+		}
 	}
 	n.Mapped = blocks
 	n.Next++
@@ -196,7 +224,7 @@ func (j *Journal) EndPublish(ctx context.Context, seq uint64) error {
 	}
 	now := time.Now().UnixNano()
 	err := j.write(ctx, durable, func(t *tx) error {
-		l := &t.ledger.mountLedger
+		l := &t.ledger.namespaceLedger
 		l.published, l.completed = seq, l.publication
 		l.Published, l.PublishedAt = l.Nodes(), now
 		return nil
@@ -224,7 +252,7 @@ func (j *Journal) voidTombstones(ctx context.Context, seq uint64) error {
 		}
 		err = j.write(ctx, committed, func(t *tx) error {
 			for _, dir := range page {
-				if _, err := t.mount.voidTombstones.Exec(dir); err != nil {
+				if _, err := t.stmts.voidTombstones.Exec(dir); err != nil {
 					return err
 				}
 			}

@@ -3,62 +3,140 @@ package state
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"testing"
+
+	"clfsload/clfs"
 )
 
-func TestRecordCompletesAnInodeAsItWasWritten(t *testing.T) {
-	j, root := newJournal(t)
-	add(t, j, root, file("a", 10))
-	in := last(t, j)
-	record(t, j, Outcome{Inode: in, Progress: &Progress{Segments: 3, Attr: in.Attr}})
-	p, err := j.ProgressOf(t.Context(), in.Ino)
-	if err != nil || p.Segments != 3 || p.Attr.Size != 10 || p.Attr.Mtime != in.Attr.Mtime || p.Attr.Ctime != in.Attr.Ctime {
-		t.Errorf("progress %+v, %v", p, err)
+func TestWhatIsUploadedIsDoneAsItWasFound(t *testing.T) {
+	for _, size := range []int64{0, 10, clfs.FirstSegmentBytes + 1, clfs.FirstSegmentBytes + 5*clfs.SegmentBytes} {
+		j, root := newJournal(t)
+		add(t, j, root, file("a", size))
+		in := lastNode(t, j)
+		record(t, j, done(in))
+		got := nodeOf(t, j, in.Ino)
+		if got.Attr != in.Attr || got.State != Done || got.Sealed != Blocks(size) || got.Mapped != Blocks(size) || got.Next != 1 || got.Gen != 0 ||
+			got.PutVersion != clfs.FirstVersion || got.Version != clfs.FirstVersion+1 || got.PutPub != 1 || !got.ContentsCurrent() || got.Flags != Evicted {
+			t.Errorf("of %d bytes: %+v", size, got)
+		}
+		if err := checkRows(j); err != nil {
+			t.Error(err)
+		}
 	}
-	written := in.Attr
-	written.Size, written.Mtime, written.Mode = 25, 99, 0o100600
-	record(t, j, Outcome{Inode: in, Attr: written})
-	if got := row(t, j, in.Ino); got.Attr != written || got.State != Done {
-		t.Errorf("%+v", got)
+}
+
+// A file without changes since it was found is recorded without its row being read.
+func TestTheShortWayToRecordIsTheLongOne(t *testing.T) {
+	var short, long Node
+	for _, n := range []*Node{&short, &long} {
+		j, root := newJournal(t)
+		add(t, j, root, file("a", clfs.FirstSegmentBytes+9))
+		in := lastNode(t, j)
+		u := done(in)
+		if n == &long {
+			err := j.write(t.Context(), durable, func(tx *tx) error {
+				n, err := tx.node(in.Ino)
+				if err != nil {
+					return err
+				}
+				before := *n
+				if err := tx.seal(n); err != nil {
+					return err
+				}
+				if err := tx.recordInode(n, &u); err != nil {
+					return err
+				}
+				return tx.save(&before, n)
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		} else {
+			record(t, j, u)
+		}
+		*n = nodeOf(t, j, in.Ino)
+		if err := checkRows(j); err != nil {
+			t.Error(err)
+		}
 	}
-	if p, err := j.ProgressOf(t.Context(), in.Ino); p != (Progress{}) || err != nil {
-		t.Errorf("progress of what is done: %+v, %v", p, err)
-	}
-	if err := checkRows(j); err != nil {
-		t.Error(err)
+	short.Name, long.Name = nil, nil
+	if !reflect.DeepEqual(short, long) {
+		t.Errorf("\n%+v\n%+v", short, long)
 	}
 }
 
 func TestRecordDoesNotCountAnInodeTwice(t *testing.T) {
 	j, root := newJournal(t)
 	add(t, j, root, file("a", 10))
-	record(t, j, done(last(t, j)))
-	record(t, j, done(last(t, j)))
+	n := lastNode(t, j)
+	record(t, j, done(n))
+	record(t, j, done(n))
 	if err := checkRows(j); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestGrowIsInTheJournalAndInTheTotals(t *testing.T) {
+func TestWhatAFileHasBecomeIsInTheJournalAndInTheTotals(t *testing.T) {
 	j, root := newJournal(t)
 	add(t, j, root, file("a", 10))
-	in := last(t, j)
-	if err := j.Grow(t.Context(), in, 1000); err != nil {
-		t.Fatal(err)
+	n := lastNode(t, j)
+	for _, size := range []int64{1000, 7} {
+		a := n.Attr
+		a.Size, a.Mtime, a.Mode, a.Ino = size, size, 0o100600, uint64(size)
+		n = renew(t, j, n, a)
+		if got := nodeOf(t, j, n.Ino); got.Attr != a || got.State != Queued || got.Attr != n.Attr || got.Seq != n.Seq || j.Totals().FoundBytes != uint64(size) {
+			t.Errorf("%+v", got)
+		}
 	}
-	if got := row(t, j, in.Ino); got.Attr.Size != 1000 || got.State != Queued {
+	record(t, j, done(n))
+	if got := j.Totals(); got.FoundBytes != 7 || got.DoneBytes != 7 {
 		t.Errorf("%+v", got)
 	}
 	if err := checkRows(j); err != nil {
 		t.Error(err)
 	}
-	in.Attr.Size = 1000
-	written := in.Attr
-	written.Size = 7
-	record(t, j, Outcome{Inode: in, Attr: written})
-	if got := j.Totals(); got.FoundBytes != 7 || got.DoneBytes != 7 {
-		t.Errorf("%+v", got)
+}
+
+// What was uploaded of a file that has changed is put again under the same names.
+func TestBlocksOfAFileThatChangedAreUploadedAgain(t *testing.T) {
+	j, root := newJournal(t)
+	add(t, j, root, file("a", clfs.FirstSegmentBytes+5*clfs.SegmentBytes))
+	n := lastNode(t, j)
+	for index := range uint64(4) {
+		if err := j.RecordBlocks(t.Context(), []BlockOutcome{{Ino: n.Ino, Index: index + 1, Gen: n.Next, Cseq: n.Cseq}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a := n.Attr
+	a.Size = clfs.FirstSegmentBytes + 2*clfs.SegmentBytes
+	n = renew(t, j, n, a)
+	rows, err := j.BlocksOf(t.Context(), n.Ino)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range rows {
+		if b.isUp() {
+			t.Errorf("block %d passes for uploaded", b.Index)
+		}
+	}
+	record(t, j, done(n))
+	if n = nodeOf(t, j, n.Ino); n.Gen != 0 || n.Next != 1 || n.Sealed != 3 {
+		t.Errorf("%+v", n)
+	}
+	garbage, err := j.FreeGarbage(t.Context(), 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := 0
+	for _, g := range garbage {
+		for range g.Names() {
+			names++
+		}
+	}
+	if names != 3 {
+		t.Errorf("%d blobs are garbage, want the 3 segments that it has lost", names)
 	}
 }
 
@@ -71,7 +149,7 @@ func TestTheQueueIsReadInPagesInOrder(t *testing.T) {
 	add(t, j, root, list...)
 	var inos []Ino
 	for after := Ino(0); ; {
-		page, err := j.Queued(t.Context(), after, 10)
+		page, err := j.QueuedNodes(t.Context(), after, 10)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -99,9 +177,12 @@ func TestWhoWaitsForWorkIsWoken(t *testing.T) {
 			if err := j.AddEntries(t.Context(), root, []Entry{link("l", 9)}, false); err != nil {
 				return err
 			}
-			return j.ReleaseHeld(t.Context())
+			return j.ReleaseLinks(t.Context())
 		}},
-		{"failures are tried again", func() error { return j.RetryFailures(t.Context()) }},
+		{"failures are tried again", func() error {
+			recordFailure(t, j, lastNode(t, j), Problem{Op: "read", Reason: "broken"})
+			return j.RetryFailures(t.Context())
+		}},
 	} {
 		changed := j.Changed()
 		if err := c.do(); err != nil {
@@ -134,8 +215,8 @@ func TestFailuresAreListedAndTriedAgainFromWhereTheyCame(t *testing.T) {
 		{Name: []byte("x\n"), Problem: &Problem{Op: "lstat", Reason: "gone wrong"}}}, true); err != nil {
 		t.Fatal(err)
 	}
-	f, d, e := row(t, j, 1001), row(t, j, 1002), row(t, j, 1003)
-	record(t, j, Outcome{Inode: f, Problem: &problem})
+	f, d, e := nodeOf(t, j, 1001), row(t, j, 1002), row(t, j, 1003)
+	recordFailure(t, j, f, problem)
 	if err := j.FailDirectory(t.Context(), d, Problem{Op: "open", Reason: "denied"}); err != nil {
 		t.Fatal(err)
 	}
@@ -152,13 +233,13 @@ func TestFailuresAreListedAndTriedAgainFromWhereTheyCame(t *testing.T) {
 	if err := j.RetryFailures(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []struct {
-		in   Inode
-		want State
-	}{{f, Queued}, {d, Unscanned}, {e, Unscanned}, {root, Unscanned}} {
-		if got := row(t, j, c.in.Ino).State; got != c.want {
-			t.Errorf("%q is in state %d, want %d", c.in.Name, got, c.want)
+	for ino, want := range map[Ino]State{f.Ino: Queued, d.Ino: Held, e.Ino: Held, root.Ino: Held} {
+		if got := row(t, j, ino).State; got != want {
+			t.Errorf("%d is in state %d, want %d", ino, got, want)
 		}
+	}
+	if got := unscanned(t, j); !slices.Equal(got, []Ino{root.Ino, d.Ino, e.Ino}) {
+		t.Errorf("%d are to be listed", got)
 	}
 	if j.Totals().Failures != 0 || len(failures(t, j)) != 0 {
 		t.Error("failures are left")
@@ -187,7 +268,7 @@ func TestManyFailuresAreListedOnce(t *testing.T) {
 func TestAProblemWithAKnownNameDoesNotHideItsInode(t *testing.T) {
 	j, root := newJournal(t)
 	add(t, j, root, file("f", 10))
-	record(t, j, Outcome{Inode: last(t, j), Problem: &Problem{Op: "read", Reason: "broken"}})
+	recordFailure(t, j, lastNode(t, j), Problem{Op: "read", Reason: "broken"})
 	add(t, j, root, Entry{Name: []byte("f"), Problem: &Problem{Op: "lstat", Reason: "broken"}})
 	if err := checkRows(j); err != nil {
 		t.Error(err)
@@ -200,29 +281,19 @@ func TestAProblemWithAKnownNameDoesNotHideItsInode(t *testing.T) {
 	}
 }
 
-func TestHeldDirectoriesAreListedByDepth(t *testing.T) {
+func TestTheShortListOfTheQueueIsTheLongOne(t *testing.T) {
 	j, root := newJournal(t)
-	if err := j.AddEntries(t.Context(), root, []Entry{subdir("a"), subdir("b")}, true); err != nil {
+	add(t, j, root, file("a", 10), file("b", clfs.FirstSegmentBytes+3*clfs.SegmentBytes), link("c", 1), subdir("d"),
+		Entry{Name: []byte("e"), Attr: Attr{Type: clfs.TypeSymlink, Mode: 0o120777, Size: 1, Nlink: 1, Ino: 1 << 63}, Target: []byte("t")})
+	changed := queued(t, j)[0]
+	a := changed.Attr
+	a.Size = 20
+	renew(t, j, changed, a)
+	short, err := j.QueuedFound(t.Context(), 0, 10)
+	if err != nil {
 		t.Fatal(err)
 	}
-	for _, ino := range []Ino{1001, 1002} {
-		if err := j.AddEntries(t.Context(), row(t, j, ino), []Entry{subdir("deep")}, true); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if depth, ok, err := j.DeepestHeld(t.Context()); depth != 1 || !ok || err != nil {
-		t.Errorf("deepest %d, %v, %v", depth, ok, err)
-	}
-	first, err := j.HeldDirectories(t.Context(), 1, 0, 1)
-	if err != nil || len(first) != 1 || first[0].Ino != 1001 {
-		t.Fatalf("%+v, %v", first, err)
-	}
-	rest, err := j.HeldDirectories(t.Context(), 1, first[0].Ino, 10)
-	if err != nil || len(rest) != 1 || rest[0].Ino != 1002 {
-		t.Errorf("%+v, %v", rest, err)
-	}
-	record(t, j, done(first[0]), done(rest[0]), done(root))
-	if _, ok, err := j.DeepestHeld(t.Context()); ok || err != nil {
-		t.Errorf("held directories are left: %v", err)
+	if long := queued(t, j); len(long) != 4 || !reflect.DeepEqual(short, long) {
+		t.Errorf("\n%+v\n%+v", short, long)
 	}
 }

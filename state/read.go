@@ -98,14 +98,3 @@ func (j *Journal) inodes(ctx context.Context, query string, args ...any) ([]Inod
 	}
 	return list, nil
 }
-
-// durableInodes is a query for inodes that blobs are put for. Others may not be durable yet;
-// but a blob has its name by the number of its inode, which a power cut must not give to
-// another one.
-func (j *Journal) durableInodes(ctx context.Context, query string, args ...any) ([]Inode, error) {
-	list, err := j.inodes(ctx, query, args...)
-	if err != nil || len(list) == 0 {
-		return nil, err
-	}
-	return list, j.Sync(ctx)
-}

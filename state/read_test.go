@@ -82,18 +82,3 @@ func TestAFullDiskDoesNotMakeAQuestionFail(t *testing.T) {
 		t.Errorf("with room on the disk again: %v", err)
 	}
 }
-
-// A blob gets its name by the number of its inode: no power cut may give that to another.
-func TestWhatIsTakenFromTheQueueOfALoadIsDurable(t *testing.T) {
-	j, root := newJournal(t)
-	err := j.write(t.Context(), committed, func(tx *tx) error {
-		e := file("a", 1)
-		return tx.addEntry(&root, &e)
-	})
-	if err != nil || isDurable(t, j) {
-		t.Fatalf("the change waited for the disk: %v", err)
-	}
-	if list := queued(t, j); len(list) != 1 || !isDurable(t, j) {
-		t.Errorf("%d inodes, durable: %v", len(list), isDurable(t, j))
-	}
-}

@@ -99,7 +99,7 @@ func (b *tables) redo(op int, c codec) error {
 func (b *tables) redoChange(c codec) error {
 	var n Node
 	c.node(&n)
-	t := &tx{mount: b.mount, rows: b.rows}
+	t := &tx{stmts: b.stmts, rows: b.rows}
 	if _, err := t.node(n.Ino); err != nil || c.Short { // it has to be known what the row has
 		return err
 	}
@@ -108,7 +108,7 @@ func (b *tables) redoChange(c codec) error {
 }
 
 func (b *tables) redoStatement(op int, c codec) error {
-	for _, s := range b.mount.redoables() {
+	for _, s := range b.stmts.redoables() {
 		if s.op != op {
 			continue
 		}

@@ -149,7 +149,7 @@ func (j *Journal) Incompletes(ctx context.Context, after Ino, limit int) ([]Node
 // returns how many there were.
 func (j *Journal) AcceptIncomplete(ctx context.Context) (n int, err error) {
 	err = j.write(ctx, durable, func(t *tx) error {
-		accepted, err := affected(t.mount.acceptAll.Exec())
+		accepted, err := affected(t.stmts.acceptAll.Exec())
 		n = int(accepted)
 		return err
 	})

@@ -17,7 +17,7 @@ func dump(t testing.TB, j *Journal) string {
 	t.Helper()
 	var b strings.Builder
 	for _, query := range []string{
-		`SELECT next_ino, last_dirmgr, phase, ` + mountLedgerColumns + ` FROM ledger`,
+		`SELECT next_ino, last_dirmgr, phase, ` + namespaceLedgerColumns + ` FROM ledger`,
 		`SELECT * FROM inode ORDER BY ino`,
 		`SELECT * FROM dirent ORDER BY parent, name`,
 		`SELECT * FROM block ORDER BY ino, idx`,
@@ -202,14 +202,14 @@ func TestWhateverWasAcknowledgedIsThereAfterAKillOfAMount(t *testing.T) {
 		if err := j.write(t.Context(), acknowledged, func(*tx) error {
 			dir = image(t, j)
 			l := j.ledger.Load()
-			want = fmt.Sprint(l.seq, l.nextIno, l.MountTotals)
+			want = fmt.Sprint(l.seq, l.nextIno, l.Counts)
 			return nil
 		}); err != nil {
 			t.Fatal(err)
 		}
 		again := openedImage(t, dir)
 		l := again.ledger.Load()
-		if got := fmt.Sprint(l.seq, l.nextIno, l.MountTotals); got != want {
+		if got := fmt.Sprint(l.seq, l.nextIno, l.Counts); got != want {
 			t.Errorf("after a kill the ledger is %s, want %s", got, want)
 		}
 		if err := again.Close(); err != nil {

@@ -56,7 +56,7 @@ func (r *rows) note(known *keptRow) {
 }
 
 // write writes the rows that changed.
-func (r *rows) write(s *mountStatements) error {
+func (r *rows) write(s *statements) error {
 	for _, known := range r.changed {
 		if err := known.write(s); err != nil {
 			return err
@@ -67,7 +67,7 @@ func (r *rows) write(s *mountStatements) error {
 	return nil
 }
 
-func (r *keptRow) write(s *mountStatements) error {
+func (r *keptRow) write(s *statements) error {
 	n := &r.node
 	switch {
 	case r.isNew:
@@ -101,17 +101,17 @@ func (n *Node) values() []any {
 }
 
 // update writes a node whose state is that of its row: the queues are left alone.
-func (s *mountStatements) update(n *Node) error {
+func (s *statements) update(n *Node) error {
 	_, err := s.save.Exec(n.values()...)
 	return err
 }
 
-func (s *mountStatements) updateState(n *Node) error {
+func (s *statements) updateState(n *Node) error {
 	_, err := s.saveState.Exec(append(n.values(), n.State)...)
 	return err
 }
 
-func (s *mountStatements) insert(n *Node) error {
-	_, err := s.insertNode.Exec(append(n.values(), n.State, []byte(n.ID), n.Attr.Type, int64(n.Attr.Rdev), n.Target)...)
+func (s *statements) insert(n *Node) error {
+	_, err := s.insertNode.Exec(append(n.values(), n.State, []byte(n.ID), n.Attr.Type, int64(n.Attr.Rdev), n.Target, n.fileID())...)
 	return err
 }

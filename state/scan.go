@@ -8,7 +8,7 @@ import (
 	"clfsload/clfs"
 )
 
-// Entry is a name that a producer found in a directory.
+// Entry is a name that a scan found in a directory.
 type Entry struct {
 	Name    []byte
 	Attr    Attr
@@ -23,38 +23,32 @@ type Problem struct {
 	Gone   bool   // what was listed under this name is not there any more
 }
 
-// UnscannedDirectories returns up to limit directories whose entries are not all
+// UnscannedDirectories returns up to limit directories whose entries in the source are not all
 // known, the deepest-found first, so that few of them are open at a time.
 func (j *Journal) UnscannedDirectories(ctx context.Context, limit int) ([]Inode, error) {
-	return j.inodes(ctx,
-		`SELECT `+inodeColumns+` FROM inode WHERE state = 0 ORDER BY ino DESC LIMIT ?`, limit)
+	return j.inodes(ctx, `SELECT `+inodeColumns+` FROM inode WHERE ino IN
+		(SELECT dir FROM unscanned ORDER BY dir DESC LIMIT ?) ORDER BY ino DESC`, limit)
 }
 
 // Listed reports whether the entries of all directories are known.
 func (j *Journal) Listed(ctx context.Context) (listed bool, err error) {
-	row := j.row(ctx, `SELECT NOT EXISTS (SELECT 1 FROM inode WHERE state = 0)`)
+	row := j.row(ctx, `SELECT NOT EXISTS (SELECT 1 FROM unscanned)`)
 	if err := row.Scan(&listed); err != nil {
 		return false, fmt.Errorf("look for directories that are not listed: %w", classify(err))
 	}
 	return listed, nil
 }
 
-// AddEntries adds entries of a directory, and with last set marks it as scanned
+// AddEntries adds entries of a directory, and with last set notes that it is scanned
 // in the same transaction. Names that are known already are left as they are, so
 // a listing that was interrupted can simply be made again; but when something else
 // stands there now, what was known has failed and is gone.
 func (j *Journal) AddEntries(ctx context.Context, dir Inode, entries []Entry, last bool) error {
 	err := j.write(ctx, durable, func(t *tx) error {
-		for i := range entries {
-			if err := t.addEntry(&dir, &entries[i]); err != nil {
-				return err
-			}
+		if err := t.addEntries(dir.Ino, entries); err != nil || !last {
+			return err
 		}
-		if !last {
-			return nil
-		}
-		t.queued = true
-		_, err := t.stmts.setState.Exec(dir.Ino, Held, Unscanned)
+		_, err := t.stmts.dropUnscanned.Exec(dir.Ino)
 		return err
 	})
 	if err != nil {
@@ -63,7 +57,30 @@ func (j *Journal) AddEntries(ctx context.Context, dir Inode, entries []Entry, la
 	return nil
 }
 
-func (t *tx) addEntry(dir *Inode, e *Entry) error {
+func (t *tx) addEntries(ino Ino, entries []Entry) error {
+	dir, err := t.node(ino)
+	if err != nil {
+		return err
+	}
+	before := *dir
+	known := t.ledger.FoundEntries
+	for i := range entries {
+		if err := t.addEntry(dir, &entries[i]); err != nil {
+			return err
+		}
+	}
+	if t.ledger.FoundEntries == known {
+		return nil
+	}
+	t.queued = true
+	if dir.State != Held || dir.PutPub != 0 { // it may be in the container without them
+		dir.Flags |= Grown
+		t.touch(dir)
+	}
+	return t.save(&before, dir)
+}
+
+func (t *tx) addEntry(dir *Node, e *Entry) error {
 	if e.Problem != nil {
 		return t.addProblem(dir, e)
 	}
@@ -72,33 +89,65 @@ func (t *tx) addEntry(dir *Inode, e *Entry) error {
 	}
 	state := Queued
 	if e.Attr.Type == clfs.TypeDirectory {
-		state = Unscanned
+		state = Held
 	}
-	return t.addNew(dir, e, state, nil)
+	_, err := t.addFound(dir, e, state, nil)
+	return err
 }
 
 // addProblem records a failure, unless the name is known: then it has an inode,
 // which has its own.
-func (t *tx) addProblem(dir *Inode, e *Entry) error {
-	var known Ino
-	err := t.stmts.findDirent.QueryRow(dir.Ino, e.Name).Scan(&known)
-	if !noRows(err) {
+func (t *tx) addProblem(dir *Node, e *Entry) error {
+	_, err := t.findEntry(dir.Ino, e.Name)
+	if err != ErrNoEntry {
 		return err
 	}
 	return t.setFailure(dir.Ino, e.Name, nil, *e.Problem)
 }
 
-// addNew adds a name with an inode of its own.
-func (t *tx) addNew(dir *Inode, e *Entry, state State, shared any) error {
-	isNew, err := t.insertDirent(dir, e, t.ledger.nextIno, shared)
+// addFound adds a name with an inode of its own, and returns its number; 0: the name is known.
+func (t *tx) addFound(dir *Node, e *Entry, state State, shared any) (Ino, error) {
+	ino := t.ledger.nextIno
+	isNew, err := t.addName(dir, e, ino, shared)
 	if err != nil || !isNew {
-		return err
+		return 0, err
 	}
-	return t.insertInode(dir, e, state)
+	return ino, t.insertFound(dir, e, state)
 }
 
-func (t *tx) insertDirent(dir *Inode, e *Entry, ino Ino, shared any) (bool, error) {
-	isNew, err := changed(t.stmts.insertDirent.Exec(dir.Ino, e.Name, ino, shared))
+// insertFound adds the row of an inode. It has all that Settle gives to one that is ready to be
+// uploaded; its contents are in no staging file.
+func (t *tx) insertFound(dir *Node, e *Entry, state State) error {
+	n := Node{Flags: Begun}
+	n.Ino, n.State, n.Links, n.Attr = t.ledger.nextIno, state, 1, e.Attr
+	switch e.Attr.Type {
+	case clfs.TypeDirectory:
+		n.Flags, n.Links = 0, 2
+		dir.Links++
+		if _, err := t.stmts.addUnscanned.Exec(n.Ino); err != nil {
+			return err
+		}
+	case clfs.TypeRegular:
+		n.Flags |= Content | Evicted
+		n.Peak = min(Blocks(n.Attr.Size), settledPeak)
+	}
+	id := clfs.NewHandle(t.settings.Key, t.settings.ContainerID, dir.ID, e.Attr.Type, t.dirMgr(&dir.Inode, e.Attr.Type), uint64(n.Ino))
+	a := &e.Attr
+	_, err := t.stmts.insertFound.Exec(n.Ino, dir.Ino, e.Name, []byte(id), state, a.Type, a.Mode, a.UID, a.GID, a.Size,
+		a.Mtime, a.Ctime, a.Atime, int64(a.Ino), int64(a.Rdev), n.Links, e.Target, n.Flags, n.Peak)
+	if err != nil {
+		return err
+	}
+	t.ledger.nextIno++
+	t.ledger.count(&n, 1)
+	t.ledger.FoundInodes++
+	t.ledger.FoundBytes += contentBytes(a)
+	return nil
+}
+
+// addName adds a name of an inode. One that is known is compared.
+func (t *tx) addName(dir *Node, e *Entry, ino Ino, shared any) (isNew bool, err error) {
+	isNew, err = changed(t.stmts.insertFoundName.Exec(dir.Ino, e.Name, ino, shared))
 	switch {
 	case err != nil:
 		return false, err
@@ -117,72 +166,93 @@ func (in *Inode) stillIs(e *Entry) bool {
 
 // checkKnown lets an inode fail that is not what was found under its name now. What a
 // regular file holds is not asked: it was loaded as it was then.
-func (t *tx) checkKnown(dir *Inode, e *Entry) error {
-	var ino Ino
-	if err := t.stmts.findDirent.QueryRow(dir.Ino, e.Name).Scan(&ino); err != nil {
+func (t *tx) checkKnown(dir *Node, e *Entry) error {
+	n, _, err := t.findNode(dir.Ino, e.Name)
+	if err != nil || n.stillIs(e) {
 		return err
 	}
-	in, err := scanInode(t.stmts.findInode.QueryRow(ino))
-	if err != nil || in.stillIs(e) {
-		return err
-	}
-	if in.State == Done {
-		if _, err := t.stmts.setState.Exec(ino, Failed, Done); err != nil {
-			return err
-		}
-		t.undone(&in.Attr)
-	}
-	return t.failInode(&in, Problem{Op: "list", Reason: "something else stands there now", Gone: true})
+	return t.fail(n, Problem{Op: "list", Reason: "something else stands there now", Gone: true})
 }
 
 // addLink adds a name of an inode that has several.
-func (t *tx) addLink(dir *Inode, e *Entry) error {
-	var first struct {
-		ino           Ino
-		links, expect uint32
-		state         State
-		size          int64
-	}
-	row := t.stmts.findHardlink.QueryRow(int64(e.Attr.Dev), int64(e.Attr.Ino), e.Attr.Type)
-	err := row.Scan(&first.ino, &first.links, &first.expect, &first.state, &first.size)
-	if noRows(err) || err == nil && first.links >= clfs.MaxLinks {
+func (t *tx) addLink(dir *Node, e *Entry) error {
+	a := &e.Attr
+	var first Ino
+	var expect uint32
+	err := t.stmts.findLink.QueryRow(int64(a.Ino), int64(a.Dev), a.Type).Scan(&first, &expect)
+	if noRows(err) {
 		return t.addFirstLink(dir, e)
 	}
 	if err != nil {
 		return err
 	}
-	isNew, err := t.insertDirent(dir, e, first.ino, 1)
+	n, err := t.node(first)
+	if err == nil && n.Links >= clfs.MaxLinks {
+		return t.addFirstLink(dir, e)
+	}
+	if err != nil {
+		return err
+	}
+	isNew, err := t.addName(dir, e, first, 1)
 	if err != nil || !isNew {
 		return err
 	}
-	next := first.state // of a failed one: it is queued when it is tried again
-	if first.state == Held && first.links+1 >= min(first.expect, clfs.MaxLinks) {
-		next = Queued
+	before := *n
+	n.setLinks(n.Links + 1)
+	switch {
+	case n.State == Linking && n.Links >= min(expect, clfs.MaxLinks):
+		n.State = Queued
+	case n.State == Queued || n.State == Done:
+		t.requeue(n)
 	}
-	if first.state == Done {
-		// It was written before this link was made; it is written once more.
-		next = Queued
-		t.undone(&Attr{Type: e.Attr.Type, Size: first.size})
-	}
-	t.queued = true
-	_, err = t.stmts.addLink.Exec(first.ino, next)
-	return err
+	return t.save(&before, n)
+}
+
+// requeue queues a node whose names have changed since it was queued, and may be put by now.
+func (t *tx) requeue(n *Node) {
+	t.noteMoved(n)
+	n.State = Queued
+	n.Flags |= Begun
 }
 
 // addFirstLink begins a new inode: for the first name, and again for each
 // clfs.MaxLinks further ones.
-func (t *tx) addFirstLink(dir *Inode, e *Entry) error {
-	ino := t.ledger.nextIno
-	if err := t.addNew(dir, e, Held, 1); err != nil || t.ledger.nextIno == ino {
+func (t *tx) addFirstLink(dir *Node, e *Entry) error {
+	ino, err := t.addFound(dir, e, Linking, 1)
+	if err != nil || ino == 0 {
 		return err
 	}
-	_, err := t.stmts.setHardlink.Exec(int64(e.Attr.Dev), int64(e.Attr.Ino), e.Attr.Type, ino)
+	_, err = t.stmts.setLink.Exec(int64(e.Attr.Ino), int64(e.Attr.Dev), e.Attr.Type, ino, e.Attr.Nlink)
 	return err
 }
 
-// Renew records other attributes of a directory that is not scanned yet.
-func (j *Journal) Renew(ctx context.Context, dir Inode, a Attr) error {
-	if err := j.write(ctx, durable, func(t *tx) error { return t.setAttr(&dir, &a) }); err != nil {
+// ExpectedLinks is how many names an inode has in the source, according to the one that was
+// found first; 0: it is not known.
+func (j *Journal) ExpectedLinks(ctx context.Context, in Inode) (links uint64, err error) {
+	row := j.row(ctx, `SELECT coalesce(max(expect), 0) FROM source_link WHERE fileid = ? AND type = ?`, int64(in.Attr.Ino), in.Attr.Type)
+	if err := row.Scan(&links); err != nil {
+		return 0, fmt.Errorf("look for links of inode %d: %w", in.Ino, classify(err))
+	}
+	return links, nil
+}
+
+// RenewDirectory records other attributes of a directory that is not scanned yet.
+func (j *Journal) RenewDirectory(ctx context.Context, dir Inode, a Attr) error {
+	err := j.write(ctx, durable, func(t *tx) error {
+		n, err := t.node(dir.Ino)
+		if err != nil {
+			return err
+		}
+		before := *n
+		if err := t.setSource(n, &a); err != nil {
+			return err
+		}
+		if n.PutPub != 0 {
+			t.touch(n)
+		}
+		return t.save(&before, n)
+	})
+	if err != nil {
 		return fmt.Errorf("record attributes of directory %d: %w", dir.Ino, err)
 	}
 	return nil
@@ -190,23 +260,38 @@ func (j *Journal) Renew(ctx context.Context, dir Inode, a Attr) error {
 
 // FailDirectory records that a directory could not be listed to its end.
 func (j *Journal) FailDirectory(ctx context.Context, dir Inode, p Problem) error {
-	return j.write(ctx, durable, func(t *tx) error { return t.failInode(&dir, p) })
+	return j.write(ctx, durable, func(t *tx) error {
+		n, err := t.node(dir.Ino)
+		if err != nil {
+			return err
+		}
+		return t.fail(n, p)
+	})
 }
 
-// ReleaseHeld queues the inodes that wait for further links: to be called when
+var linkingNodes = fmt.Sprintf(`SELECT %s FROM inode WHERE state = %d ORDER BY ino LIMIT ?`, nodeColumns, Linking)
+
+// ReleaseLinks queues the inodes that wait for further links: to be called when
 // no further ones can come.
-func (j *Journal) ReleaseHeld(ctx context.Context) error {
-	const batch = 10000
-	for more := true; more; {
-		err := j.write(ctx, durable, func(t *tx) error {
-			var err error
-			more, err = changed(t.stmts.releaseHeld.Exec(batch))
-			t.queued = t.queued || more
+func (j *Journal) ReleaseLinks(ctx context.Context) error {
+	const page = 10000
+	for {
+		list, err := j.nodes(ctx, linkingNodes, page)
+		if err != nil || len(list) == 0 {
 			return err
+		}
+		err = j.write(ctx, durable, func(t *tx) error {
+			for i := range list {
+				n := list[i]
+				n.State = Queued
+				if err := t.save(&list[i], &n); err != nil {
+					return err
+				}
+			}
+			return nil
 		})
 		if err != nil {
 			return fmt.Errorf("queue hard links: %w", err)
 		}
 	}
-	return nil
 }

@@ -4,7 +4,7 @@ import "clfsload/state/journal"
 
 // schemaVersion is sqlite's user_version of the schema below. A journal of any
 // other version is refused.
-const schemaVersion = 6
+const schemaVersion = 7
 
 // applicationID marks the database as a clfsload journal ("CLFS").
 const applicationID = 0x434c4653
@@ -28,10 +28,8 @@ CREATE TABLE ledger (
     found_entries INTEGER NOT NULL,  -- names listed, the root included
     found_inodes  INTEGER NOT NULL,  -- objects they stand for
     found_bytes   INTEGER NOT NULL,  -- of regular files
-    done_inodes   INTEGER NOT NULL,
-    done_bytes    INTEGER NOT NULL,
     failures      INTEGER NOT NULL,
-    -- Of a mount alone; see mountLedger.
+    -- See namespaceLedger.
     seq             INTEGER NOT NULL DEFAULT 3, -- number of the last change
     publication     INTEGER NOT NULL DEFAULT 0, -- number of the last publication begun
     reached         INTEGER NOT NULL DEFAULT 0, -- of the last one whose new directories are all put
@@ -50,6 +48,10 @@ CREATE TABLE ledger (
     uploaded_nodes  INTEGER NOT NULL DEFAULT 0,
     uploaded_bytes  INTEGER NOT NULL DEFAULT 0,
     adopted_nodes   INTEGER NOT NULL DEFAULT 0,
+    linking_nodes   INTEGER NOT NULL DEFAULT 0,
+    linking_bytes   INTEGER NOT NULL DEFAULT 0,
+    failed_nodes    INTEGER NOT NULL DEFAULT 0,
+    failed_bytes    INTEGER NOT NULL DEFAULT 0,
     batch           INTEGER NOT NULL DEFAULT 0  -- of the redo log that goes on from here
 );
 
@@ -71,18 +73,15 @@ CREATE TABLE inode (
     mode    INTEGER NOT NULL,
     uid     INTEGER NOT NULL,
     gid     INTEGER NOT NULL,
-    size    INTEGER NOT NULL,        -- no segment past it was ever uploaded
+    size    INTEGER NOT NULL,
     mtime   INTEGER NOT NULL,        -- times: nanoseconds since 1970
     ctime   INTEGER NOT NULL,
     atime   INTEGER NOT NULL,
-    dev     INTEGER NOT NULL,        -- of the source
-    fileid  INTEGER NOT NULL,        -- inode number in the source
+    fileid  INTEGER NOT NULL,        -- inode number in the source; 0: it comes from none
     rdev    INTEGER NOT NULL,
-    links   INTEGER NOT NULL,        -- names found so far
-    expect  INTEGER NOT NULL,        -- names that the source says there are
-    depth   INTEGER,                 -- of a directory; 0 is the root
+    links   INTEGER NOT NULL,        -- names known so far; of a directory 2 and those of directories in it
     target  BLOB,                    -- of a symbolic link
-    -- Of a mount alone; see Node.
+    -- See Node.
     flags   INTEGER NOT NULL DEFAULT 0,
     seq     INTEGER NOT NULL DEFAULT 0,
     cseq    INTEGER NOT NULL DEFAULT 0,
@@ -99,9 +98,9 @@ CREATE TABLE inode (
     image_gen   INTEGER NOT NULL DEFAULT 0,
     used        INTEGER NOT NULL DEFAULT 0 -- when it was last used, of a regular file in staging; 0: not there
 );
-CREATE INDEX inode_unscanned ON inode (ino) WHERE state = 0;
+CREATE INDEX inode_linking ON inode (ino) WHERE state = 0;
 CREATE INDEX inode_queued ON inode (ino) WHERE state = 1;
-CREATE INDEX inode_held ON inode (depth, ino) WHERE state = 2;
+CREATE INDEX inode_held ON inode (ino) WHERE state = 2;
 CREATE INDEX inode_dirty ON inode (ino) WHERE state = 5;
 CREATE INDEX inode_sealed ON inode (ino) WHERE state = 6;
 CREATE INDEX inode_removed ON inode (ino) WHERE state = 7;
@@ -119,7 +118,7 @@ CREATE TABLE dirent (
 CREATE INDEX dirent_shared ON dirent (ino) WHERE shared = 1;
 CREATE INDEX dirent_order ON dirent (parent, cookie) WHERE cookie IS NOT NULL;
 
--- Blocks of a mounted file that differ from what its inode row says; see Block.
+-- Blocks of a file that differ from what its inode row says; see Block.
 CREATE TABLE block (
     ino   INTEGER NOT NULL,
     idx   INTEGER NOT NULL,
@@ -184,23 +183,20 @@ CREATE TABLE upload_failure (
     at     INTEGER NOT NULL
 );
 
--- Where the next link to a source inode goes.
-CREATE TABLE hardlink (
-    dev    INTEGER NOT NULL,
+-- Directories whose entries in the source are not all known.
+CREATE TABLE unscanned (
+    dir INTEGER PRIMARY KEY
+);
+
+-- Where the next link to an inode of the source goes.
+CREATE TABLE source_link (
     fileid INTEGER NOT NULL,
+    dev    INTEGER NOT NULL,
     type   INTEGER NOT NULL,
     ino    INTEGER NOT NULL,
-    PRIMARY KEY (dev, fileid, type)
+    expect INTEGER NOT NULL,         -- names that the source says there are
+    PRIMARY KEY (fileid, dev, type)
 ) WITHOUT ROWID;
-
--- How far a file of several segments has come.
-CREATE TABLE progress (
-    ino      INTEGER PRIMARY KEY,
-    segments INTEGER NOT NULL,       -- all before this one are in the container
-    size     INTEGER NOT NULL,       -- of the file that they were read from
-    mtime    INTEGER NOT NULL,
-    ctime    INTEGER NOT NULL
-);
 
 CREATE TABLE failure (
     parent INTEGER NOT NULL,
@@ -211,4 +207,5 @@ CREATE TABLE failure (
     gone   INTEGER NOT NULL,         -- 1: what was listed is not there any more
     PRIMARY KEY (parent, name)
 ) WITHOUT ROWID;
+CREATE INDEX failure_ino ON failure (ino) WHERE ino IS NOT NULL;
 `

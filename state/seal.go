@@ -31,33 +31,26 @@ func (t *tx) sealBlocks(n *Node, blocks uint64) error {
 	if err := t.dropPastEnd(n, blocks); err != nil {
 		return err
 	}
-	rows, err := t.blocksFrom(n.Ino, 0)
-	if err != nil {
+	if _, err := t.stmts.sealBlocks.Exec(n.Ino, n.Next); err != nil {
 		return err
 	}
-	uniform, replaced := true, uint64(0)
-	for i := range rows {
-		b := &rows[i]
-		if !b.isUp() {
-			b.Gen, b.State = n.Next, BlockUploaded
-			if err := t.setBlock(n.Ino, *b); err != nil {
-				return err
-			}
-		}
-		uniform = uniform && b.Gen == n.Next
-		if b.Index < n.Sealed {
-			replaced++
-		}
+	var count, others, replaced uint64
+	if err := t.stmts.countBlocks.QueryRow(n.Ino, n.Next, n.Sealed).Scan(&count, &others, &replaced); err != nil {
+		return err
 	}
-	if uniform && replaced == n.Sealed {
+	if others == 0 && replaced == n.Sealed {
 		return t.makeUniform(n)
 	}
 	if n.Flags&BaseMap != 0 { // the map that is put says where all blocks are
-		_, err := t.mount.dropBlocks.Exec(n.Ino, 0, noBlockState)
+		_, err := t.stmts.dropBlocks.Exec(n.Ino, 0, noBlockState)
 		return err
 	}
 	if replaced == n.Sealed {
-		n.Flags &^= Evicted // nothing is without a row any more
+		t.noteStaged(n) // nothing is without a row any more
+	}
+	rows, err := t.blocksFrom(n.Ino, n.Sealed)
+	if err != nil {
+		return err
 	}
 	for from, to := range gaps(rows, n.Sealed, blocks) {
 		for index := from; index < to; index++ {
@@ -67,6 +60,13 @@ func (t *tx) sealBlocks(n *Node, blocks uint64) error {
 		}
 	}
 	return nil
+}
+
+// noteStaged notes that blocks without a row are in staging, if the file is there.
+func (t *tx) noteStaged(n *Node) {
+	if n.used > 0 {
+		n.Flags &^= Evicted
+	}
 }
 
 // dropPastEnd forgets blocks past the end. Those of them that may have been uploaded
@@ -84,7 +84,7 @@ func (t *tx) dropPastEnd(n *Node, blocks uint64) error {
 			return err
 		}
 	}
-	_, err = t.mount.dropBlocks.Exec(n.Ino, blocks, noBlockState)
+	_, err = t.stmts.dropBlocks.Exec(n.Ino, blocks, noBlockState)
 	return err
 }
 
@@ -92,8 +92,9 @@ func (t *tx) dropPastEnd(n *Node, blocks uint64) error {
 // for those that are not in staging.
 func (t *tx) makeUniform(n *Node) error {
 	n.Gen = n.Next
-	n.Flags &^= Evicted | BaseMap
-	_, err := t.mount.dropBlocks.Exec(n.Ino, 0, BlockRemote)
+	n.Flags &^= BaseMap
+	t.noteStaged(n)
+	_, err := t.stmts.dropBlocks.Exec(n.Ino, 0, BlockRemote)
 	return err
 }
 

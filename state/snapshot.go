@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"clfsload/clfs"
-	"clfsload/state/journal"
 )
 
 // Snapshot is the namespace as it was at one moment, whatever is changed
@@ -14,7 +13,11 @@ import (
 // kept for longer than a publication takes. Its methods may be called
 // concurrently.
 type Snapshot struct {
-	rows        *journal.Snapshot
+	handleOf func(context.Context, Ino) (clfs.ID, error) // of a directory
+	rows     interface {
+		Read(context.Context, func(querier) error) error
+		Close() error
+	}
 	seq         uint64
 	publication uint64 // number of the last publication begun
 	reached     uint64 // number of the last one whose new directories were all put
@@ -22,8 +25,9 @@ type Snapshot struct {
 
 // BeginPublish begins a publication of the namespace as it is now. Until
 // EndPublish, also after a crash, nothing that it may have put is deleted. No
-// inode may be put by anybody else while it runs. The snapshot must be closed.
-func (j *Journal) BeginPublish(ctx context.Context) (*Snapshot, error) {
+// inode may be put by anybody else while it runs. The snapshot must be closed. still: nobody
+// else changes the namespace until then.
+func (j *Journal) BeginPublish(ctx context.Context, still bool) (*Snapshot, error) {
 	// First that one is under way: whatever changes from now on reckons with it.
 	err := j.write(ctx, durable, func(t *tx) error {
 		t.ledger.publication++
@@ -32,7 +36,7 @@ func (j *Journal) BeginPublish(ctx context.Context) (*Snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("begin publication: %w", err)
 	}
-	s, err := j.publicationSnapshot(ctx)
+	s, err := j.publicationSnapshot(ctx, still)
 	if err != nil {
 		return nil, fmt.Errorf("begin publication: %w", err)
 	}
@@ -42,14 +46,18 @@ func (j *Journal) BeginPublish(ctx context.Context) (*Snapshot, error) {
 // publicationSnapshot is a snapshot of which no power cut takes anything back. If the last
 // publication was cut off before its new directories were all put, nothing leads to those that
 // were removed since, and nothing will.
-func (j *Journal) publicationSnapshot(ctx context.Context) (*Snapshot, error) {
-	s, err := j.Snapshot(ctx)
+func (j *Journal) publicationSnapshot(ctx context.Context, still bool) (*Snapshot, error) {
+	take := j.Snapshot
+	if still {
+		take = j.still
+	}
+	s, err := take(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if s.reached+1 < s.publication {
 		err = j.write(ctx, durable, func(t *tx) error {
-			_, err := t.mount.unreach.Exec(clfs.TypeDirectory, s.reached, s.seq)
+			_, err := t.stmts.unreach.Exec(clfs.TypeDirectory, s.reached, s.seq)
 			return err
 		})
 	} else {
@@ -68,11 +76,28 @@ func (j *Journal) Snapshot(ctx context.Context) (*Snapshot, error) {
 		return nil, fmt.Errorf("make snapshot: %w", classify(err))
 	}
 	s := &Snapshot{rows: rows}
+	s.handleOf = s.handle
 	if err := s.begin(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("make snapshot: %w", classify(err)), s.Close())
 	}
 	return s, nil
 }
+
+// still is a Snapshot that asks the journal itself, whose log can be tidied up meanwhile. What is
+// recorded of what was read does not come again: all is read in order.
+func (j *Journal) still(ctx context.Context) (*Snapshot, error) {
+	s := &Snapshot{rows: present{j}, handleOf: j.handle}
+	if err := s.begin(ctx); err != nil {
+		return nil, fmt.Errorf("look at the namespace: %w", classify(err))
+	}
+	return s, nil
+}
+
+// present is the journal as it is.
+type present struct{ j *Journal }
+
+func (p present) Read(ctx context.Context, ask func(querier) error) error { return p.j.read(ctx, ask) }
+func (p present) Close() error                                            { return nil }
 
 func (s *Snapshot) begin(ctx context.Context) (err error) {
 	return s.row(ctx, `SELECT seq, publication, reached FROM ledger`).Scan(&s.seq, &s.publication, &s.reached)
@@ -110,23 +135,23 @@ type ChangedDirectory struct {
 }
 
 const (
-	reachedNow = `put_pub BETWEEN 1 AND (SELECT reached FROM ledger)`
+	reachedNow = `put_pub BETWEEN 1 AND ?3`
 	changedDir = `SELECT EXISTS (SELECT 1 FROM tombstone t WHERE t.dir = inode.ino) AS kept, ` + nodeColumns + ` FROM inode
-		WHERE state = 2 AND depth IS NULL AND ino > ? AND `
-	inOrder = ` ORDER BY ino LIMIT ?`
+		WHERE state = 2 AND ino > ?1 AND `
+	inOrder = ` ORDER BY ino LIMIT ?2`
 )
 
 // NewDirectories returns up to limit directories that nothing in the container leads to, in
 // order of their numbers, all above after. The root is not among them.
 func (s *Snapshot) NewDirectories(ctx context.Context, after Ino, limit int) ([]ChangedDirectory, error) {
-	return s.directories(ctx, changedDir+`NOT `+reachedNow+inOrder, max(after, RootIno), limit)
+	return s.directories(ctx, changedDir+`NOT `+reachedNow+inOrder, max(after, RootIno), limit, s.reached)
 }
 
 // ChangedDirectories returns up to limit directories that changed since they were put, the
 // root among them unless this is the first publication, in order of their numbers, all above
 // after.
 func (s *Snapshot) ChangedDirectories(ctx context.Context, after Ino, limit int) ([]ChangedDirectory, error) {
-	return s.directories(ctx, changedDir+`(`+reachedNow+` OR ino = 1 AND ?)`+inOrder, after, !s.First(), limit)
+	return s.directories(ctx, changedDir+`(`+reachedNow+` OR ino = 1 AND ?4)`+inOrder, after, limit, s.reached, !s.First())
 }
 
 // DirectoriesWithTombstones returns up to limit directories that have tombstones, in order of
@@ -209,15 +234,23 @@ func (s *Snapshot) Image(ctx context.Context, ino Ino) (data []byte, err error) 
 	return data, err
 }
 
+func (s *Snapshot) handle(ctx context.Context, dir Ino) (clfs.ID, error) {
+	var id []byte
+	err := s.row(ctx, `SELECT handle FROM inode WHERE ino = ?`, dir).Scan(&id)
+	if err != nil {
+		return "", classify(err)
+	}
+	return clfs.ID(id), nil
+}
+
 // BackPointers is Journal.BackPointers as of the snapshot.
 func (s *Snapshot) BackPointers(ctx context.Context, n Node) (list []clfs.ID, err error) {
 	if n.Links == 1 || n.IsDirectory() {
-		var id []byte
-		err := s.row(ctx, `SELECT handle FROM inode WHERE ino = ?`, n.Parent).Scan(&id)
+		id, err := s.handleOf(ctx, n.Parent)
 		if err != nil {
-			return nil, fmt.Errorf("find directory of node %d: %w", n.Ino, classify(err))
+			return nil, fmt.Errorf("find directory of node %d: %w", n.Ino, err)
 		}
-		return []clfs.ID{clfs.ID(id)}, nil
+		return []clfs.ID{id}, nil
 	}
 	err = s.rows.Read(ctx, func(q querier) error {
 		list, err = backPointers(ctx, q, &n.Inode)

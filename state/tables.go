@@ -3,7 +3,6 @@ package state
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"time"
 
 	"clfsload/state/journal"
@@ -31,10 +30,9 @@ type ledgerRow struct {
 type tables struct {
 	journal *Journal
 	stmts   *statements
-	mount   *mountStatements // nil in the journal of a load
-	saved   ledgerRow        // as it is in the database
-	flushed ledgerRow        // as the transaction has it
-	redone  *ledger          // as the record has it that was made again last; nil: it is accepted
+	saved   ledgerRow // as it is in the database
+	flushed ledgerRow // as the transaction has it
+	redone  *ledger   // as the record has it that was made again last; nil: it is accepted
 
 	tx       *tx
 	rows     *rows
@@ -61,13 +59,8 @@ func (b *tables) Open(db *sql.DB) (o journal.Options, err error) {
 
 // Prepare prepares the statements that write.
 func (b *tables) Prepare(conn *sql.Conn) (batch uint64, err error) {
-	if b.stmts, err = prepareStatements(conn); err != nil {
+	if b.stmts, err = prepareStatements(conn, &b.recorder); err != nil {
 		return 0, err
-	}
-	if b.journal.Settings.Kind == KindMount {
-		if b.mount, err = prepareMountStatements(conn, &b.recorder); err != nil {
-			return 0, err
-		}
 	}
 	var signed int64 // sqlite has signed integers only
 	if err := conn.QueryRowContext(context.Background(), `SELECT batch FROM ledger`).Scan(&signed); err != nil {
@@ -78,7 +71,7 @@ func (b *tables) Prepare(conn *sql.Conn) (batch uint64, err error) {
 	return b.saved.batch, nil
 }
 
-func (b *tables) Close() error { return errors.Join(b.stmts.close(), b.mount.close()) }
+func (b *tables) Close() error { return b.stmts.close() }
 
 func (b *tables) Begin() {
 	l := b.journal.ledger.Load()
@@ -86,7 +79,7 @@ func (b *tables) Begin() {
 		l, b.redone = b.redone, nil
 	}
 	b.recorder.Begin()
-	b.tx = &tx{stmts: b.stmts, mount: b.mount, settings: &b.journal.Settings, ledger: *l,
+	b.tx = &tx{stmts: b.stmts, settings: &b.journal.Settings, ledger: *l,
 		rows: b.rows, recorder: &b.recorder}
 }
 
@@ -99,18 +92,14 @@ func (b *tables) Record() []byte {
 
 // Flush writes the rows that changed, and the ledger with the batch.
 func (b *tables) Flush(batch uint64) error {
-	if err := b.rows.write(b.mount); err != nil {
+	if err := b.rows.write(b.stmts); err != nil {
 		return err
 	}
 	row := ledgerRow{b.tx.ledger, batch}
 	if row == b.flushed {
 		return nil
 	}
-	write := b.stmts.writeLedger
-	if b.mount != nil {
-		write = b.mount.writeLedger
-	}
-	if err := write(&row.ledger, batch); err != nil {
+	if err := b.stmts.writeLedger(&row.ledger, batch); err != nil {
 		return err
 	}
 	b.flushed = row

@@ -39,7 +39,7 @@ func (j *Journal) Waiting(ctx context.Context, toPublish bool, limit int) ([]Nod
 	query := `SELECT ` + nodeColumns + ` FROM inode WHERE state = 5 UNION ALL SELECT ` + nodeColumns + ` FROM inode WHERE state = 1`
 	if toPublish {
 		query += ` UNION ALL SELECT ` + nodeColumns + ` FROM inode WHERE state = 6
-			UNION ALL SELECT ` + nodeColumns + ` FROM inode WHERE state = 2 AND depth IS NULL`
+			UNION ALL SELECT ` + nodeColumns + ` FROM inode WHERE state = 2`
 	}
 	return j.nodes(ctx, query+` LIMIT ?`, limit)
 }

@@ -17,7 +17,7 @@ func mustBeTidy(t *testing.T, j *Journal, want bool, when string) {
 func TestAPublicationThatWasCutOffIsNotTidy(t *testing.T) {
 	j := newMount(t)
 	mustBeTidy(t, j, true, "at first")
-	s, err := j.BeginPublish(t.Context())
+	s, err := j.BeginPublish(t.Context(), false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ func (t *tx) leave(dir *Node, name []byte, n *Node, successor Ino) error {
 			return err
 		}
 	}
-	_, err := t.mount.addTombstone.Exec(dir.Ino, name, n.Ino, successor, t.nextSeq())
+	_, err := t.stmts.addTombstone.Exec(dir.Ino, name, n.Ino, successor, t.nextSeq())
 	return err
 }
 
@@ -33,7 +33,7 @@ const succeedTombstones = `UPDATE tombstone SET successor = ?2, seq = CASE succe
 // files whose successor old was: no listing need have old yet. A name of old that another file took
 // before keeps that successor, and one that old had before in dir needs none.
 func (t *tx) succeed(old, n, dir *Node) error {
-	_, err := t.mount.succeed.Exec(old.Ino, n.Ino, t.nextSeq(), dir.Ino)
+	_, err := t.stmts.succeed.Exec(old.Ino, n.Ino, t.nextSeq(), dir.Ino)
 	return err
 }
 
@@ -43,7 +43,7 @@ func (t *tx) hasTombstones(dir *Node) (bool, error) {
 		return false, nil
 	}
 	var one int
-	err := t.mount.anyTombstone.QueryRow(dir.Ino).Scan(&one)
+	err := t.stmts.anyTombstone.QueryRow(dir.Ino).Scan(&one)
 	if noRows(err) {
 		return false, nil
 	}
@@ -54,7 +54,7 @@ func (t *tx) hasTombstones(dir *Node) (bool, error) {
 // not list: all up to the snapshot's last change, except those whose successor had a name then
 // and was not uploaded.
 func (t *tx) dropTombstones(dir *Node, snapshot uint64) error {
-	_, err := t.mount.dropTombstones.Exec(dir.Ino, snapshot, t.ledger.publication)
+	_, err := t.stmts.dropTombstones.Exec(dir.Ino, snapshot, t.ledger.publication)
 	return err
 }
 
@@ -99,7 +99,7 @@ const tombstonesQuery = `SELECT name, ino, seq, handle, type, lives, successor, 
 		CASE WHEN s.ino IS NULL OR s.state = 7 THEN 0 WHEN s.put_pub = 0 THEN 1
 			WHEN s.parent = ?2 OR EXISTS (SELECT 1 FROM dirent d WHERE d.shared = 1 AND d.ino = s.ino AND d.parent = ?2) THEN 0
 			ELSE 2 END AS successor,
-		e.ino IS NOT NULL AND (e.put_pub > 0 OR e.type = ?1) AS taken
+		e.ino IS NOT NULL AND (e.put_pub > 0 OR e.type = ?1 AND e.state <> 4) AS taken
 	FROM tombstone t CROSS JOIN inode i ON i.ino = t.ino LEFT JOIN inode s ON s.ino = t.successor
 	LEFT JOIN dirent h ON h.parent = t.dir AND h.name = t.name LEFT JOIN inode e ON e.ino = h.ino
 	WHERE t.dir = ?2 AND (t.name, t.ino) > (?4, ?5) AND h.ino IS NOT t.ino

@@ -61,7 +61,7 @@ func (t *tx) unlink(r *removal) (Node, error) {
 	if err := t.checkOtherName(n); err != nil {
 		return Node{}, err
 	}
-	if _, err := t.mount.dropEntry.Exec(r.dir, r.name); err != nil {
+	if _, err := t.stmts.dropEntry.Exec(r.dir, r.name); err != nil {
 		return Node{}, err
 	}
 	before := *dir
@@ -85,7 +85,7 @@ func (t *tx) checkRemoval(n *Node, directory bool) error {
 		return err
 	}
 	var one int
-	err := t.mount.anyEntry.QueryRow(n.Ino).Scan(&one)
+	err := t.stmts.anyEntry.QueryRow(n.Ino).Scan(&one)
 	if noRows(err) {
 		return nil
 	}
@@ -154,7 +154,7 @@ func (t *tx) remove(n *Node, inUse func(Ino) bool) error {
 func (t *tx) renameFirst(n *Node) error {
 	var parent Ino
 	var name []byte
-	if err := t.mount.otherName.QueryRow(n.Ino).Scan(&parent, &name); err != nil {
+	if err := t.stmts.otherName.QueryRow(n.Ino).Scan(&parent, &name); err != nil {
 		return err
 	}
 	n.Name = name

@@ -20,7 +20,7 @@ func TestADirectoryThatIsRemovedWhileAPublicationBeginsStaysOutOfReach(t *testin
 		}
 		must(j.RecordPuts(ctx, puts))
 	}
-	s, err := j.BeginPublish(ctx) // complete, with the root
+	s, err := j.BeginPublish(ctx, false) // complete, with the root
 	must(err)
 	must(j.ReachNew(ctx))
 	put(s, RootIno)
@@ -30,7 +30,7 @@ func TestADirectoryThatIsRemovedWhileAPublicationBeginsStaysOutOfReach(t *testin
 	d := addNode(t, j, RootIno, "d", directory)
 	x := addNode(t, j, d.Ino, "x", directory)
 	y := addNode(t, j, d.Ino, "y", directory) // is never put
-	s, err = j.BeginPublish(ctx)
+	s, err = j.BeginPublish(ctx, false)
 	must(err)
 	put(s, d.Ino) // lists x and y; then the publication is cut off
 	must(s.Close())
@@ -43,13 +43,13 @@ func TestADirectoryThatIsRemovedWhileAPublicationBeginsStaysOutOfReach(t *testin
 	must(err)
 	_, err = j.Rmdir(ctx, RootIno, []byte("d"), 1, nil)
 	must(err)
-	s, err = j.publicationSnapshot(ctx)
+	s, err = j.publicationSnapshot(ctx, false)
 	must(err)
 	put(s, x.Ino)
 	must(j.ReachNew(ctx)) // and it is cut off
 	must(s.Close())
 
-	s, err = j.BeginPublish(ctx)
+	s, err = j.BeginPublish(ctx, false)
 	must(err)
 	defer s.Close()
 	list, err := s.Tombstones(ctx, RootIno, Tombstone{}, 100)

@@ -14,6 +14,46 @@ func (j *Journal) QueuedNodes(ctx context.Context, after Ino, limit int) ([]Node
 		`SELECT `+nodeColumns+` FROM inode WHERE state = 1 AND ino > ? ORDER BY ino LIMIT ?`, after, limit)
 }
 
+// queuedFound lists queued inodes with what an inode has that is as a scan has found it.
+const queuedFound = `SELECT ` + inodeColumns + `, flags, seq, peak FROM inode WHERE state = 1 AND ino > ? ORDER BY ino LIMIT ?`
+
+// QueuedFound is QueuedNodes for a journal in which most are as a scan has found them: it reads
+// fewer columns of these.
+func (j *Journal) QueuedFound(ctx context.Context, after Ino, limit int) ([]Node, error) {
+	list := make([]Node, 0, limit)
+	err := j.read(ctx, func(q querier) error {
+		rows, err := q.QueryContext(ctx, queuedFound, after, limit)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for list = list[:0]; rows.Next(); {
+			n := Node{Version: clfs.FirstVersion}
+			if err := n.Inode.scan(rows, &n.Flags, &n.Seq, &n.Peak); err != nil {
+				return err
+			}
+			list = append(list, n)
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read queued inodes: %w", classify(err))
+	}
+	return list, j.readChanged(ctx, list)
+}
+
+// readChanged reads those again of which more columns say something.
+func (j *Journal) readChanged(ctx context.Context, list []Node) (err error) {
+	for i := range list {
+		if n := &list[i]; n.Seq != 0 {
+			if *n, err = j.Node(ctx, n.Ino); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // BlockWork is a block of an open file that is ready to be uploaded.
 type BlockWork struct {
 	Node  Node
@@ -116,7 +156,40 @@ func (j *Journal) RecordUploads(ctx context.Context, list []Upload) error {
 	return nil
 }
 
+// finishFound is the end of an inode as a scan has found it, which nothing has changed since.
+var finishFound = fmt.Sprintf(`UPDATE inode SET state = %d, flags = ?2, next = ?3, sealed = ?4, mapped = ?4, peak = 0, version = ?5, put_version = ?6,
+	put_owner = ?7, put_pub = ?8, put_gen = ?3 WHERE ino = ?1 AND seq = 0 AND state = %d`, Done, Queued)
+
+// recordFound is recordUpload for an inode as a scan has found it, of which no block has a row:
+// without reading the row. done is false if it is none any more.
+func (t *tx) recordFound(u *Upload) (done bool, err error) {
+	n := u.Node
+	if n.MayHaveRows() || n.PutVersion != 0 || !u.Put || !u.Sealed || n.State != Queued {
+		return false, nil
+	}
+	n.State, n.Flags = Done, n.Flags&Evicted
+	if n.Attr.Type == clfs.TypeRegular {
+		n.Sealed, n.Next = Blocks(n.Attr.Size), 1
+	}
+	done, err = changed(t.stmts.finish.Exec(n.Ino, n.Flags, n.Next, n.Sealed, n.Version+1, n.Version, int64(u.Owner), t.ledger.publication+1))
+	if done {
+		t.ledger.count(&u.Node, minusOne)
+		t.ledger.count(&n, 1)
+		t.queued = true
+	}
+	return done, err
+}
+
+// MayHaveRows reports whether blocks of a node may have rows. Those of a file that is as a scan has
+// found it have none if there is one segment at most, which is recorded with its inode.
+func (n *Node) MayHaveRows() bool {
+	return n.Seq != 0 || n.Attr.Type == clfs.TypeRegular && Blocks(n.Attr.Size) > 2
+}
+
 func (t *tx) recordUpload(u *Upload) error {
+	if done, err := t.recordFound(u); done || err != nil {
+		return err
+	}
 	n, err := t.node(u.Node.Ino)
 	if err == ErrNoEntry {
 		return nil
@@ -136,7 +209,7 @@ func (t *tx) recordUpload(u *Upload) error {
 	if err := t.recordInode(n, u); err != nil {
 		return err
 	}
-	if _, err := t.mount.clearProblem.Exec(n.Ino); err != nil {
+	if _, err := t.stmts.clearProblem.Exec(n.Ino); err != nil {
 		return err
 	}
 	return t.save(&before, n)
@@ -156,13 +229,13 @@ func (t *tx) recordInode(n *Node, u *Upload) error {
 		n.PutGen = n.Next
 		next = Done
 	case u.Image != nil:
-		if _, err := t.mount.setImage.Exec(n.Ino, u.Image); err != nil {
+		if _, err := t.stmts.setImage.Exec(n.Ino, u.Image); err != nil {
 			return err
 		}
 		n.ImageGen = n.Next
 		n.Flags |= Begun
 	}
-	if n.Seq != u.Node.Seq {
+	if n.Seq != u.Node.Seq || n.State != Queued { // a scan may have found that it is gone
 		return nil
 	}
 	n.State = next

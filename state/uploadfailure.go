@@ -16,7 +16,7 @@ type UploadFailure struct {
 // it.
 func (j *Journal) SetUploadFailure(ctx context.Context, ino Ino, reason string, now int64) error {
 	err := j.write(ctx, committed, func(t *tx) error {
-		_, err := t.mount.setProblem.Exec(ino, reason, now)
+		_, err := t.stmts.setProblem.Exec(ino, reason, now)
 		return err
 	})
 	if err != nil {

@@ -3,94 +3,171 @@ package state
 import (
 	"context"
 	"fmt"
+
+	"clfsload/clfs"
 )
 
-// Vanished returns up to limit failed inodes whose source is not there any more,
+// Vanished returns up to limit inodes that failed because their source is not there any more,
 // in order of their numbers, all above after.
 func (j *Journal) Vanished(ctx context.Context, after Ino, limit int) ([]Inode, error) {
-	return j.inodes(ctx, `SELECT `+inodeColumns+` FROM inode
-		WHERE state = 4 AND ino > ?1 AND ino IN (SELECT ino FROM failure WHERE gone = 1 AND ino > ?1)
-		ORDER BY ino LIMIT ?2`, after, limit)
+	return j.inodes(ctx, `SELECT `+inodeColumns+` FROM inode WHERE state <> ?1 AND ino IN
+		(SELECT ino FROM failure WHERE ino > ?2 AND gone = 1 ORDER BY ino LIMIT ?3) ORDER BY ino`, Removed, after, limit)
 }
 
-// Entries returns up to limit inodes that a directory has names of.
-func (j *Journal) Entries(ctx context.Context, dir Ino, limit int) ([]Inode, error) {
-	return j.inodes(ctx, `SELECT `+inodeColumns+` FROM inode
-		WHERE ino IN (SELECT ino FROM dirent WHERE parent = ? LIMIT ?)`, dir, limit)
-}
-
-// Known reports whether an inode is in the journal still.
-func (j *Journal) Known(ctx context.Context, ino Ino) (known bool, err error) {
-	row := j.row(ctx, `SELECT EXISTS (SELECT 1 FROM inode WHERE ino = ?)`, ino)
-	if err := row.Scan(&known); err != nil {
-		return false, fmt.Errorf("look for inode %d: %w", ino, classify(err))
-	}
-	return known, nil
-}
-
-// Forget removes an inode, and all its names, from the journal: their directories
-// are listed again, and what they hold now takes its place. Its blobs, and the
-// entries of a directory, must be gone before. Nothing is done for one that is not
-// there any more.
+// Forget takes all names of a failed inode away, with all that is below it: the directories that
+// had them are listed again, and what they hold now takes its place. Its blobs are deleted with
+// those of other removed inodes.
 func (j *Journal) Forget(ctx context.Context, in Inode) error {
-	err := j.write(ctx, durable, func(t *tx) error { return t.forget(&in) })
+	err := j.forgetBelow(ctx, in.Ino)
+	if err == nil {
+		err = j.write(ctx, durable, func(t *tx) error {
+			n, err := t.node(in.Ino)
+			if err != nil || n.State == Removed {
+				return err
+			}
+			return t.forget(n)
+		})
+	}
 	if err != nil {
 		return fmt.Errorf("forget inode %d: %w", in.Ino, err)
 	}
 	return nil
 }
 
-func (t *tx) forget(in *Inode) error {
-	known, err := changed(t.stmts.dropInode.Exec(in.Ino))
-	if err != nil || !known {
-		return err // it went with its directory
+// forgetPage is how many names are taken away in one transaction.
+const forgetPage = 1000
+
+// forgetBelow empties a directory, and those below it. Of something else nothing is below.
+func (j *Journal) forgetBelow(ctx context.Context, dir Ino) error {
+	for path := []place{{dir: dir, after: []byte{}}}; len(path) > 0; {
+		below := &path[len(path)-1]
+		directory, err := j.nextDirectory(ctx, below)
+		if err != nil {
+			return err
+		}
+		if directory != 0 {
+			path = append(path, place{dir: directory, after: []byte{}})
+			continue
+		}
+		if err := j.forgetEntries(ctx, below.dir); err != nil {
+			return err
+		}
+		if len(path) > 1 {
+			if err := j.forgetDirectory(ctx, below.dir); err != nil {
+				return err
+			}
+		}
+		path = path[:len(path)-1]
 	}
-	if err := t.relistParents(in); err != nil {
-		return err
-	}
-	if err := t.dropNames(in); err != nil {
-		return err
-	}
-	if in.State == Done {
-		t.undone(&in.Attr)
-	}
-	t.ledger.FoundInodes--
-	t.ledger.FoundBytes -= contentBytes(&in.Attr)
 	return nil
 }
 
-// relistParents makes every directory that holds a name of the inode unscanned.
-func (t *tx) relistParents(in *Inode) error {
-	closed, err := affected(t.stmts.closeDone.Exec(in.Parent, in.Ino))
-	if err != nil {
-		return err
-	}
-	t.ledger.DoneInodes -= closed
-	t.queued = true
-	_, err = t.stmts.relist.Exec(in.Parent, in.Ino)
-	return err
+// place is how far a directory was gone through.
+type place struct {
+	dir   Ino
+	after []byte
 }
 
-func (t *tx) dropNames(in *Inode) error {
-	a := &in.Attr
-	if _, err := t.stmts.dropHardlink.Exec(in.Ino, int64(a.Dev), int64(a.Ino), a.Type); err != nil {
+// nextDirectory returns the next directory that is an entry of a directory; 0: there is none.
+func (j *Journal) nextDirectory(ctx context.Context, p *place) (ino Ino, err error) {
+	row := j.row(ctx, `SELECT i.ino, d.name FROM dirent d CROSS JOIN inode i ON i.ino = d.ino
+		WHERE d.parent = ? AND d.name > ? AND i.type = ? ORDER BY d.name LIMIT 1`, p.dir, p.after, clfs.TypeDirectory)
+	if err := row.Scan(&ino, &p.after); err != nil && !noRows(err) {
+		return 0, classify(err)
+	}
+	return ino, nil
+}
+
+func (j *Journal) forgetDirectory(ctx context.Context, dir Ino) error {
+	return j.write(ctx, durable, func(t *tx) error {
+		n, err := t.node(dir)
+		if err != nil {
+			return err
+		}
+		return t.forget(n)
+	})
+}
+
+// forgetEntries takes away all names in a directory that has no directories.
+func (j *Journal) forgetEntries(ctx context.Context, dir Ino) error {
+	for {
+		list, err := queryAll(ctx, j.read, scanIno, `SELECT DISTINCT ino FROM (SELECT ino FROM dirent WHERE parent = ? LIMIT ?)`, dir, forgetPage)
+		if err != nil {
+			return classify(err)
+		}
+		if len(list) == 0 {
+			return nil
+		}
+		err = j.write(ctx, durable, func(t *tx) error {
+			for _, ino := range list {
+				n, err := t.node(ino)
+				if err != nil {
+					return err
+				}
+				if err := t.forget(n); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// forget removes a node with all its names, whose directories are listed again.
+func (t *tx) forget(n *Node) error {
+	t.queued = true
+	for {
+		r := removal{dir: n.Parent, name: n.Name, now: n.Attr.Ctime}
+		if err := t.forgetName(n, &r); err != nil {
+			return err
+		}
+		if n.State == Removed {
+			break
+		}
+	}
+	if _, err := t.stmts.dropLink.Exec(int64(n.Attr.Ino), n.Ino); err != nil {
 		return err
 	}
-	shared, err := affected(t.stmts.dropDirents.Exec(in.Ino))
+	if _, err := t.stmts.dropUnscanned.Exec(n.Ino); err != nil {
+		return err
+	}
+	failures, err := affected(t.stmts.clearFailures.Exec(n.Ino)) // of entries without an inode
 	if err != nil {
 		return err
 	}
-	single, err := affected(t.stmts.dropDirent.Exec(in.Parent, in.Name, in.Ino))
+	t.ledger.Failures -= failures
+	t.ledger.FoundInodes--
+	t.ledger.FoundBytes -= contentBytes(&n.Attr)
+	return nil
+}
+
+// forgetName takes a name away. The times of its directory are those of the source.
+func (t *tx) forgetName(n *Node, r *removal) error {
+	dir, err := t.node(r.dir)
 	if err != nil {
 		return err
 	}
-	t.ledger.FoundEntries -= shared + single
-	if _, err := t.stmts.clearProgress.Exec(in.Ino); err != nil {
+	before := *dir
+	if _, err := t.stmts.dropEntry.Exec(r.dir, r.name); err != nil {
 		return err
 	}
-	known, err := changed(t.stmts.clearFailure.Exec(in.Parent, in.Name))
-	if known {
-		t.ledger.Failures--
+	t.ledger.FoundEntries--
+	if err := t.clearFailure(r.dir, r.name); err != nil {
+		return err
 	}
-	return err
+	if err := t.dropName(n, r, dir); err != nil {
+		return err
+	}
+	if _, err := t.stmts.addUnscanned.Exec(r.dir); err != nil {
+		return err
+	}
+	failed := dir.State == Failed
+	t.touch(dir)
+	if failed {
+		dir.State = Failed
+	}
+	return t.save(&before, dir)
 }

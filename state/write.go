@@ -46,7 +46,7 @@ func (b *tables) txFor(d journal.Durability) (*tx, error) {
 	if !t.direct {
 		return t, nil
 	}
-	err := b.rows.write(b.mount)
+	err := b.rows.write(b.stmts)
 	b.rows.forget()
 	return t, err
 }

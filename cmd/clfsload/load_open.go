@@ -307,13 +307,13 @@ func compareSettings(cmd *cobra.Command, s state.Settings, f loadFlags, source, 
 // newEngine returns an engine for this transfer.
 func (l *load) newEngine(ev engine.Events) (*engine.Engine, error) {
 	o := engine.Options{Concurrency: l.flags.concurrency, Memory: int64(l.flags.memory), StateName: stateName(l.journal.Dir())}
-	return engine.New(l.journal, limit.Wrap(l.target.Container, l.limiter), treeSource{l.tree}, o, ev)
+	return engine.New(l.journal, limit.Wrap(l.target.Container, l.limiter), o, ev)
 }
 
 // treeSource lets the engine read a scanned tree.
 type treeSource struct{ tree *scan.Tree }
 
-func (s treeSource) Open(path string) (engine.File, error) {
+func (s treeSource) Open(_ state.Node, path string) (engine.File, error) {
 	f, err := s.tree.Open(path)
 	if err != nil {
 		return nil, err

@@ -158,7 +158,7 @@ func (l *load) transfer(ctx context.Context, e *engine.Engine) error {
 		close(produced)
 		return nil
 	})
-	g.Go(func() error { return e.Transfer(ctx, produced) })
+	g.Go(func() error { return e.Upload(ctx, treeSource{l.tree}, produced) })
 	return g.Wait()
 }
 

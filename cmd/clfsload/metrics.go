@@ -136,7 +136,7 @@ func (l *load) loadMetrics(e *engine.Engine) []metric {
 
 // collectMetrics are the numbers of a mount.
 func (m *writableMount) collectMetrics() []metric {
-	t, u := m.journal.MountTotals(), m.fs.Usage()
+	t, u := m.journal.Counts(), m.fs.Usage()
 	_, open := m.fs.OpenForWriting(0)
 	last := 0.0
 	if t.PublishedAt != 0 {

@@ -190,6 +190,6 @@ var errOutOfTime = errors.New("there was not enough time")
 
 // allPublished reports whether nothing waits for the next mount.
 func (m *writableMount) allPublished() bool {
-	t := m.journal.MountTotals()
+	t := m.journal.Counts()
 	return t.PublishedAt != 0 && !m.journal.Publishing() && t.Dirty+t.Queued+t.Sealed+t.Held == 0
 }

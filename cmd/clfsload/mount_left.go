@@ -35,7 +35,7 @@ func (m *writableMount) nameLeft(ctx context.Context, r *flushReport, toPublish,
 			return err
 		}
 	}
-	t := m.journal.MountTotals()
+	t := m.journal.Counts()
 	total := t.Dirty + t.Queued
 	if toPublish {
 		total += t.Sealed + t.Held

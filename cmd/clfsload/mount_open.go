@@ -191,9 +191,9 @@ func (m *writableMount) newEngine() error {
 	if err != nil {
 		return err
 	}
-	o := engine.Options{Concurrency: m.flags.concurrency, Memory: int64(m.flags.memory), StateName: stateName(m.dir), Tree: m.newTree(container)}
+	o := engine.Options{Concurrency: m.flags.concurrency, Memory: int64(m.flags.memory), StateName: stateName(m.dir), Live: true, Tree: m.newTree(container)}
 	m.reader = adopt.New(m.journal, o.Tree, m.ui.log)
-	e, err := engine.New(m.journal, container, nil, o, engine.Events{
+	e, err := engine.New(m.journal, container, o, engine.Events{
 		Failure: func(path string, p state.Problem) {
 			m.ui.log.Error("a file cannot be uploaded; it is tried again", "path", path, "op", p.Op, "reason", p.Reason)
 		},

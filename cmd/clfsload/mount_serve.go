@@ -250,7 +250,7 @@ func (m *writableMount) incomplete(r *flushReport, err error, limit string, leav
 
 // unpublished tells what waits for the next mount.
 func (m *writableMount) unpublished() string {
-	t := m.journal.MountTotals()
+	t := m.journal.Counts()
 	text := "unmounted; not everything is published"
 	if n := t.Dirty + t.Queued + t.Sealed; n > 0 {
 		text = fmt.Sprintf("unmounted; %s %s (%s) not published", humanize.Comma(int64(n)), english.PluralWord(int(n), "entry", "entries"),

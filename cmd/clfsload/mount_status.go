@@ -87,7 +87,7 @@ const listedInStatus = 100
 // journalStatus is what the journal tells.
 func journalStatus(ctx context.Context, i incompletes) (mountStatus, error) {
 	j := i.journal
-	t := j.MountTotals()
+	t := j.Counts()
 	v := mountStatus{Kind: kindMount, Version: version, State: j.Dir(), MountPoint: mountPointOf(j.Dir()), Target: j.Settings.Target,
 		Adopted: j.Settings.Adopted, Entries: t.Nodes(), Directories: t.Directories, Staged: countValue{t.Dirty, t.DirtyBytes}, Uploading: countValue{t.Queued, t.QueuedBytes},
 		Uploaded: countValue{t.Sealed, t.SealedBytes}, Unchanged: countValue{t.Uploaded, t.UploadedBytes}, Unpublished: t.Held, Interrupted: j.Publishing(),

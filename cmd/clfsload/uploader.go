@@ -219,7 +219,7 @@ func (u *uploader) upload(ctx context.Context) {
 	pauses := newPauses()
 	for ctx.Err() == nil {
 		began := time.Now()
-		err := rescue.Call(func() error { return u.m.engine.RunMount(ctx, stagedFiles{u.m.staged}) })
+		err := rescue.Call(func() error { return u.m.engine.Upload(ctx, stagedFiles{u.m.staged}, nil) })
 		if ctx.Err() != nil {
 			return
 		}
@@ -255,7 +255,7 @@ func (u *uploader) every(ctx context.Context, interval time.Duration, what strin
 
 // publishChanges publishes if there is anything to publish.
 func (u *uploader) publishChanges(ctx context.Context) error {
-	t := u.m.journal.MountTotals()
+	t := u.m.journal.Counts()
 	if t.PublishedAt != 0 && t.Held == 0 && t.Sealed == 0 {
 		return nil
 	}
@@ -338,8 +338,8 @@ func (u *uploader) enter(ctx context.Context) (*tenure, error) {
 // stagedFiles lets the engine read what is staged.
 type stagedFiles struct{ store *staging.Store }
 
-func (s stagedFiles) OpenStaged(ino state.Ino) (engine.StagedFile, error) {
-	f, err := s.store.Open(ino)
+func (s stagedFiles) Open(n state.Node, _ string) (engine.File, error) {
+	f, err := s.store.Open(n.Ino)
 	if err != nil {
 		return nil, err
 	}

@@ -47,7 +47,7 @@ func (s *FS) dropping() {
 // knows few enough inodes, or once around. If next to nothing could be dropped then, it waits
 // until the journal has grown by an eighth: what is in use, or known to the kernel, stays.
 func (s *FS) drop(ctx context.Context) error {
-	adopted := func() uint64 { return s.journal.MountTotals().Adopted }
+	adopted := func() uint64 { return s.journal.Counts().Adopted }
 	if adopted() <= max(s.options.MostAdopted, s.dropStuck+s.dropStuck/8) {
 		return nil
 	}

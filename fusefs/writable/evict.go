@@ -109,7 +109,7 @@ func (s *FS) onTheWay(ctx context.Context) (bool, error) {
 	if err != nil || len(blocks) > 0 {
 		return true, err
 	}
-	return s.journal.MountTotals().Queued > 0, nil
+	return s.journal.Counts().Queued > 0, nil
 }
 
 // anySettles reports whether there is a file that will be uploaded by itself.

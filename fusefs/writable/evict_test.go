@@ -89,7 +89,7 @@ func TestRewrittenFilesMakeRoomWithoutAPublication(t *testing.T) {
 		f.close()
 		k.upload()
 	}
-	if waiting := k.fs.journal.MountTotals().Sealed; waiting != 24 {
+	if waiting := k.fs.journal.Counts().Sealed; waiting != 24 {
 		t.Errorf("%d files wait for a publication", waiting)
 	}
 	for i, node := range nodes {

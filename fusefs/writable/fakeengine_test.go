@@ -189,7 +189,7 @@ func (e *fakeEngine) uploadFile(ctx context.Context, n state.Node) (head []byte,
 
 // publish publishes what waits for it.
 func (e *fakeEngine) publish(ctx context.Context) error {
-	s, err := e.journal.BeginPublish(ctx)
+	s, err := e.journal.BeginPublish(ctx, false)
 	if err != nil {
 		return err
 	}

@@ -137,7 +137,7 @@ const statBlock = 4096
 func (s *FS) StatFs(_ <-chan struct{}, _ *fuse.InHeader, out *fuse.StatfsOut) fuse.Status {
 	limit, free := s.room.size()
 	used, _ := s.staging.Usage()
-	t := s.journal.MountTotals()
+	t := s.journal.Counts()
 	unsent := int64(t.DirtyBytes + t.QueuedBytes)
 	free = min(free+max(used-unsent, 0), limit)
 	out.Blocks, out.Bfree = uint64(limit)/statBlock, uint64(free)/statBlock

@@ -155,11 +155,9 @@ func (m *adopted) editsMap() {
 	m.settle()
 	list, err := m.journal.QueuedNodes(m.t.Context(), 0, 2)
 	m.check(err)
-	rows, err := m.journal.BlocksOf(m.t.Context(), list[0].Ino)
-	m.check(err)
-	w := &nodeWorker{worker: newWorker(m.engine, &m.engine.flights[0]), nodes: m}
-	plan := newBlockPlan(list[0], rows)
-	_, err = w.putNodeMap(m.t.Context(), &plan)
+	w := newWorker(m.engine, m, &m.engine.flights[0])
+	p := m.engine.planOf(m.t.Context(), &list[0])
+	_, err = w.putMap(m.t.Context(), &p)
 	m.check(err)
 }
 

@@ -125,7 +125,7 @@ func (m *adopted) use(j *state.Journal) {
 	m.journal = j
 	tr := m.newTree()
 	m.reader = adopt.New(j, tr, slog.New(slog.DiscardHandler))
-	e, err := New(j, m.c, nil, Options{Concurrency: 1 + 3*m.r.IntN(2), Memory: MinMemory, Tree: tr}, Events{})
+	e, err := New(j, m.c, Options{Live: true, Concurrency: 1 + 3*m.r.IntN(2), Memory: MinMemory, Tree: tr}, Events{})
 	m.check(err)
 	m.engine = e
 }
@@ -692,8 +692,9 @@ func (m *adopted) closeAt(list []spot) {
 	}
 }
 
-// OpenStaged implements NodeSource.
-func (m *adopted) OpenStaged(ino state.Ino) (StagedFile, error) {
+// Open implements Source.
+func (m *adopted) Open(row state.Node, _ string) (File, error) {
+	ino := row.Ino
 	n, err := m.journal.Node(context.Background(), ino)
 	if err != nil {
 		return nil, err
@@ -749,7 +750,7 @@ func (m *adopted) uploads() error {
 	ctx, cancel := context.WithCancelCause(m.t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		err := m.engine.RunMount(ctx, m)
+		err := m.engine.Upload(ctx, m, nil)
 		ended <- err
 		cancel(err)
 	}()
@@ -854,7 +855,7 @@ func (m *adopted) forgetUnsynced(dir string) {
 }
 
 func (m *adopted) stagedSize(ino state.Ino) (size, mtime int64, ok bool) {
-	f, err := m.OpenStaged(ino)
+	f, err := m.Open(state.Node{Inode: state.Inode{Ino: ino}}, "")
 	if err != nil {
 		return 0, 0, false
 	}

@@ -1,12 +1,10 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"clfsload/clfs"
 	"clfsload/rescue"
@@ -120,8 +118,8 @@ func mapOf(o *clfs.Inode) (list []state.Foreign) {
 
 // editMap uploads the indirect blocks of a file whose block map another program has made, as
 // far as they change, and notes what the new map does without.
-func (w *nodeWorker) editMap(ctx context.Context, p *blockPlan) (clfs.Inode, error) {
-	n := p.node
+func (w *worker) editMap(ctx context.Context, p *blockPlan) (clfs.Inode, error) {
+	n := *p.node
 	base, err := w.baseOf(ctx, n)
 	if err != nil {
 		return clfs.Inode{}, err
@@ -141,8 +139,8 @@ func (w *nodeWorker) editMap(ctx context.Context, p *blockPlan) (clfs.Inode, err
 	}
 	edit.NextNew = func(from uint64) (uint64, clfs.ID, error) {
 		block := p.nextNew(from, edit.Keep)
-		if block == 0 {
-			return 0, "", nil
+		if block == 0 || p.rows.err != nil {
+			return 0, "", p.rows.err
 		}
 		return block, clfs.SegmentID(w.journal.Settings.Key, n.ID, n.Next, block-1), nil
 	}
@@ -156,9 +154,8 @@ func (w *nodeWorker) editMap(ctx context.Context, p *blockPlan) (clfs.Inode, err
 // nextNew returns the first block from one on, of a map that is edited, that is not where the
 // old map says: those with a row, and all from keep on. 0: there is none.
 func (p *blockPlan) nextNew(from, keep uint64) uint64 {
-	i, _ := slices.BinarySearchFunc(p.rows, from, func(b state.Block, block uint64) int { return cmp.Compare(b.Index, block) })
-	if i < len(p.rows) && p.rows[i].Index < keep {
-		return p.rows[i].Index
+	if b, found := p.rows.next(from); found && b.Index < keep {
+		return b.Index
 	}
 	if block := max(from, keep); block < p.count {
 		return block
@@ -173,7 +170,7 @@ func foreignOf(kind clfs.Replaced, id, owner clfs.ID) state.Foreign {
 	return state.Foreign{Kind: state.ForeignObject, ID: id, Owner: owner}
 }
 
-func (w *nodeWorker) noteReplaced(ctx context.Context, n state.Node, list []state.Foreign, first bool) error {
+func (w *worker) noteReplaced(ctx context.Context, n state.Node, list []state.Foreign, first bool) error {
 	ok, err := w.journal.NoteReplaced(ctx, n, list, first)
 	if err == nil && !ok {
 		err = errStale

@@ -16,18 +16,18 @@ func TestBlockMapsOfHugeFilesLeadToEverySegmentAndCanBeRemoved(t *testing.T) {
 	for _, count := range []uint64{0, 1, direct, direct + 1, direct + fanout, direct + fanout + 1, direct + 2*fanout + 1} {
 		t.Run(fmt.Sprint(count), func(t *testing.T) {
 			f := newFixture(t, clfs.CompressionLZ4)
-			f.file("file", 1)
-			in := f.inode(clfs.FirstSequence + 1)
 			m := mem.New()
-			e := f.engine(m, 1)
-			w := &worker{Engine: e}
-			in.Attr.Size = int64(clfs.FirstSegmentBytes + count*clfs.SegmentBytes)
-			b, err := w.putBlockMap(t.Context(), in, in.Attr, count)
+			w := &worker{Engine: f.engine(m, 1)}
+			n := f.sized(count)
+			o, err := putMapOf(t, w, n)
 			if err != nil {
 				t.Fatal(err)
 			}
-			checkMap(t, m, f.journal.Settings.Key, in, b, count)
-			if err := e.removeBlocks(t.Context(), in, 0); err != nil {
+			checkMap(t, m, f.journal.Settings.Key, n, &o, count)
+			if err := f.journal.Forget(t.Context(), n.Inode); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Collect(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			if n := m.Len(); n != 0 {
@@ -37,8 +37,30 @@ func TestBlockMapsOfHugeFilesLeadToEverySegmentAndCanBeRemoved(t *testing.T) {
 	}
 }
 
+func putMapOf(t *testing.T, w *worker, n state.Node) (clfs.Inode, error) {
+	t.Helper()
+	p := w.planOf(t.Context(), &n)
+	return w.putMap(t.Context(), &p)
+}
+
+// sized adds a file of so many segments.
+func (f *fixture) sized(segments uint64) state.Node {
+	f.t.Helper()
+	f.file("file", int64(clfs.FirstSegmentBytes+segments*clfs.SegmentBytes))
+	return f.node(clfs.FirstSequence + 1)
+}
+
+func (f *fixture) node(ino state.Ino) state.Node {
+	f.t.Helper()
+	n, err := f.journal.Node(f.t.Context(), ino)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return n
+}
+
 // checkMap looks at the segments in order.
-func checkMap(t *testing.T, m *mem.Container, key clfs.Key, in state.Inode, b blockMap, count uint64) {
+func checkMap(t *testing.T, m *mem.Container, key clfs.Key, in state.Node, o *clfs.Inode, count uint64) {
 	t.Helper()
 	blocks := map[clfs.ID][]clfs.ID{}
 	load := func(id clfs.ID) []clfs.ID {
@@ -56,9 +78,9 @@ func checkMap(t *testing.T, m *mem.Container, key clfs.Key, in state.Inode, b bl
 		if err != nil {
 			t.Fatal(err)
 		}
-		list := b.direct
+		list := o.Direct
 		if at.Tree >= 0 {
-			list = load(b.roots[at.Tree])
+			list = load(o.Roots[at.Tree])
 		}
 		for _, step := range at.Path[:len(at.Path)-1] {
 			list = load(list[step])
@@ -73,26 +95,34 @@ func checkMap(t *testing.T, m *mem.Container, key clfs.Key, in state.Inode, b bl
 }
 
 // A shorter file must lose exactly the blocks that it has not any more.
-func TestRemoveBlocksKeepsWhatTheShorterFileNeeds(t *testing.T) {
+func TestAFileThatBecameShorterKeepsWhatItNeeds(t *testing.T) {
 	const direct, fanout = clfs.MaxDirect - 1, clfs.IndirectFanout
-	f := newFixture(t, clfs.CompressionNone)
-	f.file("file", 1)
-	in := f.inode(clfs.FirstSequence + 1)
 	long, short := uint64(direct+2*fanout+5), uint64(direct+fanout+1)
 	m, want := mem.New(), mem.New()
-	in.Attr.Size = int64(clfs.FirstSegmentBytes + long*clfs.SegmentBytes)
-	w := &worker{Engine: f.engine(m, 1)}
-	if _, err := w.putBlockMap(t.Context(), in, in.Attr, long); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.putBlockMap(t.Context(), in, in.Attr, short); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.removeBlocks(t.Context(), in, short); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := (&worker{Engine: f.engine(want, 1)}).putBlockMap(t.Context(), in, in.Attr, short); err != nil {
-		t.Fatal(err)
+	for c, sizes := range map[*mem.Container][]uint64{m: {long, short}, want: {short}} {
+		f := newFixture(t, clfs.CompressionNone)
+		w := &worker{Engine: f.engine(c, 1)}
+		n := f.sized(sizes[0])
+		if _, err := putMapOf(t, w, n); err != nil {
+			t.Fatal(err)
+		}
+		for _, size := range sizes[1:] {
+			a := n.Attr
+			a.Size = int64(clfs.FirstSegmentBytes + size*clfs.SegmentBytes)
+			var err error
+			if n, _, err = f.journal.Renew(t.Context(), n, a); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := putMapOf(t, w, n); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := f.journal.RecordUploads(t.Context(), []state.Upload{{Node: n, Put: true, Sealed: true}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Collect(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
 	same(t, blobs(t, m), blobs(t, want))
 }
@@ -100,7 +130,7 @@ func TestRemoveBlocksKeepsWhatTheShorterFileNeeds(t *testing.T) {
 func TestAttributesAreConverted(t *testing.T) {
 	f := newFixture(t, clfs.CompressionNone)
 	var warned []string
-	e, err := New(f.journal, mem.New(), f.source, Options{Concurrency: 1, Memory: MinMemory},
+	e, err := New(f.journal, mem.New(), Options{Concurrency: 1, Memory: MinMemory},
 		Events{Warning: func(path, text string) { warned = append(warned, path) }})
 	if err != nil {
 		t.Fatal(err)

@@ -100,7 +100,7 @@ func TestPublishCanBeRepeated(t *testing.T) {
 func TestNewRefusesOptionsOutOfRange(t *testing.T) {
 	f := newFixture(t, clfs.CompressionNone)
 	for _, o := range []Options{{Memory: MinMemory}, {Concurrency: -1, Memory: MinMemory}, {Concurrency: 1, Memory: MinMemory - 1}} {
-		if _, err := New(f.journal, mem.New(), f.source, o, Events{}); err == nil {
+		if _, err := New(f.journal, mem.New(), o, Events{}); err == nil {
 			t.Errorf("%+v is accepted", o)
 		}
 	}
@@ -144,7 +144,7 @@ func withoutMark(data string) string {
 		return err.Error()
 	}
 	if b.Mark != nil {
-		b.Mark.ID, b.Mark.Time = "", ""
+		b.Mark.ID, b.Mark.Time, b.Mark.Publication = "", "", 0
 	}
 	return string(b.Append(nil))
 }

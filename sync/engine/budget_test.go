@@ -17,7 +17,7 @@ func TestWorkersThatShareTheBudgetNeverWaitForEachOther(t *testing.T) {
 	}
 	f.scanned()
 	e := f.engine(mem.New(), 30)
-	if err := runAll(t.Context(), e); err != nil {
+	if err := runAll(t.Context(), e, f.source); err != nil {
 		t.Fatal(err)
 	}
 	unused(t, e)

@@ -161,7 +161,7 @@ func TestPublishIncompleteLeavesNothingOfWhatFailed(t *testing.T) {
 	if err := e.Begin(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Transfer(t.Context(), closed); err != nil {
+	if err := e.Upload(t.Context(), f.source, closed); err != nil {
 		t.Fatal(err)
 	}
 	if err := e.Publish(t.Context(), true); err != nil {

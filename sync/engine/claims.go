@@ -7,7 +7,7 @@ import (
 	"clfsload/state"
 )
 
-// claims say who works on which node of a mount. A node has one job at a time that
+// claims say who works on which node. A node has one job at a time that
 // uploads or removes all of it, or several that upload blocks of a file that is
 // still being written: a block that is put late must never meet the name of one
 // that belongs to a sealed file.
@@ -97,6 +97,13 @@ func (c *claims) announce() {
 		close(c.freed)
 		c.freed = nil
 	}
+}
+
+// none reports whether nobody works on anything.
+func (c *claims) none() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.whole) == 0 && len(c.blocks) == 0
 }
 
 func (c *claims) take(ino state.Ino) bool {

@@ -64,7 +64,7 @@ func TestAChainOfDirectoriesIsUploadedAndPublishedInLinearWork(t *testing.T) {
 		if err := e.Begin(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if err := e.Transfer(t.Context(), closed); err != nil {
+		if err := e.Upload(t.Context(), f.source, closed); err != nil {
 			t.Fatal(err)
 		}
 		return allocations(func() {
@@ -84,7 +84,7 @@ func TestBlocksOfALargeFileAreReservedAsTheUploadComesToThem(t *testing.T) {
 	_, err = m.journal.EndWrite(t.Context(), n.Ino, state.Written{Size: 16 << 40, Mtime: 1e18, Ctime: 1e18})
 	m.check(err)
 	m.settle()
-	w := &nodeWorker{worker: newWorker(m.engine, &m.engine.flights[0]), nodes: m}
+	w := newWorker(m.engine, m, &m.engine.flights[0])
 	p := newBlockPlan(m.lookup("f"), nil)
 	var peaks []uint64
 	for _, block := range []uint64{1, 1023, 1024, 2048, 2049, p.count - 1} {

@@ -87,7 +87,7 @@ func segmentsOf(t *testing.T, c *mem.Container, id clfs.ID) []int {
 
 func TestADirectoryOfManySegmentsListsEveryEntry(t *testing.T) {
 	f := newFixture(t, clfs.CompressionLZ4)
-	f.wide("wide", 2*childrenPage+1)
+	f.wide("wide", 4097)
 	for i := range 3 {
 		f.dir(fmt.Sprintf("wide/sub%d", i))
 	}

@@ -17,17 +17,25 @@ import (
 
 // Source opens the contents of regular files.
 type Source interface {
-	// Open opens the file at a path below the root of the tree.
-	Open(path string) (File, error)
+	// Open opens the contents of a file. path is its path below the root of the tree; "": the
+	// namespace is live, and paths change.
+	Open(n state.Node, path string) (File, error)
 }
 
-// File is the content of a regular file.
+// File is the contents of a regular file: all of them, but for blocks that are in the container
+// alone.
 type File interface {
 	// ReadAt reads len(p) bytes, fewer only with an error; io.EOF at the end.
 	ReadAt(p []byte, offset int64) (int, error)
-	// Attr returns the attributes that the content has now.
-	Attr() (state.Attr, error)
 	Close() error
+}
+
+// LooseFile is a file that anybody may change while it is read. Any other one changes through the
+// namespace alone.
+type LooseFile interface {
+	File
+	// Attr returns the attributes that the contents have now.
+	Attr() (state.Attr, error)
 }
 
 // Options bound what the engine uses.
@@ -35,7 +43,12 @@ type Options struct {
 	Concurrency int    // files at a time, 1 or more; how many requests, the container decides
 	Memory      int64  // bytes of buffers and of uploads not yet recorded, MinMemory or more
 	StateName   string // host and path of STATE, for people who look at the container
-	// Tree reads the container as other programs have made it. Only a mount needs it.
+	// Live: the namespace is changed at any time, as that of a mount is. What fails is tried again
+	// after a while, and publications are of a snapshot. Otherwise only a scan adds to it, until
+	// everything is uploaded; what fails waits for RetryFailures; and what was recorded survives a
+	// power cut.
+	Live bool
+	// Tree reads the container as other programs have made it: of an adopted one.
 	Tree *tree.Tree
 }
 
@@ -54,35 +67,31 @@ type Events struct {
 type Engine struct {
 	journal   *state.Journal
 	container blob.Container
-	source    Source
 	options   Options
 	events    Events
 	stats     Stats
 	budget    *budget
 	recorder  *recorder
 	flights   flights
-
-	// Of a mount alone.
-	gate     gate
-	claims   *claims
-	resting  *resting
-	recorded *bell               // rings after uploads were recorded, and when a job came to nothing
-	tidying  *semaphore.Weighted // held by who publishes or deletes
-	fetching *semaphore.Weighted
-	tree     *tree.Tree
-	bases    *lru.Cache[baseKey, *clfs.Inode]
+	gate      gate
+	claims    *claims
+	resting   *resting
+	recorded  *bell               // rings after uploads were recorded, and when a job came to nothing
+	tidying   *semaphore.Weighted // held by who publishes or deletes
+	fetching  *semaphore.Weighted
+	tree      *tree.Tree
+	bases     *lru.Cache[baseKey, *clfs.Inode]
 }
 
-// New returns an Engine. Options out of range are an error. A mount needs no
-// Source: see RunMount.
-func New(j *state.Journal, c blob.Container, s Source, o Options, ev Events) (*Engine, error) {
+// New returns an Engine. Options out of range are an error.
+func New(j *state.Journal, c blob.Container, o Options, ev Events) (*Engine, error) {
 	if o.Concurrency < 1 {
 		return nil, fmt.Errorf("concurrency of %d: it must be 1 or more", o.Concurrency)
 	}
 	if o.Memory < MinMemory {
 		return nil, fmt.Errorf("memory budget of %d bytes: it must be %d or more", o.Memory, MinMemory)
 	}
-	e := &Engine{journal: j, container: c, source: s, options: o, events: ev,
+	e := &Engine{journal: j, container: c, options: o, events: ev,
 		budget: newBudget(o.Memory), gate: newGate(), claims: newClaims(), resting: newResting(), recorded: newBell(),
 		tidying: semaphore.NewWeighted(1), fetching: semaphore.NewWeighted(fetches)}
 	e.tree = o.Tree
@@ -98,23 +107,31 @@ func New(j *state.Journal, c blob.Container, s Source, o Options, ev Events) (*E
 // Stats returns live counters.
 func (e *Engine) Stats() *Stats { return &e.stats }
 
-// Transfer uploads queued inodes, those that producers add while it runs
-// included. It returns when produced is closed and nothing is queued any more.
-// Entries that cannot be read are failures in the journal; an error means that
-// the transfer could not go on, and can be gone on with later.
-func (e *Engine) Transfer(ctx context.Context, produced <-chan struct{}) error {
-	return e.recorder.during(ctx, func(ctx context.Context) error {
+// Upload uploads what is queued, and what is queued while it runs. It returns when ended is
+// closed and nothing is queued any more; nil: only when ctx ends, with its cause. Entries that
+// cannot be read are failures in the journal; an error means that the uploads could not go on, and
+// can be gone on with later.
+func (e *Engine) Upload(ctx context.Context, s Source, ended <-chan struct{}) error {
+	if !e.options.Live {
+		e.claims = newClaims() // what a run that was stopped has left is nobody's
+	}
+	err := e.recorder.during(ctx, func(ctx context.Context) error {
 		g, ctx := rescue.WithContext(ctx)
-		work := make(chan state.Inode)
+		work := make(chan job)
+		f := &feeder{engine: e, work: work}
 		g.Go(func() error {
 			defer close(work)
-			return newFeeder(e, work).run(ctx, produced)
+			return f.run(ctx, ended)
 		})
 		for i := range e.options.Concurrency {
-			g.Go(func() error { return newWorker(e, &e.flights[i]).run(ctx, work) })
+			g.Go(func() error { return newWorker(e, s, &e.flights[i]).run(ctx, work) })
 		}
 		return g.Wait()
 	})
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 // put stores one blob.
@@ -138,10 +155,6 @@ func (e *Engine) countPut(data []byte, err error) {
 		e.stats.Blobs.Add(1)
 		e.stats.Sent.Add(int64(len(data)))
 	}
-}
-
-func (e *Engine) remove(ctx context.Context, id, owner clfs.ID, t clfs.Type) error {
-	return e.container.Delete(ctx, clfs.ObjectName(id, owner, t, clfs.FirstVersion))
 }
 
 // attempts is how often an entry is read again that changes while it is read.

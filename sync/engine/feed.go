@@ -2,86 +2,45 @@ package engine
 
 import (
 	"context"
-	"sync"
+	"time"
 
 	"clfsload/state"
 )
 
-// inFlight is the set of inodes that were taken and whose outcome is not
-// committed yet. It is bounded by the workers and the recorder's queue.
-type inFlight struct {
-	mu      sync.Mutex
-	set     map[state.Ino]struct{}
-	landed  map[state.Ino]struct{} // those that left the set since mark
-	settled chan struct{}          // has an element after outcomes were committed
+// job is a node that is to be uploaded, or one block of a file that is still open.
+type job struct {
+	node  state.Node
+	seq   uint64 // the journal's Seq before the node was read
+	block uint64
+	early bool
 }
 
-func newInFlight() *inFlight {
-	return &inFlight{set: map[state.Ino]struct{}{}, landed: map[state.Ino]struct{}{}, settled: make(chan struct{}, 1)}
-}
+const (
+	// feedPage is how many nodes are read from the journal at a time.
+	feedPage = 512
+	// blockPage is how many blocks of open files are taken at a time: few, so that
+	// nodes that wait have their turn.
+	blockPage = 64
+	// idle is how long those who wait for something that is queued sleep at most,
+	// whatever they have missed.
+	idle = time.Minute
+)
 
-// mark is to be called before rows are read from the journal: what lands after it
-// may be in those rows as queued.
-func (f *inFlight) mark() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	clear(f.landed)
-}
-
-// add reports whether the inode was not in flight at any time since mark.
-func (f *inFlight) add(ino state.Ino) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	_, flying := f.set[ino]
-	_, landed := f.landed[ino]
-	if flying || landed {
-		return false
-	}
-	f.set[ino] = struct{}{}
-	return true
-}
-
-func (f *inFlight) remove(ino state.Ino) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.set, ino)
-	f.landed[ino] = struct{}{}
-}
-
-func (f *inFlight) empty() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return len(f.set) == 0
-}
-
-func (f *inFlight) announce() {
-	select {
-	case f.settled <- struct{}{}:
-	default:
-	}
-}
-
-// feedPage is how many rows are read from the journal at a time.
-const feedPage = 512
-
-// feeder hands queued inodes to the workers, in order of their numbers.
+// feeder hands queued nodes and blocks to the workers.
 type feeder struct {
 	engine *Engine
-	flying *inFlight
-	work   chan<- state.Inode
-	cursor state.Ino
+	work   chan<- job
+	nodes  state.Ino // all before were looked at
+	blocks blockKey  // likewise
 }
 
-func newFeeder(e *Engine, work chan<- state.Inode) *feeder {
-	return &feeder{engine: e, flying: e.recorder.inFlight, work: work}
-}
-
-func (f *feeder) run(ctx context.Context, produced <-chan struct{}) error {
+func (f *feeder) run(ctx context.Context, ended <-chan struct{}) error {
 	for {
-		changed := f.engine.journal.Changed()
-		ended := isClosed(produced)
-		last := ended && f.flying.empty()
+		changed, recorded := f.engine.journal.Changed(), f.engine.recorded.wait()
+		over := isClosed(ended)
+		last := over && f.engine.claims.none()
 		sent, err := f.pass(ctx)
+		f.engine.claims.rest()
 		if err != nil {
 			return err
 		}
@@ -91,54 +50,134 @@ func (f *feeder) run(ctx context.Context, produced <-chan struct{}) error {
 		if last {
 			return nil
 		}
-		wait := produced
-		if ended { // not asked anew: that it ended after last was decided must wake us
+		wait := ended
+		if over { // not asked anew: that it ended after last was decided must wake us
 			wait = nil
 		}
 		select {
 		case <-changed:
 		case <-wait:
-		case <-f.flying.settled:
+		case <-recorded:
+		case <-time.After(f.engine.resting.next(idle)):
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
 	}
 }
 
-// pass sends what is queued after the cursor; when that is nothing, it looks
-// from the beginning, where inodes are queued that had to wait.
+// pass sends a page of each queue; when nothing is left behind the cursors, it
+// looks from the beginning.
 func (f *feeder) pass(ctx context.Context) (sent bool, err error) {
-	if sent, err = f.sendPage(ctx); sent || err != nil {
-		return sent, err
+	sentNodes, err := f.again(ctx, f.sendNodes, func() bool { return f.nodes != 0 }, func() { f.nodes = 0 })
+	if err != nil || !f.engine.options.Live { // no file is open
+		return sentNodes, err
 	}
-	f.cursor = 0
+	sentBlocks, err := f.again(ctx, f.sendBlocks, func() bool { return f.blocks != blockKey{} }, func() { f.blocks = blockKey{} })
+	return sentNodes || sentBlocks, err
+}
+
+// again calls send until it has sent something, or has gone over the whole queue
+// once. moved tells whether the cursor is behind the beginning.
+func (f *feeder) again(ctx context.Context, send func(context.Context) (sent, more bool, err error),
+	moved func() bool, rewind func()) (bool, error) {
+	fromStart := !moved()
 	for {
-		before := f.cursor
-		if sent, err = f.sendPage(ctx); sent || err != nil || f.cursor == before {
+		sent, more, err := send(ctx)
+		if sent || err != nil {
 			return sent, err
 		}
+		if more {
+			continue
+		}
+		rewind()
+		if fromStart {
+			return false, nil
+		}
+		fromStart = true
 	}
 }
 
-func (f *feeder) sendPage(ctx context.Context) (sent bool, err error) {
-	f.flying.mark()
-	rows, err := f.engine.journal.Queued(ctx, f.cursor, feedPage)
-	if err != nil {
-		return false, err
+// sendNodes sends a page of nodes. more tells whether some may follow.
+func (f *feeder) sendNodes(ctx context.Context) (sent, more bool, err error) {
+	e := f.engine
+	e.claims.mark()
+	seq := e.journal.Seq()
+	list := e.journal.QueuedFound
+	if e.options.Live {
+		list = e.journal.QueuedNodes
 	}
-	for _, in := range rows {
-		f.cursor = in.Ino
-		if !f.flying.add(in.Ino) {
+	page, err := list(ctx, f.nodes, feedPage)
+	if err != nil || len(page) == 0 {
+		return false, false, err
+	}
+	// What a crash could take back must not be uploaded.
+	if err := e.journal.Sync(ctx); err != nil {
+		return false, false, err
+	}
+	for _, n := range page {
+		f.nodes = n.Ino
+		if e.resting.is(n.Ino) || !e.claims.upload(n.Ino) {
 			continue
 		}
-		select {
-		case f.work <- in:
-			sent = true
-		case <-ctx.Done():
-			return sent, context.Cause(ctx)
+		if err := f.send(ctx, job{node: n, seq: seq}); err != nil {
+			return sent, false, err
 		}
+		sent = true
 	}
-	return sent, nil
+	return sent, len(page) == feedPage, nil
+}
+
+// sendBlocks sends a page of blocks of files that are still open.
+func (f *feeder) sendBlocks(ctx context.Context) (sent, more bool, err error) {
+	e := f.engine
+	e.claims.mark()
+	seq := e.journal.Seq()
+	page, err := e.journal.QueuedBlocks(ctx, f.blocks.ino, f.blocks.block, blockPage)
+	if err != nil || len(page) == 0 {
+		return false, false, err
+	}
+	if err := e.journal.Sync(ctx); err != nil {
+		return false, false, err
+	}
+	for _, w := range page {
+		f.blocks = blockKey{w.Node.Ino, w.Block}
+		if e.resting.is(w.Node.Ino) || !e.claims.block(w.Node.Ino, w.Block) {
+			continue
+		}
+		if err := f.send(ctx, job{node: w.Node, seq: seq, block: w.Block, early: true}); err != nil {
+			return sent, false, err
+		}
+		sent = true
+	}
+	return sent, len(page) == blockPage, nil
+}
+
+func (f *feeder) send(ctx context.Context, j job) error {
+	select {
+	case f.work <- j:
+		return nil
+	case <-ctx.Done():
+		f.engine.release(j.claim())
+		return context.Cause(ctx)
+	}
+}
+
+// claim is what a job has claimed: all of a node, or a block.
+type claim struct {
+	ino   state.Ino
+	block uint64
+	early bool
+}
+
+func (j *job) claim() claim { return claim{j.node.Ino, j.block, j.early} }
+
+// release gives back a claim.
+func (e *Engine) release(c claim) {
+	if c.early {
+		e.claims.releaseBlock(c.ino, c.block)
+	} else {
+		e.claims.release(c.ino)
+	}
 }
 
 func isClosed(c <-chan struct{}) bool {

@@ -40,7 +40,7 @@ func TestEveryInodeIsTakenOnceWhileRowsAreAdded(t *testing.T) {
 	produced := make(chan struct{})
 	attr := f.attr(clfs.TypeFIFO, 0)
 	var g errgroup.Group
-	g.Go(func() error { return e.Transfer(t.Context(), produced) })
+	g.Go(func() error { return e.Upload(t.Context(), f.source, produced) })
 	var producers errgroup.Group
 	for d := range dirs {
 		producers.Go(func() error {
@@ -85,7 +85,7 @@ func TestLinksThatAreFoundLateAreInTheInodeInTheEnd(t *testing.T) {
 	if err := e.Begin(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Transfer(t.Context(), closed); err != nil {
+	if err := e.Upload(t.Context(), f.source, closed); err != nil {
 		t.Fatal(err)
 	}
 	if got := f.journal.Totals().DoneInodes; got != 1 {
@@ -113,7 +113,7 @@ func TestTransferEndsWheneverProducingEnds(t *testing.T) {
 	for i := range 60 {
 		produced := make(chan struct{})
 		var g errgroup.Group
-		g.Go(func() error { return e.Transfer(t.Context(), produced) })
+		g.Go(func() error { return e.Upload(t.Context(), f.source, produced) })
 		if i%3 > 0 {
 			entry := state.Entry{Name: fmt.Appendf(nil, "%d", i), Attr: attr}
 			if err := f.journal.AddEntries(t.Context(), f.dirs["."], []state.Entry{entry}, false); err != nil {
@@ -121,7 +121,7 @@ func TestTransferEndsWheneverProducingEnds(t *testing.T) {
 			}
 		}
 		if i%3 == 1 {
-			if err := f.journal.ReleaseHeld(t.Context()); err != nil {
+			if err := f.journal.ReleaseLinks(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,57 +13,132 @@ import (
 	"clfsload/state"
 )
 
-// regular transfers a regular file. A file that changes while it is read is read
-// again, and fails when it goes on changing.
-func (w *worker) regular(ctx context.Context, path string, e *event) error {
+// reserve sees to it that the journal knows, before a block is put, that it may be in
+// the container. Of a file that is large it reserves twice as many each time: so a file
+// that is cut or removed has left about as much as was uploaded of it.
+func (w *worker) reserve(ctx context.Context, p *blockPlan, block uint64) error {
+	if block < p.node.Peak {
+		return nil
+	}
+	peak := min(2*block+1, p.count)
+	ok, err := w.journal.ReserveBlocks(ctx, *p.node, peak)
+	if err == nil && !ok {
+		err = errStale
+	}
+	p.node.Peak = peak
+	return err
+}
+
+// file uploads what has changed of a regular file. Blocks that are in the container
+// stay as they are; others are put under the node's next generation. A loose file that changes
+// while it is read is read again, and fails when it goes on changing.
+func (w *worker) file(ctx context.Context, path pathOf, j *job) error {
 	var err error
 	for range attempts {
-		if err = w.tryRegular(ctx, path, e); !errors.Is(err, errChanged) {
+		if err = w.tryFile(ctx, path, j); !errors.Is(err, errChanged) {
 			return err
 		}
 		w.moved.drop(&w.stats)
-		releaseAll(e.grants)
-		e.grants = nil
 	}
 	return &entryError{state.Problem{Op: "read", Reason: err.Error()}}
 }
 
-func (w *worker) tryRegular(ctx context.Context, path string, e *event) error {
-	f, err := w.source.Open(path)
+func (w *worker) tryFile(ctx context.Context, path pathOf, j *job) error {
+	w.plan = w.planOf(ctx, &j.node)
+	p := &w.plan
+	head, grants, err := w.putContents(ctx, p)
 	if err != nil {
-		return entryProblem("open", err)
-	}
-	defer f.Close()
-	if err := w.begin(ctx, f, e); err != nil {
 		return err
 	}
-	in, attr := e.outcome.Inode, e.outcome.Attr
-	head := w.head[:min(attr.Size, clfs.FirstSegmentBytes)]
-	blocks, err := w.putContents(ctx, f, e, head)
+	o, err := w.putMap(ctx, p)
 	if err != nil {
-		return wrongSize(f, attr, err)
-	}
-	if err := unchanged(f, attr); err != nil {
+		releaseAll(grants)
 		return err
 	}
-	o := clfs.Inode{Direct: blocks.direct, Roots: blocks.roots, Data: head}
-	if err := w.putInode(ctx, path, e, o); err != nil {
-		return err
-	}
-	// What a longer version of the file has left is not part of it any more.
-	return w.removeBlocks(ctx, in, clfs.SegmentCount(uint64(attr.Size)))
+	o.Data = head
+	return w.seal(ctx, path, j, o, grants)
 }
 
-// putContents reads the first bytes of a file into head, and uploads the others.
-func (w *worker) putContents(ctx context.Context, f File, e *event, head []byte) (blockMap, error) {
-	if err := w.readFull(f, head, 0); err != nil {
-		return blockMap{}, err
+// putContents uploads the blocks that are dirty and returns the first bytes of the
+// file. A grant that comes back has room for the inode.
+func (w *worker) putContents(ctx context.Context, p *blockPlan) (head []byte, grants []*grant, err error) {
+	if w.options.Live && (p.node.Attr.Size == 0 || len(p.few()) == 0 && !p.staged(0)) {
+		head, err = w.wholeHead(ctx, *p.node)
+		return head, nil, cmp.Or(err, p.rows.err)
 	}
-	blocks, err := w.putSegments(ctx, f, e)
+	f, err := w.open(*p.node)
 	if err != nil {
-		return blockMap{}, err
+		return nil, nil, err
 	}
-	return blocks, w.endsAt(f, e.outcome.Attr.Size)
+	defer f.Close()
+	loose, isLoose := f.(LooseFile)
+	if isLoose {
+		if err := w.begin(ctx, loose, p); err != nil {
+			return nil, nil, err
+		}
+	}
+	head, grants, err = w.putBlocks(ctx, f, p)
+	if isLoose {
+		err = w.checkLoose(loose, p.node.Attr, err)
+	} else if errors.Is(err, errChanged) {
+		err = &entryError{state.Problem{Op: "read", Reason: "its staging file is shorter than the file"}}
+	}
+	if err = cmp.Or(err, p.rows.err); err != nil {
+		releaseAll(grants)
+		return nil, nil, err
+	}
+	return head, grants, nil
+}
+
+// begin sees to it that the journal has the attributes of the contents that are about to be read,
+// before anything of them is uploaded: the file may have changed since it was found.
+func (w *worker) begin(ctx context.Context, f LooseFile, p *blockPlan) error {
+	now, err := f.Attr()
+	if err != nil {
+		return entryProblem("stat", err)
+	}
+	n := *p.node
+	if now.Type != clfs.TypeRegular {
+		return &entryError{state.Problem{Op: "open", Reason: "it is no regular file any more", Gone: true}}
+	}
+	if n.Links > 1 && now.Ino != n.Attr.Ino {
+		return &entryError{state.Problem{Op: "open", Reason: "it was replaced, and its other links may stand for the file that it was", Gone: true}}
+	}
+	if now.SameContents(n.Attr) {
+		w.moved.keep(&w.stats, p.kept())
+		return p.rows.err
+	}
+	n, ok, err := w.journal.Renew(ctx, n, now)
+	if err == nil && !ok {
+		err = errStale
+	}
+	if err == nil {
+		*p.node = n
+		*p = w.planOf(ctx, p.node)
+	}
+	return err
+}
+
+// checkLoose returns errChanged when a loose file may have changed since begin. err is what came
+// of its upload.
+func (w *worker) checkLoose(f LooseFile, attr state.Attr, err error) error {
+	if err == nil {
+		err = w.endsAt(f, attr.Size)
+	}
+	if err != nil && !errors.Is(err, errChanged) {
+		return err
+	}
+	now, statErr := f.Attr()
+	switch {
+	case statErr != nil:
+		return entryProblem("stat", statErr)
+	case !now.SameContents(attr):
+		return errChanged
+	case err != nil:
+		return &entryError{state.Problem{Op: "read", Reason: fmt.Sprintf("its size is %d bytes, but its contents have another length: "+
+			"the kernel or a program generates them when they are read; exclude it", attr.Size)}}
+	}
+	return nil
 }
 
 // endsAt returns errChanged when a file has more bytes than its size.
@@ -77,60 +153,100 @@ func (w *worker) endsAt(f io.ReaderAt, size int64) error {
 	return nil
 }
 
-// wrongSize says of a file whose contents do not fit its size, and that has not changed,
-// what it is.
-func wrongSize(f File, attr state.Attr, err error) error {
-	if !errors.Is(err, errChanged) {
-		return err
+// putBlocks reads the first bytes of a file, and uploads the blocks behind them that are dirty.
+func (w *worker) putBlocks(ctx context.Context, f File, p *blockPlan) (head []byte, grants []*grant, err error) {
+	head = w.head[:min(p.node.Attr.Size, clfs.FirstSegmentBytes)]
+	if p.staged(0) {
+		err = w.readFull(f, head, 0)
+	} else {
+		head, err = w.wholeHead(ctx, *p.node)
 	}
-	if err := unchanged(f, attr); err != nil {
-		return err
+	if err != nil {
+		return nil, nil, err
 	}
-	return &entryError{state.Problem{Op: "read", Reason: fmt.Sprintf("its size is %d bytes, but its contents have another length: "+
-		"the kernel or a program generates them when they are read; exclude it", attr.Size)}}
+	dirty := p.few()
+	switch len(dirty) {
+	case 0:
+		return head, nil, nil
+	case 1:
+		if err := w.reserve(ctx, p, dirty[0]); err != nil {
+			return nil, nil, err
+		}
+		g, err := w.putOnlySegment(ctx, contentsOf(f, *p.node), dirty[0]-1)
+		if err != nil {
+			return nil, nil, err
+		}
+		return head, []*grant{g}, nil
+	}
+	return head, nil, w.putManyBlocks(ctx, contentsOf(f, *p.node), p)
 }
 
-// begin decides which attributes the contents have that are about to be read:
-// those of the scan, or newer ones when the file has changed since. A larger
-// size is in the journal before anything of it is uploaded.
-func (w *worker) begin(ctx context.Context, f File, e *event) error {
-	now, err := f.Attr()
-	if err != nil {
-		return entryProblem("stat", err)
+// wholeHead returns the first bytes of a file whose block 0 is not in staging.
+func (w *worker) wholeHead(ctx context.Context, n state.Node) ([]byte, error) {
+	if n.Attr.Size == 0 {
+		return nil, nil
 	}
-	in := &e.outcome.Inode
-	if now.Type != clfs.TypeRegular {
-		return &entryError{state.Problem{Op: "open", Reason: "it is no regular file any more", Gone: true}}
+	head, err := w.Head(ctx, n)
+	if want := min(n.Attr.Size, clfs.FirstSegmentBytes); err == nil && int64(len(head)) != want {
+		err = fmt.Errorf("%s: %w: it has %d bytes of contents, not %d", n.PutName(), errDamaged, len(head), want)
 	}
-	if in.Links > 1 && now.Ino != in.Attr.Ino {
-		return &entryError{state.Problem{Op: "open", Reason: "it was replaced, and its other links may stand for the file that it was", Gone: true}}
-	}
-	e.outcome.Attr = in.Attr
-	if now.SameContents(in.Attr) {
-		return nil
-	}
-	now.Nlink = in.Attr.Nlink
-	e.outcome.Attr = now
-	if now.Size <= in.Attr.Size {
-		return nil
-	}
-	if err := w.journal.Grow(ctx, *in, now.Size); err != nil {
-		return err
-	}
-	in.Attr.Size = now.Size
-	return nil
+	return head, err
 }
 
-// unchanged returns errChanged when the contents may differ from what was read.
-func unchanged(f File, attr state.Attr) error {
-	now, err := f.Attr()
-	if err != nil {
-		return entryProblem("stat", err)
+// putManyBlocks uploads blocks. Each is recorded by itself, so that a run that comes
+// after goes on with those that are missing.
+func (w *worker) putManyBlocks(ctx context.Context, c contents, p *blockPlan) error {
+	n := p.node
+	var reserving error
+	segments := func(yield func(uint64) bool) {
+		for block := range p.dirty() {
+			if reserving = w.reserve(ctx, p, block); reserving != nil || !yield(block-1) {
+				return
+			}
+		}
 	}
-	if !now.SameContents(attr) {
-		return errChanged
+	err := w.putInParallel(ctx, c, segments, func(index uint64, g *grant) {
+		w.addBlock(n, index+1, false, g, nil)
+	})
+	return cmp.Or(err, reserving)
+}
+
+// putMap uploads the indirect blocks of a file whose segments are uploaded.
+func (w *worker) putMap(ctx context.Context, p *blockPlan) (clfs.Inode, error) {
+	n := *p.node
+	own := n.Next
+	if n.Flags&state.Content == 0 && own > 0 {
+		own-- // they belong to the last seal
 	}
-	return nil
+	if own == n.Next && p.count > clfs.MaxDirect {
+		if err := w.reserve(ctx, p, p.count-1); err != nil {
+			return clfs.Inode{}, err
+		}
+	}
+	if n.Flags&state.BaseMap != 0 {
+		return w.editMap(ctx, p)
+	}
+	var o clfs.Inode
+	if n.Flags&state.Adopted != 0 {
+		base, err := w.baseOf(ctx, n)
+		if err != nil {
+			return o, err
+		}
+		o = *base
+	}
+	b := w.newMapBuilder(ctx, n.ID, own, ctimeSeconds(n.Attr))
+	for i := uint64(1); i < p.count; i++ {
+		generation, ok := p.uploaded(i)
+		if !ok {
+			generation = n.Next
+		}
+		if err := b.Add(clfs.SegmentID(w.journal.Settings.Key, n.ID, generation, i-1)); err != nil {
+			return clfs.Inode{}, err
+		}
+	}
+	var err error
+	o.Direct, o.Roots, err = b.Finish()
+	return o, cmp.Or(err, p.rows.err)
 }
 
 // readFull fills p. A file that ends before has changed.

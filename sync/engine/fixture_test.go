@@ -95,14 +95,14 @@ func (f *fixture) scanned() {
 			f.t.Fatal(err)
 		}
 	}
-	if err := f.journal.ReleaseHeld(f.t.Context()); err != nil {
+	if err := f.journal.ReleaseLinks(f.t.Context()); err != nil {
 		f.t.Fatal(err)
 	}
 }
 
 func (f *fixture) engine(c blob.Container, concurrency int) *Engine {
 	f.t.Helper()
-	e, err := New(f.journal, c, f.source, Options{Concurrency: concurrency, Memory: MinMemory}, Events{})
+	e, err := New(f.journal, c, Options{Concurrency: concurrency, Memory: MinMemory}, Events{})
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -113,16 +113,16 @@ func (f *fixture) engine(c blob.Container, concurrency int) *Engine {
 func (f *fixture) load(ctx context.Context, c blob.Container) error {
 	f.t.Helper()
 	e := f.engine(c, 4)
-	err := runAll(ctx, e)
+	err := runAll(ctx, e, f.source)
 	unused(f.t, e)
 	return err
 }
 
-func runAll(ctx context.Context, e *Engine) error {
+func runAll(ctx context.Context, e *Engine, s Source) error {
 	if err := e.Begin(ctx); err != nil {
 		return err
 	}
-	if err := e.Transfer(ctx, closed); err != nil {
+	if err := e.Upload(ctx, s, closed); err != nil {
 		return err
 	}
 	return e.Publish(ctx, false)
@@ -232,4 +232,9 @@ func (f *fixture) wide(p string, n int) {
 		list = append(list, state.Entry{Name: fmt.Appendf(nil, "%0200d", i), Attr: f.attr(clfs.TypeFIFO, 0)})
 	}
 	f.add(p, list...)
+}
+
+// newBlockPlan is the plan of a file whose blocks have these rows.
+func newBlockPlan(n state.Node, rows []state.Block) blockPlan {
+	return blockPlan{node: &n, count: state.Blocks(n.Attr.Size), rows: blockRows{page: rows, to: endOfRows}}
 }

@@ -29,7 +29,7 @@ func transferred(t *testing.T, f *fixture, c blob.Container) *Engine {
 	if err := e.Begin(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Transfer(t.Context(), closed); err != nil {
+	if err := e.Upload(t.Context(), f.source, closed); err != nil {
 		t.Fatal(err)
 	}
 	return e

@@ -76,29 +76,18 @@ func (e *Engine) newestRoot(ctx context.Context) (newest uint32, err error) {
 
 // knownRoots are the versions of the root directory that the newest one may be.
 func (e *Engine) knownRoots(ctx context.Context) (least, most uint32, err error) {
-	if e.journal.Settings.Kind == state.KindMount {
-		n, err := e.journal.Node(ctx, state.RootIno)
-		if err != nil || !e.journal.Publishing() {
-			return n.PutVersion, n.PutVersion, err
-		}
-		return n.PutVersion, n.Version + 1, nil
+	n, err := e.journal.Node(ctx, state.RootIno)
+	if err != nil || !e.journal.Publishing() {
+		return n.PutVersion, n.PutVersion, err
 	}
-	if e.journal.Phase() == state.PhaseComplete {
-		return clfs.FirstVersion, clfs.FirstVersion, nil
-	}
-	mark, err := e.journal.Mark(ctx)
-	if mark.Publication > 0 {
-		most = clfs.FirstVersion
-	}
-	return 0, most, err
+	return n.PutVersion, n.Version + 1, nil
 }
 
 // mark puts the mark of the publication that the journal has begun, before the first put that
-// a reader may reach. known is the journal's mark so far. open: the container may get blobs that
-// the publication does not lead to.
-func (e *Engine) mark(ctx context.Context, b clfs.Bucket, known state.Mark, number uint64, open bool) error {
+// a reader may reach. known is the journal's mark so far.
+func (e *Engine) mark(ctx context.Context, b clfs.Bucket, known state.Mark, number uint64) error {
 	known.Publication = number
-	return e.renew(ctx, b, known, e.newMark(open))
+	return e.renew(ctx, b, known, e.newMark())
 }
 
 // renew gives the container a mark with an id of its own. At every moment the journal
@@ -125,28 +114,12 @@ func (e *Engine) renew(ctx context.Context, b clfs.Bucket, known state.Mark, mar
 	return e.journal.SetMark(ctx, next)
 }
 
-// markLoad is mark for a load, which publishes once: a run that goes on after a crash
-// finishes the same publication.
-func (e *Engine) markLoad(ctx context.Context) error {
-	b, err := e.bucket(ctx)
-	if err != nil {
-		return err
-	}
-	m, err := e.journal.Mark(ctx)
-	if err != nil || m.Publication > 0 && b.Mark != nil && b.Mark.ID == m.Newest && b.Mark.Open == "" {
-		return err
-	}
-	return e.mark(ctx, b, m, 1, false)
-}
-
-// newMark is a mark of this STATE and of now, without id and number.
-func (e *Engine) newMark(open bool) *clfs.Mark {
+// newMark is an open mark of this STATE and of now, without id and number.
+func (e *Engine) newMark() *clfs.Mark {
 	m := &clfs.Mark{Time: time.Now().UTC().Format(time.RFC3339), State: strings.ToValidUTF8(e.options.StateName, "\uFFFD")}
-	switch {
-	case open && e.journal.Settings.Kind == state.KindMount:
+	m.Open = clfs.OpenLoad
+	if e.journal.Settings.Kind == state.KindMount {
 		m.Open = clfs.OpenMount
-	case open:
-		m.Open = clfs.OpenLoad
 	}
 	return m
 }
@@ -163,7 +136,7 @@ func (e *Engine) Open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	mark := e.newMark(true)
+	mark := e.newMark()
 	if b.Mark != nil {
 		mark.Time = b.Mark.Time
 	}

@@ -54,7 +54,7 @@ func newMount(t *testing.T, c blob.Container) *mount {
 func (m *mount) use(j *state.Journal) {
 	m.t.Helper()
 	m.journal = j
-	e, err := New(j, m.c, nil, Options{Concurrency: 4, Memory: MinMemory}, Events{})
+	e, err := New(j, m.c, Options{Live: true, Concurrency: 4, Memory: MinMemory}, Events{})
 	m.check(err)
 	m.engine = e
 }
@@ -227,8 +227,9 @@ func (m *mount) chmod(p string, mode uint32) {
 	m.check(err)
 }
 
-// OpenStaged implements NodeSource.
-func (m *mount) OpenStaged(ino state.Ino) (StagedFile, error) {
+// Open implements Source.
+func (m *mount) Open(row state.Node, _ string) (File, error) {
+	ino := row.Ino
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.opens[ino]++
@@ -280,7 +281,7 @@ func (m *mount) running(fn func(context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(m.t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		err := m.engine.RunMount(ctx, m)
+		err := m.engine.Upload(ctx, m, nil)
 		ended <- err
 		cancel(err)
 	}()

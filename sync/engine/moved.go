@@ -29,11 +29,11 @@ func (m *moved) drop(s *Stats) {
 	s.Kept.Add(-m.kept.Swap(0))
 }
 
-// finish adds what a file has beside its segments: all of it is there.
-func (m *moved) finish(s *Stats, attr state.Attr) {
-	rest := -m.now.Swap(0) - m.kept.Swap(0)
-	if attr.Type == clfs.TypeRegular {
-		rest += attr.Size
+// finish adds what a file has in its inode: all of it is there.
+func (m *moved) finish(s *Stats, up *state.Upload) {
+	m.now.Store(0)
+	m.kept.Store(0)
+	if up.Sealed && up.Node.Attr.Type == clfs.TypeRegular {
+		s.Moved.Add(min(up.Node.Attr.Size, clfs.FirstSegmentBytes))
 	}
-	s.Moved.Add(rest)
 }

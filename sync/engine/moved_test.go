@@ -12,7 +12,7 @@ import (
 func (f *fixture) moves(c *spy, want error) (moved, kept int64) {
 	f.t.Helper()
 	e := f.engine(c, 4)
-	if err := runAll(f.t.Context(), e); !errors.Is(err, want) {
+	if err := runAll(f.t.Context(), e, f.source); !errors.Is(err, want) {
 		f.t.Fatalf("load ends with %v, want %v", err, want)
 	}
 	return e.Stats().Moved.Load(), e.Stats().Kept.Load()

@@ -341,7 +341,7 @@ func TestWhatIsRenamedWhileItIsTakenIsNotPutUnderAnotherDirectory(t *testing.T) 
 	m.settle()
 	taken := m.lookup("b/l")
 	m.rename("b/l", "b/m")
-	w := &nodeWorker{worker: newWorker(m.engine, &m.engine.flights[0]), nodes: m}
+	w := newWorker(m.engine, m, &m.engine.flights[0])
 	if back, err := w.backPointers(t.Context(), taken); !errors.Is(err, errStale) {
 		t.Errorf("%v, %v", back, err)
 	}

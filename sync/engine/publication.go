@@ -42,6 +42,10 @@ const maxBehind = 1000
 // At every instant the container has a whole namespace: docs/design.md, "How a publication
 // goes". If it fails or the process dies, the next publication, of any moment, completes it.
 func (e *Engine) PublishMount(ctx context.Context) (PublishReport, error) {
+	return e.publish(ctx, &publication{Engine: e})
+}
+
+func (e *Engine) publish(ctx context.Context, p *publication) (PublishReport, error) {
 	if err := e.tidying.Acquire(ctx, 1); err != nil {
 		return PublishReport{}, context.Cause(ctx)
 	}
@@ -62,15 +66,15 @@ func (e *Engine) PublishMount(ctx context.Context) (PublishReport, error) {
 	if err != nil {
 		return PublishReport{}, err
 	}
-	p := &publication{Engine: e, rec: newRecorder(e)}
+	p.rec = newRecorder(e)
 	err = e.gate.closed(ctx, func() (err error) {
-		p.snap, err = e.journal.BeginPublish(ctx)
+		p.snap, err = e.journal.BeginPublish(ctx, !e.options.Live)
 		return err
 	})
 	if err != nil {
 		return PublishReport{}, fmt.Errorf("begin publication: %w", err)
 	}
-	err = e.mark(ctx, bucket, known, p.snap.Publication(), true)
+	err = e.mark(ctx, bucket, known, p.snap.Publication())
 	if err == nil {
 		err = p.run(ctx)
 	}
@@ -90,6 +94,8 @@ func (e *Engine) PublishMount(ctx context.Context) (PublishReport, error) {
 // publication is a publication under way.
 type publication struct {
 	*Engine
+	last   bool  // of a load
+	logs   []Log // then: are put before the root
 	snap   *state.Snapshot
 	rec    *recorder
 	mu     sync.Mutex
@@ -105,6 +111,11 @@ func (p *publication) run(ctx context.Context) error {
 	}
 	return p.rec.during(ctx, func(ctx context.Context) error {
 		for _, phase := range publish.Phases {
+			if phase == publish.ChangedDirectories && p.last { // the root comes then, or later
+				if err := p.putLogs(ctx, p.logs); err != nil {
+					return err
+				}
+			}
 			if err := p.phase(ctx, phase); err != nil {
 				return err
 			}
@@ -193,7 +204,7 @@ func (p *publication) base(ctx context.Context, n state.Node) (*clfs.Inode, erro
 
 func (p *publication) add(put *state.Put) {
 	p.stats.Inodes.Add(1)
-	p.rec.add(event{node: &nodeOutcome{put: put}})
+	p.rec.add(event{put: put})
 }
 
 // listBehind reports what is not uploaded in its present form.

@@ -19,27 +19,22 @@ const (
 // event is an outcome on its way to the journal, with what is held until it is
 // there.
 type event struct {
-	outcome  state.Outcome // of an inode of a load
-	node     *nodeOutcome  // of a node of a mount, instead of outcome
-	grants   []*grant
-	finished bool            // the inode is not in flight any more
-	landed   func()          // called when it is committed, or never will be
-	flushed  chan<- struct{} // set on an event without an outcome: closed when all before it are committed
-}
-
-// nodeOutcome is what became of a node of a mount: one of the three.
-type nodeOutcome struct {
+	// One of these, or flushed.
 	block  *state.BlockOutcome
 	upload *state.Upload
+	failed *state.FailedUpload
 	put    *state.Put // by a publication
+
+	grants  []*grant
+	landed  func()          // called when it is committed, or never will be
+	flushed chan<- struct{} // closed when all events before it are committed
 }
 
 // recorder commits outcomes in batches. Before that it makes the blobs durable
 // that they speak of.
 type recorder struct {
-	engine   *Engine
-	events   chan event
-	inFlight *inFlight
+	engine *Engine
+	events chan event
 }
 
 func newRecorder(e *Engine) *recorder {
@@ -50,7 +45,6 @@ func newRecorder(e *Engine) *recorder {
 // committed, also when ctx ended or fn failed.
 func (r *recorder) during(ctx context.Context, fn func(context.Context) error) error {
 	r.events = make(chan event, maxBatch)
-	r.inFlight = newInFlight() // what a run that was stopped has left is not
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	g := rescue.NewGroup()
@@ -131,57 +125,52 @@ func (r *recorder) commit(ctx context.Context, batch []event) error {
 	if err := blob.Sync(ctx, r.engine.container); err != nil {
 		return err
 	}
-	var outcomes []state.Outcome
-	var nodes []*nodeOutcome
-	for _, e := range batch {
-		switch {
-		case e.node != nil:
-			nodes = append(nodes, e.node)
-		case e.flushed == nil:
-			outcomes = append(outcomes, e.outcome)
-		}
+	if err := r.record(ctx, batch); err != nil {
+		return err
 	}
-	if len(nodes) > 0 {
-		if err := r.commitNodes(ctx, nodes); err != nil {
-			return err
-		}
-	}
-	if len(outcomes) == 0 {
+	if r.engine.options.Live {
 		return nil
 	}
-	return r.engine.journal.Record(ctx, outcomes)
+	return r.engine.journal.Sync(ctx)
 }
 
-// commitNodes records blocks first: who uploads a node has added its blocks before.
-func (r *recorder) commitNodes(ctx context.Context, nodes []*nodeOutcome) error {
+// record records blocks first: who uploads a node has added its blocks before.
+func (r *recorder) record(ctx context.Context, batch []event) error {
 	var blocks []state.BlockOutcome
 	var uploads []state.Upload
+	var failed []state.FailedUpload
 	var puts []state.Put
-	for _, n := range nodes {
+	for _, e := range batch {
 		switch {
-		case n.block != nil:
-			blocks = append(blocks, *n.block)
-		case n.upload != nil:
-			uploads = append(uploads, *n.upload)
-		case n.put != nil:
-			puts = append(puts, *n.put)
+		case e.block != nil:
+			blocks = append(blocks, *e.block)
+		case e.upload != nil:
+			uploads = append(uploads, *e.upload)
+		case e.failed != nil:
+			failed = append(failed, *e.failed)
+		case e.put != nil:
+			puts = append(puts, *e.put)
 		}
 	}
 	j := r.engine.journal
-	if len(blocks) > 0 {
-		if err := j.RecordBlocks(ctx, blocks); err != nil {
+	for _, record := range []func() error{
+		func() error { return recordAll(ctx, blocks, j.RecordBlocks) },
+		func() error { return recordAll(ctx, uploads, j.RecordUploads) },
+		func() error { return recordAll(ctx, failed, j.RecordFailures) },
+		func() error { return recordAll(ctx, puts, j.RecordPuts) },
+	} {
+		if err := record(); err != nil {
 			return err
 		}
 	}
-	if len(uploads) > 0 {
-		if err := j.RecordUploads(ctx, uploads); err != nil {
-			return err
-		}
-	}
-	if len(puts) == 0 {
+	return nil
+}
+
+func recordAll[T any](ctx context.Context, list []T, record func(context.Context, []T) error) error {
+	if len(list) == 0 {
 		return nil
 	}
-	return j.RecordPuts(ctx, puts)
+	return record(ctx, list)
 }
 
 // settle gives back what the batch held and wakes the feeder.
@@ -193,13 +182,9 @@ func (r *recorder) settle(batch []event) {
 		if e.flushed != nil {
 			close(e.flushed)
 		}
-		if e.finished {
-			r.inFlight.remove(e.outcome.Inode.Ino)
-		}
 		if e.landed != nil {
 			e.landed()
 		}
 	}
-	r.inFlight.announce()
 	r.engine.recorded.ring()
 }

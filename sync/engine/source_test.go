@@ -78,7 +78,7 @@ func (f *fakeFile) Close() error { return nil }
 // fakeSource opens fakeFiles by their paths.
 type fakeSource map[string]*fakeFile
 
-func (s fakeSource) Open(path string) (File, error) {
+func (s fakeSource) Open(_ state.Node, path string) (File, error) {
 	f, ok := s[path]
 	if !ok {
 		return nil, unix.ENOENT

@@ -17,12 +17,16 @@ const lookEvery = 250 * time.Millisecond
 // when nothing of that will count any more: the file was removed, or its contents have
 // changed. Puts that may have reached the container come to their end nevertheless, so
 // whoever deletes or puts the same names after do has returned comes after them.
-func (w *nodeWorker) whileUseful(ctx context.Context, j job, do func(context.Context) error) error {
+func (w *worker) whileUseful(ctx context.Context, j *job, do func(context.Context) error) error {
+	if !w.options.Live {
+		return do(ctx)
+	}
 	ctx, revoke := blob.Revocable(ctx)
 	defer revoke(nil)
 	watching, stop := context.WithCancel(ctx)
 	var watcher sync.WaitGroup
-	watcher.Go(func() { w.revokeUseless(watching, j, revoke) })
+	taken := *j
+	watcher.Go(func() { w.revokeUseless(watching, taken, revoke) })
 	err := do(ctx)
 	stop()
 	watcher.Wait()

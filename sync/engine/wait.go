@@ -12,7 +12,7 @@ import (
 var ErrNotUploaded = errors.New("files could not be uploaded")
 
 // WaitUploaded returns when no node is queued any more whose last change is seq or
-// older. RunMount must be running. When all that is left has failed it returns
+// older. Upload must be running. When all that is left has failed it returns
 // ErrNotUploaded; the journal has the reasons, and they are tried again.
 func (e *Engine) WaitUploaded(ctx context.Context, seq uint64) error {
 	failed := false

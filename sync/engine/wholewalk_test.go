@@ -275,7 +275,7 @@ func (m *tangle) publish() error {
 func (m *tangle) restart() {
 	m.t.Helper()
 	m.mount.restart()
-	e, err := New(m.journal, m.c, nil, Options{Concurrency: 1 + 3*m.r.IntN(2), Memory: MinMemory}, Events{})
+	e, err := New(m.journal, m.c, Options{Live: true, Concurrency: 1 + 3*m.r.IntN(2), Memory: MinMemory}, Events{})
 	m.check(err)
 	m.engine = e
 	m.writeCutOff()

@@ -65,7 +65,7 @@ func (s *Scanner) renew(ctx context.Context, f *os.File, dir state.Inode) error 
 	if err != nil || now.Type != dir.Attr.Type || now.SameContents(dir.Attr) {
 		return nil // listing it will tell what is wrong
 	}
-	return s.journal.Renew(ctx, dir, now)
+	return s.journal.RenewDirectory(ctx, dir, now)
 }
 
 func (s *Scanner) failDirectory(ctx context.Context, dir state.Inode, path string, p state.Problem) error {

@@ -50,7 +50,7 @@ func (s *Scanner) Run(ctx context.Context) error {
 	if err := s.list(ctx); err != nil {
 		return err
 	}
-	return s.journal.ReleaseHeld(ctx)
+	return s.journal.ReleaseLinks(ctx)
 }
 
 func (s *Scanner) list(ctx context.Context) error {

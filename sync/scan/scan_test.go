@@ -101,7 +101,12 @@ func TestAnInterruptedScanOfAHugeDirectoryGoesOn(t *testing.T) {
 		t.Fatalf("%d entries were found before it stopped: too late for the test", found)
 	}
 	list := func() map[string]clfs.ID {
-		all, err := f.journal.Children(t.Context(), clfs.FirstSequence+1, nil, 2*huge)
+		s, err := f.journal.Snapshot(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		all, err := s.Children(t.Context(), clfs.FirstSequence+1, nil, 2*huge)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -274,9 +279,12 @@ func TestLinksOutsideOfTheTreeDoNotHoldAFileBack(t *testing.T) {
 		}
 	}
 	f.scan()
-	q, err := f.journal.Queued(t.Context(), 0, 10)
-	if err != nil || len(q) != 1 || q[0].Links != 2 || q[0].Attr.Nlink != 3 {
+	q, err := f.journal.QueuedNodes(t.Context(), 0, 10)
+	if err != nil || len(q) != 1 || q[0].Links != 2 {
 		t.Errorf("queued %+v, %v", q, err)
+	}
+	if n, err := f.journal.ExpectedLinks(t.Context(), q[0].Inode); err != nil || n != 3 {
+		t.Errorf("it has %d links in the source, %v", n, err)
 	}
 }
 

@@ -289,7 +289,7 @@ func indirectBlocks(segments uint64) (n int64) {
 // What a row takes in the journal, measured on journals of real trees: index
 // entries and what b-trees leave free included. A name stands in both rows.
 const (
-	journalInodeBytes  = 115
+	journalInodeBytes  = 117
 	journalDirentBytes = 25
 	journalLinkBytes   = 30 // rows that only one of several links has
 )

@@ -2,18 +2,18 @@ package state
 
 import "clfsload/clfs"
 
-// mountLedger is the part of the ledger that only a mount uses.
-type mountLedger struct {
+// namespaceLedger is the part of the ledger that says how the namespace stands.
+type namespaceLedger struct {
 	seq         uint64 // number of the last change
 	publication uint64 // number of the last publication that was begun
 	reached     uint64 // of the last one whose new directories are all put: others may lead there
 	completed   uint64 // of the last one that is complete
 	published   uint64 // the changes up to this one are in that, or were left out of it
-	MountTotals
+	Counts
 }
 
-// MountTotals counts the nodes of a mount that have a name.
-type MountTotals struct {
+// Counts counts the nodes that have a name.
+type Counts struct {
 	Published   uint64 // nodes at the last publication
 	PublishedAt int64  // when it ended, nanoseconds since 1970; 0: never
 
@@ -25,42 +25,42 @@ type MountTotals struct {
 	Queued, QueuedBytes     uint64
 	Sealed, SealedBytes     uint64
 	Uploaded, UploadedBytes uint64 // state Done, or Remote
+	Linking, LinkingBytes   uint64
+	Failed, FailedBytes     uint64 // directories too
 
 	Adopted uint64 // of all of these: nodes that were in the container before the journal
 }
 
 // Nodes is how many nodes have a name, directories and the root included.
-func (m MountTotals) Nodes() uint64 {
-	return m.Directories + m.Dirty + m.Queued + m.Sealed + m.Uploaded
+func (m Counts) Nodes() uint64 {
+	return m.Directories + m.Dirty + m.Queued + m.Sealed + m.Uploaded + m.Linking + m.Failed
 }
 
-const mountLedgerColumns = `seq, publication, reached, completed, published_seq, published_nodes, published_at, directories, held,
-	dirty_nodes, dirty_bytes, queued_nodes, queued_bytes, sealed_nodes, sealed_bytes, uploaded_nodes, uploaded_bytes, adopted_nodes`
+// toDo counts what is not in the container as it is, with the contents of regular files.
+func (m *Counts) toDo() (nodes, bytes uint64) {
+	return m.Held + m.Dirty + m.Queued + m.Sealed + m.Linking + m.Failed,
+		m.DirtyBytes + m.QueuedBytes + m.SealedBytes + m.LinkingBytes + m.FailedBytes
+}
 
-func (m *mountLedger) fields() []any {
+const namespaceLedgerColumns = `seq, publication, reached, completed, published_seq, published_nodes, published_at, directories, held,
+	dirty_nodes, dirty_bytes, queued_nodes, queued_bytes, sealed_nodes, sealed_bytes, uploaded_nodes, uploaded_bytes,
+	linking_nodes, linking_bytes, failed_nodes, failed_bytes, adopted_nodes`
+
+func (m *namespaceLedger) fields() []any {
 	return []any{&m.seq, &m.publication, &m.reached, &m.completed, &m.published, &m.Published, &m.PublishedAt, &m.Directories, &m.Held,
-		&m.Dirty, &m.DirtyBytes, &m.Queued, &m.QueuedBytes, &m.Sealed, &m.SealedBytes, &m.Uploaded, &m.UploadedBytes, &m.Adopted}
-}
-
-// writeLedger writes the ledger of a mount; the batch of the redo log that follows
-// belongs to it.
-func (s *mountStatements) writeLedger(l *ledger, batch uint64) error {
-	m := &l.mountLedger
-	_, err := s.setLedger.Exec(l.nextIno, l.lastDirMgr, l.phase, m.seq, m.publication, m.reached, m.completed, m.published,
-		m.Published, m.PublishedAt, m.Directories, m.Held, m.Dirty, m.DirtyBytes, m.Queued, m.QueuedBytes,
-		m.Sealed, m.SealedBytes, m.Uploaded, m.UploadedBytes, m.Adopted, int64(batch))
-	return err
+		&m.Dirty, &m.DirtyBytes, &m.Queued, &m.QueuedBytes, &m.Sealed, &m.SealedBytes, &m.Uploaded, &m.UploadedBytes,
+		&m.Linking, &m.LinkingBytes, &m.Failed, &m.FailedBytes, &m.Adopted}
 }
 
 // count adds a node to the totals, or takes it away again with sign -1.
-func (m *MountTotals) count(n *Node, sign uint64) {
+func (m *Counts) count(n *Node, sign uint64) {
 	if n.State == Removed {
 		return
 	}
 	if n.Flags&Adopted != 0 {
 		m.Adopted += sign
 	}
-	if n.Attr.Type == clfs.TypeDirectory {
+	if n.Attr.Type == clfs.TypeDirectory && n.State != Failed {
 		m.Directories += sign
 		if n.State == Held {
 			m.Held += sign
@@ -72,7 +72,7 @@ func (m *MountTotals) count(n *Node, sign uint64) {
 	*bytes += sign * contentBytes(&n.Attr)
 }
 
-func (m *MountTotals) of(s State) (nodes, bytes *uint64) {
+func (m *Counts) of(s State) (nodes, bytes *uint64) {
 	switch s {
 	case Dirty:
 		return &m.Dirty, &m.DirtyBytes
@@ -80,14 +80,19 @@ func (m *MountTotals) of(s State) (nodes, bytes *uint64) {
 		return &m.Queued, &m.QueuedBytes
 	case Sealed:
 		return &m.Sealed, &m.SealedBytes
+	case Linking:
+		return &m.Linking, &m.LinkingBytes
+	case Failed:
+		return &m.Failed, &m.FailedBytes
 	}
 	return &m.Uploaded, &m.UploadedBytes
 }
 
-// MountTotals returns the counts as of the last commit.
-func (j *Journal) MountTotals() MountTotals { return j.ledger.Load().MountTotals }
+// Counts returns the counts as of the last commit.
+func (j *Journal) Counts() Counts { return j.ledger.Load().Counts }
 
-// Seq is the number of the last change that is committed.
+// Seq is the number of the last change. It grows after the change can be read: whoever finds it
+// as it was before he read an inode finds the names, contents and attributes of that as they were.
 func (j *Journal) Seq() uint64 { return j.ledger.Load().seq }
 
 // LastIno is the number of the newest inode.
@@ -95,16 +100,16 @@ func (j *Journal) LastIno() Ino { return j.ledger.Load().nextIno - 1 }
 
 // inReach reports whether the container may lead to a blob. putPub is the number of the first
 // publication that may do so. It holds from the moment when that publication begins.
-func (m *mountLedger) inReach(putPub uint64) bool { return 0 < putPub && putPub <= m.publication }
+func (m *namespaceLedger) inReach(putPub uint64) bool { return 0 < putPub && putPub <= m.publication }
 
 // isPublishing reports whether a publication is under way or was cut off.
-func (m *mountLedger) isPublishing() bool { return m.publication != m.completed }
+func (m *namespaceLedger) isPublishing() bool { return m.publication != m.completed }
 
 // InReach reports whether the container may lead to the inode blob of a node. Once it is so
 // it stays so.
 func (j *Journal) InReach(n *Node) bool { return j.ledger.Load().inReach(n.PutPub) }
 
-// Publishing reports whether a publication of a mount is under way or was cut off.
+// Publishing reports whether a publication is under way or was cut off.
 func (j *Journal) Publishing() bool { return j.ledger.Load().isPublishing() }
 
 // Completed is the number of the last publication that is complete.

@@ -1,0 +1,75 @@
+package state
+
+import (
+	"context"
+	"fmt"
+)
+
+// Changed returns a channel that is closed when rows enter a queue, or nodes leave it. Take it before asking for work, wait on it when there was none.
+func (j *Journal) Changed() <-chan struct{} { return j.wake.wait() }
+
+// Renew notes, durably and before anything of it is put, that a queued file of the source has
+// other contents than its row says. What was uploaded of it counts for nothing, and is put again
+// under the same names. ok is false when the file is not any more what is uploaded.
+func (j *Journal) Renew(ctx context.Context, file Node, a Attr) (n Node, ok bool, err error) {
+	err = j.write(ctx, durable, func(t *tx) error {
+		row, err := t.node(file.Ino)
+		if ok = err == nil && row.Next == file.Next && row.State == Queued; !ok {
+			if err == ErrNoEntry {
+				err = nil
+			}
+			return err
+		}
+		before := *row
+		row.Seq = t.nextSeq()
+		row.Cseq = row.Seq
+		row.Flags |= Content | Begun
+		if err := t.dirtyAll(row); err != nil {
+			return err
+		}
+		if err := t.setSource(row, &a); err != nil {
+			return err
+		}
+		row.Peak = max(row.Peak, min(Blocks(a.Size), settledPeak))
+		n = *row
+		return t.save(&before, row)
+	})
+	if err != nil {
+		return Node{}, false, fmt.Errorf("record new contents of inode %d: %w", file.Ino, err)
+	}
+	return n, ok, nil
+}
+
+// dirtyAll notes that no block of a file is in the container as it is now. What is on its way up
+// as Next keeps its row, so that a late answer does not count.
+func (t *tx) dirtyAll(n *Node) error {
+	if n.Sealed > 0 {
+		return t.dropBlocks(n, 0)
+	}
+	_, err := t.stmts.dirtyBlocks.Exec(n.Ino) // all are of the generation Next
+	return err
+}
+
+// setSource gives a node other attributes of the source. Another file may stand there by now:
+// a further link of the one that was found first is none of this one.
+func (t *tx) setSource(n *Node, a *Attr) error {
+	if a.Ino != n.Attr.Ino {
+		if _, err := t.stmts.dropLink.Exec(int64(n.Attr.Ino), n.Ino); err != nil {
+			return err
+		}
+	}
+	t.ledger.FoundBytes += contentBytes(a) - contentBytes(&n.Attr)
+	links := n.Attr.Nlink
+	n.Attr = *a
+	n.Attr.Nlink = links
+	_, err := t.stmts.setOrigin.Exec(n.Ino, n.fileID(), int64(a.Rdev))
+	return err
+}
+
+// SetPhase records how far the transfer has come.
+func (j *Journal) SetPhase(ctx context.Context, p Phase) error {
+	return j.write(ctx, durable, func(t *tx) error {
+		t.ledger.phase = p
+		return nil
+	})
+}
