@@ -40,11 +40,12 @@ test: test-deps ## all tests
 
 .PHONY: test-large
 test-large: test-deps ## the black-box tests of trees too large for every day
-	$(GO) test -tags large $(TESTFLAGS) -timeout 150m -run 'UsrShare|GoToolchain|300000|AMillionFiles|WhileTheContainerIsAway|FollowersOfAWriter|RandomRounds|AtTheSpeedOfTheLink' ./tests
+	$(GO) test -tags large $(TESTFLAGS) -timeout 150m -run 'UsrShare|GoToolchain|300000|AMillionFiles|WhileTheContainerIsAway|FollowersOfAWriter|RandomRounds|AtTheSpeedOfTheLink|AtAnyRequestOfItsPublication|HugeSparseFileThatIsKilled' ./tests
+	$(GO) test -tags large $(TESTFLAGS) -run 'LoadOfAHugeFile' ./sync/engine
 
 # Under the race detector everything takes five times as long. So of the black-box
 # tests only those run with it in which many goroutines are at work together.
-TOGETHER := TestLoadKeepsTheGoldenTree|FilesOfAllTypes|ChangesWhileItIsRead|KeepsItsBandwidthLimit|KilledInAStorm|KilledAtAnyRequest|RandomCallsDo|RsyncCopiesASourceTree|MoreThanStagingHolds|IsAwayForAWhile|ThoughItsContainerIsAway|WaitsForNewCredentials|FlushUploads|WithoutANameLiveOn|ALongFileIsUploaded|WhatFsyncAcknowledged|ShowsEveryAttribute|VerifyFindsWhatDiffers|FollowersOfAWriter
+TOGETHER := TestLoadKeepsTheGoldenTree|FilesOfAllTypes|ChangesWhileItIsRead|KeepsItsBandwidthLimit|KilledInAStorm|KilledAtAnyRequest|RandomCallsDo|RsyncCopiesASourceTree|MoreThanStagingHolds|IsAwayForAWhile|ThoughItsContainerIsAway|WaitsForNewCredentials|FlushUploads|WithoutANameLiveOn|ALongFileIsUploaded|WhatFsyncAcknowledged|ShowsEveryAttribute|VerifyFindsWhatDiffers|FollowersOfAWriter|AnUpdatingLoadDecides|STATEOfALoadServesAMount
 
 .PHONY: race
 race: test-deps ## the tests under the race detector, the tested binary too

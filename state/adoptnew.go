@@ -43,12 +43,16 @@ func insertAdopted(q *sql.Tx, s Settings, a Adoption) error {
 	root.adopt(&a.Root, 1)
 	root.Flags |= Unlisted
 	root.PutPub = 1
+	phase := PhaseTransfer // a mount goes on for ever
+	if s.Kind != KindMount {
+		phase = PhaseComplete // until BeginLoad
+	}
 	if _, err := q.Exec(`UPDATE inode SET `+savedColumns+`, state = ?27 WHERE ino = ?1`, append(root.values(), root.State)...); err != nil {
 		return err
 	}
 	publication := max(a.Publication, 1)
 	_, err := q.Exec(`UPDATE ledger SET next_ino = ?1, publication = ?2, reached = ?2, completed = ?2, published_at = ?3,
-		held = 0, adopted_nodes = 1, phase = ?4`, s.OwnNumbers().First, publication, time.Now().UnixNano(), PhaseTransfer)
+		held = 0, adopted_nodes = 1, phase = ?4`, s.OwnNumbers().First, publication, time.Now().UnixNano(), phase)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 
 // Failure is an entry that could not be listed or transferred.
 type Failure struct {
-	Path string // below the root of the tree
+	Path string // below the source
 	Problem
 }
 
@@ -145,6 +145,10 @@ func (t *tx) rescan(dir Ino) error {
 	if _, err := t.stmts.addUnscanned.Exec(dir); err != nil {
 		return err
 	}
+	n, err := t.node(dir)
+	if err != nil || t.isExisting(n) { // what is added to it has it put again
+		return err
+	}
 	return t.reopen(dir)
 }
 
@@ -190,7 +194,7 @@ func (j *Journal) EachFailure(ctx context.Context, fn func(Failure) error) error
 			if err != nil {
 				return err
 			}
-			if err := fn(Failure{Path: join(dir, f.name), Problem: f.Problem}); err != nil {
+			if err := fn(Failure{Path: j.Settings.SourcePath(join(dir, f.name)), Problem: f.Problem}); err != nil {
 				return err
 			}
 		}

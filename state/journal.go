@@ -98,6 +98,9 @@ func open(dir string, file func(string, journal.Format, journal.Client) (*journa
 // lock back. Closing again does nothing.
 func (j *Journal) Close() error { return j.file.Close() }
 
+// CopyTo copies a journal that is open to be read to the state directory dir, which must not exist.
+func (j *Journal) CopyTo(dir string) error { return j.file.CopyTo(dir) }
+
 // Dir is the state directory.
 func (j *Journal) Dir() string { return j.file.Dir() }
 

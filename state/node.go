@@ -29,6 +29,8 @@ const (
 	Unfaithful    // directory: it has entries that a listing of ours would lose; file: it is not cut into blocks as ours are
 	OlderVersions // the container had lower versions of its blob
 	NamedHardLink // its blob's name says clfs.TypeHardLink
+
+	Unordered // directory: a scan has added entries, which have no cookies yet
 )
 
 // Node is an inode with all that the journal knows of it. Attr.Nlink is Links.
@@ -161,15 +163,19 @@ func (t *tx) nextSeq() uint64 {
 	return t.ledger.seq
 }
 
-// touch notes that a node is changed: it has to be put again.
+// touch notes that a node is changed: it has to be put again. In a load nobody has a file open,
+// and it is ready to be uploaded at once.
 func (t *tx) touch(n *Node) {
 	n.Seq = t.nextSeq()
 	switch {
 	case n.State == Removed:
 	case n.IsDirectory():
 		n.State = Held
-	default:
+	case t.settings.Kind == KindMount:
 		n.State = Dirty
+	default:
+		n.State = Queued
+		n.Flags |= Begun
 	}
 }
 
@@ -177,6 +183,7 @@ func (t *tx) touch(n *Node) {
 func (t *tx) save(before, n *Node) error {
 	t.ledger.count(before, minusOne)
 	t.ledger.count(n, 1)
+	t.countFound(before, n)
 	if (n.State == Queued) != (before.State == Queued) {
 		t.queued = true
 	}

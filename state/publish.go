@@ -101,7 +101,7 @@ var finishDirectory = fmt.Sprintf(`UPDATE inode SET state = %d, next = 1, mapped
 // found it, which has no tombstones then: without reading the row. done is false if it is none any more.
 func (t *tx) recordFoundDirectory(p *Put) (done bool, err error) {
 	n := p.Node
-	if !n.IsDirectory() || n.Seq != 0 || n.PutVersion != 0 || n.Next != 0 || n.Flags != 0 || !p.Final || !p.Complete {
+	if !n.IsDirectory() || n.Seq != 0 || n.PutVersion != 0 || n.Next != 0 || n.Flags&^Unordered != 0 || !p.Final || !p.Complete {
 		return false, nil
 	}
 	done, err = changed(t.stmts.finishDirectory.Exec(n.Ino, p.Blocks, n.Version+1, n.Version, int64(p.Owner), t.ledger.publication))

@@ -14,6 +14,11 @@ type Entry struct {
 	Attr    Attr
 	Target  []byte   // of a symbolic link
 	Problem *Problem // why it cannot be transferred; then Attr may be empty
+
+	// Of an entry that is merged.
+
+	SameContents bool // the namespace has a file with the same contents there
+	Readable     bool // it was looked at whether it can be read: a directory may make room for it, or a file for a directory
 }
 
 // Problem says what failed for an entry.
@@ -72,11 +77,7 @@ func (t *tx) addEntries(ino Ino, entries []Entry) error {
 	if t.ledger.FoundEntries == known {
 		return nil
 	}
-	t.queued = true
-	if dir.State != Held || dir.PutPub != 0 { // it may be in the container without them
-		dir.Flags |= Grown
-		t.touch(dir)
-	}
+	t.grow(dir, 0)
 	return t.save(&before, dir)
 }
 
@@ -122,7 +123,7 @@ func (t *tx) insertFound(dir *Node, e *Entry, state State) error {
 	n.Ino, n.State, n.Links, n.Attr = t.ledger.nextIno, state, 1, e.Attr
 	switch e.Attr.Type {
 	case clfs.TypeDirectory:
-		n.Flags, n.Links = 0, 2
+		n.Flags, n.Links = Unordered, 2
 		dir.Links++
 		if _, err := t.stmts.addUnscanned.Exec(n.Ino); err != nil {
 			return err
@@ -187,7 +188,7 @@ func (t *tx) addLink(dir *Node, e *Entry) error {
 		return err
 	}
 	n, err := t.node(first)
-	if err == nil && n.Links >= clfs.MaxLinks {
+	if err == ErrNoEntry || err == nil && (n.Links >= clfs.MaxLinks || n.State == Removed) {
 		return t.addFirstLink(dir, e)
 	}
 	if err != nil {
@@ -197,22 +198,18 @@ func (t *tx) addLink(dir *Node, e *Entry) error {
 	if err != nil || !isNew {
 		return err
 	}
+	if _, err := t.stmts.shareEntry.Exec(n.Parent, n.Name); err != nil { // it may have had one name until now
+		return err
+	}
 	before := *n
 	n.setLinks(n.Links + 1)
 	switch {
 	case n.State == Linking && n.Links >= min(expect, clfs.MaxLinks):
 		n.State = Queued
-	case n.State == Queued || n.State == Done:
-		t.requeue(n)
+	case n.State == Queued || n.State == Done || n.State == Sealed:
+		t.noteMoved(n)
 	}
 	return t.save(&before, n)
-}
-
-// requeue queues a node whose names have changed since it was queued, and may be put by now.
-func (t *tx) requeue(n *Node) {
-	t.noteMoved(n)
-	n.State = Queued
-	n.Flags |= Begun
 }
 
 // addFirstLink begins a new inode: for the first name, and again for each
@@ -243,19 +240,26 @@ func (j *Journal) RenewDirectory(ctx context.Context, dir Inode, a Attr) error {
 		if err != nil {
 			return err
 		}
-		before := *n
-		if err := t.setSource(n, &a); err != nil {
-			return err
-		}
-		if n.PutPub != 0 {
-			t.touch(n)
-		}
-		return t.save(&before, n)
+		return t.renewDirectory(n, &a)
 	})
 	if err != nil {
 		return fmt.Errorf("record attributes of directory %d: %w", dir.Ino, err)
 	}
 	return nil
+}
+
+func (t *tx) renewDirectory(n *Node, a *Attr) error {
+	if n.Attr.SameContents(*a) {
+		return nil
+	}
+	before := *n
+	if err := t.setSource(n, a); err != nil {
+		return err
+	}
+	if n.PutPub != 0 {
+		t.touch(n)
+	}
+	return t.save(&before, n)
 }
 
 // FailDirectory records that a directory could not be listed to its end.
@@ -264,6 +268,12 @@ func (j *Journal) FailDirectory(ctx context.Context, dir Inode, p Problem) error
 		n, err := t.node(dir.Ino)
 		if err != nil {
 			return err
+		}
+		if t.isExisting(n) { // it stays what it is
+			if _, err := t.stmts.dropUnscanned.Exec(n.Ino); err != nil {
+				return err
+			}
+			return t.setFailure(n.Parent, n.Name, nil, p)
 		}
 		return t.fail(n, p)
 	})

@@ -188,6 +188,13 @@ CREATE TABLE unscanned (
     dir INTEGER PRIMARY KEY
 );
 
+-- Entries of the namespace that the source of a load does not have: they are to be removed.
+CREATE TABLE extra (
+    dir  INTEGER NOT NULL,
+    name BLOB    NOT NULL,
+    PRIMARY KEY (dir, name)
+) WITHOUT ROWID;
+
 -- Where the next link to an inode of the source goes.
 CREATE TABLE source_link (
     fileid INTEGER NOT NULL,

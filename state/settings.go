@@ -18,8 +18,8 @@ const (
 	KindMount Kind = "mount" // a mounted file system
 )
 
-// Settings are fixed when a journal is made; what is in the container depends on
-// all of them.
+// Settings are fixed when a journal is made, but for those of the load that goes into its
+// namespace (see BeginLoad) and Kind. What is in the container depends on all of them.
 type Settings struct {
 	Kind              Kind   // empty is KindLoad
 	Source            string // absolute path of the tree that is loaded
@@ -38,6 +38,20 @@ type Settings struct {
 	MassUUID          string
 	WipeUUID          string
 	Key               clfs.Key // block ids and handles are derived from it
+	Merge             Merge
+}
+
+// SourcePath is the path below the source of what has a path in the namespace, below the
+// directory that the source becomes.
+func (s *Settings) SourcePath(path string) string {
+	below := strings.Trim(s.Merge.Into, "/")
+	if path == below {
+		return ""
+	}
+	if below != "" {
+		below += "/"
+	}
+	return strings.TrimPrefix(path, below)
 }
 
 // pairs lists the settings as they are stored.
@@ -60,6 +74,11 @@ func (s Settings) pairs() map[string]string {
 		"mass_uuid":          s.MassUUID,
 		"wipe_uuid":          s.WipeUUID,
 		"key":                hex.EncodeToString(s.Key[:]),
+		"into":               s.Merge.Into,
+		"update":             strconv.FormatBool(s.Merge.Update),
+		"delete":             strconv.FormatBool(s.Merge.Delete),
+		"compare":            strconv.Itoa(int(s.Merge.Compare)),
+		"first":              strconv.FormatUint(uint64(s.Merge.First), 10),
 	}
 }
 
@@ -104,8 +123,8 @@ func readSettings(db *sql.DB) (Settings, error) {
 
 func parseSettings(values map[string]string) (Settings, error) {
 	var firstErr error
-	number := func(name string) uint64 {
-		n, err := strconv.ParseUint(values[name], 10, 32)
+	number := func(name string, bits int) uint64 {
+		n, err := strconv.ParseUint(values[name], 10, bits)
 		if err != nil && firstErr == nil {
 			firstErr = fmt.Errorf("%w: setting %s is %q", ErrDamaged, name, values[name])
 		}
@@ -115,19 +134,21 @@ func parseSettings(values map[string]string) (Settings, error) {
 		Kind:              Kind(values["kind"]),
 		Source:            values["source"],
 		Target:            values["target"],
-		Compression:       clfs.Compression(number("compression")),
+		Compression:       clfs.Compression(number("compression", 32)),
 		PreserveHardlinks: values["preserve_hardlinks"] == "true",
-		DirMgrCount:       int(number("dirmgr_count")),
+		DirMgrCount:       int(number("dirmgr_count", 32)),
 		Include:           splitPatterns(values["include"]),
 		Exclude:           splitPatterns(values["exclude"]),
-		ContainerID:       uint32(number("container_id")),
-		FSID:              uint32(number("fsid")),
+		ContainerID:       uint32(number("container_id", 32)),
+		FSID:              uint32(number("fsid", 32)),
 		RootName:          values["root_name"],
 		BucketUUID:        values["bucket_uuid"],
-		Range:             uint32(number("range")),
+		Range:             uint32(number("range", 32)),
 		Adopted:           values["adopted"] == "true",
 		MassUUID:          values["mass_uuid"],
 		WipeUUID:          values["wipe_uuid"],
+		Merge: Merge{Into: values["into"], Update: values["update"] == "true", Delete: values["delete"] == "true",
+			Compare: Comparison(number("compare", 32)), First: Ino(number("first", 64))},
 	}
 	key, err := hex.DecodeString(values["key"])
 	if err != nil || len(key) != len(s.Key) {

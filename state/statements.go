@@ -89,6 +89,19 @@ type statements struct {
 	dirtyBlocks     *sql.Stmt
 	finish          *sql.Stmt
 	finishDirectory *sql.Stmt
+
+	// Of a load into the namespace.
+	setSetting    *sql.Stmt
+	dropFailures  *sql.Stmt
+	dropLinks     *sql.Stmt
+	dropScans     *sql.Stmt
+	dropExtras    *sql.Stmt
+	addExtra      *sql.Stmt
+	dropExtra     *sql.Stmt
+	replacedBy    *sql.Stmt
+	dropTombstone *sql.Stmt
+	setCookie     *sql.Stmt
+	unordered     *sql.Stmt
 }
 
 func (s *statements) queries() map[string]**sql.Stmt {
@@ -178,6 +191,17 @@ func (s *statements) queries() map[string]**sql.Stmt {
 		`DELETE FROM failure WHERE parent = ?`:                                                           &s.clearFailures,
 		`SELECT ?2 UNION SELECT parent FROM dirent WHERE shared = 1 AND ino = ?1`:                        &s.parentsOf,
 		`UPDATE block SET state = 0 WHERE ino = ?`:                                                       &s.dirtyBlocks,
+		`INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)`:                                     &s.setSetting,
+		`DELETE FROM failure`:     &s.dropFailures,
+		`DELETE FROM source_link`: &s.dropLinks,
+		`DELETE FROM unscanned`:   &s.dropScans,
+		`DELETE FROM extra`:       &s.dropExtras,
+		`INSERT OR IGNORE INTO extra (dir, name) VALUES (?, ?)`:                                            &s.addExtra,
+		`DELETE FROM extra WHERE dir = ? AND name = ?`:                                                     &s.dropExtra,
+		`SELECT name FROM dirent WHERE parent = ? AND name > ? AND cookie IS NULL ORDER BY name LIMIT ?`:   &s.unordered,
+		`SELECT ino FROM tombstone WHERE dir = ? AND name = ? AND successor = ? ORDER BY seq DESC LIMIT 1`: &s.replacedBy,
+		`DELETE FROM tombstone WHERE dir = ? AND name = ? AND ino = ?`:                                     &s.dropTombstone,
+		`UPDATE dirent SET cookie = ?3 WHERE parent = ?1 AND name = ?2`:                                    &s.setCookie,
 		finishFound:     &s.finish,
 		finishDirectory: &s.finishDirectory,
 	}

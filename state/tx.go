@@ -38,9 +38,9 @@ func changed(r sql.Result, err error) (bool, error) {
 // known yet.
 func insertRoot(q *sql.Tx, s Settings, a Attr) error {
 	_, err := q.Exec(`INSERT INTO inode (ino, parent, name, handle, state, type, mode, uid, gid, size, mtime, ctime, atime,
-		fileid, rdev, links) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 2)`,
+		fileid, rdev, links, flags) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 2, ?)`,
 		RootIno, RootIno, []byte(s.RootName), []byte(clfs.RootID), Held, a.Type, a.Mode, a.UID, a.GID, a.Size,
-		a.Mtime, a.Ctime, a.Atime, int64(a.Ino))
+		a.Mtime, a.Ctime, a.Atime, int64(a.Ino), Unordered)
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func insertRoot(q *sql.Tx, s Settings, a Attr) error {
 	if err != nil {
 		return err
 	}
-	if _, err := q.Exec(`INSERT INTO mark VALUES (1, 0, ?, '')`, s.BucketUUID); err != nil || s.Kind == KindMount {
+	if _, err := q.Exec(`INSERT INTO mark VALUES (1, 0, ?, '')`, s.BucketUUID); err != nil || s.Kind == KindMount || s.Adopted {
 		return err
 	}
 	_, err = q.Exec(`INSERT INTO unscanned VALUES (?)`, RootIno)

@@ -28,6 +28,7 @@ type removal struct {
 	inUse     func(Ino) bool
 	directory bool
 	successor *Node // what takes the name's place, or nil
+	keepTimes bool  // of dir
 }
 
 func (j *Journal) unlink(ctx context.Context, r *removal) (Node, error) {
@@ -68,7 +69,11 @@ func (t *tx) unlink(r *removal) (Node, error) {
 	if err := t.dropName(n, r, dir); err != nil {
 		return Node{}, err
 	}
-	t.touchDirectory(dir, r.now)
+	if r.keepTimes {
+		t.touch(dir)
+	} else {
+		t.touchDirectory(dir, r.now)
+	}
 	return *n, t.save(&before, dir)
 }
 

@@ -22,8 +22,11 @@ func (j *Journal) Forget(ctx context.Context, in Inode) error {
 	if err == nil {
 		err = j.write(ctx, durable, func(t *tx) error {
 			n, err := t.node(in.Ino)
-			if err != nil || n.State == Removed {
+			switch {
+			case err != nil, n.State == Removed:
 				return err
+			case t.isExisting(n): // the container has it: what has failed was to change it
+				return t.retry(&failureRow{parent: n.Parent, name: n.Name, ino: &n.Ino})
 			}
 			return t.forget(n)
 		})
@@ -88,10 +91,11 @@ func (j *Journal) forgetDirectory(ctx context.Context, dir Ino) error {
 	})
 }
 
-// forgetEntries takes away all names in a directory that has no directories.
+// forgetEntries takes away all names in a directory that has no directories, with the inodes that
+// the load has made.
 func (j *Journal) forgetEntries(ctx context.Context, dir Ino) error {
 	for {
-		list, err := queryAll(ctx, j.read, scanIno, `SELECT DISTINCT ino FROM (SELECT ino FROM dirent WHERE parent = ? LIMIT ?)`, dir, forgetPage)
+		list, err := queryAll(ctx, j.read, scanName, `SELECT name FROM dirent WHERE parent = ? LIMIT ?`, dir, forgetPage)
 		if err != nil {
 			return classify(err)
 		}
@@ -99,12 +103,8 @@ func (j *Journal) forgetEntries(ctx context.Context, dir Ino) error {
 			return nil
 		}
 		err = j.write(ctx, durable, func(t *tx) error {
-			for _, ino := range list {
-				n, err := t.node(ino)
-				if err != nil {
-					return err
-				}
-				if err := t.forget(n); err != nil {
+			for _, name := range list {
+				if err := t.forgetEntry(dir, name); err != nil {
 					return err
 				}
 			}
@@ -114,6 +114,25 @@ func (j *Journal) forgetEntries(ctx context.Context, dir Ino) error {
 			return err
 		}
 	}
+}
+
+func scanName(row scanner) (name []byte, err error) {
+	err = row.Scan(&name)
+	return name, err
+}
+
+// forgetEntry takes a name away, and the others of its inode too unless that was there before.
+func (t *tx) forgetEntry(dir Ino, name []byte) error {
+	n, _, err := t.findNode(dir, name)
+	switch {
+	case err == ErrNoEntry: // it went with another name
+		return nil
+	case err != nil:
+		return err
+	case t.isExisting(n):
+		return t.forgetName(n, &removal{dir: dir, name: name, now: n.Attr.Ctime})
+	}
+	return t.forget(n)
 }
 
 // forget removes a node with all its names, whose directories are listed again.
@@ -161,6 +180,9 @@ func (t *tx) forgetName(n *Node, r *removal) error {
 	if err := t.dropName(n, r, dir); err != nil {
 		return err
 	}
+	if err := t.restore(dir, r.name, n.Ino); err != nil {
+		return err
+	}
 	if _, err := t.stmts.addUnscanned.Exec(r.dir); err != nil {
 		return err
 	}
@@ -170,4 +192,41 @@ func (t *tx) forgetName(n *Node, r *removal) error {
 		dir.State = Failed
 	}
 	return t.save(&before, dir)
+}
+
+// restore gives a name back to the file that another one has replaced there, which is in reach
+// still.
+func (t *tx) restore(dir *Node, name []byte, successor Ino) error {
+	var old Ino
+	err := t.stmts.replacedBy.QueryRow(dir.Ino, name, successor).Scan(&old)
+	if noRows(err) {
+		return nil
+	}
+	n, err := t.node(old)
+	if err != nil {
+		return err
+	}
+	before := *n
+	wasRemoved := n.State == Removed
+	if wasRemoved {
+		n.Parent, n.Name, n.State = dir.Ino, name, Queued
+	}
+	n.setLinks(n.Links + 1)
+	if err := t.insertEntry(dir.Ino, name, old, n.Links > 1); err != nil {
+		return err
+	}
+	if n.Links > 1 {
+		if _, err := t.stmts.shareEntry.Exec(n.Parent, n.Name); err != nil {
+			return err
+		}
+	}
+	if _, err := t.stmts.dropTombstone.Exec(dir.Ino, name, old); err != nil {
+		return err
+	}
+	t.noteMoved(n)
+	if wasRemoved {
+		t.ledger.FoundInodes++
+		t.ledger.FoundBytes += contentBytes(&n.Attr)
+	}
+	return t.save(&before, n)
 }

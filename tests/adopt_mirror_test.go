@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -22,6 +23,7 @@ type mirror struct {
 	random *rand.Rand
 	copied string
 	mount  string // "": there is none, and the copy alone is changed
+	place  string // of the container's tree, of which it is a copy; "": all of it
 	names  int    // that were made up
 	now    int64  // s; the time of the last change
 	log    []string
@@ -50,6 +52,7 @@ func (m *mirror) paths(fits func(fs.DirEntry) bool) (paths []string) {
 func isFile(d fs.DirEntry) bool        { return d.Type().IsRegular() }
 func isDirectory(d fs.DirEntry) bool   { return d.IsDir() }
 func isNoDirectory(d fs.DirEntry) bool { return !d.IsDir() }
+func anyEntry(fs.DirEntry) bool        { return true }
 
 // some is one of the paths that fit.
 func (m *mirror) some(fits func(fs.DirEntry) bool) string {
@@ -67,15 +70,31 @@ func (m *mirror) fresh() string {
 func (m *mirror) edit(changes int) {
 	m.t.Helper()
 	deeds := []func(){m.write, m.write, m.write, m.truncate, m.create, m.create, m.rename, m.rename, m.replace, m.link, m.unlink, m.unlink,
-		m.mkdir, m.moveDirectory, m.removeDirectory, m.chmod}
+		m.mkdir, m.moveDirectory, m.removeDirectory, m.chmod, m.chown, m.utimes, m.rewrite, m.symlink, m.node, m.retype}
 	for range changes {
+		if m.random.IntN(40) == 0 {
+			m.long()
+			continue
+		}
 		deeds[m.random.IntN(len(deeds))]()
 	}
 }
 
-// do makes a change on both sides, which must end alike. The parents of the paths get a time
-// of their own, and the first path, if it is there.
+// do makes a change of names on both sides, which must end alike. The parents of the paths get a
+// time of their own, and the first path, if it is there.
 func (m *mirror) do(what string, change func(root string) error, paths ...string) {
+	m.t.Helper()
+	m.change(what, change, append([]string{paths[0]}, parentsOf(paths)...), paths...)
+}
+
+// alter makes a change of what is at a path, which gets a time of its own.
+func (m *mirror) alter(what string, change func(root string) error, path string) {
+	m.t.Helper()
+	m.change(what, change, []string{path}, path)
+}
+
+// change makes a change on both sides, and gives the paths pinned a time of their own.
+func (m *mirror) change(what string, change func(root string) error, pinned []string, paths ...string) {
 	m.t.Helper()
 	m.log = append(m.log, fmt.Sprintf("%s %q", what, paths))
 	m.now++
@@ -87,7 +106,7 @@ func (m *mirror) do(what string, change func(root string) error, paths ...string
 		if err := change(root); err != nil && !errors.As(err, &errnos[i]) {
 			m.t.Fatalf("%s %q: %v", what, paths, err)
 		}
-		for _, path := range append([]string{paths[0]}, parentsOf(paths)...) {
+		for _, path := range pinned {
 			m.pin(filepath.Join(root, path))
 		}
 	}
@@ -120,7 +139,7 @@ func (m *mirror) write() {
 	if m.random.IntN(3) > 0 {
 		at = m.random.Int64N(info.Size() + 5000)
 	}
-	m.do(fmt.Sprint("write at ", at), func(root string) error { return writeBytes(filepath.Join(root, path), os.O_WRONLY, text, at) }, path)
+	m.alter(fmt.Sprint("write at ", at), func(root string) error { return writeBytes(filepath.Join(root, path), os.O_WRONLY, text, at) }, path)
 }
 
 func (m *mirror) create() {
@@ -152,7 +171,7 @@ func (m *mirror) truncate() {
 	info, err := os.Stat(filepath.Join(m.copied, path))
 	must(m.t, err)
 	size := m.random.Int64N(info.Size() + clfs.SegmentBytes/4)
-	m.do(fmt.Sprint("truncate to ", size), func(root string) error { return os.Truncate(filepath.Join(root, path), size) }, path)
+	m.alter(fmt.Sprint("truncate to ", size), func(root string) error { return os.Truncate(filepath.Join(root, path), size) }, path)
 }
 
 func (m *mirror) rename() { m.move(m.some(isNoDirectory), m.fresh()) }
@@ -200,11 +219,81 @@ func (m *mirror) removeDirectory() {
 }
 
 func (m *mirror) chmod() {
-	path, mode := m.some(isNoDirectory), m.random.Uint32N(0o1000)
+	path, mode := m.some(anyEntry), m.random.Uint32N(0o1000)
 	if info, err := os.Lstat(filepath.Join(m.copied, path)); err != nil || info.Mode().Type() == fs.ModeSymlink {
 		return
 	}
-	m.do("chmod", func(root string) error { return unix.Chmod(filepath.Join(root, path), mode) }, path)
+	m.alter("chmod", func(root string) error { return unix.Chmod(filepath.Join(root, path), mode) }, path)
+}
+
+func (m *mirror) chown() {
+	path, uid, gid := m.some(anyEntry), m.random.IntN(70_000), m.random.IntN(70_000)
+	m.alter("chown", func(root string) error { return unix.Lchown(filepath.Join(root, path), uid, gid) }, path)
+}
+
+// utimes changes nothing but the time.
+func (m *mirror) utimes() {
+	m.alter("utimes", func(string) error { return nil }, m.some(anyEntry))
+}
+
+// rewrite changes a file that keeps its size.
+func (m *mirror) rewrite() {
+	path, text := m.some(isFile), m.text()
+	info, err := os.Stat(filepath.Join(m.copied, path))
+	must(m.t, err)
+	at := m.random.Int64N(info.Size() + 1)
+	text = text[:min(int64(len(text)), info.Size()-at)]
+	m.alter(fmt.Sprint("rewrite at ", at), func(root string) error { return writeBytes(filepath.Join(root, path), os.O_WRONLY, text, at) }, path)
+}
+
+func (m *mirror) symlink() {
+	path := m.fresh()
+	m.do("symlink", func(root string) error { return unix.Symlink(m.copied, filepath.Join(root, path)) }, path)
+}
+
+// node makes a special file.
+func (m *mirror) node() {
+	path, device := m.fresh(), m.random.IntN(1000)
+	mode := []uint32{unix.S_IFIFO, unix.S_IFCHR, unix.S_IFBLK, unix.S_IFSOCK}[m.random.IntN(4)] | 0o640
+	m.do("mknod", func(root string) error { return unix.Mknod(filepath.Join(root, path), mode, device) }, path)
+}
+
+// retype puts something of another type in the place of what is there, with all below it.
+func (m *mirror) retype() {
+	path := m.some(anyEntry)
+	if path == "" {
+		return
+	}
+	make := []func(string) error{
+		func(path string) error { return unix.Mkdir(path, 0o750) },
+		func(path string) error {
+			return writeBytes(path, os.O_WRONLY|os.O_CREATE, []byte("of another type"), 0)
+		},
+		func(path string) error { return unix.Symlink("another type", path) },
+		func(path string) error { return unix.Mkfifo(path, 0o600) },
+	}[m.random.IntN(4)]
+	m.do("retype", func(root string) error {
+		return errors.Join(os.RemoveAll(filepath.Join(root, path)), make(filepath.Join(root, path)))
+	}, path)
+}
+
+// long makes a file of several segments, with a hole.
+func (m *mirror) long() {
+	path, text, at := m.fresh(), bytes.Repeat(m.text(), 1+m.random.IntN(200)), m.random.Int64N(2*clfs.SegmentBytes)
+	m.do(fmt.Sprint("create from ", at), func(root string) error {
+		return writeBytes(filepath.Join(root, path), os.O_WRONLY|os.O_CREATE, text, at)
+	}, path)
+}
+
+// within is a path of the container's tree as one of the copy.
+func (m *mirror) within(path string) (below string, found bool) {
+	if m.place == "" {
+		return path, true
+	}
+	if path == m.place {
+		return ".", true
+	}
+	return strings.CutPrefix(path, m.place+"/")
 }
 
 // mustBeLike compares the copy with the mount's tree, but for what is in other directories.
@@ -212,11 +301,14 @@ func (m *mirror) mustBeLike(tree inventory.Tree, others string) {
 	m.t.Helper()
 	want, got := listTree(m.t, m.copied), inventory.Tree{}
 	for path, e := range tree {
-		if !strings.HasPrefix(path, others) && path != "." {
-			got[path] = e
+		if below, found := m.within(path); found && !strings.HasPrefix(path, others) {
+			e.Path = below
+			e.Group, _ = m.within(e.Group)
+			got[below] = e
 		}
 	}
 	delete(want, ".")
+	delete(got, ".")
 	differences := inventory.Compare(want, got, asCopied)
 	reportLines(m.t, "the mount differs from a copy with the same changes", differences)
 	if len(differences) > 0 {

@@ -33,6 +33,13 @@ func newAdoptedWalk(t *testing.T, i *intake, d *disk) *adoptedWalk {
 // or another one.
 func (w *adoptedWalk) round() {
 	w.t.Helper()
+	w.change()
+	w.nextMount()
+}
+
+// change changes something, has an accident perhaps, and publishes.
+func (w *adoptedWalk) change() {
+	w.t.Helper()
 	w.mirror.edit(w.random.IntN(25))
 	switch accident := w.random.IntN(4); {
 	case accident == 0:
@@ -48,7 +55,6 @@ func (w *adoptedWalk) round() {
 		w.t.FailNow()
 	}
 	w.publishAll()
-	w.nextMount()
 }
 
 // work makes changes without an accident.
@@ -122,18 +128,29 @@ func (w *adoptedWalk) publishAll() {
 // nextMount unmounts, and mounts with the same STATE or another one.
 func (w *adoptedWalk) nextMount() {
 	w.t.Helper()
+	w.leave()
+	if w.rounds++; w.rounds%2 == 0 {
+		w.again(busyFlags...)
+		return
+	}
+	w.adoptAnew(busyFlags...)
+	w.lookAround()
+}
+
+// leave ends the mount of what is published.
+func (w *adoptedWalk) leave() {
+	w.t.Helper()
 	if w.random.IntN(4) == 0 { // what is published needs no unmount
 		w.killed()
 		must(w.t, unix.Unmount(w.point, unix.MNT_DETACH))
 	} else {
 		w.unmounted()
 	}
-	if w.rounds++; w.rounds%2 == 0 {
-		w.again(busyFlags...)
-		return
-	}
-	w.adoptAnew(busyFlags...)
-	// Half of the time everything is looked at before it is changed.
+}
+
+// lookAround looks at everything before it is changed, half of the time.
+func (w *adoptedWalk) lookAround() {
+	w.t.Helper()
 	for _, e := range w.storm.programs {
 		if w.random.IntN(2) == 0 {
 			must(w.t, e.Check())

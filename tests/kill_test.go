@@ -3,10 +3,12 @@ package tests
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -35,10 +37,15 @@ func often(n int) int {
 	return n
 }
 
-// seededRandom prints its seed with the test, so that a failure can be repeated.
+// seededRandom prints its seed with the test, so that a failure can be repeated with SEED.
 func seededRandom(t *testing.T) *rand.Rand {
 	t.Helper()
 	seed := rand.Uint64()
+	if text := os.Getenv("SEED"); text != "" {
+		var err error
+		seed, err = strconv.ParseUint(text, 10, 64)
+		must(t, err)
+	}
 	t.Logf("seed %d", seed)
 	return rand.New(rand.NewPCG(seed, seed))
 }
@@ -181,7 +188,8 @@ func TestALoadKilledAtRandomMomentsEndsAsIfItHadNotBeen(t *testing.T) {
 			t.Errorf("the load ended before %d of %d blobs were put", blobs, all)
 		}
 	}
-	puts, _ := k.run(all+1, false)
+	// A publication that was cut off has left segments of directories under other names.
+	puts, _ := k.run(math.MaxInt, false)
 	sent += sizeOf(puts)
 
 	contents := mustHold(t, before, c.inventory(), inventory.Full)

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"clfsload/clfs"
 	"clfsload/tests/blobserver"
 )
 
@@ -112,8 +113,10 @@ func TestMountsThatCannotBeAreRefused(t *testing.T) {
 	writeFile(t, i.path("file"), "x")
 	free, file := mountPoint(t), filepath.Join(t.TempDir(), "file")
 	writeFile(t, file, "x")
-	load := newTransfer(t, i.point)
-	clfsload(t, load.begin()...).mustExit(exitOK)
+	source := t.TempDir()
+	must(t, os.Symlink(strings.Repeat("x", clfs.MaxTargetBytes+1), filepath.Join(source, "too-long")))
+	load := newTransfer(t, source)
+	clfsload(t, load.begin()...).mustExit(exitIncomplete)
 	other := newIntake(t)
 	fresh := func() string { return filepath.Join(t.TempDir(), "state") }
 	for what, c := range map[string]struct {
@@ -126,7 +129,7 @@ func TestMountsThatCannotBeAreRefused(t *testing.T) {
 		"a point that is a file":                {[]string{"--state", fresh(), file}, exitMountPoint},
 		"a point that is not there":             {[]string{"--state", fresh(), free + "/nothing"}, exitMountPoint},
 		"a container that something else is in": {[]string{"--state", fresh(), "--target", "dir:" + filepath.Dir(file), free}, exitNotEmpty},
-		"the state of a load":                   {[]string{"--state", load.state, free}, exitState},
+		"the state of a load under way":         {[]string{"--state", load.state, free}, exitState},
 		"a state of another container":          {[]string{"--state", i.state, "--target", other.target, free}, exitBusy},
 	} {
 		clfsload(t, append([]string{"mount"}, c.arguments...)...).mustExit(c.code).mustBeOneLine()

@@ -156,23 +156,46 @@ func either(t *testing.T, found map[string]string, old, now snapshot) {
 	}
 }
 
-// lethalContainer counts the changes that are made to a container, and can act before
-// or after one of them.
+// lethalContainer counts the requests to a container, and can act before or after one of them.
 type lethalContainer struct {
 	*meteredContainer
 	mu    sync.Mutex
-	left  int
-	after bool
-	act   func()
+	due   dueRequest
 	http  *httptest.Server
 	alive sync.RWMutex // held for reading by those who answer a request
 }
 
+// dueRequest is the request that is acted at.
+type dueRequest struct {
+	left    int // how many counted requests come before it, and itself
+	counted func(*http.Request) bool
+	after   bool
+	act     func(*http.Request)
+}
+
 // at has act called with the nth change from now, before or after it has happened.
 func (c *lethalContainer) at(n int, after bool, act func()) {
+	c.atRequest(n, after, isChange, func(*http.Request) { act() })
+}
+
+// atRequest is at for the requests that are counted.
+func (c *lethalContainer) atRequest(n int, after bool, counted func(*http.Request) bool, act func(*http.Request)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.left, c.after, c.act = n, after, act
+	c.due = dueRequest{n, counted, after, act}
+}
+
+// left is how many of the requests that are counted have not come yet.
+func (c *lethalContainer) left() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.due.left
+}
+
+// isChange reports whether a request puts or deletes a blob.
+func isChange(r *http.Request) bool {
+	isBlob := strings.HasPrefix(r.URL.Path, "/account/container/")
+	return isBlob && (r.Method == http.MethodPut || r.Method == http.MethodDelete) && r.URL.Query().Get("comp") == ""
 }
 
 // bury waits until nothing is under way that a process has asked for which is dead:
@@ -184,16 +207,15 @@ func (c *lethalContainer) bury() {
 	defer c.alive.Unlock()
 }
 
-// due counts a change, and returns what is to be done with it.
-func (c *lethalContainer) due(r *http.Request) (act func(), after bool) {
-	isBlob := strings.HasPrefix(r.URL.Path, "/account/container/")
-	if !isBlob || r.Method != http.MethodPut && r.Method != http.MethodDelete || r.URL.Query().Get("comp") != "" {
-		return nil, false
-	}
+// next counts a request, and returns what is to be done with it.
+func (c *lethalContainer) next(r *http.Request) (act func(*http.Request), after bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.left--; c.left == 0 {
-		return c.act, c.after
+	if c.due.left == 0 || !c.due.counted(r) {
+		return nil, false
+	}
+	if c.due.left--; c.due.left == 0 {
+		return c.due.act, c.due.after
 	}
 	return nil, false
 }
@@ -202,14 +224,14 @@ func (c *lethalContainer) due(r *http.Request) (act func(), after bool) {
 func (c *lethalContainer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.alive.RLock()
 	defer c.alive.RUnlock()
-	act, after := c.due(r)
+	act, after := c.next(r)
 	if act != nil && !after {
-		act()
+		act(r)
 		return
 	}
 	c.meteredContainer.ServeHTTP(w, r)
 	if act != nil {
-		act()
+		act(r)
 	}
 }
 

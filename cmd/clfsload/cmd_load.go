@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 
@@ -25,6 +26,7 @@ type loadFlags struct {
 	retryErrors       bool
 	publishIncomplete bool
 	verify            bool
+	into              intoFlags
 	filter            filterFlags
 	bandwidth         bandwidthFlags
 	dryRun            dryRunFlags
@@ -51,6 +53,10 @@ STATE is a directory, on a local disk, for the journal of the transfer. With --n
 it must not exist and the container must be empty. A transfer that was stopped or
 killed goes on with the same command without --new.
 
+With --into SOURCE becomes the directory PATH of a container that is there, whoever
+wrote it. What is missing is added. An entry that differs fails, unless --update
+lets it be replaced. The same command without --new loads what has changed since.
+
 TARGET is dir:PATH, a local directory that holds a file for each blob and is made
 if it does not exist; or the URL of an Azure container, with or without a SAS. The
 form with ACCOUNT, CONTAINER and SAS is that of CLFSLoad.`,
@@ -62,12 +68,16 @@ form with ACCOUNT, CONTAINER and SAS is that of CLFSLoad.`,
   clfsload load --new /var/tmp/state /data/projects https://myaccount.blob.core.windows.net/projects
 
   # go on after a crash
-  clfsload load /var/tmp/state /data/projects https://myaccount.blob.core.windows.net/projects`,
+  clfsload load /var/tmp/state /data/projects https://myaccount.blob.core.windows.net/projects
+
+  # add a tree to a container that is there, and make the same again later
+  clfsload load --new --into /results/run7 /var/tmp/run7 /scratch/run7 dir:/mnt/stage/projects
+  clfsload load --into /results/run7 --update --delete /var/tmp/run7 /scratch/run7 dir:/mnt/stage/projects`,
 		Args: argsBetween(3, 5),
 		RunE: func(cmd *cobra.Command, args []string) error { return runLoad(cmd, args, f) },
 	}
 	fl := cmd.Flags()
-	fl.BoolVar(&f.isNew, "new", false, "begin a new transfer into an empty container")
+	fl.BoolVar(&f.isNew, "new", false, "begin a new transfer: into an empty container, or with --into into one that is there")
 	fl.StringVar(&f.compression, "compression", "LZ4", "LZ4 or DISABLED")
 	fl.BoolVar(&f.preserveHardlinks, "preserve-hardlinks", false, "keep names of one file as one file with several links")
 	fl.IntVar(&f.dirMgrCount, "dirmgr-count", clfs.DefaultDirMgrCount, "number of directory managers, 1 to 255; leave it unless told otherwise")
@@ -80,6 +90,7 @@ form with ACCOUNT, CONTAINER and SAS is that of CLFSLoad.`,
 	fl.IntVar(&f.maxErrors, "max-errors", 50, "stop when that many entries have failed; 0: never")
 	fl.BoolVar(&f.retryErrors, "retry-errors", true, "try entries again that failed in an earlier run")
 	fl.BoolVar(&f.publishIncomplete, "publish-incomplete", false, "publish without the entries that failed; the exit code is 3 all the same")
+	f.into.register(fl)
 	f.filter.register(fl)
 	f.bandwidth.register(fl)
 	f.dryRun.register(fl)
@@ -96,6 +107,12 @@ func runLoad(cmd *cobra.Command, args []string, f loadFlags) error {
 	ui, err := newConsole(cmd.OutOrStdout(), cmd.ErrOrStderr(), f.log)
 	if err != nil {
 		return usageError(cmd, err)
+	}
+	if cmd.Flags().Changed("into") && f.into.path == "" { // of a shell's variable that is not set
+		return usageError(cmd, errors.New("--into is empty: name a directory of the container, such as /"))
+	}
+	if f.dryRun.only && f.into.path != "" {
+		return runMergePlan(cmd, ui, args, f)
 	}
 	if f.dryRun.only {
 		return runDryRun(cmd, ui, args, f)
@@ -140,6 +157,9 @@ func (f *loadFlags) check() error {
 		return err
 	}
 	if err := f.dryRun.check(); err != nil {
+		return err
+	}
+	if err := f.into.check(); err != nil {
 		return err
 	}
 	_, err := parseCompression(f.compression)

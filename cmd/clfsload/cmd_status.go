@@ -185,7 +185,7 @@ func statusOfLoad(ctx context.Context, j *state.Journal) (*loadStatus, error) {
 		return nil, err
 	}
 	phases := map[state.Phase]string{state.PhaseNew: phaseNew, state.PhaseTransfer: phaseTransfer, state.PhaseComplete: phaseComplete}
-	return &loadStatus{Kind: kindLoad, Version: version, Phase: phases[j.Phase()], Source: j.Settings.Source, Target: j.Settings.Target,
+	return &loadStatus{Kind: kindLoad, Version: version, Phase: phases[j.Phase()], Source: j.Settings.Source, Target: j.Settings.Target, Into: j.Settings.Merge.Into,
 		ObjectsDone: int64(t.DoneInodes), ObjectsFound: int64(t.FoundInodes),
 		BytesDone: int64(t.DoneBytes), BytesFound: int64(t.FoundBytes),
 		Listed: listed, Failures: int64(t.Failures)}, nil
@@ -205,6 +205,9 @@ func (v *loadStatus) print(w io.Writer) {
 	line("load", "%s, phase %s", state, v.Phase)
 	line("source", "%s", v.Source)
 	line("target", "%s", v.Target)
+	if v.Into != "" {
+		line("into", "%s", quotePath(v.Into))
+	}
 	line("objects", "%s of %s%s%s", humanize.Comma(v.ObjectsDone), humanize.Comma(v.ObjectsFound), more, v.rate(humanize.Comma(int64(v.ObjectsPerSecond))))
 	line("bytes", "%s of %s%s%s", ibytes(v.BytesDone), ibytes(v.BytesFound), more, v.rate(ibytes(int64(v.BytesPerSecond))))
 	line("failures", "%s", humanize.Comma(v.Failures))

@@ -32,6 +32,7 @@ type loadStatus struct {
 	Phase            string       `json:"phase"`
 	Source           string       `json:"source"`
 	Target           string       `json:"target"`
+	Into             string       `json:"into,omitempty"` // the directory of the container that the source becomes
 	ObjectsDone      int64        `json:"objects_done"`
 	ObjectsFound     int64        `json:"objects_found"`
 	BytesDone        int64        `json:"bytes_done"`
@@ -72,7 +73,7 @@ func (l *load) status(e *engine.Engine) loadStatus {
 	m.add(l.look(e))
 	s := m.last()
 	set := &l.journal.Settings
-	v := loadStatus{Kind: kindLoad, Running: true, PID: os.Getpid(), Version: version, Phase: l.phase(), Source: set.Source, Target: set.Target,
+	v := loadStatus{Kind: kindLoad, Running: true, PID: os.Getpid(), Version: version, Phase: l.phase(), Source: set.Source, Target: set.Target, Into: set.Merge.Into,
 		ObjectsDone: s.done, ObjectsFound: s.found, BytesDone: s.bytes, BytesFound: s.total,
 		Listed: s.listed, Failures: s.failures, BandwidthLimit: l.limiter.BytesPerSecond()}
 	v.ObjectsPerSecond, v.BytesPerSecond = m.rates()

@@ -13,6 +13,7 @@ func (l *load) claim(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	ids.breakEndless = l.flags.into.detached
 	if err := l.target.claim(ctx, ids); err != nil {
 		return errors.Join(err, ids.forget(err))
 	}

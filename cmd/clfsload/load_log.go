@@ -70,7 +70,7 @@ func escapeGlob(dir string) string {
 // logsToUpload are the logs as blobs. Their names are the same in every run of a
 // transfer and in no other.
 func (l *load) logsToUpload() ([]engine.Log, error) {
-	if l.flags.uploadLog.no {
+	if l.flags.uploadLog.no || l.flags.into.path != "" { // a container has one transfer, and its log
 		return nil, nil
 	}
 	files, err := logsIn(l.journal.Dir())

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"clfsload/state"
+	"clfsload/sync/adopt"
 	"clfsload/sync/blob/limit"
 	"clfsload/sync/engine"
 	"clfsload/sync/scan"
@@ -33,8 +34,10 @@ type load struct {
 	journal *state.Journal
 	filter  filter.Filter
 	limiter *limit.Limiter
-	metrics net.Listener // nil: none
-	undo    undo         // of what a refused load has made
+	reader  *adopt.Reader // with --into: of what the container has
+	merge   mergeCounts   // likewise: what became of the entries
+	metrics net.Listener  // nil: none
+	undo    undo          // of what a refused load has made
 
 	// Of the run that goes on.
 	failed     func(path string, p state.Problem) // is told of each entry that failed
@@ -102,16 +105,24 @@ func (l *load) open(cmd *cobra.Command, stateDir, source string, spec targetSpec
 	if l.target, err = openTarget(spec, l.flags.target, l.flags.retry.access(l.flags.concurrency, l.log)); err != nil {
 		return err
 	}
-	if l.flags.isNew {
+	if l.flags.isNew && l.flags.into.path == "" {
 		return l.create(cmd.Context(), stateDir, source)
 	}
-	if err := l.resume(cmd, stateDir, source); err != nil {
+	if l.flags.isNew {
+		err = l.adopt(cmd.Context(), stateDir, source)
+	} else {
+		err = l.resume(cmd, stateDir, source)
+	}
+	if err != nil {
 		return err
 	}
 	if spec.dir != "" {
 		warnOfSharing(spec.dir, l.log)
 	}
-	return l.claim(cmd.Context())
+	if err := l.claim(cmd.Context()); err != nil {
+		return err
+	}
+	return l.beginInto(cmd.Context(), source)
 }
 
 // resolvePaths makes both paths absolute and refuses a state directory inside of
@@ -166,12 +177,8 @@ func (s targetSpec) checkOverlap(stateDir, source string) error {
 // create begins a new transfer. What can be checked before anything is made is checked
 // first.
 func (l *load) create(ctx context.Context, stateDir, source string) error {
-	if _, err := os.Lstat(stateDir); err == nil {
-		return withExit(exitState, fmt.Errorf("state directory %s already exists", stateDir),
-			"to go on with its transfer leave out --new; for a new one choose another STATE")
-	}
-	if _, err := os.Stat(filepath.Dir(stateDir)); err != nil {
-		return withExit(exitState, fmt.Errorf("make state directory: %w", err), "make the directory that it is to be in")
+	if err := checkNewState(stateDir); err != nil {
+		return err
 	}
 	missing, err := l.target.fit(ctx, l.flags.createContainer)
 	if err != nil {
@@ -188,17 +195,31 @@ func (l *load) create(ctx context.Context, stateDir, source string) error {
 	if l.journal, err = state.Create(stateDir, settings, root); err != nil {
 		return stateError(err)
 	}
-	l.undo.add(func(context.Context) error {
-		err := l.journal.Remove()
-		l.journal = nil
-		return err
-	})
+	l.undo.add(l.removeState)
 	if missing {
 		if err := l.target.make(ctx, &l.undo); err != nil {
 			return err
 		}
 	}
 	return l.beginNew(ctx)
+}
+
+// checkNewState refuses a STATE that cannot be made.
+func checkNewState(stateDir string) error {
+	if _, err := os.Lstat(stateDir); err == nil {
+		return withExit(exitState, fmt.Errorf("state directory %s already exists", stateDir),
+			"to go on with its transfer leave out --new; for a new one choose another STATE")
+	}
+	if _, err := os.Stat(filepath.Dir(stateDir)); err != nil {
+		return withExit(exitState, fmt.Errorf("make state directory: %w", err), "make the directory that it is to be in")
+	}
+	return nil
+}
+
+func (l *load) removeState(context.Context) error {
+	err := l.journal.Remove()
+	l.journal = nil
+	return err
 }
 
 // beginNew makes the container the journal's.
@@ -255,10 +276,7 @@ func (l *load) resume(cmd *cobra.Command, stateDir, source string) error {
 	if err := closeState(stateDir, l.log); err != nil {
 		return err
 	}
-	if l.filter, err = filter.New(l.journal.Settings.Include, l.journal.Settings.Exclude); err != nil {
-		return withExit(exitJournal, err, "")
-	}
-	if err := compareSettings(cmd, l.journal.Settings, l.flags, source, l.target.String()); err != nil {
+	if err := l.fitState(cmd, source); err != nil {
 		return err
 	}
 	if l.journal.Phase() == state.PhaseNew { // killed before the container was made
@@ -272,11 +290,30 @@ func (l *load) resume(cmd *cobra.Command, stateDir, source string) error {
 	return l.begin(cmd.Context())
 }
 
+// fitState refuses a command line that does not fit the journal. A load that goes on keeps its filters.
+func (l *load) fitState(cmd *cobra.Command, source string) (err error) {
+	s := &l.journal.Settings
+	if l.flags.into.path != "" && !l.isUnderWay() {
+		return l.compareContainer(cmd)
+	}
+	if l.filter, err = filter.New(s.Include, s.Exclude); err != nil {
+		return withExit(exitJournal, err, "")
+	}
+	return compareSettings(cmd, *s, l.flags, source, l.target.String())
+}
+
 // compareSettings refuses a command line that does not fit the journal. Flags
 // that are not given take the journal's value.
 func compareSettings(cmd *cobra.Command, s state.Settings, f loadFlags, source, target string) error {
 	if s.Kind == state.KindMount {
-		return withExit(exitState, errors.New("this STATE is that of a mount"), "choose another STATE for the load")
+		return withExit(exitState, errors.New("this STATE is that of a mount"), "choose another STATE for the load, or say with --into where SOURCE is to go")
+	}
+	if s.Adopted && s.Merge.Into == "" {
+		return withExit(exitState, errors.New("the load of this STATE goes into a container that is there, and was not begun yet"), "say with --into where SOURCE is to go")
+	}
+	hint := "pass the same value, or begin a new transfer with another STATE and an empty container"
+	if s.Merge.Into != "" {
+		hint = "pass the same value; when the load is complete, another one may begin with this STATE"
 	}
 	given := func(flag string) bool { return cmd.Flags().Changed(flag) }
 	compression, err := parseCompression(f.compression)
@@ -289,6 +326,7 @@ func compareSettings(cmd *cobra.Command, s state.Settings, f loadFlags, source, 
 		was, asks any
 	}{
 		{"SOURCE", s.Source != source, s.Source, source},
+		{"--into", s.Merge.Into != f.into.path, orNone(s.Merge.Into), orNone(f.into.path)},
 		{"TARGET", s.Target != target, s.Target, target},
 		{"--compression", given("compression") && s.Compression != compression, compressionName(s.Compression), f.compression},
 		{"--preserve-hardlinks", given("preserve-hardlinks") && s.PreserveHardlinks != f.preserveHardlinks, s.PreserveHardlinks, f.preserveHardlinks},
@@ -298,7 +336,7 @@ func compareSettings(cmd *cobra.Command, s state.Settings, f loadFlags, source, 
 	} {
 		if c.differs {
 			return withExit(exitState, fmt.Errorf("the transfer in this STATE was begun with %s %v, not %v", c.name, c.was, c.asks),
-				"pass the same value, or begin a new transfer with another STATE and an empty container")
+				hint)
 		}
 	}
 	return nil
@@ -306,15 +344,23 @@ func compareSettings(cmd *cobra.Command, s state.Settings, f loadFlags, source, 
 
 // newEngine returns an engine for this transfer.
 func (l *load) newEngine(ev engine.Events) (*engine.Engine, error) {
+	container := limit.Wrap(l.target.Container, l.limiter)
 	o := engine.Options{Concurrency: l.flags.concurrency, Memory: int64(l.flags.memory), StateName: stateName(l.journal.Dir())}
-	return engine.New(l.journal, limit.Wrap(l.target.Container, l.limiter), o, ev)
+	if l.flags.into.path != "" {
+		o.Tree = newTree(container, l.flags.concurrency)
+		l.reader = adopt.New(l.journal, o.Tree, l.log)
+	}
+	return engine.New(l.journal, container, o, ev)
 }
 
 // treeSource lets the engine read a scanned tree.
-type treeSource struct{ tree *scan.Tree }
+type treeSource struct {
+	tree     *scan.Tree
+	settings *state.Settings
+}
 
 func (s treeSource) Open(_ state.Node, path string) (engine.File, error) {
-	f, err := s.tree.Open(path)
+	f, err := s.tree.Open(s.settings.SourcePath(path))
 	if err != nil {
 		return nil, err
 	}

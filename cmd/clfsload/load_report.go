@@ -50,6 +50,9 @@ type reportSettings struct {
 	RetryErrors       bool     `json:"retry_errors"`
 	PublishIncomplete bool     `json:"publish_incomplete"`
 	UploadLog         bool     `json:"upload_log"`
+	Into              string   `json:"into,omitempty"`
+	Update            bool     `json:"update,omitempty"`
+	Delete            bool     `json:"delete,omitempty"`
 }
 
 type reportTotals struct {
@@ -68,6 +71,8 @@ type reportRun struct {
 	BytesSent        int64   `json:"bytes_sent"`
 	ObjectsPerSecond float64 `json:"objects_per_second"`
 	BytesPerSecond   float64 `json:"bytes_per_second"` // of file contents, as they come into the container
+	// Entries are what became of the entries of a load into a container.
+	Entries *mergeValues `json:"entries,omitempty"`
 }
 
 // leaveFiles writes what a run leaves in STATE beside the journal: the report and
@@ -107,13 +112,18 @@ func (l *load) reportSettings() reportSettings {
 		PreserveHardlinks: s.PreserveHardlinks, DirMgrCount: s.DirMgrCount, Include: s.Include, Exclude: s.Exclude,
 		BucketUUID: s.BucketUUID, Concurrency: f.concurrency, Memory: int64(f.memory),
 		BandwidthLimit: l.limiter.BytesPerSecond(), MaxErrors: f.maxErrors, RetryErrors: f.retryErrors,
-		PublishIncomplete: f.publishIncomplete, UploadLog: !f.uploadLog.no}
+		PublishIncomplete: f.publishIncomplete, UploadLog: !f.uploadLog.no,
+		Into: s.Merge.Into, Update: s.Merge.Update, Delete: s.Merge.Delete}
 }
 
 func (l *load) reportRun(ended time.Time) reportRun {
 	s, took := l.engine.Stats(), ended.Sub(l.began).Seconds()
 	r := reportRun{Objects: s.Inodes.Load(), BytesRead: s.Read.Load(), Blobs: s.Blobs.Load(), BytesSent: s.Sent.Load()}
 	r.ObjectsPerSecond, r.BytesPerSecond = float64(r.Objects)/took, float64(s.Moved.Load())/took
+	if l.flags.into.path != "" {
+		entries := l.merge.get()
+		r.Entries = &entries
+	}
 	return r
 }
 
@@ -127,6 +137,9 @@ func (l *load) summarize(ui *console, e *engine.Engine, err error) {
 	fmt.Fprintf(ui.out, "%s %s of %s objects (%s of %s) in %s\n", word,
 		humanize.Comma(int64(t.DoneInodes)), humanize.Comma(int64(t.FoundInodes)),
 		ibytes(int64(t.DoneBytes)), ibytes(int64(t.FoundBytes)), took.Round(time.Millisecond))
+	if l.flags.into.path != "" {
+		fmt.Fprintf(ui.out, "into %s: %s\n", l.flags.into.path, l.merge.get())
+	}
 	seconds := took.Seconds()
 	fmt.Fprintf(ui.out, "this run: %s blobs, %s sent, %s objects/s, %s/s\n",
 		humanize.Comma(s.Blobs.Load()), ibytes(s.Sent.Load()),
@@ -134,7 +147,9 @@ func (l *load) summarize(ui *console, e *engine.Engine, err error) {
 	if t.Failures > 0 {
 		l.listFailures(ui, t.Failures)
 	}
-	if err == nil {
+	if err == nil && s.Blobs.Load() == 0 {
+		fmt.Fprintf(ui.out, "unchanged: %s\n", l.target)
+	} else if err == nil {
 		fmt.Fprintf(ui.out, "published: %s can be attached\n", l.target)
 	}
 }

@@ -25,8 +25,8 @@ func (l *load) run(ctx context.Context, ui *console) error {
 	defer stop(nil)
 	l.failed = l.failureCounter(ui, stop)
 	e, err := l.newEngine(engine.Events{
-		Failure: l.failed,
-		Warning: func(path, text string) { ui.log.Warn(text, "path", path) },
+		Failure: func(path string, p state.Problem) { l.failed(l.journal.Settings.SourcePath(path), p) },
+		Warning: func(path, text string) { ui.log.Warn(text, "path", l.journal.Settings.SourcePath(path)) },
 	})
 	if err != nil {
 		return err
@@ -102,15 +102,24 @@ func (l *load) transferAndPublish(ctx context.Context, ui *console, e *engine.En
 		ui.showProgress(showing, &l.meter, func() sample { return l.look(e) })
 		return nil
 	})
-	err := e.Open(ctx)
-	if err == nil {
-		err = l.transfer(ctx, e)
+	run := l.runNew
+	if l.flags.into.path != "" {
+		run = l.runInto
 	}
-	if err == nil {
-		err = l.publish(ctx, ui, e)
-	}
+	err := run(ctx, ui, e)
 	stopShowing()
 	return errors.Join(err, display.Wait())
+}
+
+// runNew scans, uploads and publishes a load that has begun with an empty container.
+func (l *load) runNew(ctx context.Context, ui *console, e *engine.Engine) error {
+	if err := e.Open(ctx); err != nil {
+		return err
+	}
+	if err := l.transfer(ctx, e); err != nil {
+		return err
+	}
+	return l.publish(ctx, ui, e)
 }
 
 // publish writes what makes the container attachable. The log goes with it, so
@@ -143,7 +152,7 @@ func (l *load) look(e *engine.Engine) sample {
 }
 
 func (l *load) scanOptions() scan.Options {
-	return scan.Options{Workers: l.flags.scanWorkers, Filter: l.filter, Failed: l.failed}
+	return scan.Options{Workers: l.flags.scanWorkers, Filter: l.filter, Failed: l.failed, Merge: l.mergeOptions()}
 }
 
 // transfer lists the source and uploads what is found at the same time.
@@ -158,8 +167,16 @@ func (l *load) transfer(ctx context.Context, e *engine.Engine) error {
 		close(produced)
 		return nil
 	})
-	g.Go(func() error { return e.Upload(ctx, treeSource{l.tree}, produced) })
+	g.Go(func() error { return e.Upload(ctx, treeSource{l.tree, &l.journal.Settings}, produced) })
 	return g.Wait()
+}
+
+// orUpdate is what more a load into a container can do about entries that failed.
+func (l *load) orUpdate() string {
+	if l.flags.into.path == "" || l.flags.into.update {
+		return ""
+	}
+	return ", or --update to replace what differs"
 }
 
 // outcome says how to go on where the error does not speak for itself. A run that
@@ -180,10 +197,10 @@ func (l *load) outcome(err error) error {
 		code, _ := classify(stopped)
 		return withExit(code, stopped, again)
 	case errors.As(err, &tooMany):
-		return withExit(exitIncomplete, tooMany, "mend what is wrong, or raise --max-errors, then "+again)
+		return withExit(exitIncomplete, tooMany, "mend what is wrong, or raise --max-errors, then "+again+l.orUpdate())
 	case errors.Is(err, engine.ErrIncomplete):
 		return withExit(exitIncomplete, errors.New("nothing was published, because some entries failed"),
-			"mend them, then "+again+", or add --publish-incomplete to publish without them")
+			"mend them, then "+again+", or add --publish-incomplete to publish without them"+l.orUpdate())
 	case errors.As(err, &source):
 		return withExit(exitSource, err, again)
 	}

@@ -13,7 +13,7 @@ import (
 // adopt makes the journal of a new STATE for a container that was there before. notEmpty is the
 // error if it is no CLFS container. Nothing is written to the container before it is claimed.
 func (m *writableMount) adopt(ctx context.Context, notEmpty error) error {
-	found, err := adopt.Inspect(ctx, m.newTree(m.target.Container), m.flags.detached)
+	found, err := adopt.Inspect(ctx, newTree(m.target.Container, m.flags.concurrency), m.flags.detached)
 	if errors.Is(err, tree.ErrNoContainer) {
 		return notEmpty
 	}
@@ -65,8 +65,8 @@ func (m *writableMount) beginAdopted(ctx context.Context) error {
 const treeMemory = 64 << 20
 
 // newTree returns a reader of the container as other programs have made it.
-func (m *writableMount) newTree(c blob.Container) *tree.Tree {
-	return tree.New(c, tree.Options{Requests: m.flags.concurrency, Memory: treeMemory})
+func newTree(c blob.Container, requests int) *tree.Tree {
+	return tree.New(c, tree.Options{Requests: requests, Memory: treeMemory})
 }
 
 // mostAdopted is how many entries the journal has before it drops what was only read: about 200 MB.

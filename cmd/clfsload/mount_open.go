@@ -191,7 +191,7 @@ func (m *writableMount) newEngine() error {
 	if err != nil {
 		return err
 	}
-	o := engine.Options{Concurrency: m.flags.concurrency, Memory: int64(m.flags.memory), StateName: stateName(m.dir), Live: true, Tree: m.newTree(container)}
+	o := engine.Options{Concurrency: m.flags.concurrency, Memory: int64(m.flags.memory), StateName: stateName(m.dir), Live: true, Tree: newTree(container, m.flags.concurrency)}
 	m.reader = adopt.New(m.journal, o.Tree, m.ui.log)
 	e, err := engine.New(m.journal, container, o, engine.Events{
 		Failure: func(path string, p state.Problem) {

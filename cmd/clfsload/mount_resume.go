@@ -57,7 +57,10 @@ func (m *writableMount) resume(cmd *cobra.Command) (err error) {
 		m.undo.keep() // STATE was there before
 		return err
 	}
-	return m.reach(ctx, spec)
+	if err := m.reach(ctx, spec); err != nil || m.journal.Settings.Kind == state.KindMount {
+		return err
+	}
+	return m.journal.BeginMount(ctx)
 }
 
 // reach claims the container, or leaves that to the background when the service does
@@ -118,8 +121,8 @@ const otherState = "leave it out, or mount with another STATE and an empty conta
 // compareSettings refuses a command line that does not fit the journal.
 func (m *writableMount) compareSettings(cmd *cobra.Command) error {
 	s := m.journal.Settings
-	if s.Kind != state.KindMount {
-		return withExit(exitState, fmt.Errorf("state directory %s is that of a load", m.dir), "choose another STATE for the mount")
+	if s.Kind != state.KindMount && m.journal.Phase() != state.PhaseComplete {
+		return withExit(exitState, fmt.Errorf("state directory %s is that of a load that is not complete", m.dir), "finish the load, or choose another STATE for the mount")
 	}
 	compression, err := parseCompression(m.flags.compression)
 	if err != nil {

@@ -73,7 +73,11 @@ func (f *loadFlags) fitOpenFiles(log *slog.Logger) error {
 		return err
 	}
 	f.scanWorkers = min(scanWorkers, max(spare/8, 1))
-	fitConcurrency(&f.concurrency, spare-f.scanWorkers*scanFiles, loadFiles, log)
+	each := scanFiles
+	if f.into.checksum {
+		each++ // a file that is compared
+	}
+	fitConcurrency(&f.concurrency, spare-f.scanWorkers*each, loadFiles, log)
 	return nil
 }
 

@@ -61,6 +61,16 @@ func (l *listing) begin(s *FS) error {
 			return err
 		}
 	}
+	if l.begun {
+		return nil
+	}
+	n, err := s.nodes.get(s.ctx, l.dir)
+	if err == nil && n.Flags&state.Unordered != 0 {
+		if err := s.journal.Order(s.ctx, l.dir); err != nil {
+			return err
+		}
+		s.nodes.forget(l.dir)
+	}
 	l.begun = true
 	return nil
 }

@@ -3,6 +3,7 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -77,4 +78,32 @@ func shareDatabase(dir string) (*lockFile, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	return &lockFile{f: f}, nil
+}
+
+// CopyTo copies the files of a journal that is open to be read into the directory dir, which is made.
+func (f *File) CopyTo(dir string) error {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return err
+	}
+	for _, name := range []string{journalName, journalName + "-wal", redoName, logEndName} {
+		err := copyFile(filepath.Join(f.dir, name), filepath.Join(dir, name))
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("copy journal of %s: %w", f.dir, Classify(err))
+		}
+	}
+	return nil
+}
+
+func copyFile(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
 }

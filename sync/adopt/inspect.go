@@ -74,7 +74,7 @@ func findCacheState(ctx context.Context, t *tree.Tree) error {
 // journal's own affair (key, target, compression) are the caller's.
 func (f Found) Settings(own state.Settings) (state.Settings, error) {
 	a := f.Root.Inode.Attr
-	own.Kind, own.Adopted, own.PreserveHardlinks = state.KindMount, true, true
+	own.Adopted = true
 	own.ContainerID, own.FSID = uint32(a.ContainerID), uint32(a.FSID)
 	own.RootName, own.BucketUUID = string(f.Root.Inode.Name), f.Bucket.UUID
 	own.Range = 1

@@ -118,7 +118,7 @@ func (e *Engine) renew(ctx context.Context, b clfs.Bucket, known state.Mark, mar
 func (e *Engine) newMark() *clfs.Mark {
 	m := &clfs.Mark{Time: time.Now().UTC().Format(time.RFC3339), State: strings.ToValidUTF8(e.options.StateName, "\uFFFD")}
 	m.Open = clfs.OpenLoad
-	if e.journal.Settings.Kind == state.KindMount {
+	if e.options.Live {
 		m.Open = clfs.OpenMount
 	}
 	return m
@@ -144,10 +144,10 @@ func (e *Engine) Open(ctx context.Context) error {
 }
 
 // Close notes in the container that no such blobs are left. To be called at the end,
-// when everything is published and tidy.
+// when everything is published and tidy. Another STATE's mark stays as it is.
 func (e *Engine) Close(ctx context.Context) error {
 	b, err := e.bucket(ctx)
-	if err != nil || b.Mark == nil || b.Mark.Open == "" {
+	if err != nil || b.Mark == nil || b.Mark.Open == "" || b.Mark.State != e.newMark().State {
 		return err
 	}
 	b.Mark.Open = ""

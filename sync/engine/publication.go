@@ -111,7 +111,7 @@ func (p *publication) run(ctx context.Context) error {
 	}
 	return p.rec.during(ctx, func(ctx context.Context) error {
 		for _, phase := range publish.Phases {
-			if phase == publish.ChangedDirectories && p.last { // the root comes then, or later
+			if phase == publish.ChangedDirectories && p.hasLogs() { // the root comes then, or later
 				if err := p.putLogs(ctx, p.logs); err != nil {
 					return err
 				}
@@ -123,6 +123,10 @@ func (p *publication) run(ctx context.Context) error {
 		return nil
 	})
 }
+
+// hasLogs reports whether the logs in the container are those of the load that is published.
+// Another one keeps those of the load that has made the container.
+func (p *publication) hasLogs() bool { return p.last && p.journal.Settings.Merge.Into == "" }
 
 // phase makes the steps of a phase, many at a time.
 func (p *publication) phase(ctx context.Context, phase publish.Phase) error {

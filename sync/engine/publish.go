@@ -29,8 +29,13 @@ func (e *Engine) Publish(ctx context.Context, incomplete bool, logs ...Log) erro
 			return err
 		}
 	}
-	if _, err := e.publish(ctx, &publication{Engine: e, last: true, logs: logs}); err != nil {
+	report, err := e.publish(ctx, &publication{Engine: e, last: true, logs: logs})
+	if err != nil {
 		return err
+	}
+	if n := len(report.Behind); n > 0 { // only of a container that lacks blobs
+		b := report.Behind[0]
+		return fmt.Errorf("%w: %d entries could not be published as they are now, among them %q: %s", ErrGone, n, b.Path, b.Problem)
 	}
 	if err := e.Close(ctx); err != nil {
 		return err

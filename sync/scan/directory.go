@@ -25,7 +25,7 @@ const (
 
 // scanDirectory commits all entries of a directory.
 func (s *Scanner) scanDirectory(ctx context.Context, dir state.Inode) error {
-	path, err := s.journal.Path(ctx, dir)
+	path, err := s.sourcePath(ctx, dir)
 	if err != nil {
 		return err
 	}
@@ -34,10 +34,11 @@ func (s *Scanner) scanDirectory(ctx context.Context, dir state.Inode) error {
 		return s.failDirectory(ctx, dir, path, problem("open", err))
 	}
 	defer f.Close()
-	if err := s.renew(ctx, f, dir); err != nil {
-		return err
-	}
 	here := s.options.Filter.At(path)
+	d := &directory{scanner: s, row: dir, path: path, open: f, here: here}
+	if err := d.renew(ctx); err != nil {
+		return s.failMerge(ctx, d, err)
+	}
 	for {
 		names, err := f.Readdirnames(batchNames)
 		if err != nil && !errors.Is(err, io.EOF) {
@@ -48,8 +49,8 @@ func (s *Scanner) scanDirectory(ctx context.Context, dir state.Inode) error {
 		if err != nil {
 			return err
 		}
-		if err := s.journal.AddEntries(ctx, dir, entries, last); err != nil {
-			return err
+		if err := d.add(ctx, entries, last); err != nil {
+			return s.failMerge(ctx, d, err)
 		}
 		s.tellProblems(path, entries)
 		if last {
@@ -58,18 +59,53 @@ func (s *Scanner) scanDirectory(ctx context.Context, dir state.Inode) error {
 	}
 }
 
+// sourcePath is the path of a directory in the source.
+func (s *Scanner) sourcePath(ctx context.Context, dir state.Inode) (string, error) {
+	path, err := s.journal.Path(ctx, dir)
+	return s.journal.Settings.SourcePath(path), err
+}
+
+// directory is a directory of the source that is scanned.
+type directory struct {
+	scanner *Scanner
+	row     state.Inode
+	path    string // below the root of the source
+	open    *os.File
+	here    filter.Directory
+}
+
+// add commits entries.
+func (d *directory) add(ctx context.Context, entries []state.Entry, last bool) error {
+	if d.scanner.options.Merge == nil {
+		return d.scanner.journal.AddEntries(ctx, d.row, entries, last)
+	}
+	if err := d.merge(ctx, entries); err != nil || !last {
+		return err
+	}
+	if err := d.noteExtras(ctx); err != nil {
+		return err
+	}
+	return d.scanner.journal.EndScan(ctx, d.row.Ino)
+}
+
 // renew records the attributes that a directory has when it is listed, where they
 // are others than when it was found: they belong to what it lists then.
-func (s *Scanner) renew(ctx context.Context, f *os.File, dir state.Inode) error {
-	now, err := s.tree.fstat(int(f.Fd()))
-	if err != nil || now.Type != dir.Attr.Type || now.SameContents(dir.Attr) {
+func (d *directory) renew(ctx context.Context) error {
+	now, err := d.scanner.tree.fstat(int(d.open.Fd()))
+	if err != nil || now.Type != d.row.Attr.Type {
 		return nil // listing it will tell what is wrong
 	}
-	return s.journal.RenewDirectory(ctx, dir, now)
+	if d.scanner.options.Merge != nil {
+		return d.mergeAttributes(ctx, now)
+	}
+	if now.SameContents(d.row.Attr) {
+		return nil
+	}
+	return d.scanner.journal.RenewDirectory(ctx, d.row, now)
 }
 
 func (s *Scanner) failDirectory(ctx context.Context, dir state.Inode, path string, p state.Problem) error {
-	if dir.Ino == state.RootIno {
+	if path == "" {
 		return &SourceError{Path: s.tree.path, Op: p.Op, Err: errors.New(p.Reason)}
 	}
 	if err := s.journal.FailDirectory(ctx, dir, p); err != nil {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"clfsload/state"
 	"clfsload/sync/scan/filter"
@@ -28,6 +29,7 @@ type Options struct {
 	// Failed is called, possibly from several goroutines, for every entry that
 	// cannot be read.
 	Failed func(path string, p state.Problem)
+	Merge  *Merge // the journal's namespace was there before; nil: it is that of the tree
 }
 
 // Scanner lists a tree into a journal.
@@ -35,22 +37,28 @@ type Scanner struct {
 	tree    *Tree
 	journal *state.Journal
 	options Options
+
+	comparing *semaphore.Weighted // bounds the files of which contents are compared
 }
 
 // NewScanner returns a Scanner.
 func NewScanner(tree *Tree, journal *state.Journal, o Options) *Scanner {
-	return &Scanner{tree: tree, journal: journal, options: o}
+	return &Scanner{tree: tree, journal: journal, options: o, comparing: semaphore.NewWeighted(int64(o.Workers))}
 }
 
 // Run lists every directory that is unscanned, and what is found below. When it
 // returns nil all entries are in the journal, and links that waited for further
 // names are queued. Entries that cannot be read are failures in the journal and
-// not errors of Run; the root directory is: its error is a *SourceError.
+// not errors of Run; the root directory is: its error is a *SourceError. What a
+// merge is to remove is removed then.
 func (s *Scanner) Run(ctx context.Context) error {
 	if err := s.list(ctx); err != nil {
 		return err
 	}
-	return s.journal.ReleaseLinks(ctx)
+	if err := s.journal.ReleaseLinks(ctx); err != nil {
+		return err
+	}
+	return s.removeExtras(ctx)
 }
 
 func (s *Scanner) list(ctx context.Context) error {

@@ -25,13 +25,16 @@ func (s *Server) put(w http.ResponseWriter, r *request) {
 		fail(w, http.StatusLengthRequired, "MissingContentLengthHeader")
 		return
 	}
-	b := &stored{data: make([]byte, r.ContentLength), modified: time.Now().UTC()}
+	b := &stored{data: make([]byte, r.ContentLength), size: int(r.ContentLength), modified: time.Now().UTC()}
 	if _, err := io.ReadFull(r.Body, b.data); err != nil {
 		fail(w, http.StatusBadRequest, "IncompleteBody")
 		return
 	}
 	if !s.verify(w, r, b) {
 		return
+	}
+	if s.squeezes {
+		b.squeeze()
 	}
 	if !s.store(w, r, b) {
 		return
@@ -187,25 +190,25 @@ func (s *Server) part(w http.ResponseWriter, r *request, b *stored) []byte {
 		text = r.Header.Get("Range")
 	}
 	if text == "" {
-		h.Set("Content-Length", strconv.Itoa(len(b.data)))
+		h.Set("Content-Length", strconv.Itoa(b.size))
 		if sum != "" {
 			h.Set("Content-MD5", sum)
 		}
 		w.WriteHeader(http.StatusOK)
-		return b.data
+		return b.bytes()
 	}
-	from, to, ok := parseRange(text, len(b.data))
+	from, to, ok := parseRange(text, b.size)
 	if !ok {
 		fail(w, http.StatusRequestedRangeNotSatisfiable, "InvalidRange")
 		return nil
 	}
 	h.Set("Content-Length", strconv.Itoa(to-from))
-	h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, to-1, len(b.data)))
+	h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, to-1, b.size))
 	if sum != "" {
 		h.Set("x-ms-blob-content-md5", sum)
 	}
 	w.WriteHeader(http.StatusPartialContent)
-	return b.data[from:to]
+	return b.bytes()[from:to]
 }
 
 // parseRange reads "bytes=FROM-" and "bytes=FROM-LAST" for a blob of size bytes.

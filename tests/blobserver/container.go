@@ -22,7 +22,9 @@ type container struct {
 
 // stored is a blob; but for its lease it does not change.
 type stored struct {
-	data     []byte
+	data     []byte // see bytes
+	size     int    // bytes
+	squeezed bool   // the data is deflated
 	md5      []byte
 	etag     string
 	modified time.Time
@@ -159,7 +161,7 @@ func (b *stored) listed(name string) (l listedBlob) {
 	p := &l.Properties
 	p.Modified = b.modified.Format(http.TimeFormat)
 	p.ETag = b.etag
-	p.Length = len(b.data)
+	p.Length = b.size
 	p.Type = "BlockBlob"
 	p.Status, p.State = b.lease.words(time.Now())
 	if b.md5 != nil {

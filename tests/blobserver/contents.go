@@ -12,7 +12,7 @@ func (s *Server) Blobs(container string) map[string][]byte {
 	blobs := map[string][]byte{}
 	if c := s.containers[container]; c != nil {
 		for name, b := range c.blobs {
-			blobs[name] = b.data
+			blobs[name] = b.bytes()
 		}
 	}
 	return blobs
@@ -25,5 +25,5 @@ func (s *Server) Seed(container, name string, data []byte) {
 	c := s.containers[container]
 	s.etag++
 	c.sorted = nil
-	c.blobs[name] = &stored{data: data, modified: time.Now().UTC(), etag: fmt.Sprintf(`"0x%016X"`, s.etag)}
+	c.blobs[name] = &stored{data: data, size: len(data), modified: time.Now().UTC(), etag: fmt.Sprintf(`"0x%016X"`, s.etag)}
 }

@@ -35,6 +35,7 @@ type Server struct {
 
 	noVerify bool
 	pageSize int
+	squeezes bool
 	latency  atomic.Int64 // nanoseconds
 	link     *rate.Limiter
 	answers  atomic.Int64

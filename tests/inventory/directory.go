@@ -34,7 +34,7 @@ func (r *reader) directory(p place, id clfs.ID) {
 	r.checkName(p.path, name, p.parent, clfs.TypeDirectory)
 	r.checkInode(p.path, id, in)
 	expect(r, p.path, "back pointers", len(in.BackPointers), 0)
-	r.tree[p.path] = entryOfInode(p.path, in)
+	r.tree[p.path] = entryOfInode(p.path, id, in)
 	subdirectories := r.children(p, id, r.direntSegments(p.path, id, in))
 	expect(r, p.path, "link count", in.Attr.Nlink, uint32(2+subdirectories))
 }

@@ -32,7 +32,7 @@ func (r *reader) file(p place, id clfs.ID) {
 	r.checkHandle(p.path, id, owner, in.Attr.Type)
 	r.checkInode(p.path, id, in)
 	expect(r, p.path, "link count", in.Attr.Nlink, uint32(len(in.BackPointers)))
-	entry := entryOfInode(p.path, in)
+	entry := entryOfInode(p.path, id, in)
 	r.readContents(p.path, id, in, &entry)
 	r.objects[id] = &object{inode: in, entry: entry, places: []place{p}}
 	r.tree[p.path] = entry
@@ -52,10 +52,10 @@ func (r *reader) readContents(path string, id clfs.ID, in *clfs.Inode, entry *En
 	}
 }
 
-func entryOfInode(path string, in *clfs.Inode) Entry {
+func entryOfInode(path string, id clfs.ID, in *clfs.Inode) Entry {
 	a := in.Attr
 	entry := Entry{
-		Path: path, Group: path, Type: a.Type, Mode: uint32(a.Mode), UID: a.UID, GID: a.GID, Size: a.Size, FileID: a.FileID,
+		Path: path, Group: path, Type: a.Type, Mode: uint32(a.Mode), UID: a.UID, GID: a.GID, Size: a.Size, FileID: a.FileID, ID: id,
 		Mtime: a.Mtime, Ctime: a.Ctime, Atime: a.Atime, Major: a.RdevMajor, Minor: a.RdevMinor,
 	}
 	if a.Type == clfs.TypeDirectory {

@@ -29,10 +29,11 @@ type Entry struct {
 	Atime  clfs.Time
 	Major  uint32 // of a device
 	Minor  uint32
-	FileID uint64 // the source's inode number
-	Target string // of a symbolic link
-	Hash   uint64 // of a regular file's bytes; comparable within one process
-	Group  string // the first of the paths, in byte order, that are the same object
+	FileID uint64  // the source's inode number
+	ID     clfs.ID // of the object in a container
+	Target string  // of a symbolic link
+	Hash   uint64  // of a regular file's bytes; comparable within one process
+	Group  string  // the first of the paths, in byte order, that are the same object
 }
 
 // Tree is a listing by path.

@@ -1,0 +1,380 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"golang.org/x/sync/errgroup"
+
+	"clfsload/clfs"
+	"clfsload/state"
+	"clfsload/sync/adopt"
+	"clfsload/sync/engine"
+	"clfsload/sync/scan"
+	"clfsload/sync/tree"
+)
+
+// intoFlags are about a load into a container that is there.
+type intoFlags struct {
+	path                               string // in the container, from "/"; "": the load begins with an empty one
+	update, delete                     bool
+	checksum, sizeOnly, ignoreExisting bool
+	detached                           bool
+}
+
+func (f *intoFlags) register(fl *pflag.FlagSet) {
+	fl.StringVar(&f.path, "into", "", "load into the container that is there: SOURCE becomes its directory `PATH`, from \"/\"")
+	fl.BoolVar(&f.update, "update", false, "with --into: replace entries that differ from SOURCE in type, size, times, mode, owner or link target")
+	fl.BoolVar(&f.delete, "delete", false, "with --into: remove entries below PATH that SOURCE does not have, except entries that the filter leaves out")
+	fl.BoolVar(&f.checksum, "checksum", false, "with --into: compare the contents of files of the same size, whatever their times")
+	fl.BoolVar(&f.sizeOnly, "size-only", false, "with --into: files of the same size have the same contents, whatever their times")
+	fl.BoolVar(&f.ignoreExisting, "ignore-existing", false, "with --into: do not change or read entries that exist in the container")
+	fl.BoolVar(&f.detached, "detached", false, "with --into: accept a container that has signs of a cache: no cache is attached to it")
+}
+
+// check refuses flags that do not go together, and brings the path into the form that the journal has.
+func (f *intoFlags) check() error {
+	if f.path == "" {
+		if f.update || f.delete || f.checksum || f.sizeOnly || f.ignoreExisting || f.detached {
+			return errors.New("--update, --delete, --checksum, --size-only, --ignore-existing and --detached go with --into")
+		}
+		return nil
+	}
+	var names []string
+	for _, name := range strings.Split(f.path, "/") {
+		switch {
+		case name == "" || name == ".":
+			continue
+		case name == ".." || len(name) > maxNameBytes:
+			return fmt.Errorf("--into %s: %q cannot be the name of a directory", f.path, name)
+		}
+		names = append(names, name)
+	}
+	if !strings.HasPrefix(f.path, "/") {
+		return fmt.Errorf("--into %s: it must be a path in the container from its root, such as /%s", f.path, f.path)
+	}
+	f.path = "/" + strings.Join(names, "/")
+	compared := 0
+	for _, given := range []bool{f.checksum, f.sizeOnly, f.ignoreExisting} {
+		if given {
+			compared++
+		}
+	}
+	if compared > 1 {
+		return errors.New("--checksum, --size-only and --ignore-existing exclude each other")
+	}
+	return nil
+}
+
+// maxNameBytes is how long a name is at most.
+const maxNameBytes = 255
+
+// merge is what the journal is to know of the flags.
+func (f *intoFlags) merge() state.Merge {
+	m := state.Merge{Into: f.path, Update: f.update, Delete: f.delete}
+	switch {
+	case f.checksum:
+		m.Compare = state.CompareContents
+	case f.sizeOnly:
+		m.Compare = state.CompareSizes
+	case f.ignoreExisting:
+		m.Compare = state.CompareNames
+	}
+	return m
+}
+
+func orNone(path string) string { return cmp.Or(path, "(none)") }
+
+// isUnderWay reports whether the journal has a load that is not complete.
+func (l *load) isUnderWay() bool {
+	return l.journal.Settings.Kind != state.KindMount && l.journal.Phase() != state.PhaseComplete
+}
+
+// adopt makes the journal of a new STATE for a container that is there. Nothing is written to the
+// container before it is claimed.
+func (l *load) adopt(ctx context.Context, stateDir, source string) error {
+	if err := checkNewState(stateDir); err != nil {
+		return err
+	}
+	if err := l.target.check(ctx); err != nil {
+		return err
+	}
+	if err := l.adoptAt(ctx, stateDir, source); err != nil {
+		return err
+	}
+	if err := l.target.probe(ctx); err != nil {
+		return err
+	}
+	l.undo.add(l.target.release)
+	return nil
+}
+
+// adoptAt makes a journal for the container.
+func (l *load) adoptAt(ctx context.Context, stateDir, source string) error {
+	found, err := adopt.Inspect(ctx, newTree(l.target.Container, l.flags.concurrency), l.flags.into.detached)
+	if errors.Is(err, tree.ErrNoContainer) {
+		return withExit(exitDamaged, err, "a load without --into begins with an empty container")
+	}
+	if err != nil {
+		return err
+	}
+	own, err := newSettings(l.flags, source, l.target.String())
+	if err != nil {
+		return err
+	}
+	settings, err := found.Settings(own)
+	if err != nil {
+		return withExit(exitState, err, "")
+	}
+	if l.journal, err = state.Adopt(stateDir, settings, found.Adoption()); err != nil {
+		return stateError(err)
+	}
+	l.undo.add(l.removeState)
+	if mark := found.Bucket.Mark; mark != nil && mark.Open != "" {
+		l.log.Warn("the container was left open by another STATE: what that has not published is not here", "state", mark.State, "publication", mark.Publication)
+	}
+	return nil
+}
+
+// compareContainer refuses a STATE that has no load under way if it is of another container, or
+// if it has changes of a mount that are not uploaded.
+func (l *load) compareContainer(cmd *cobra.Command) error {
+	s := &l.journal.Settings
+	compression, err := parseCompression(l.flags.compression)
+	switch {
+	case err != nil:
+		return err
+	case s.Target != l.target.String():
+		return withExit(exitState, fmt.Errorf("this STATE is that of TARGET %s, not %s", s.Target, l.target), "pass the same TARGET, or another STATE")
+	case cmd.Flags().Changed("compression") && s.Compression != compression:
+		return withExit(exitState, fmt.Errorf("this STATE was begun with --compression %s, not %s", compressionName(s.Compression), l.flags.compression), "leave --compression out")
+	case cmd.Flags().Changed("dirmgr-count") && s.DirMgrCount != l.flags.dirMgrCount:
+		return withExit(exitState, fmt.Errorf("this STATE was begun with --dirmgr-count %d, not %d", s.DirMgrCount, l.flags.dirMgrCount), "leave --dirmgr-count out")
+	}
+	if s.Kind != state.KindMount {
+		return nil
+	}
+	if c := l.journal.Counts(); c.Dirty+c.Queued+c.Failed > 0 {
+		return withExit(exitState, fmt.Errorf("the mount of this STATE has %s files that are not uploaded", humanize.Comma(int64(c.Dirty+c.Queued+c.Failed))),
+			"mount it again, and 'clfsload unmount' it when 'clfsload status' tells that all is uploaded")
+	}
+	return nil
+}
+
+// beginInto begins a load into the container. One that is under way goes on, as is asked for now.
+func (l *load) beginInto(ctx context.Context, source string) error {
+	if l.flags.into.path == "" {
+		return nil
+	}
+	if l.isUnderWay() {
+		err := l.journal.ChangeMerge(ctx, l.flags.into.merge())
+		if errors.Is(err, state.ErrTakenBack) {
+			return withExit(exitState, err, "pass --update or --delete as before; to begin anew use --new and another STATE")
+		}
+		return err
+	}
+	e, err := l.newEngine(engine.Events{})
+	if err != nil {
+		return err
+	}
+	if err := e.Begin(ctx); err != nil { // it may have changed before it was claimed
+		return err
+	}
+	if l.journal.Settings.Kind == state.KindMount {
+		_, rebooted := bootID(l.journal.Dir())
+		noStaged := func(state.Ino) (size, mtime int64, ok bool) { return 0, 0, false } // no file is dirty
+		if _, err := l.journal.Recover(ctx, rebooted, noStaged); err != nil {
+			return err
+		}
+		if err := l.publishWaiting(ctx, e); err != nil {
+			return err
+		}
+	}
+	return l.startMerge(ctx, source)
+}
+
+// publishWaiting publishes what a mount has uploaded: what a load replaces must be in reach, so
+// that it is still there if the load fails.
+func (l *load) publishWaiting(ctx context.Context, e *engine.Engine) error {
+	changed, err := l.isChanged(ctx)
+	if err != nil || !changed {
+		return err
+	}
+	if err := e.Open(ctx); err != nil {
+		return err
+	}
+	_, err = e.PublishMount(ctx)
+	return err
+}
+
+// startMerge makes the journal that of a load from source.
+func (l *load) startMerge(ctx context.Context, source string) error {
+	root, err := l.tree.Attr()
+	if err != nil {
+		return withExit(exitSource, err, "")
+	}
+	s := l.journal.Settings
+	s.Source, s.PreserveHardlinks, s.Include, s.Exclude = source, l.flags.preserveHardlinks, l.flags.filter.include, l.flags.filter.exclude
+	s.Merge = l.flags.into.merge()
+	for {
+		err := l.journal.BeginLoad(ctx, s, root, newDirectory())
+		var unread *state.Unread
+		switch {
+		case errors.As(err, &unread):
+			if err := l.reader.Read(ctx, *unread); err != nil {
+				return err
+			}
+		case errors.Is(err, state.ErrNotDirectory):
+			return withExit(exitUsage, err, "PATH must be a directory of the container, or a name in one that is free")
+		default:
+			return err
+		}
+	}
+}
+
+// newDirectory has the attributes of a directory that this process makes.
+func newDirectory() state.Attr {
+	now := time.Now().UnixNano()
+	return state.Attr{Type: clfs.TypeDirectory, Mode: clfs.TypeDirectory.ModeBits() | 0o755, UID: uint32(os.Geteuid()), GID: uint32(os.Getegid()),
+		Mtime: now, Ctime: now, Atime: now}
+}
+
+// isChanged reports whether the namespace has changes that are not published.
+func (l *load) isChanged(ctx context.Context) (bool, error) {
+	c := l.journal.Counts()
+	if c.Held+c.Dirty+c.Queued+c.Sealed+c.Linking+c.Failed > 0 {
+		return true, nil
+	}
+	tidy, err := l.journal.Tidy(ctx)
+	return !tidy, err
+}
+
+// transferInto is transfer for a load into a container that is there: that is written to once
+// there is something to change. changed: it was.
+func (l *load) transferInto(ctx context.Context, e *engine.Engine) (changed bool, err error) {
+	g, ctx := errgroup.WithContext(ctx)
+	produced := make(chan struct{})
+	g.Go(func() error {
+		if err := scan.NewScanner(l.tree, l.journal, l.scanOptions()).Run(ctx); err != nil {
+			return err
+		}
+		l.listed.Store(true)
+		close(produced)
+		return nil
+	})
+	g.Go(func() (err error) {
+		if changed, err = l.awaitChange(ctx, produced); err != nil || !changed {
+			return err
+		}
+		if err := e.Open(ctx); err != nil {
+			return err
+		}
+		return e.Upload(ctx, treeSource{l.tree, &l.journal.Settings}, produced)
+	})
+	err = g.Wait()
+	return changed, err
+}
+
+// awaitChange waits until there is something to change, or all is known.
+func (l *load) awaitChange(ctx context.Context, produced <-chan struct{}) (bool, error) {
+	for {
+		more := l.journal.Changed()
+		if changed, err := l.isChanged(ctx); changed || err != nil {
+			return changed, err
+		}
+		select {
+		case <-more:
+		case <-produced:
+			return l.isChanged(ctx)
+		case <-ctx.Done():
+			return false, context.Cause(ctx)
+		}
+	}
+}
+
+// runInto scans, uploads and publishes, if there is anything to change.
+func (l *load) runInto(ctx context.Context, ui *console, e *engine.Engine) error {
+	changed, err := l.transferInto(ctx, e)
+	if err != nil {
+		return err
+	}
+	if changed {
+		return l.publish(ctx, ui, e)
+	}
+	if l.journal.Totals().Failures > 0 && !l.flags.publishIncomplete {
+		return engine.ErrIncomplete
+	}
+	if err := e.Close(ctx); err != nil { // a run that was cut off after its publication has not done it
+		return err
+	}
+	return l.journal.SetPhase(ctx, state.PhaseComplete)
+}
+
+// mergeCounts counts what became of the entries in a run.
+type mergeCounts struct {
+	mu     sync.Mutex
+	values mergeValues
+}
+
+// mergeValues are entries, but for Same, which counts no directories.
+type mergeValues struct {
+	Added    int64 `json:"added"`
+	Replaced int64 `json:"replaced"`
+	Changed  int64 `json:"changed"` // their attributes alone
+	Removed  int64 `json:"removed"`
+	Same     int64 `json:"same"`
+}
+
+func (c *mergeCounts) get() mergeValues {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.values
+}
+
+func (c *mergeCounts) count(_ string, e *state.Entry, m state.Merged) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch m.Outcome {
+	case state.Added:
+		c.values.Added++
+	case state.Replaced:
+		c.values.Replaced++
+	case state.Changed:
+		c.values.Changed++
+	case state.Kept:
+		if e.Attr.Type != clfs.TypeDirectory {
+			c.values.Same++
+		}
+	}
+}
+
+func (c *mergeCounts) countRemoved(string, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.values.Removed++
+}
+
+func (v mergeValues) String() string {
+	n := humanize.Comma
+	return fmt.Sprintf("%s added, %s replaced, %s with other attributes, %s removed, %s the same", n(v.Added), n(v.Replaced), n(v.Changed), n(v.Removed), n(v.Same))
+}
+
+// mergeOptions are what the scanner needs for a load into a container; nil: it is none.
+func (l *load) mergeOptions() *scan.Merge {
+	if l.flags.into.path == "" {
+		return nil
+	}
+	return &scan.Merge{Namespace: l.reader, Merged: l.merge.count, Removed: l.merge.countRemoved,
+		NothingRemoved: func() {
+			l.log.Warn("nothing is removed from the container, because some entries of SOURCE failed")
+		}}
+}

@@ -1,0 +1,206 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// BeginLoad begins a load of s.Source into the directory s.Merge.Into of the namespace. The
+// journal has the settings s from then on. Directories that are missing are made: the last one
+// with the attributes root, those above with the attributes above. What has failed before is
+// forgotten. Errors, with which nothing was changed: *Unread, ErrNotDirectory, ErrUnfaithful.
+func (j *Journal) BeginLoad(ctx context.Context, s Settings, root, above Attr) error {
+	names := intoNames(s.Merge.Into)
+	err := j.write(ctx, committed, func(t *tx) error { return t.checkInto(names) })
+	if err == nil {
+		err = j.forgetFailed(ctx)
+	}
+	was := j.Settings
+	if err == nil {
+		err = j.write(ctx, durable, func(t *tx) error {
+			s.Kind, s.Merge.First = KindLoad, t.ledger.nextIno
+			return t.beginLoad(s, names, root, above)
+		})
+	}
+	if err != nil {
+		j.Settings = was
+		return fmt.Errorf("begin a load into %s: %w", s.Merge.Into, err)
+	}
+	return nil
+}
+
+// checkInto refuses a path with anything else than directories.
+func (t *tx) checkInto(names []string) error {
+	dir, err := t.directory(RootIno)
+	for _, name := range names {
+		if err != nil {
+			return err
+		}
+		n, _, err := t.findNode(dir.Ino, []byte(name))
+		if err == ErrNoEntry {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if dir, err = t.directory(n.Ino); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+func (t *tx) beginLoad(s Settings, names []string, root, above Attr) error {
+	if err := t.takeSettings(s, PhaseTransfer); err != nil {
+		return err
+	}
+	nodes, bytes := t.ledger.toDo()
+	t.ledger.found = found{FoundInodes: nodes, FoundBytes: bytes}
+	dir := RootIno
+	for i, name := range names {
+		a := above
+		if i == len(names)-1 {
+			a = root
+		}
+		n, _, err := t.findNode(dir, []byte(name))
+		if err == ErrNoEntry {
+			n, err = t.makeInto(dir, &Entry{Name: []byte(name), Attr: a})
+		}
+		if err != nil {
+			return err
+		}
+		dir = n.Ino
+	}
+	if _, err := t.stmts.dropScans.Exec(); err != nil { // those above are not the source's
+		return err
+	}
+	_, err := t.stmts.addUnscanned.Exec(dir)
+	return err
+}
+
+// makeInto adds a directory for a load, outside of what the load compares.
+func (t *tx) makeInto(ino Ino, e *Entry) (*Node, error) {
+	dir, err := t.node(ino)
+	if err != nil {
+		return nil, err
+	}
+	before, now := *dir, time.Now().UnixNano()
+	made, err := t.addFound(dir, e, Held, nil)
+	if err != nil {
+		return nil, err
+	}
+	t.grow(dir, now)
+	dir.Attr.Mtime, dir.Attr.Ctime = now, now
+	if err := t.save(&before, dir); err != nil {
+		return nil, err
+	}
+	return t.node(made)
+}
+
+// ErrTakenBack: what a load has replaced or removed cannot be taken back.
+var ErrTakenBack = errors.New("the load that is under way was allowed to update or to delete")
+
+// ChangeMerge has a load that is under way compare, update and delete as m says. If that is
+// something else than before, the source is scanned once more. Errors: ErrTakenBack.
+func (j *Journal) ChangeMerge(ctx context.Context, m Merge) error {
+	was := j.Settings
+	m.Into, m.First = was.Merge.Into, was.Merge.First
+	switch {
+	case m == was.Merge:
+		return nil
+	case was.Merge.Update && !m.Update, was.Merge.Delete && !m.Delete:
+		return ErrTakenBack
+	}
+	err := j.write(ctx, durable, func(t *tx) error {
+		t.settings.Merge = m
+		if err := t.writeSettings(); err != nil {
+			return err
+		}
+		dir := RootIno
+		for _, name := range intoNames(m.Into) {
+			n, _, err := t.findNode(dir, []byte(name))
+			if err != nil {
+				return err
+			}
+			dir = n.Ino
+		}
+		if _, err := t.stmts.dropExtras.Exec(); err != nil {
+			return err
+		}
+		_, err := t.stmts.addUnscanned.Exec(dir)
+		return err
+	})
+	if err != nil {
+		j.Settings = was
+		return fmt.Errorf("change the load into %s: %w", m.Into, err)
+	}
+	return nil
+}
+
+// intoNames are the names of a path of Merge.Into.
+func intoNames(path string) []string {
+	return strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
+}
+
+func (t *tx) writeSettings() error {
+	for name, value := range t.settings.pairs() {
+		if _, err := t.stmts.setSetting.Exec(name, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// takeSettings gives the journal other settings. What it knew of a source before is forgotten.
+func (t *tx) takeSettings(s Settings, p Phase) error {
+	*t.settings = s
+	if err := t.writeSettings(); err != nil {
+		return err
+	}
+	for _, stmt := range []*sql.Stmt{t.stmts.dropFailures, t.stmts.dropLinks, t.stmts.dropScans, t.stmts.dropExtras} {
+		if _, err := stmt.Exec(); err != nil {
+			return err
+		}
+	}
+	t.ledger.Failures, t.ledger.phase = 0, p
+	return nil
+}
+
+// BeginMount makes the journal of a load that is complete that of a mount. What the load has left
+// out because it failed is no entry of the namespace then.
+func (j *Journal) BeginMount(ctx context.Context) error {
+	err := j.forgetFailed(ctx)
+	was := j.Settings
+	if err == nil {
+		err = j.write(ctx, durable, func(t *tx) error {
+			s := *t.settings
+			s.Kind, s.Source, s.Include, s.Exclude, s.Merge = KindMount, "", nil, nil, Merge{}
+			return t.takeSettings(s, PhaseTransfer)
+		})
+	}
+	if err != nil {
+		j.Settings = was
+		return fmt.Errorf("begin a mount: %w", err)
+	}
+	return nil
+}
+
+// forgetFailed forgets all inodes that have failed, with their names.
+func (j *Journal) forgetFailed(ctx context.Context) error {
+	for {
+		list, err := j.inodes(ctx, `SELECT `+inodeColumns+` FROM inode WHERE state = ?1 AND ino IN
+			(SELECT ino FROM failure WHERE ino IS NOT NULL) ORDER BY ino LIMIT ?2`, Failed, forgetPage)
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		for _, in := range list {
+			if err := j.Forget(ctx, in); err != nil {
+				return err
+			}
+		}
+	}
+}

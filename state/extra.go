@@ -1,0 +1,148 @@
+package state
+
+import (
+	"context"
+	"fmt"
+
+	"clfsload/clfs"
+)
+
+// Extra is an entry of the namespace that the source of a load does not have.
+type Extra struct {
+	Dir  Ino
+	Name []byte
+}
+
+// MergeEntry is an entry of a directory that a load merges.
+type MergeEntry struct {
+	Name     []byte
+	Ino      Ino
+	Type     clfs.Type
+	Remote   bool // its attributes were not read yet
+	Existing bool // it was there before the load
+}
+
+// EntriesOf returns up to limit entries of a directory in the order of their names, all after the
+// name after.
+func (j *Journal) EntriesOf(ctx context.Context, dir Ino, after []byte, limit int) ([]MergeEntry, error) {
+	list, err := queryAll(ctx, j.read, scanMergeEntry, `SELECT d.name, i.ino, i.type, i.state = ?1, i.ino < ?2 OR i.flags & ?3 > 0
+		FROM dirent d CROSS JOIN inode i ON i.ino = d.ino WHERE d.parent = ?4 AND d.name > ?5 ORDER BY d.name LIMIT ?6`,
+		Remote, j.Settings.Merge.First, Adopted, dir, notNil(after), limit)
+	if err != nil {
+		return nil, fmt.Errorf("list directory %d: %w", dir, classify(err))
+	}
+	return list, nil
+}
+
+func scanMergeEntry(row scanner) (e MergeEntry, err error) {
+	err = row.Scan(&e.Name, &e.Ino, &e.Type, &e.Remote, &e.Existing)
+	return e, err
+}
+
+// NoteExtras notes that the source does not have entries of a directory.
+func (j *Journal) NoteExtras(ctx context.Context, dir Ino, names [][]byte) error {
+	err := j.write(ctx, committed, func(t *tx) error {
+		for _, name := range names {
+			if _, err := t.stmts.addExtra.Exec(dir, name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("note %d entries of directory %d: %w", len(names), dir, err)
+	}
+	return nil
+}
+
+// Extras returns up to limit entries that were noted as extras.
+func (j *Journal) Extras(ctx context.Context, limit int) ([]Extra, error) {
+	list, err := queryAll(ctx, j.read, func(row scanner) (x Extra, err error) {
+		err = row.Scan(&x.Dir, &x.Name)
+		return x, err
+	}, `SELECT dir, name FROM extra ORDER BY dir, name LIMIT ?`, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list entries that the source does not have: %w", classify(err))
+	}
+	return list, nil
+}
+
+// DropExtra notes that an extra is dealt with.
+func (j *Journal) DropExtra(ctx context.Context, x Extra) error {
+	err := j.write(ctx, committed, func(t *tx) error {
+		_, err := t.stmts.dropExtra.Exec(x.Dir, x.Name)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("forget an entry of directory %d: %w", x.Dir, err)
+	}
+	return nil
+}
+
+// RemoveEntry removes a name from a directory: of a directory if it is empty. inSource: the source
+// has the directory that loses the name, which keeps its times if they are those of the source.
+// Errors: ErrNoEntry, ErrNotEmpty, ErrUnfaithful, *Unread.
+func (j *Journal) RemoveEntry(ctx context.Context, x Extra, inSource bool, now int64) error {
+	err := j.write(ctx, committed, func(t *tx) error {
+		n, _, err := t.findNode(x.Dir, x.Name)
+		if err != nil {
+			return err
+		}
+		keep := inSource && t.settings.Merge.takesTimes()
+		gone, err := t.unlink(&removal{dir: x.Dir, name: x.Name, now: now, directory: n.IsDirectory(), keepTimes: keep})
+		if err != nil {
+			return err
+		}
+		return t.unfind(x, &gone)
+	})
+	if err != nil {
+		return fmt.Errorf("remove from directory %d: %w", x.Dir, err)
+	}
+	return nil
+}
+
+// unfind forgets what the scan has noted of an entry that is removed, of which n is left.
+func (t *tx) unfind(x Extra, n *Node) error {
+	if err := t.clearFailure(x.Dir, x.Name); err != nil {
+		return err
+	}
+	if n.IsDirectory() {
+		if _, err := t.stmts.dropUnscanned.Exec(n.Ino); err != nil {
+			return err
+		}
+		failures, err := affected(t.stmts.clearFailures.Exec(n.Ino)) // of entries without an inode
+		if err != nil {
+			return err
+		}
+		t.ledger.Failures -= failures
+	}
+	if t.isExisting(n) {
+		return nil
+	}
+	t.ledger.FoundEntries--
+	if n.State == Removed {
+		t.ledger.FoundInodes--
+		t.ledger.FoundBytes -= contentBytes(&n.Attr)
+	}
+	return nil
+}
+
+// FailExtra notes that an entry cannot be removed.
+func (j *Journal) FailExtra(ctx context.Context, x Extra, p Problem) error {
+	err := j.write(ctx, committed, func(t *tx) error { return t.setFailure(x.Dir, x.Name, nil, p) })
+	if err != nil {
+		return fmt.Errorf("record a failure in directory %d: %w", x.Dir, err)
+	}
+	return nil
+}
+
+// ScanFailed reports whether there are entries of the source of which it is not known what they
+// are, or what is below them.
+func (j *Journal) ScanFailed(ctx context.Context) (failed bool, err error) {
+	row := j.row(ctx, `SELECT EXISTS (SELECT 1 FROM failure f LEFT JOIN inode i ON i.ino = f.ino
+		WHERE (f.ino IS NULL OR i.type = ?) AND f.op <> ?)`, clfs.TypeDirectory, opMerge)
+	if err := row.Scan(&failed); err != nil {
+		return false, fmt.Errorf("look for failures of the scan: %w", classify(err))
+	}
+	return failed, nil
+}

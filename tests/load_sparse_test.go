@@ -1,0 +1,99 @@
+//go:build !race
+
+package tests
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"clfsload/clfs"
+)
+
+// lostSegments is how many segments of a hole a killed load may have put and not recorded: the
+// memory budget, which bounds that, is for compressed bytes.
+const lostSegments = 50 + sparseSegments/100
+
+// sparseFile makes a file of sparseSegments segments that is a hole with some data, and returns its
+// size. The data is in the first bytes, in the middle and at the end.
+func sparseFile(t *testing.T, path string) (size int64) {
+	t.Helper()
+	size = clfs.FirstSegmentBytes + sparseSegments*clfs.SegmentBytes - 5
+	writeFile(t, path, "at the beginning")
+	must(t, os.Truncate(path, size))
+	writeAt(t, path, []byte("in the middle"), size/2)
+	writeAt(t, path, []byte("at the end"), size-10)
+	return size
+}
+
+// bytesRead is how many bytes a running process has read so far, from files and connections.
+func (r *run) bytesRead() (bytes int64) {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/io", r.command.Process.Pid))
+	_, _ = fmt.Sscanf(string(text), "rchar: %d", &bytes)
+	return bytes
+}
+
+// The load of a huge file that is killed at half goes on there: it neither reads nor puts again what
+// was recorded, and needs little memory.
+func TestTheLoadOfAHugeSparseFileThatIsKilledGoesOnAtHalf(t *testing.T) {
+	home := stateInMemory(t)
+	source, state := filepath.Join(home, "source"), filepath.Join(home, "state")
+	mustMkdir(t, source)
+	size := sparseFile(t, filepath.Join(source, "file"))
+	c := newMeteredContainer(t)
+	c.Squeeze()
+	k := killedLoad{t, c, state, source, nil}
+	first, killed := k.run(sparseSegments/2, true)
+	if !killed {
+		t.Fatal("the load has ended before")
+	}
+	r := k.start()
+	var read, resident int64
+	c.await(moment{prefix: rootPrefix, stored: true, act: func() { read, resident = r.bytesRead(), r.mostResident() }})
+	r.wait().mustExit(exitOK)
+	again := c.taken()
+
+	t.Logf("%d and %d puts; the second run has read %d of %d bytes, and had %d MiB", len(first), len(again), read, size, resident>>20)
+	segments := map[string]bool{}
+	for _, put := range append(first, again...) {
+		if isContents(put.name) {
+			segments[put.name] = true
+		}
+	}
+	if len(segments) != sparseSegments {
+		t.Errorf("%d segments, not %d", len(segments), sparseSegments)
+	}
+	const rest = sparseSegments - sparseSegments/2 + lostSegments
+	if n := len(again); n > rest+rest/clfs.IndirectFanout+100 {
+		t.Errorf("%d blobs were put again", n)
+	}
+	if read == 0 || read > rest*clfs.SegmentBytes+(64<<20) {
+		t.Errorf("%d bytes were read again, of %d", read, size)
+	}
+	if resident == 0 || resident > residentLimit {
+		t.Errorf("%d bytes of memory, more than %d", resident, residentLimit)
+	}
+	mustHaveSparse(t, c, size)
+}
+
+// mustHaveSparse wants the container to be sound, and to have the data where it belongs.
+func mustHaveSparse(t *testing.T, c *meteredContainer, size int64) {
+	t.Helper()
+	clfsload(t, "verify", c.url).mustExit(exitOK).mustSay("sound")
+	point := mountContainer(t, c.url).point
+	f, err := os.Open(filepath.Join(point, "file"))
+	must(t, err)
+	defer f.Close()
+	for at, want := range map[int64]string{0: "at the beginning", size / 2: "in the middle", size - 10: "at the end"} {
+		got := make([]byte, len(want)+100)
+		n, _ := f.ReadAt(got, at)
+		if text := strings.TrimRight(string(got[:n]), "\x00"); text != want {
+			t.Errorf("%q at %d, not %q", text, at, want)
+		}
+	}
+	if info, err := f.Stat(); err != nil || info.Size() != size {
+		t.Errorf("it has %v, %v", info, err)
+	}
+}
