@@ -45,7 +45,7 @@ test-large: test-deps ## the black-box tests of trees too large for every day
 
 # Under the race detector everything takes five times as long. So of the black-box
 # tests only those run with it in which many goroutines are at work together.
-TOGETHER := TestLoadKeepsTheGoldenTree|FilesOfAllTypes|ChangesWhileItIsRead|KeepsItsBandwidthLimit|KilledInAStorm|KilledAtAnyRequest|RandomCallsDo|RsyncCopiesASourceTree|MoreThanStagingHolds|IsAwayForAWhile|ThoughItsContainerIsAway|WaitsForNewCredentials|FlushUploads|WithoutANameLiveOn|ALongFileIsUploaded|WhatFsyncAcknowledged|ShowsEveryAttribute|VerifyFindsWhatDiffers|FollowersOfAWriter|AnUpdatingLoadDecides|STATEOfALoadServesAMount
+TOGETHER := TestLoadKeepsTheGoldenTree|FilesOfAllTypes|ChangesWhileItIsRead|KeepsItsBandwidthLimit|KilledInAStorm|KilledAtAnyRequestInAStorm|RandomCallsDo|RsyncCopiesASourceTree|MoreThanStagingHolds|IsAwayForAWhile|ThoughItsContainerIsAway|WaitsForNewCredentials|FlushUploads|WithoutANameLiveOn|ALongFileIsUploaded|WhatFsyncAcknowledged|ShowsEveryAttribute|VerifyFindsWhatDiffers|FollowersOfAWriter|AnUpdatingLoadDecides|STATEOfALoadServesAMount
 
 .PHONY: race
 race: test-deps ## the tests under the race detector, the tested binary too
