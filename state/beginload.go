@@ -15,7 +15,10 @@ import (
 // forgotten. Errors, with which nothing was changed: *Unread, ErrNotDirectory, ErrUnfaithful.
 func (j *Journal) BeginLoad(ctx context.Context, s Settings, root, above Attr) error {
 	names := intoNames(s.Merge.Into)
-	err := j.write(ctx, committed, func(t *tx) error { return t.checkInto(names) })
+	err := j.write(ctx, committed, func(t *tx) error {
+		_, _, err := t.follow(names)
+		return err
+	})
 	if err == nil {
 		err = j.forgetFailed(ctx)
 	}
@@ -33,52 +36,51 @@ func (j *Journal) BeginLoad(ctx context.Context, s Settings, root, above Attr) e
 	return nil
 }
 
-// checkInto refuses a path with anything else than directories.
-func (t *tx) checkInto(names []string) error {
-	dir, err := t.directory(RootIno)
-	for _, name := range names {
+// follow goes from the root along names, as far as there are any. rest are those that are missing.
+// Errors: those of tx.directory.
+func (t *tx) follow(names []string) (dir *Node, rest []string, err error) {
+	dir, err = t.directory(RootIno)
+	for i, name := range names {
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
-		n, _, err := t.findNode(dir.Ino, []byte(name))
+		e, err := t.findEntry(dir.Ino, []byte(name))
 		if err == ErrNoEntry {
-			return nil
+			return dir, names[i:], nil
 		}
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
-		if dir, err = t.directory(n.Ino); err != nil {
-			return err
+		if dir, err = t.directory(e.ino); err != nil {
+			return nil, nil, err
 		}
 	}
-	return err
+	return dir, nil, err
 }
 
 func (t *tx) beginLoad(s Settings, names []string, root, above Attr) error {
+	dir, rest, err := t.follow(names)
+	if err != nil {
+		return err
+	}
 	if err := t.takeSettings(s, PhaseTransfer); err != nil {
 		return err
 	}
 	nodes, bytes := t.ledger.toDo()
 	t.ledger.found = found{FoundInodes: nodes, FoundBytes: bytes}
-	dir := RootIno
-	for i, name := range names {
+	for i, name := range rest {
 		a := above
-		if i == len(names)-1 {
+		if i == len(rest)-1 {
 			a = root
 		}
-		n, _, err := t.findNode(dir, []byte(name))
-		if err == ErrNoEntry {
-			n, err = t.makeInto(dir, &Entry{Name: []byte(name), Attr: a})
-		}
-		if err != nil {
+		if dir, err = t.makeInto(dir.Ino, &Entry{Name: []byte(name), Attr: a}); err != nil {
 			return err
 		}
-		dir = n.Ino
 	}
 	if _, err := t.stmts.dropScans.Exec(); err != nil { // those above are not the source's
 		return err
 	}
-	_, err := t.stmts.addUnscanned.Exec(dir)
+	_, err = t.stmts.addUnscanned.Exec(dir.Ino)
 	return err
 }
 
@@ -116,22 +118,18 @@ func (j *Journal) ChangeMerge(ctx context.Context, m Merge) error {
 		return ErrTakenBack
 	}
 	err := j.write(ctx, durable, func(t *tx) error {
+		dir, _, err := t.follow(intoNames(m.Into))
+		if err != nil {
+			return err
+		}
 		t.settings.Merge = m
 		if err := t.writeSettings(); err != nil {
 			return err
 		}
-		dir := RootIno
-		for _, name := range intoNames(m.Into) {
-			n, _, err := t.findNode(dir, []byte(name))
-			if err != nil {
-				return err
-			}
-			dir = n.Ino
-		}
 		if _, err := t.stmts.dropExtras.Exec(); err != nil {
 			return err
 		}
-		_, err := t.stmts.addUnscanned.Exec(dir)
+		_, err = t.stmts.addUnscanned.Exec(dir.Ino)
 		return err
 	})
 	if err != nil {

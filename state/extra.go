@@ -107,14 +107,9 @@ func (t *tx) unfind(x Extra, n *Node) error {
 		return err
 	}
 	if n.IsDirectory() {
-		if _, err := t.stmts.dropUnscanned.Exec(n.Ino); err != nil {
+		if err := t.dropScan(n.Ino); err != nil {
 			return err
 		}
-		failures, err := affected(t.stmts.clearFailures.Exec(n.Ino)) // of entries without an inode
-		if err != nil {
-			return err
-		}
-		t.ledger.Failures -= failures
 	}
 	if t.isExisting(n) {
 		return nil

@@ -340,19 +340,16 @@ func (t *tx) mergeLink(r *replacement, d Difference) (Merged, error) {
 }
 
 // MergeDirectory compares the attributes of a directory with those that it has in the source when
-// it is listed. unread: see MergeEntries.
-func (j *Journal) MergeDirectory(ctx context.Context, dir Ino, a Attr) (m Merged, unread *Unread, err error) {
+// it is listed. Errors: *Unread, ErrUnfaithful.
+func (j *Journal) MergeDirectory(ctx context.Context, dir Ino, a Attr) (m Merged, err error) {
 	err = j.write(ctx, committed, func(t *tx) error {
 		m, err = t.mergeDirectory(dir, &a)
 		return err
 	})
-	if errors.As(err, &unread) {
-		return Merged{}, unread, nil
-	}
 	if err != nil {
-		return Merged{}, nil, fmt.Errorf("merge attributes of directory %d: %w", dir, err)
+		return Merged{}, fmt.Errorf("merge attributes of directory %d: %w", dir, err)
 	}
-	return m, nil, nil
+	return m, nil
 }
 
 // EndScan notes that all entries of a directory are merged.

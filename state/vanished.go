@@ -150,16 +150,24 @@ func (t *tx) forget(n *Node) error {
 	if _, err := t.stmts.dropLink.Exec(int64(n.Attr.Ino), n.Ino); err != nil {
 		return err
 	}
-	if _, err := t.stmts.dropUnscanned.Exec(n.Ino); err != nil {
+	if err := t.dropScan(n.Ino); err != nil {
 		return err
 	}
-	failures, err := affected(t.stmts.clearFailures.Exec(n.Ino)) // of entries without an inode
+	t.ledger.FoundInodes--
+	t.ledger.FoundBytes -= contentBytes(&n.Attr)
+	return nil
+}
+
+// dropScan forgets that a directory is to be listed, and what failed of its entries without an inode.
+func (t *tx) dropScan(dir Ino) error {
+	if _, err := t.stmts.dropUnscanned.Exec(dir); err != nil {
+		return err
+	}
+	failures, err := affected(t.stmts.clearFailures.Exec(dir))
 	if err != nil {
 		return err
 	}
 	t.ledger.Failures -= failures
-	t.ledger.FoundInodes--
-	t.ledger.FoundBytes -= contentBytes(&n.Attr)
 	return nil
 }
 

@@ -53,9 +53,9 @@ STATE is a directory, on a local disk, for the journal of the transfer. With --n
 it must not exist and the container must be empty. A transfer that was stopped or
 killed goes on with the same command without --new.
 
-With --into SOURCE becomes the directory PATH of a container that is there, whoever
-wrote it. What is missing is added. An entry that differs fails, unless --update
-lets it be replaced. The same command without --new loads what has changed since.
+With --into, SOURCE becomes the directory PATH of an existing container, whoever
+wrote it. Missing entries are added. An entry that differs fails; with --update it
+is replaced. The same command without --new loads later changes of SOURCE.
 
 TARGET is dir:PATH, a local directory that holds a file for each blob and is made
 if it does not exist; or the URL of an Azure container, with or without a SAS. The

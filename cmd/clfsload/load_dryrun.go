@@ -94,15 +94,8 @@ func runDryRun(cmd *cobra.Command, ui *console, args []string, f loadFlags) erro
 	if err != nil {
 		return usageError(cmd, err)
 	}
-	spec, err := targetOf(args[2:])
+	_, _, source, err := placesOf(cmd, args)
 	if err != nil {
-		return usageError(cmd, err)
-	}
-	stateDir, source, err := resolvePaths(args[0], args[1])
-	if err != nil {
-		return err
-	}
-	if err := spec.checkOverlap(stateDir, source); err != nil {
 		return err
 	}
 	t, err := scan.OpenTree(source)

@@ -263,14 +263,7 @@ func (l *load) isChanged(ctx context.Context) (bool, error) {
 func (l *load) transferInto(ctx context.Context, e *engine.Engine) (changed bool, err error) {
 	g, ctx := errgroup.WithContext(ctx)
 	produced := make(chan struct{})
-	g.Go(func() error {
-		if err := scan.NewScanner(l.tree, l.journal, l.scanOptions()).Run(ctx); err != nil {
-			return err
-		}
-		l.listed.Store(true)
-		close(produced)
-		return nil
-	})
+	g.Go(func() error { return l.scan(ctx, produced) })
 	g.Go(func() (err error) {
 		if changed, err = l.awaitChange(ctx, produced); err != nil || !changed {
 			return err

@@ -72,15 +72,8 @@ func openLoad(cmd *cobra.Command, args []string, f loadFlags, log *slog.Logger) 
 	if err := f.fitOpenFiles(log); err != nil {
 		return nil, err
 	}
-	spec, err := targetOf(args[2:])
+	spec, stateDir, source, err := placesOf(cmd, args)
 	if err != nil {
-		return nil, usageError(cmd, err)
-	}
-	stateDir, source, err := resolvePaths(args[0], args[1])
-	if err != nil {
-		return nil, err
-	}
-	if err := spec.checkOverlap(stateDir, source); err != nil {
 		return nil, err
 	}
 	l := &load{flags: f, log: log, limiter: limit.New(int64(f.bandwidth.limit))}
@@ -123,6 +116,17 @@ func (l *load) open(cmd *cobra.Command, stateDir, source string, spec targetSpec
 		return err
 	}
 	return l.beginInto(cmd.Context(), source)
+}
+
+// placesOf returns what the arguments STATE SOURCE TARGET name, if they are apart.
+func placesOf(cmd *cobra.Command, args []string) (spec targetSpec, stateDir, source string, err error) {
+	if spec, err = targetOf(args[2:]); err != nil {
+		return spec, "", "", usageError(cmd, err)
+	}
+	if stateDir, source, err = resolvePaths(args[0], args[1]); err != nil {
+		return spec, "", "", err
+	}
+	return spec, stateDir, source, spec.checkOverlap(stateDir, source)
 }
 
 // resolvePaths makes both paths absolute and refuses a state directory inside of

@@ -47,15 +47,8 @@ func runMergePlan(cmd *cobra.Command, ui *console, args []string, f loadFlags) (
 	if err := f.fitOpenFiles(ui.log); err != nil {
 		return err
 	}
-	spec, err := targetOf(args[2:])
+	spec, stateDir, source, err := placesOf(cmd, args)
 	if err != nil {
-		return usageError(cmd, err)
-	}
-	stateDir, source, err := resolvePaths(args[0], args[1])
-	if err != nil {
-		return err
-	}
-	if err := spec.checkOverlap(stateDir, source); err != nil {
 		return err
 	}
 	p := &mergePlan{load: &load{flags: f, log: ui.log}, out: ui.out}

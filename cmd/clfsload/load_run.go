@@ -155,18 +155,21 @@ func (l *load) scanOptions() scan.Options {
 	return scan.Options{Workers: l.flags.scanWorkers, Filter: l.filter, Failed: l.failed, Merge: l.mergeOptions()}
 }
 
+// scan lists the source, and closes produced when all of it is in the journal.
+func (l *load) scan(ctx context.Context, produced chan<- struct{}) error {
+	if err := scan.NewScanner(l.tree, l.journal, l.scanOptions()).Run(ctx); err != nil {
+		return err
+	}
+	l.listed.Store(true)
+	close(produced)
+	return nil
+}
+
 // transfer lists the source and uploads what is found at the same time.
 func (l *load) transfer(ctx context.Context, e *engine.Engine) error {
 	g, ctx := errgroup.WithContext(ctx)
 	produced := make(chan struct{})
-	g.Go(func() error {
-		if err := scan.NewScanner(l.tree, l.journal, l.scanOptions()).Run(ctx); err != nil {
-			return err
-		}
-		l.listed.Store(true)
-		close(produced)
-		return nil
-	})
+	g.Go(func() error { return l.scan(ctx, produced) })
 	g.Go(func() error { return e.Upload(ctx, treeSource{l.tree, &l.journal.Settings}, produced) })
 	return g.Wait()
 }

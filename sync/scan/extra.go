@@ -3,6 +3,7 @@ package scan
 import (
 	"context"
 	"errors"
+	"iter"
 	"path/filepath"
 	"time"
 
@@ -20,9 +21,8 @@ func (d *directory) noteExtras(ctx context.Context) error {
 	if !s.journal.Settings.Merge.Delete {
 		return nil
 	}
-	for after := []byte{}; ; {
-		page, err := s.journal.EntriesOf(ctx, d.row.Ino, after, batchNames)
-		if err != nil || len(page) == 0 {
+	for page, err := range s.pages(ctx, d.row.Ino) {
+		if err != nil {
 			return err
 		}
 		var extras [][]byte
@@ -36,7 +36,20 @@ func (d *directory) noteExtras(ctx context.Context) error {
 				return err
 			}
 		}
-		after = page[len(page)-1].Name
+	}
+	return nil
+}
+
+// pages goes over the entries of a directory of the namespace, a page at a time.
+func (s *Scanner) pages(ctx context.Context, dir state.Ino) iter.Seq2[[]state.MergeEntry, error] {
+	return func(yield func([]state.MergeEntry, error) bool) {
+		for after := []byte{}; ; {
+			page, err := s.journal.EntriesOf(ctx, dir, after, batchNames)
+			if err == nil && len(page) == 0 || !yield(page, err) || err != nil {
+				return
+			}
+			after = page[len(page)-1].Name
+		}
 	}
 }
 
@@ -143,10 +156,9 @@ func (s *Scanner) takesAll(ctx context.Context, x state.Extra, path string) (all
 		return true, err
 	}
 	here := s.options.Filter.At(path)
-	for after := []byte{}; ; {
-		page, err := s.journal.EntriesOf(ctx, n.Ino, after, batchNames)
-		if err != nil || len(page) == 0 {
-			return true, err
+	for page, err := range s.pages(ctx, n.Ino) {
+		if err != nil {
+			return false, err
 		}
 		for _, e := range page {
 			isDir := e.Type == clfs.TypeDirectory
@@ -158,8 +170,8 @@ func (s *Scanner) takesAll(ctx context.Context, x state.Extra, path string) (all
 				return false, err
 			}
 		}
-		after = page[len(page)-1].Name
 	}
+	return true, nil
 }
 
 // listed returns the node of an entry. If it is a directory its entries are in the journal.
@@ -178,10 +190,9 @@ func (s *Scanner) removeBelow(ctx context.Context, x state.Extra, path string) (
 		return err != nil, err
 	}
 	here := s.options.Filter.At(path)
-	for after := []byte{}; ; {
-		page, err := s.journal.EntriesOf(ctx, n.Ino, after, batchNames)
-		if err != nil || len(page) == 0 {
-			return kept, err
+	for page, err := range s.pages(ctx, n.Ino) {
+		if err != nil {
+			return true, err
 		}
 		if err := s.readPage(ctx, page); err != nil {
 			return true, err
@@ -197,8 +208,8 @@ func (s *Scanner) removeBelow(ctx context.Context, x state.Extra, path string) (
 			}
 			kept = kept || left
 		}
-		after = page[len(page)-1].Name
 	}
+	return kept, nil
 }
 
 // readPage reads the attributes of entries, many at a time.

@@ -202,21 +202,15 @@ func (f *watchedFile) ReadAt(p []byte, offset int64) (int, error) {
 // mergeAttributes compares the attributes of the directory itself.
 func (d *directory) mergeAttributes(ctx context.Context, a state.Attr) error {
 	s := d.scanner
-	for {
-		m, unread, err := s.journal.MergeDirectory(ctx, d.row.Ino, a)
-		if err != nil {
-			return err
-		}
-		if unread == nil {
-			if m.Outcome != state.Added || d.path == "" { // others were told with the directory above
-				s.options.Merge.Merged(d.path, &state.Entry{Attr: a}, m)
-			}
-			return nil
-		}
-		if err := s.options.Merge.Namespace.Read(ctx, *unread); err != nil {
-			return err
-		}
+	var m state.Merged
+	err := s.reading(ctx, func() (err error) {
+		m, err = s.journal.MergeDirectory(ctx, d.row.Ino, a)
+		return err
+	})
+	if err == nil && (m.Outcome != state.Added || d.path == "") { // others were told with the directory above
+		s.options.Merge.Merged(d.path, &state.Entry{Attr: a}, m)
 	}
+	return err
 }
 
 // failMerge makes it a failure of the directory if it cannot be changed, or if the container has damage there.
