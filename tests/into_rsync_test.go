@@ -2,6 +2,7 @@ package tests
 
 import (
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -96,6 +97,43 @@ func TestDeletionSparesWhatAFilterLeavesOut(t *testing.T) {
 		n.verify()
 		n.mustHaveAll(was, func(path string) bool { return filepath.Base(path) == "a" || path == "b" })
 	})
+}
+
+// A pattern for directories may leave out what one of SOURCE and the container has, and not what the
+// other has under the same name.
+func TestDeletionFollowsTheFilterWhereTypesDiffer(t *testing.T) {
+	requireRoot(t)
+	for _, pattern := range []string{"c/", "c"} {
+		directory := t.TempDir()
+		tree, source := filepath.Join(directory, "tree"), filepath.Join(directory, "source")
+		eachChangeOfType(t, tree, source, "c")
+		n := newInto(t, tree, source, "/")
+		n.load("--update", "--delete", "--exclude", pattern).mustExit(exitOK)
+		n.rsync("--delete", "--exclude", pattern)
+		n.mustBeAsCopied(inventory.Scope{})
+		n.verify()
+	}
+}
+
+// eachChangeOfType makes two trees of directories in which name is, or is not, something in one and
+// something else in the other.
+func eachChangeOfType(t *testing.T, before, after, name string) {
+	t.Helper()
+	types := map[string]func(path string){
+		"none":      func(string) {},
+		"file":      func(path string) { writeFile(t, path, path) },
+		"directory": func(path string) { mustMkdir(t, path) },
+		"symlink":   func(path string) { must(t, os.Symlink("target", path)) },
+	}
+	for was, makeOld := range types {
+		for is, makeNew := range types {
+			for root, makeEntry := range map[string]func(string){before: makeOld, after: makeNew} {
+				place := filepath.Join(root, was+" to "+is)
+				must(t, os.MkdirAll(place, 0o755))
+				makeEntry(filepath.Join(place, name))
+			}
+		}
+	}
 }
 
 func TestHardLinksBecomeWhatRsyncMakesOfThem(t *testing.T) {

@@ -234,16 +234,17 @@ func (v *variety) into() *into {
 	return newInto(t, tree, source, path)
 }
 
-// inRounds runs a test with one seed after another; INTO_ROUNDS is how often.
+// inRounds runs a test with one seed after another, ROUNDS times if that is set. The name of a round
+// is its seed: SEED repeats it.
 func inRounds(t *testing.T, rounds int, round func(t *testing.T, random *rand.Rand)) {
 	t.Helper()
-	if text := os.Getenv("INTO_ROUNDS"); text != "" {
+	if text := os.Getenv("ROUNDS"); text != "" {
 		_, err := fmt.Sscan(text, &rounds)
 		must(t, err)
 	}
 	for range rounds {
 		seed := uint64(time.Now().UnixNano())
-		if text := os.Getenv("INTO_SEED"); text != "" {
+		if text := os.Getenv("SEED"); text != "" {
 			_, err := fmt.Sscan(text, &seed)
 			must(t, err)
 		}

@@ -12,6 +12,7 @@ import (
 
 	"clfsload/clfs"
 	"clfsload/state"
+	"clfsload/sync/scan/filter"
 )
 
 // noteExtras notes the entries of the directory that the source does not have and the filter
@@ -27,7 +28,7 @@ func (d *directory) noteExtras(ctx context.Context) error {
 		}
 		var extras [][]byte
 		for _, e := range page {
-			if e.Existing && d.here.Takes(string(e.Name), e.Type == clfs.TypeDirectory) && s.tree.isGone(int(d.open.Fd()), string(e.Name)) {
+			if e.Existing && d.here.Takes(string(e.Name), e.Type == clfs.TypeDirectory) && s.tree.lacks(int(d.open.Fd()), string(e.Name), d.here) {
 				extras = append(extras, e.Name)
 			}
 		}
@@ -53,11 +54,15 @@ func (s *Scanner) pages(ctx context.Context, dir state.Ino) iter.Seq2[[]state.Me
 	}
 }
 
-// isGone reports whether an open directory has no such name, as far as is known.
-func (t *Tree) isGone(dir int, name string) bool {
+// lacks reports whether an open directory has no such name, as far as is known, or something of
+// that name that the filter leaves out.
+func (t *Tree) lacks(dir int, name string, here filter.Directory) bool {
 	var st unix.Stat_t
 	err := retryEINTR(func() error { return unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW|unix.AT_NO_AUTOMOUNT) })
-	return errors.Is(err, unix.ENOENT)
+	if err != nil {
+		return errors.Is(err, unix.ENOENT)
+	}
+	return !here.Takes(name, st.Mode&unix.S_IFMT == unix.S_IFDIR)
 }
 
 // removeExtras removes what the source does not have, unless parts of the source are not known.
@@ -102,7 +107,8 @@ func (s *Scanner) removeExtra(ctx context.Context, x state.Extra) error {
 	if err != nil {
 		return s.journal.DropExtra(ctx, x) // the source has changed: it is none for sure
 	}
-	gone := s.tree.isGone(int(f.Fd()), string(x.Name))
+	here := s.options.Filter.At(path)
+	gone := s.tree.lacks(int(f.Fd()), string(x.Name), here)
 	if err := f.Close(); err != nil {
 		return err
 	}
