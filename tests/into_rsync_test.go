@@ -41,10 +41,11 @@ func TestWhatIsExportedOfAnUpdatedDirectoryIsItsSource(t *testing.T) {
 }
 
 // The attributes of directories are left as they are, because no inode is read. Rsync deletes
-// nothing if a directory is to be where something else is, and gives that its times.
+// nothing if a directory is to be where something else is, and gives that its times. If a symbolic
+// link is there, it would write through it.
 func TestALoadThatIgnoresWhatExistsAddsWhatRsyncAdds(t *testing.T) {
 	inRounds(t, 2, func(t *testing.T, random *rand.Rand) {
-		n := newVariety(t, random, oddNames)
+		n := (&variety{t: t, random: random, names: oddNames, dangling: true}).into()
 		n.load("--update", "--ignore-existing").mustExit(exitOK)
 		_, _ = rsync("-a", exactTimes, "--mkpath", "--ignore-existing", n.source+"/", n.destination()+"/")
 		contents, want := readContainer(t, n.inventory()), listTree(t, n.copied)

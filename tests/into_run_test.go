@@ -127,11 +127,12 @@ func (n *into) mustLeaveContainer(do func()) {
 // variety makes trees whose names, types and attributes come from few of each, so that two of them
 // have much in common and differ in every way.
 type variety struct {
-	t      *testing.T
-	random *rand.Rand
-	names  []string
-	links  bool     // some files have several names
-	files  []string // what a link can be made of
+	t        *testing.T
+	random   *rand.Rand
+	names    []string
+	links    bool     // some files have several names
+	dangling bool     // no symbolic link leads anywhere
+	files    []string // what a link can be made of
 }
 
 var (
@@ -182,7 +183,11 @@ func (v *variety) entry(path string) {
 		mustMkdir(v.t, path)
 		v.files = v.files[:len(v.files)-1]
 	case 1, 2:
-		must(v.t, os.Symlink([]string{"a", "../gone", "white space"}[v.random.IntN(3)], path))
+		targets := []string{"white space", "../gone", "a"}
+		if v.dangling {
+			targets = targets[:2]
+		}
+		must(v.t, os.Symlink(targets[v.random.IntN(len(targets))], path))
 	case 3:
 		special([]uint32{unix.S_IFIFO, unix.S_IFSOCK}[v.random.IntN(2)])
 	case 4:
