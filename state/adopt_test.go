@@ -113,10 +113,10 @@ func (a *adoption) sound() {
 	a.t.Helper()
 	(&mountWalk{t: a.t, j: a.j}).checkTotals()
 	for what, query := range map[string]string{
-		"entries without an inode": `SELECT count(*) FROM dirent d WHERE NOT EXISTS (SELECT 1 FROM inode i WHERE i.ino = d.ino AND i.state <> 7)`,
+		"entries without an inode": `SELECT count(*) FROM dirent d WHERE NOT EXISTS (SELECT 1 FROM inode i WHERE i.ino = d.ino AND i.state <> {removed})`,
 		"entries of what is no directory": fmt.Sprintf(`SELECT count(*) FROM dirent d WHERE NOT EXISTS
-			(SELECT 1 FROM inode i WHERE i.ino = d.parent AND i.state <> 7 AND i.type = %d)`, clfs.TypeDirectory),
-		"inodes without their first name": `SELECT count(*) FROM inode i WHERE i.state <> 7 AND i.ino > 1
+			(SELECT 1 FROM inode i WHERE i.ino = d.parent AND i.state <> {removed} AND i.type = %d)`, clfs.TypeDirectory),
+		"inodes without their first name": `SELECT count(*) FROM inode i WHERE i.state <> {removed} AND i.ino > 1
 			AND NOT EXISTS (SELECT 1 FROM dirent d WHERE d.parent = i.parent AND d.name = i.name AND d.ino = i.ino)`,
 		"links that are not counted": fmt.Sprintf(`SELECT count(*) FROM inode i WHERE i.state NOT IN (7, %d) AND i.type <> %d AND i.links <>
 			(SELECT count(*) FROM dirent d WHERE d.ino = i.ino) + (SELECT coalesce(sum(count), 0) FROM backlink b WHERE b.ino = i.ino)`, Remote, clfs.TypeDirectory),
@@ -275,7 +275,7 @@ func (a *adoption) published() {
 	snap, err := a.j.BeginPublish(ctx, false)
 	a.check(err)
 	defer snap.Close()
-	list, err := a.j.nodes(ctx, `SELECT `+nodeColumns+` FROM inode WHERE state IN (1, 2, 5, 6)`)
+	list, err := a.j.nodes(ctx, `SELECT `+nodeColumns+` FROM inode WHERE state IN ({queued}, {held}, {dirty}, {sealed})`)
 	a.check(err)
 	var puts []Put
 	for _, n := range list {

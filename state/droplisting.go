@@ -21,13 +21,13 @@ func (j *Journal) Listings(ctx context.Context, after Ino, limit int) ([]Ino, er
 
 // droppable lists entries of a directory that can be read from the container again: nothing
 // of them was changed or is in staging, and nothing below is known.
-var droppable = fmt.Sprintf(`SELECT d.name, i.ino, i.type FROM dirent d CROSS JOIN inode i ON i.ino = d.ino
+const droppable = `SELECT d.name, i.ino, i.type FROM dirent d CROSS JOIN inode i ON i.ino = d.ino
 	WHERE d.parent = ?1 AND d.name > ?2 AND i.used = 0
-	AND (i.state = %d OR i.state = %d AND i.flags & %d AND (i.type <> %d OR i.flags & %d))
+	AND (i.state = {remote} OR i.state = {done} AND i.flags & {adopted} AND (i.type <> {regular} OR i.flags & {base map}))
 	AND NOT EXISTS (SELECT 1 FROM dirent b WHERE b.parent = i.ino)
 	AND NOT EXISTS (SELECT 1 FROM tombstone t WHERE t.ino = i.ino)
 	AND NOT EXISTS (SELECT 1 FROM tombstone t WHERE t.successor = i.ino AND t.successor > 0)
-	ORDER BY d.name LIMIT ?3`, Remote, Done, Adopted, clfs.TypeRegular, BaseMap)
+	ORDER BY d.name LIMIT ?3`
 
 // dropPage is how many entries are dropped in one transaction.
 const dropPage = 1000

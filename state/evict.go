@@ -8,8 +8,8 @@ import (
 )
 
 // evictableNodes lists files whose contents are in the container as they are.
-const evictableNodes = `SELECT ` + nodeColumns + ` FROM inode WHERE used > 0 AND size > 0 AND state = 3
-	UNION ALL SELECT ` + nodeColumns + ` FROM inode WHERE used > 0 AND size > 0 AND state = 6
+const evictableNodes = `SELECT ` + nodeColumns + ` FROM inode WHERE used > 0 AND size > 0 AND state = {done}
+	UNION ALL SELECT ` + nodeColumns + ` FROM inode WHERE used > 0 AND size > 0 AND state = {sealed}
 	ORDER BY used, ino LIMIT ?`
 
 // Evictable returns up to limit regular files that are uploaded and in staging,
@@ -54,7 +54,7 @@ type BlockOf struct {
 // were not, and are in staging.
 func (j *Journal) EvictableBlocks(ctx context.Context, limit int) ([]BlockOf, error) {
 	list, err := queryAll(ctx, j.read, scanBlockOf,
-		`SELECT ino, idx FROM block WHERE state = 2 AND idx > 0 ORDER BY ino, idx LIMIT ?`, limit)
+		`SELECT ino, idx FROM block WHERE state = {block uploaded} AND idx > 0 ORDER BY ino, idx LIMIT ?`, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list blocks in staging: %w", classify(err))
 	}

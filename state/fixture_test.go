@@ -133,21 +133,21 @@ func checkRows(j *Journal) error {
 		want  uint64
 	}{
 		{"entries", `SELECT 1 + count(*) FROM dirent`, l.FoundEntries},
-		{"inodes", `SELECT count(*) FROM inode WHERE state <> 7`, l.FoundInodes},
-		{"bytes", `SELECT coalesce(sum(size), 0) FROM inode WHERE type = 1 AND state <> 7`, l.FoundBytes},
-		{"done inodes", `SELECT count(*) FROM inode WHERE state = 3`, l.DoneInodes},
-		{"done bytes", `SELECT coalesce(sum(size), 0) FROM inode WHERE state = 3 AND type = 1`, l.DoneBytes},
+		{"inodes", `SELECT count(*) FROM inode WHERE state <> {removed}`, l.FoundInodes},
+		{"bytes", `SELECT coalesce(sum(size), 0) FROM inode WHERE type = {regular} AND state <> {removed}`, l.FoundBytes},
+		{"done inodes", `SELECT count(*) FROM inode WHERE state = {done}`, l.DoneInodes},
+		{"done bytes", `SELECT coalesce(sum(size), 0) FROM inode WHERE state = {done} AND type = {regular}`, l.DoneBytes},
 		{"failures", `SELECT count(*) FROM failure`, l.Failures},
 		{"numbers at or past the next", fmt.Sprintf(`SELECT count(*) FROM inode WHERE ino >= %d`, j.ledger.Load().nextIno), 0},
-		{"handles", `SELECT count(DISTINCT handle) FROM inode WHERE state <> 7`, l.FoundInodes},
-		{"failed inodes without a failure", `SELECT count(*) FROM inode WHERE state = 4 AND ino NOT IN (SELECT ino FROM failure WHERE ino IS NOT NULL)`, 0},
-		{"wrong link counts", `SELECT count(*) FROM inode i WHERE type <> 2 AND links <> (SELECT count(*) FROM dirent d WHERE d.ino = i.ino)`, 0},
-		{"wrong link counts of directories", `SELECT count(*) FROM inode i WHERE type = 2 AND state <> 7 AND links <> 2 + (SELECT count(*)
-			FROM dirent d JOIN inode b ON b.ino = d.ino AND b.type = 2 WHERE d.parent = i.ino)`, 0},
-		{"inodes without their first name", `SELECT count(*) FROM inode i WHERE ino > 1 AND state <> 7 AND NOT EXISTS
+		{"handles", `SELECT count(DISTINCT handle) FROM inode WHERE state <> {removed}`, l.FoundInodes},
+		{"failed inodes without a failure", `SELECT count(*) FROM inode WHERE state = {failed} AND ino NOT IN (SELECT ino FROM failure WHERE ino IS NOT NULL)`, 0},
+		{"wrong link counts", `SELECT count(*) FROM inode i WHERE type <> {directory} AND links <> (SELECT count(*) FROM dirent d WHERE d.ino = i.ino)`, 0},
+		{"wrong link counts of directories", `SELECT count(*) FROM inode i WHERE type = {directory} AND state <> {removed} AND links <> 2 + (SELECT count(*)
+			FROM dirent d JOIN inode b ON b.ino = d.ino AND b.type = {directory} WHERE d.parent = i.ino)`, 0},
+		{"inodes without their first name", `SELECT count(*) FROM inode i WHERE ino > 1 AND state <> {removed} AND NOT EXISTS
 			(SELECT 1 FROM dirent d WHERE d.parent = i.parent AND d.name = i.name AND d.ino = i.ino)`, 0},
-		{"links that wait for others and have all", `SELECT count(*) FROM inode i JOIN source_link s ON s.ino = i.ino WHERE state = 0 AND links >= expect`, 0},
-		{"directories to be listed that are none", `SELECT count(*) FROM unscanned WHERE dir NOT IN (SELECT ino FROM inode WHERE type = 2 AND state <> 7)`, 0},
+		{"links that wait for others and have all", `SELECT count(*) FROM inode i JOIN source_link s ON s.ino = i.ino WHERE state = {linking} AND links >= expect`, 0},
+		{"directories to be listed that are none", `SELECT count(*) FROM unscanned WHERE dir NOT IN (SELECT ino FROM inode WHERE type = {directory} AND state <> {removed})`, 0},
 	} {
 		got, err := count(j, c.query)
 		if err != nil {

@@ -159,7 +159,7 @@ func (j *Journal) DropGarbage(ctx context.Context, ids []int64) error {
 // While a publication is under way, or was cut off, there are none.
 func (j *Journal) RemovedNodes(ctx context.Context, after Ino, limit int) ([]Node, error) {
 	return nodesOf(ctx, j.readAtLength, `SELECT `+nodeColumnsOf+` FROM inode i CROSS JOIN ledger l
-		WHERE i.state = 7 AND i.ino > ? AND i.flags & ? = 0 AND l.publication = l.completed
+		WHERE i.state = {removed} AND i.ino > ? AND i.flags & ? = 0 AND l.publication = l.completed
 		AND (i.seq <= l.published_seq OR i.put_pub NOT BETWEEN 1 AND l.publication)
 		AND NOT EXISTS (SELECT 1 FROM tombstone t WHERE t.ino = i.ino)
 		ORDER BY i.ino LIMIT ?`, after, Orphan, limit)

@@ -12,7 +12,7 @@ import (
 // runs.
 func (j *Journal) CutOff(ctx context.Context, rebooted bool, after Ino, limit int) ([]Node, error) {
 	return j.nodes(ctx, `SELECT `+nodeColumns+` FROM inode
-		WHERE state = 5 AND ino > ?1 AND type = ?2 AND (flags & ?3 OR ?4 AND size > 0 AND flags & ?5 = ?6)
+		WHERE state = {dirty} AND ino > ?1 AND type = ?2 AND (flags & ?3 OR ?4 AND size > 0 AND flags & ?5 = ?6)
 		ORDER BY ino LIMIT ?7`,
 		after, clfs.TypeRegular, Opened|Incomplete, rebooted, Content|Synced, Content, limit)
 }

@@ -18,9 +18,9 @@ type State int
 
 const (
 	Linking State = iota // found in the source, which may have further names of it
-	Queued               // ready to be uploaded
+	Done                 // its blobs are in the container; 1 takes no byte in a row
 	Held                 // a directory that the next publication puts
-	Done                 // its blobs are in the container
+	Queued               // ready to be uploaded
 	Failed               // not tried until RetryFailures; see the failure table
 	Dirty                // changed in the mount, and open or not settled
 	Sealed               // published before; its contents are up, its inode waits for the next publication

@@ -49,7 +49,7 @@ func Adopt(dir string, s Settings, a Adoption) (*Journal, error) {
 
 func create(dir string, s Settings, insert func(*sql.Tx) error) (*Journal, error) {
 	err := journal.Create(dir, format, func(tx *sql.Tx) error {
-		if _, err := tx.Exec(schema); err != nil {
+		if _, err := tx.Exec(named(schema)); err != nil {
 			return err
 		}
 		if err := writeSettings(tx, s); err != nil {

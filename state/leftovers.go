@@ -21,9 +21,9 @@ func (l Leftovers) Any() bool { return l != Leftovers{} }
 // Leftovers returns what is to be deleted in the container.
 func (j *Journal) Leftovers(ctx context.Context) (l Leftovers, err error) {
 	err = j.readAtLength(ctx, func(q querier) error {
-		return q.QueryRowContext(ctx, `SELECT
-		(SELECT count(*) FROM (SELECT 1 FROM inode WHERE state = 7 AND (put_version > 0 OR peak > 0 OR mapped > 0) LIMIT ?1)),
-		(SELECT count(*) FROM (SELECT 1 FROM garbage LIMIT ?1))`, maxCounted).Scan(&l.Removed, &l.Replaced)
+		return q.QueryRowContext(ctx, named(`SELECT
+		(SELECT count(*) FROM (SELECT 1 FROM inode WHERE state = {removed} AND (put_version > 0 OR peak > 0 OR mapped > 0) LIMIT ?1)),
+		(SELECT count(*) FROM (SELECT 1 FROM garbage LIMIT ?1))`), maxCounted).Scan(&l.Removed, &l.Replaced)
 	})
 	if err != nil {
 		return l, fmt.Errorf("count what is to be deleted: %w", classify(err))

@@ -98,7 +98,7 @@ func (w *mergeWalk) merge() {
 		}
 		entries = append(entries, e)
 	}
-	dir := w.some(`type = 2 AND state <> 7`)
+	dir := w.some(`type = {directory} AND state <> {removed}`)
 	for len(entries) > 0 {
 		list, u, err := w.j.MergeEntries(w.t.Context(), dir.Ino, entries)
 		w.check(err)
@@ -123,7 +123,7 @@ func (w *mergeWalk) some(where string) Node {
 // land records what became of a queued node.
 func (w *mergeWalk) land() {
 	w.t.Helper()
-	n := w.some(`state = 1`)
+	n := w.some(`state = {queued}`)
 	if n.State != Queued {
 		return
 	}
@@ -148,7 +148,7 @@ func (w *mergeWalk) again() {
 // removeSome removes an entry that was there before.
 func (w *mergeWalk) removeSome() {
 	w.t.Helper()
-	dir := w.some(`type = 2 AND state <> 7`)
+	dir := w.some(`type = {directory} AND state <> {removed}`)
 	list, err := w.j.EntriesOf(w.t.Context(), dir.Ino, nil, 1)
 	w.check(err)
 	for len(list) > 0 {
@@ -167,13 +167,13 @@ func (w *mergeWalk) removeSome() {
 func (w *mergeWalk) holds() {
 	w.t.Helper()
 	w.sound()
-	todo, err := count(w.j, `SELECT count(*) FROM inode WHERE state IN (0, 1, 2, 4, 5, 6)`)
+	todo, err := count(w.j, `SELECT count(*) FROM inode WHERE state IN ({linking}, {queued}, {held}, {failed}, {dirty}, {sealed})`)
 	w.check(err)
 	if l := w.j.Totals(); l.FoundInodes-l.DoneInodes != todo || l.DoneInodes > l.FoundInodes || l.DoneBytes > l.FoundBytes {
 		w.t.Fatalf("%d to do, %+v", todo, l)
 	}
-	lost, err := count(w.j, fmt.Sprintf(`SELECT count(*) FROM inode i WHERE state = 7 AND put_pub BETWEEN 1 AND 3
-		AND EXISTS (SELECT 1 FROM tombstone t JOIN inode s ON s.ino = t.successor WHERE t.ino = i.ino AND s.state = 7)
+	lost, err := count(w.j, fmt.Sprintf(`SELECT count(*) FROM inode i WHERE state = {removed} AND put_pub BETWEEN 1 AND 3
+		AND EXISTS (SELECT 1 FROM tombstone t JOIN inode s ON s.ino = t.successor WHERE t.ino = i.ino AND s.state = {removed})
 		AND i.type <> %d`, clfs.TypeDirectory))
 	w.check(err)
 	if lost > 0 {

@@ -48,7 +48,7 @@ type Node struct {
 
 	Version    uint32 // of the next inode blob
 	PutVersion uint32 // of the inode blob in the container; 0: there is none
-	PutOwner   uint64 // hash64 of the owner in that blob's name
+	PutOwner   uint64 // hash64 of the owner in that blob's name, or in the name that it is to have
 	PutPub     uint64 // number of the first publication that may lead to that blob; 0: none was put
 	PutGen     uint64 // 1 + generation of the seal in that blob; 0: none
 	ImageGen   uint64 // likewise, of the payload kept for the next publication; 0: none

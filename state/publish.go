@@ -94,8 +94,8 @@ func (j *Journal) RecordPuts(ctx context.Context, list []Put) error {
 }
 
 // finishDirectory is the end of a directory as a scan has found it, which nothing has changed since.
-var finishDirectory = fmt.Sprintf(`UPDATE inode SET state = %d, next = 1, mapped = ?2, peak = 0, version = ?3, put_version = ?4,
-	put_owner = ?5, put_pub = ?6, put_gen = 1 WHERE ino = ?1 AND seq = 0 AND state = %d`, Done, Held)
+const finishDirectory = `UPDATE inode SET state = {done}, next = 1, mapped = ?2, peak = 0, version = ?3, put_version = ?4,
+	put_owner = ?5, put_pub = ?6, put_gen = 1 WHERE ino = ?1 AND seq = 0 AND state = {held}`
 
 // recordFoundDirectory is recordPut for a directory that was put for the first time, as a scan has
 // found it, which has no tombstones then: without reading the row. done is false if it is none any more.
@@ -242,7 +242,7 @@ const voidPage = 1000
 func (j *Journal) voidTombstones(ctx context.Context, seq uint64) error {
 	for after := Ino(0); ; {
 		page, err := queryAll(ctx, j.readAtLength, scanIno, `SELECT DISTINCT dir FROM tombstone WHERE dir > ?
-			AND EXISTS (SELECT 1 FROM inode i WHERE i.ino = dir AND i.state = 7 AND i.seq <= ?) ORDER BY dir LIMIT ?`,
+			AND EXISTS (SELECT 1 FROM inode i WHERE i.ino = dir AND i.state = {removed} AND i.seq <= ?) ORDER BY dir LIMIT ?`,
 			after, seq, voidPage)
 		if err != nil {
 			return classify(err)

@@ -44,7 +44,7 @@ func (j *Journal) row(ctx context.Context, query string, args ...any) oneRow {
 
 func (r oneRow) Scan(dest ...any) error {
 	return r.read(r.ctx, func(q querier) error {
-		return q.QueryRowContext(r.ctx, r.query, r.args...).Scan(dest...)
+		return q.QueryRowContext(r.ctx, named(r.query), r.args...).Scan(dest...)
 	})
 }
 
@@ -54,7 +54,7 @@ type reading func(context.Context, func(querier) error) error
 // queryAll is a query whose rows scan reads.
 func queryAll[T any](ctx context.Context, read reading, scan func(scanner) (T, error), query string, args ...any) (list []T, err error) {
 	err = read(ctx, func(q querier) error {
-		rows, err := q.QueryContext(ctx, query, args...)
+		rows, err := q.QueryContext(ctx, named(query), args...)
 		list, err = scanAll(rows, err, scan)
 		return err
 	})

@@ -52,7 +52,7 @@ func (j *Journal) skipNumbers(ctx context.Context) error {
 
 func (j *Journal) orphans(ctx context.Context, after Ino, limit int) ([]Node, error) {
 	return j.nodes(ctx, `SELECT `+nodeColumns+` FROM inode
-		WHERE state = 7 AND flags & ? AND ino > ? ORDER BY ino LIMIT ?`, Orphan, after, limit)
+		WHERE state = {removed} AND flags & ? AND ino > ? ORDER BY ino LIMIT ?`, Orphan, after, limit)
 }
 
 // inPages alters all nodes of a listing, durably.
@@ -142,7 +142,7 @@ func (r *recovery) dirtyStaged(t *tx, n *Node) error {
 // their numbers, all above after.
 func (j *Journal) Incompletes(ctx context.Context, after Ino, limit int) ([]Node, error) {
 	return nodesOf(ctx, j.readAtLength, `SELECT `+nodeColumns+` FROM inode
-		WHERE state = 5 AND flags & ? AND ino > ? ORDER BY ino LIMIT ?`, Incomplete, after, limit)
+		WHERE state = {dirty} AND flags & ? AND ino > ? ORDER BY ino LIMIT ?`, Incomplete, after, limit)
 }
 
 // AcceptIncomplete makes all incomplete files ordinary ones, as they are, and

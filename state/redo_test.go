@@ -112,11 +112,11 @@ func (w *mountWalk) powerCut() {
 	left := &mountWalk{t: w.t, j: j}
 	left.checkTotals()
 	for what, query := range map[string]string{
-		"names without a node": `SELECT count(*) FROM dirent d WHERE NOT EXISTS (SELECT 1 FROM inode i WHERE i.ino = d.ino AND i.state <> 7)
-			OR NOT EXISTS (SELECT 1 FROM inode i WHERE i.ino = d.parent AND i.state <> 7)`,
-		"nodes without their first name": `SELECT count(*) FROM inode i WHERE i.state <> 7 AND i.ino > 1
+		"names without a node": `SELECT count(*) FROM dirent d WHERE NOT EXISTS (SELECT 1 FROM inode i WHERE i.ino = d.ino AND i.state <> {removed})
+			OR NOT EXISTS (SELECT 1 FROM inode i WHERE i.ino = d.parent AND i.state <> {removed})`,
+		"nodes without their first name": `SELECT count(*) FROM inode i WHERE i.state <> {removed} AND i.ino > 1
 			AND NOT EXISTS (SELECT 1 FROM dirent d WHERE d.parent = i.parent AND d.name = i.name AND d.ino = i.ino)`,
-		"files with other links": `SELECT count(*) FROM inode i WHERE i.state <> 7 AND i.type <> 2
+		"files with other links": `SELECT count(*) FROM inode i WHERE i.state <> {removed} AND i.type <> {directory}
 			AND i.links <> (SELECT count(*) FROM dirent d WHERE d.ino = i.ino)`,
 	} {
 		var n int

@@ -117,7 +117,8 @@ func (t *tx) addFound(dir *Node, e *Entry, state State, shared any) (Ino, error)
 }
 
 // insertFound adds the row of an inode. It has all that Settle gives to one that is ready to be
-// uploaded; its contents are in no staging file.
+// uploaded; its contents are in no staging file. The owner that its blob will have is there already:
+// a row that grows when it is done splits its page of the database.
 func (t *tx) insertFound(dir *Node, e *Entry, state State) error {
 	n := Node{Flags: Begun}
 	n.Ino, n.State, n.Links, n.Attr = t.ledger.nextIno, state, 1, e.Attr
@@ -135,7 +136,7 @@ func (t *tx) insertFound(dir *Node, e *Entry, state State) error {
 	id := clfs.NewHandle(t.settings.Key, t.settings.ContainerID, dir.ID, e.Attr.Type, t.dirMgr(&dir.Inode, e.Attr.Type), uint64(n.Ino))
 	a := &e.Attr
 	_, err := t.stmts.insertFound.Exec(n.Ino, dir.Ino, e.Name, []byte(id), state, a.Type, a.Mode, a.UID, a.GID, a.Size,
-		a.Mtime, a.Ctime, a.Atime, int64(a.Ino), int64(a.Rdev), n.Links, e.Target, n.Flags, n.Peak)
+		a.Mtime, a.Ctime, a.Atime, int64(a.Ino), int64(a.Rdev), n.Links, e.Target, n.Flags, n.Peak, int64(dir.ID.Hash()))
 	if err != nil {
 		return err
 	}
@@ -279,7 +280,7 @@ func (j *Journal) FailDirectory(ctx context.Context, dir Inode, p Problem) error
 	})
 }
 
-var linkingNodes = fmt.Sprintf(`SELECT %s FROM inode WHERE state = %d ORDER BY ino LIMIT ?`, nodeColumns, Linking)
+const linkingNodes = `SELECT ` + nodeColumns + ` FROM inode WHERE state = {linking} ORDER BY ino LIMIT ?`
 
 // ReleaseLinks queues the inodes that wait for further links: to be called when
 // no further ones can come.

@@ -4,7 +4,7 @@ import "clfsload/state/journal"
 
 // schemaVersion is sqlite's user_version of the schema below. A journal of any
 // other version is refused.
-const schemaVersion = 7
+const schemaVersion = 8
 
 // applicationID marks the database as a clfsload journal ("CLFS").
 const applicationID = 0x434c4653
@@ -98,14 +98,14 @@ CREATE TABLE inode (
     image_gen   INTEGER NOT NULL DEFAULT 0,
     used        INTEGER NOT NULL DEFAULT 0 -- when it was last used, of a regular file in staging; 0: not there
 );
-CREATE INDEX inode_linking ON inode (ino) WHERE state = 0;
-CREATE INDEX inode_queued ON inode (ino) WHERE state = 1;
-CREATE INDEX inode_held ON inode (ino) WHERE state = 2;
-CREATE INDEX inode_dirty ON inode (ino) WHERE state = 5;
-CREATE INDEX inode_sealed ON inode (ino) WHERE state = 6;
-CREATE INDEX inode_removed ON inode (ino) WHERE state = 7;
-CREATE INDEX inode_evictable ON inode (used, ino) WHERE used > 0 AND state = 3;
-CREATE INDEX inode_evictable_sealed ON inode (used, ino) WHERE used > 0 AND state = 6;
+CREATE INDEX inode_linking ON inode (ino) WHERE state = {linking};
+CREATE INDEX inode_queued ON inode (ino) WHERE state = {queued};
+CREATE INDEX inode_held ON inode (ino) WHERE state = {held};
+CREATE INDEX inode_dirty ON inode (ino) WHERE state = {dirty};
+CREATE INDEX inode_sealed ON inode (ino) WHERE state = {sealed};
+CREATE INDEX inode_removed ON inode (ino) WHERE state = {removed};
+CREATE INDEX inode_evictable ON inode (used, ino) WHERE used > 0 AND state = {done};
+CREATE INDEX inode_evictable_sealed ON inode (used, ino) WHERE used > 0 AND state = {sealed};
 
 CREATE TABLE dirent (
     parent INTEGER NOT NULL,
@@ -126,8 +126,8 @@ CREATE TABLE block (
     state INTEGER NOT NULL,
     PRIMARY KEY (ino, idx)
 ) WITHOUT ROWID;
-CREATE INDEX block_queued ON block (ino, idx) WHERE state = 1;
-CREATE INDEX block_uploaded ON block (ino, idx) WHERE state = 2 AND idx > 0;
+CREATE INDEX block_queued ON block (ino, idx) WHERE state = {block queued};
+CREATE INDEX block_uploaded ON block (ino, idx) WHERE state = {block uploaded} AND idx > 0;
 
 -- Inodes that wait for a publication: their payload without what it puts in.
 CREATE TABLE image (

@@ -45,7 +45,7 @@ func (j *Journal) ReserveBlocks(ctx context.Context, file Node, peak uint64) (ok
 // numbers, all above after.
 func (j *Journal) Unsettled(ctx context.Context, after Ino, limit int) ([]Node, error) {
 	return j.nodes(ctx,
-		`SELECT `+nodeColumns+` FROM inode WHERE state = 5 AND ino > ? ORDER BY ino LIMIT ?`, after, limit)
+		`SELECT `+nodeColumns+` FROM inode WHERE state = {dirty} AND ino > ? ORDER BY ino LIMIT ?`, after, limit)
 }
 
 // Settle queues nodes, durably; the bytes of their staging files must be on the

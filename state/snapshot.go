@@ -137,7 +137,7 @@ type ChangedDirectory struct {
 const (
 	reachedNow = `put_pub BETWEEN 1 AND ?3`
 	changedDir = `SELECT EXISTS (SELECT 1 FROM tombstone t WHERE t.dir = inode.ino) AS kept, ` + nodeColumns + ` FROM inode
-		WHERE state = 2 AND ino > ?1 AND `
+		WHERE state = {held} AND ino > ?1 AND `
 	inOrder = ` ORDER BY ino LIMIT ?2`
 )
 
@@ -186,9 +186,9 @@ func (s *Snapshot) Root(ctx context.Context) (Node, error) {
 // or newer contents in an image, although they are changing again.
 func (s *Snapshot) ChangedNodes(ctx context.Context, after Ino, limit int) ([]Node, error) {
 	const changing = ` AND ino > ?1 AND put_pub > 0 AND (flags & ?3 OR image_gen > 0)`
-	return nodesOf(ctx, s.rows.Read, `SELECT `+nodeColumns+` FROM inode WHERE state = 6 AND ino > ?1
-		UNION ALL SELECT `+nodeColumns+` FROM inode WHERE state = 5`+changing+`
-		UNION ALL SELECT `+nodeColumns+` FROM inode WHERE state = 1`+changing+`
+	return nodesOf(ctx, s.rows.Read, `SELECT `+nodeColumns+` FROM inode WHERE state = {sealed} AND ino > ?1
+		UNION ALL SELECT `+nodeColumns+` FROM inode WHERE state = {dirty}`+changing+`
+		UNION ALL SELECT `+nodeColumns+` FROM inode WHERE state = {queued}`+changing+`
 		ORDER BY 1 LIMIT ?2`, after, limit, Moved)
 }
 
@@ -197,8 +197,8 @@ func (s *Snapshot) ChangedNodes(ctx context.Context, after Ino, limit int) ([]No
 func (s *Snapshot) Unpublished(ctx context.Context, after Ino, limit int) ([]Node, error) {
 	const old = ` AND ino > ?1 AND NOT (put_pub > 0 AND flags & ?3 = 0 AND (flags & ?4 OR image_gen > 0)
 		AND next = CASE image_gen WHEN 0 THEN put_gen ELSE image_gen END)`
-	return nodesOf(ctx, s.rows.Read, `SELECT `+nodeColumns+` FROM inode WHERE state = 5`+old+`
-		UNION ALL SELECT `+nodeColumns+` FROM inode WHERE state = 1`+old+`
+	return nodesOf(ctx, s.rows.Read, `SELECT `+nodeColumns+` FROM inode WHERE state = {dirty}`+old+`
+		UNION ALL SELECT `+nodeColumns+` FROM inode WHERE state = {queued}`+old+`
 		ORDER BY 1 LIMIT ?2`, after, limit, Content, Moved)
 }
 

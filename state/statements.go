@@ -116,8 +116,8 @@ func (s *statements) queries() map[string]**sql.Stmt {
 			sealed, peak, mapped, version, put_version, put_owner, put_pub, put_gen, image_gen, used, state, handle, type,
 			rdev, target, fileid)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`: &s.insertNode,
-		`UPDATE inode SET flags = flags | ?2 WHERE ino = ?1 AND state = 5`: &s.reopen,
-		`UPDATE inode SET used = ?2 WHERE ino = ?1 AND used > 0`:           &s.setUsed,
+		`UPDATE inode SET flags = flags | ?2 WHERE ino = ?1 AND state = {dirty}`: &s.reopen,
+		`UPDATE inode SET used = ?2 WHERE ino = ?1 AND used > 0`:                 &s.setUsed,
 
 		`SELECT ino, coalesce(shared, 0) FROM dirent WHERE parent = ? AND name = ?`:                            &s.entry,
 		`INSERT INTO dirent (parent, name, ino, shared, cookie) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`: &s.insertEntry.Stmt,
@@ -130,17 +130,17 @@ func (s *statements) queries() map[string]**sql.Stmt {
 		`SELECT idx, gen, state FROM block WHERE ino = ? AND idx = ?`:               &s.block,
 		`SELECT idx, gen, state FROM block WHERE ino = ? AND idx >= ? ORDER BY idx`: &s.blocksFrom,
 		blocksPageQuery: &s.blocksPage,
-		`UPDATE block SET gen = ?2, state = 2 WHERE ino = ?1 AND state < 2`:                                              &s.sealBlocks,
+		`UPDATE block SET gen = ?2, state = {block uploaded} WHERE ino = ?1 AND state < {block uploaded}`:                &s.sealBlocks,
 		`SELECT count(*), count(*) FILTER (WHERE gen <> ?2), count(*) FILTER (WHERE idx < ?3) FROM block WHERE ino = ?1`: &s.countBlocks,
 		`INSERT OR REPLACE INTO block (ino, idx, gen, state) VALUES (?, ?, ?, ?)`:                                        &s.setBlock.Stmt,
 		`DELETE FROM block WHERE ino = ?1 AND idx >= ?2 AND state <> ?3`:                                                 &s.dropBlocks.Stmt,
-		`UPDATE block SET state = 3 WHERE ino = ? AND state = 2`:                                                         &s.evictBlocks,
-		`UPDATE block SET state = 3 WHERE ino = ? AND idx = ? AND state = 2`:                                             &s.evictBlock,
-		`UPDATE inode SET flags = flags & ~2 WHERE state = 5 AND flags & 2`:                                              &s.acceptAll,
+		`UPDATE block SET state = {block remote} WHERE ino = ? AND state = {block uploaded}`:                             &s.evictBlocks,
+		`UPDATE block SET state = {block remote} WHERE ino = ? AND idx = ? AND state = {block uploaded}`:                 &s.evictBlock,
+		`UPDATE inode SET flags = flags & ~{incomplete} WHERE state = {dirty} AND flags & {incomplete}`:                  &s.acceptAll,
 		`INSERT OR REPLACE INTO image (ino, data) VALUES (?, ?)`:                                                         &s.setImage,
-		`DELETE FROM image WHERE ino = ?`:                                                                                &s.dropImage,
-		`INSERT OR REPLACE INTO upload_failure (ino, reason, at) VALUES (?, ?, ?)`:                                       &s.setProblem,
-		`DELETE FROM upload_failure WHERE ino = ?`:                                                                       &s.clearProblem,
+		`DELETE FROM image WHERE ino = ?`:                                          &s.dropImage,
+		`INSERT OR REPLACE INTO upload_failure (ino, reason, at) VALUES (?, ?, ?)`: &s.setProblem,
+		`DELETE FROM upload_failure WHERE ino = ?`:                                 &s.clearProblem,
 
 		`SELECT ino FROM odd_id WHERE id = ?`:                   &s.oddID,
 		`INSERT OR REPLACE INTO odd_id (id, ino) VALUES (?, ?)`: &s.addOddID,
@@ -167,18 +167,18 @@ func (s *statements) queries() map[string]**sql.Stmt {
 		succeedTombstones: &s.succeed.Stmt,
 		`SELECT 1 FROM tombstone WHERE dir = ? LIMIT 1`: &s.anyTombstone,
 		`DELETE FROM tombstone WHERE dir = ?1 AND seq <= ?2 AND (successor = 0 OR NOT EXISTS
-			(SELECT 1 FROM inode s WHERE s.ino = successor AND (s.state <> 7 OR s.seq > ?2) AND NOT s.put_pub BETWEEN 1 AND ?3))`: &s.dropTombstones,
-		`DELETE FROM tombstone WHERE dir = ?`:                                                       &s.voidTombstones,
-		`UPDATE inode SET put_pub = 0 WHERE state = 7 AND type = ?1 AND put_pub > ?2 AND seq <= ?3`: &s.unreach,
-		`DELETE FROM garbage WHERE id = ?`:                                                          &s.dropGarbage,
-		`DELETE FROM garbage WHERE ino = ? AND name = ?`:                                            &s.claim,
+			(SELECT 1 FROM inode s WHERE s.ino = successor AND (s.state <> {removed} OR s.seq > ?2) AND NOT s.put_pub BETWEEN 1 AND ?3))`: &s.dropTombstones,
+		`DELETE FROM tombstone WHERE dir = ?`: &s.voidTombstones,
+		`UPDATE inode SET put_pub = 0 WHERE state = {removed} AND type = ?1 AND put_pub > ?2 AND seq <= ?3`: &s.unreach,
+		`DELETE FROM garbage WHERE id = ?`:               &s.dropGarbage,
+		`DELETE FROM garbage WHERE ino = ? AND name = ?`: &s.claim,
 		dropReplaced: &s.dropReplaced,
 
-		`DELETE FROM inode WHERE ino = ? AND state = 7`: &s.dropNode,
-		`DELETE FROM block WHERE ino = ?`:               &s.dropNodeBlocks,
+		`DELETE FROM inode WHERE ino = ? AND state = {removed}`: &s.dropNode,
+		`DELETE FROM block WHERE ino = ?`:                       &s.dropNodeBlocks,
 
 		`INSERT INTO inode (ino, parent, name, handle, state, type, mode, uid, gid, size, mtime, ctime, atime, fileid, rdev, links,
-			target, flags, peak) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`: &s.insertFound,
+			target, flags, peak, put_owner) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`: &s.insertFound,
 		`INSERT INTO dirent (parent, name, ino, shared) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`:      &s.insertFoundName,
 		`SELECT ino, expect FROM source_link WHERE fileid = ? AND dev = ? AND type = ?`:                  &s.findLink,
 		`INSERT OR REPLACE INTO source_link (fileid, dev, type, ino, expect) VALUES (?, ?, ?, ?, ?)`:     &s.setLink,
@@ -190,7 +190,7 @@ func (s *statements) queries() map[string]**sql.Stmt {
 		`DELETE FROM failure WHERE parent = ? AND name = ?`:                                              &s.clearFailure,
 		`DELETE FROM failure WHERE parent = ?`:                                                           &s.clearFailures,
 		`SELECT ?2 UNION SELECT parent FROM dirent WHERE shared = 1 AND ino = ?1`:                        &s.parentsOf,
-		`UPDATE block SET state = 0 WHERE ino = ?`:                                                       &s.dirtyBlocks,
+		`UPDATE block SET state = {block dirty} WHERE ino = ?`:                                           &s.dirtyBlocks,
 		`INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)`:                                     &s.setSetting,
 		`DELETE FROM failure`:     &s.dropFailures,
 		`DELETE FROM source_link`: &s.dropLinks,
@@ -230,7 +230,7 @@ func prepareStatements(conn *sql.Conn, r *recorder) (*statements, error) {
 		succeed:      redoable{op: opSucceed, arguments: 4, recorder: r},
 	}
 	for query, stmt := range s.queries() {
-		prepared, err := conn.PrepareContext(context.Background(), query)
+		prepared, err := conn.PrepareContext(context.Background(), named(query))
 		if err != nil {
 			return nil, fmt.Errorf("prepare %q: %w", query, err)
 		}

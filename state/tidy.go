@@ -11,7 +11,7 @@ import (
 func (j *Journal) Tidy(ctx context.Context) (tidy bool, err error) {
 	err = j.row(ctx, `SELECT (SELECT publication = completed FROM ledger)
 		AND NOT EXISTS (SELECT 1 FROM garbage)
-		AND NOT EXISTS (SELECT 1 FROM inode WHERE state = 7 AND flags & ? = 0)`, Orphan).Scan(&tidy)
+		AND NOT EXISTS (SELECT 1 FROM inode WHERE state = {removed} AND flags & ? = 0)`, Orphan).Scan(&tidy)
 	if err != nil {
 		return false, fmt.Errorf("look for what a publication has left: %w", classify(err))
 	}
@@ -23,12 +23,12 @@ func (j *Journal) Tidy(ctx context.Context) (tidy bool, err error) {
 // last publication, and removed ones that the container leads to. It looks at all nodes.
 func (j *Journal) NotPublished(ctx context.Context, after Ino, limit int) ([]Node, error) {
 	var parts []string
-	for _, s := range []State{Queued, Held, Dirty, Sealed} {
-		parts = append(parts, fmt.Sprintf(`SELECT %s FROM inode WHERE state = %d AND ino > ?1`, nodeColumns, s))
+	for _, state := range []string{"{queued}", "{held}", "{dirty}", "{sealed}"} {
+		parts = append(parts, `SELECT `+nodeColumns+` FROM inode WHERE ino > ?1 AND state = `+state)
 	}
-	parts = append(parts, fmt.Sprintf(`SELECT %s FROM inode i CROSS JOIN ledger l WHERE i.ino > ?1
-		AND (i.state = %d AND i.put_pub BETWEEN 1 AND l.publication AND i.seq > l.published_seq
-		OR i.state = %d AND i.put_pub > l.publication)`, nodeColumnsOf, Removed, Done))
+	parts = append(parts, `SELECT `+nodeColumnsOf+` FROM inode i CROSS JOIN ledger l WHERE i.ino > ?1
+		AND (i.state = {removed} AND i.put_pub BETWEEN 1 AND l.publication AND i.seq > l.published_seq
+		OR i.state = {done} AND i.put_pub > l.publication)`)
 	return nodesOf(ctx, j.readAtLength, strings.Join(parts, ` UNION ALL `)+` ORDER BY 1 LIMIT ?2`, after, limit)
 }
 
@@ -36,10 +36,10 @@ func (j *Journal) NotPublished(ctx context.Context, after Ino, limit int) ([]Nod
 // that are not settled, then those that wait for their upload, and with toPublish those
 // that wait for the next publication, directories last.
 func (j *Journal) Waiting(ctx context.Context, toPublish bool, limit int) ([]Node, error) {
-	query := `SELECT ` + nodeColumns + ` FROM inode WHERE state = 5 UNION ALL SELECT ` + nodeColumns + ` FROM inode WHERE state = 1`
+	query := `SELECT ` + nodeColumns + ` FROM inode WHERE state = {dirty} UNION ALL SELECT ` + nodeColumns + ` FROM inode WHERE state = {queued}`
 	if toPublish {
-		query += ` UNION ALL SELECT ` + nodeColumns + ` FROM inode WHERE state = 6
-			UNION ALL SELECT ` + nodeColumns + ` FROM inode WHERE state = 2`
+		query += ` UNION ALL SELECT ` + nodeColumns + ` FROM inode WHERE state = {sealed}
+			UNION ALL SELECT ` + nodeColumns + ` FROM inode WHERE state = {held}`
 	}
 	return j.nodes(ctx, query+` LIMIT ?`, limit)
 }

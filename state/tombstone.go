@@ -62,9 +62,9 @@ func (t *tx) dropTombstones(dir *Node, snapshot uint64) error {
 // to an inode with a name or with a live successor. ?1 is the type of directories.
 const leadsOn = `EXISTS (WITH RECURSIVE below (dir) AS (VALUES (i.ino)
 			UNION SELECT t.ino FROM below CROSS JOIN tombstone t ON t.dir = below.dir CROSS JOIN inode n ON n.ino = t.ino
-			WHERE n.state = 7 AND n.type = ?1)
+			WHERE n.state = {removed} AND n.type = ?1)
 		SELECT 1 FROM below CROSS JOIN tombstone t ON t.dir = below.dir CROSS JOIN inode n ON n.ino = t.ino
-		LEFT JOIN inode s ON s.ino = t.successor WHERE n.state <> 7 OR s.state <> 7)`
+		LEFT JOIN inode s ON s.ino = t.successor WHERE n.state <> {removed} OR s.state <> {removed})`
 
 // Tombstone is an entry that the listing of a directory in the container may have and the
 // directory no longer has, as of a snapshot. docs/design.md, "How a publication goes".
@@ -93,13 +93,13 @@ const (
 // have that name, and those with successors.
 const tombstonesQuery = `SELECT name, ino, seq, handle, type, lives, successor, taken FROM (
 	SELECT t.name, t.ino, t.seq, i.handle, i.type,
-		CASE WHEN i.state <> 7 AND (i.links = 1 OR i.type = ?1) THEN i.parent <> ?2
-			WHEN i.state <> 7 THEN EXISTS (SELECT 1 FROM dirent d WHERE d.shared = 1 AND d.ino = i.ino AND d.parent <> ?2)
+		CASE WHEN i.state <> {removed} AND (i.links = 1 OR i.type = ?1) THEN i.parent <> ?2
+			WHEN i.state <> {removed} THEN EXISTS (SELECT 1 FROM dirent d WHERE d.shared = 1 AND d.ino = i.ino AND d.parent <> ?2)
 			ELSE i.type = ?1 AND i.put_pub BETWEEN 1 AND ?3 AND ` + leadsOn + ` END AS lives,
-		CASE WHEN s.ino IS NULL OR s.state = 7 THEN 0 WHEN s.put_pub = 0 THEN 1
+		CASE WHEN s.ino IS NULL OR s.state = {removed} THEN 0 WHEN s.put_pub = 0 THEN 1
 			WHEN s.parent = ?2 OR EXISTS (SELECT 1 FROM dirent d WHERE d.shared = 1 AND d.ino = s.ino AND d.parent = ?2) THEN 0
 			ELSE 2 END AS successor,
-		e.ino IS NOT NULL AND (e.put_pub > 0 OR e.type = ?1 AND e.state <> 4) AS taken
+		e.ino IS NOT NULL AND (e.put_pub > 0 OR e.type = ?1 AND e.state <> {failed}) AS taken
 	FROM tombstone t CROSS JOIN inode i ON i.ino = t.ino LEFT JOIN inode s ON s.ino = t.successor
 	LEFT JOIN dirent h ON h.parent = t.dir AND h.name = t.name LEFT JOIN inode e ON e.ino = h.ino
 	WHERE t.dir = ?2 AND (t.name, t.ino) > (?4, ?5) AND h.ino IS NOT t.ino

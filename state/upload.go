@@ -11,18 +11,18 @@ import (
 // their numbers, all above after.
 func (j *Journal) QueuedNodes(ctx context.Context, after Ino, limit int) ([]Node, error) {
 	return j.nodes(ctx,
-		`SELECT `+nodeColumns+` FROM inode WHERE state = 1 AND ino > ? ORDER BY ino LIMIT ?`, after, limit)
+		`SELECT `+nodeColumns+` FROM inode WHERE state = {queued} AND ino > ? ORDER BY ino LIMIT ?`, after, limit)
 }
 
 // queuedFound lists queued inodes with what an inode has that is as a scan has found it.
-const queuedFound = `SELECT ` + inodeColumns + `, flags, seq, peak FROM inode WHERE state = 1 AND ino > ? ORDER BY ino LIMIT ?`
+const queuedFound = `SELECT ` + inodeColumns + `, flags, seq, peak FROM inode WHERE state = {queued} AND ino > ? ORDER BY ino LIMIT ?`
 
 // QueuedFound is QueuedNodes for a journal in which most are as a scan has found them: it reads
-// fewer columns of these.
+// fewer columns of these, and leaves their PutOwner 0.
 func (j *Journal) QueuedFound(ctx context.Context, after Ino, limit int) ([]Node, error) {
 	list := make([]Node, 0, limit)
 	err := j.read(ctx, func(q querier) error {
-		rows, err := q.QueryContext(ctx, queuedFound, after, limit)
+		rows, err := q.QueryContext(ctx, named(queuedFound), after, limit)
 		if err != nil {
 			return err
 		}
@@ -64,7 +64,7 @@ type BlockWork struct {
 // their files are not, in order of inode and index, all behind the given place.
 func (j *Journal) QueuedBlocks(ctx context.Context, afterIno Ino, afterBlock uint64, limit int) ([]BlockWork, error) {
 	list, err := queryAll(ctx, j.read, scanBlockWork, `SELECT b.idx, `+nodeColumnsOf+` FROM block b JOIN inode i ON i.ino = b.ino
-		WHERE b.state = 1 AND (b.ino, b.idx) > (?, ?) AND i.state = 5 ORDER BY b.ino, b.idx LIMIT ?`, afterIno, afterBlock, limit)
+		WHERE b.state = {block queued} AND (b.ino, b.idx) > (?, ?) AND i.state = {dirty} ORDER BY b.ino, b.idx LIMIT ?`, afterIno, afterBlock, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list queued blocks: %w", classify(err))
 	}
@@ -157,8 +157,8 @@ func (j *Journal) RecordUploads(ctx context.Context, list []Upload) error {
 }
 
 // finishFound is the end of an inode as a scan has found it, which nothing has changed since.
-var finishFound = fmt.Sprintf(`UPDATE inode SET state = %d, flags = ?2, next = ?3, sealed = ?4, mapped = ?4, peak = 0, version = ?5, put_version = ?6,
-	put_owner = ?7, put_pub = ?8, put_gen = ?3 WHERE ino = ?1 AND seq = 0 AND state = %d`, Done, Queued)
+const finishFound = `UPDATE inode SET state = {done}, flags = ?2, next = ?3, sealed = ?4, mapped = ?4, peak = 0, version = ?5, put_version = ?6,
+	put_owner = ?7, put_pub = ?8, put_gen = ?3 WHERE ino = ?1 AND seq = 0 AND state = {queued}`
 
 // recordFound is recordUpload for an inode as a scan has found it, of which no block has a row:
 // without reading the row. done is false if it is none any more.

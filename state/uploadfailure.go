@@ -28,7 +28,7 @@ func (j *Journal) SetUploadFailure(ctx context.Context, ino Ino, reason string, 
 // UploadFailures returns up to limit nodes that could not be uploaded.
 func (j *Journal) UploadFailures(ctx context.Context, limit int) ([]UploadFailure, error) {
 	rows, err := queryAll(ctx, j.read, scanUploadFailure, `SELECT i.ino, i.parent, i.name, f.reason, f.at
-		FROM upload_failure f JOIN inode i ON i.ino = f.ino WHERE i.state <> 7 ORDER BY f.ino LIMIT ?`, limit)
+		FROM upload_failure f JOIN inode i ON i.ino = f.ino WHERE i.state <> {removed} ORDER BY f.ino LIMIT ?`, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list failures: %w", classify(err))
 	}

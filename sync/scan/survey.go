@@ -94,7 +94,7 @@ func NewSurveyor(tree *Tree, o Options, preserveHardlinks bool, s Scratch) (*Sur
 		return nil, err
 	}
 	return &Surveyor{tree: tree, options: o, preserve: preserveHardlinks, queue: queue, links: links,
-		survey: Survey{Names: map[clfs.Type]int64{clfs.TypeDirectory: 1}, Objects: 1}}, nil
+		survey: Survey{Names: map[clfs.Type]int64{clfs.TypeDirectory: 1}, Objects: 1, JournalBytes: journalEmptyBytes}}, nil
 }
 
 // Survey returns what was found so far.
@@ -289,7 +289,8 @@ func indirectBlocks(segments uint64) (n int64) {
 // What a row takes in the journal, measured on journals of real trees: index
 // entries and what b-trees leave free included. A name stands in both rows.
 const (
-	journalInodeBytes  = 117
+	journalEmptyBytes  = 150_000
+	journalInodeBytes  = 112
 	journalDirentBytes = 25
 	journalLinkBytes   = 30 // rows that only one of several links has
 )
