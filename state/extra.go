@@ -67,38 +67,51 @@ func (j *Journal) Extras(ctx context.Context, limit int) ([]Extra, error) {
 	return list, nil
 }
 
-// DropExtra notes that an extra is dealt with.
-func (j *Journal) DropExtra(ctx context.Context, x Extra) error {
+// DropExtras notes that extras are dealt with.
+func (j *Journal) DropExtras(ctx context.Context, list []Extra) error {
 	err := j.write(ctx, committed, func(t *tx) error {
-		_, err := t.stmts.dropExtra.Exec(x.Dir, x.Name)
-		return err
+		for _, x := range list {
+			if _, err := t.stmts.dropExtra.Exec(x.Dir, x.Name); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("forget an entry of directory %d: %w", x.Dir, err)
+		return fmt.Errorf("forget %d entries that the source does not have: %w", len(list), err)
 	}
 	return nil
 }
 
-// RemoveEntry removes a name from a directory: of a directory if it is empty. inSource: the source
-// has the directory that loses the name, which keeps its times if they are those of the source.
-// Errors: ErrNoEntry, ErrNotEmpty, ErrUnfaithful, *Unread.
-func (j *Journal) RemoveEntry(ctx context.Context, x Extra, inSource bool, now int64) error {
+// RemoveEntries removes names from their directories, all or none: that of a directory if it is
+// empty. inSource: the source has the directories that lose the names, which keep their times if they
+// are those of the source. Errors: ErrNoEntry, ErrNotEmpty, ErrUnfaithful, *Unread.
+func (j *Journal) RemoveEntries(ctx context.Context, list []Extra, inSource bool, now int64) error {
 	err := j.write(ctx, committed, func(t *tx) error {
-		n, _, err := t.findNode(x.Dir, x.Name)
-		if err != nil {
-			return err
-		}
 		keep := inSource && t.settings.Merge.takesTimes()
-		gone, err := t.unlink(&removal{dir: x.Dir, name: x.Name, now: now, directory: n.IsDirectory(), keepTimes: keep})
-		if err != nil {
-			return err
+		for _, x := range list {
+			if err := t.removeEntry(x, keep, now); err != nil {
+				return err
+			}
 		}
-		return t.unfind(x, &gone)
+		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("remove from directory %d: %w", x.Dir, err)
+		return fmt.Errorf("remove %d entries: %w", len(list), err)
 	}
 	return nil
+}
+
+func (t *tx) removeEntry(x Extra, keepTimes bool, now int64) error {
+	n, _, err := t.findNode(x.Dir, x.Name)
+	if err != nil {
+		return err
+	}
+	gone, err := t.unlink(&removal{dir: x.Dir, name: x.Name, now: now, directory: n.IsDirectory(), keepTimes: keepTimes})
+	if err != nil {
+		return err
+	}
+	return t.unfind(x, &gone)
 }
 
 // unfind forgets what the scan has noted of an entry that is removed, of which n is left.

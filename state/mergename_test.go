@@ -6,7 +6,7 @@ import "testing"
 func TestAFileThatLosesOneOfItsNamesToALoadIsQueued(t *testing.T) {
 	for what, lose := range map[string]func(j *Journal) error{
 		"it is deleted": func(j *Journal) error {
-			return j.RemoveEntry(t.Context(), Extra{Dir: RootIno, Name: []byte("b")}, true, 9)
+			return j.RemoveEntries(t.Context(), []Extra{{RootIno, []byte("b")}}, true, 9)
 		},
 		"another file replaces it": func(j *Journal) error {
 			_, _, err := j.MergeEntries(t.Context(), RootIno, []Entry{file("b", 20)})
