@@ -2,6 +2,7 @@ package state
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"clfsload/clfs"
@@ -83,23 +84,34 @@ func (j *Journal) DropExtras(ctx context.Context, list []Extra) error {
 	return nil
 }
 
-// RemoveEntries removes names from their directories, all or none: that of a directory if it is
-// empty. inSource: the source has the directories that lose the names, which keep their times if they
-// are those of the source. Errors: ErrNoEntry, ErrNotEmpty, ErrUnfaithful, *Unread.
-func (j *Journal) RemoveEntries(ctx context.Context, list []Extra, inSource bool, now int64) error {
-	err := j.write(ctx, committed, func(t *tx) error {
+// RemoveEntries removes names from their directories, in one transaction: that of a directory if it is
+// empty. It ends with the first that is refused, and returns how many are removed. inSource: the source
+// has the directories that lose the names, which keep their times if they are those of the source.
+// Errors: ErrNoEntry, ErrNotEmpty, ErrUnfaithful, *Unread.
+func (j *Journal) RemoveEntries(ctx context.Context, list []Extra, inSource bool, now int64) (removed int, err error) {
+	var refused refusal
+	err = j.write(ctx, committed, func(t *tx) error {
+		removed, refused = 0, nil
 		keep := inSource && t.settings.Merge.takesTimes()
 		for _, x := range list {
-			if err := t.removeEntry(x, keep, now); err != nil {
+			err := t.removeEntry(x, keep, now)
+			if errors.As(err, &refused) {
+				return nil
+			}
+			if err != nil {
 				return err
 			}
+			removed++
 		}
 		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("remove %d entries: %w", len(list), err)
+	if err == nil && refused != nil {
+		err = refused
 	}
-	return nil
+	if err != nil {
+		return removed, fmt.Errorf("remove entries: %w", err)
+	}
+	return removed, nil
 }
 
 func (t *tx) removeEntry(x Extra, keepTimes bool, now int64) error {

@@ -152,7 +152,7 @@ func (w *mergeWalk) removeSome() {
 	list, err := w.j.EntriesOf(w.t.Context(), dir.Ino, nil, 1)
 	w.check(err)
 	for len(list) > 0 {
-		err := w.j.RemoveEntries(w.t.Context(), []Extra{{dir.Ino, list[0].Name}}, true, 7)
+		_, err := w.j.RemoveEntries(w.t.Context(), []Extra{{dir.Ino, list[0].Name}}, true, 7)
 		var u *Unread
 		if !errors.As(err, &u) {
 			if err != nil && !errors.Is(err, ErrNotEmpty) {

@@ -79,7 +79,8 @@ func TestALinkOfALoadGoesToNoRemovedFile(t *testing.T) {
 	// the other names of x
 	b := lookup(t, w.j, RootIno, "b")
 	w.give(Unread{b.Ino, Entries})
-	w.check(w.j.RemoveEntries(t.Context(), []Extra{{b.Ino, []byte("2")}}, true, 9))
+	_, err := w.j.RemoveEntries(t.Context(), []Extra{{b.Ino, []byte("2")}}, true, 9)
+	w.check(err)
 	// Now 2 is another file in the source, then the other name of the first comes.
 	other := file("2", 9)
 	other.Attr.Ino = 778

@@ -106,8 +106,8 @@ func (s *Scanner) removeFrom(ctx context.Context, extras []state.Extra, path str
 }
 
 // removeFiles removes those of some entries of the directory at path that are no directories, in one
-// transaction. left are the others: all, if one of the files needs more than that. inSource: see
-// state.Journal.RemoveEntries.
+// transaction. left are the others, and the files from the first on that cannot be removed. inSource:
+// see state.Journal.RemoveEntries.
 func (s *Scanner) removeFiles(ctx context.Context, list []state.Extra, inSource bool, path string) (left []state.Extra, err error) {
 	var files []state.Extra
 	for _, x := range list {
@@ -122,13 +122,15 @@ func (s *Scanner) removeFiles(ctx context.Context, list []state.Extra, inSource 
 			files = append(files, x)
 		}
 	}
-	if len(files) > 0 && s.journal.RemoveEntries(ctx, files, inSource, time.Now().UnixNano()) != nil {
-		return list, nil
-	}
-	for _, x := range files {
-		s.options.Merge.Removed(filepath.Join(path, string(x.Name)), false)
-	}
-	return left, nil
+	_ = s.reading(ctx, func() error {
+		removed, err := s.journal.RemoveEntries(ctx, files, inSource, time.Now().UnixNano())
+		for _, x := range files[:removed] {
+			s.options.Merge.Removed(filepath.Join(path, string(x.Name)), false)
+		}
+		files = files[removed:]
+		return err
+	})
+	return append(left, files...), nil // what is in the way of one is found out once more, for that one
 }
 
 // remove removes an entry with all below it that the filter takes. inSource: see
@@ -147,7 +149,8 @@ func (s *Scanner) remove(ctx context.Context, x state.Extra, inSource bool, path
 		}
 	}
 	err = s.reading(ctx, func() error {
-		return s.journal.RemoveEntries(ctx, []state.Extra{x}, inSource, time.Now().UnixNano())
+		_, err := s.journal.RemoveEntries(ctx, []state.Extra{x}, inSource, time.Now().UnixNano())
+		return err
 	})
 	if errors.Is(err, state.ErrUnfaithful) {
 		return true, s.failExtra(ctx, x, path, state.Problem{Op: "remove", Reason: state.ErrUnfaithful.Error()})
