@@ -17,18 +17,16 @@ type Extra struct {
 // MergeEntry is an entry of a directory that a load merges.
 type MergeEntry struct {
 	Name     []byte
-	Ino      Ino
 	Type     clfs.Type
-	Remote   bool // its attributes were not read yet
 	Existing bool // it was there before the load
 }
 
 // EntriesOf returns up to limit entries of a directory in the order of their names, all after the
 // name after.
 func (j *Journal) EntriesOf(ctx context.Context, dir Ino, after []byte, limit int) ([]MergeEntry, error) {
-	list, err := queryAll(ctx, j.read, scanMergeEntry, `SELECT d.name, i.ino, i.type, i.state = ?1, i.ino < ?2 OR i.flags & ?3 > 0
-		FROM dirent d CROSS JOIN inode i ON i.ino = d.ino WHERE d.parent = ?4 AND d.name > ?5 ORDER BY d.name LIMIT ?6`,
-		Remote, j.Settings.Merge.First, Adopted, dir, notNil(after), limit)
+	list, err := queryAll(ctx, j.read, scanMergeEntry, `SELECT d.name, i.type, i.ino < ?1 OR i.flags & {adopted} > 0
+		FROM dirent d CROSS JOIN inode i ON i.ino = d.ino WHERE d.parent = ?2 AND d.name > ?3 ORDER BY d.name LIMIT ?4`,
+		j.Settings.Merge.First, dir, notNil(after), limit)
 	if err != nil {
 		return nil, fmt.Errorf("list directory %d: %w", dir, classify(err))
 	}
@@ -36,7 +34,7 @@ func (j *Journal) EntriesOf(ctx context.Context, dir Ino, after []byte, limit in
 }
 
 func scanMergeEntry(row scanner) (e MergeEntry, err error) {
-	err = row.Scan(&e.Name, &e.Ino, &e.Type, &e.Remote, &e.Existing)
+	err = row.Scan(&e.Name, &e.Type, &e.Existing)
 	return e, err
 }
 
@@ -105,11 +103,11 @@ func (j *Journal) RemoveEntries(ctx context.Context, list []Extra, inSource bool
 		}
 		return nil
 	})
-	if err == nil && refused != nil {
-		err = refused
-	}
 	if err != nil {
-		return removed, fmt.Errorf("remove entries: %w", err)
+		return 0, fmt.Errorf("remove entries: %w", err)
+	}
+	if refused != nil {
+		return removed, fmt.Errorf("remove entries: %w", refused)
 	}
 	return removed, nil
 }

@@ -110,18 +110,25 @@ func (s *Scanner) removeFrom(ctx context.Context, extras []state.Extra, path str
 // see state.Journal.RemoveEntries.
 func (s *Scanner) removeFiles(ctx context.Context, list []state.Extra, inSource bool, path string) (left []state.Extra, err error) {
 	var files []state.Extra
+	var unread []state.Ino
 	for _, x := range list {
 		n, err := s.journal.Lookup(ctx, x.Dir, x.Name)
-		switch {
-		case errors.Is(err, state.ErrNoEntry):
-		case err != nil:
+		if errors.Is(err, state.ErrNoEntry) {
+			continue
+		}
+		if err != nil {
 			return nil, err
-		case n.IsDirectory():
+		}
+		if n.State == state.Remote {
+			unread = append(unread, n.Ino)
+		}
+		if n.IsDirectory() {
 			left = append(left, x)
-		default:
+		} else {
 			files = append(files, x)
 		}
 	}
+	s.readAhead(ctx, unread)
 	_ = s.reading(ctx, func() error {
 		removed, err := s.journal.RemoveEntries(ctx, files, inSource, time.Now().UnixNano())
 		for _, x := range files[:removed] {
@@ -211,9 +218,6 @@ func (s *Scanner) removeBelow(ctx context.Context, x state.Extra, path string) (
 		if err != nil {
 			return true, err
 		}
-		if err := s.readPage(ctx, page); err != nil {
-			return true, err
-		}
 		var taken []state.Extra
 		for _, e := range page {
 			if here.Takes(string(e.Name), e.Type == clfs.TypeDirectory) {
@@ -237,18 +241,17 @@ func (s *Scanner) removeBelow(ctx context.Context, x state.Extra, path string) (
 	return kept, nil
 }
 
-// readPage reads the attributes of entries, many at a time.
-func (s *Scanner) readPage(ctx context.Context, page []state.MergeEntry) error {
-	g, ctx := errgroup.WithContext(ctx)
+// readAhead reads the attributes of nodes, many at a time. Those that cannot be read are found out
+// when they are needed.
+func (s *Scanner) readAhead(ctx context.Context, list []state.Ino) {
+	var g errgroup.Group
 	g.SetLimit(readAtOnce)
-	for _, e := range page {
-		if e.Remote {
-			g.Go(func() error {
-				return s.options.Merge.Namespace.Read(ctx, state.Unread{Ino: e.Ino, Part: state.Attributes})
-			})
-		}
+	for _, ino := range list {
+		g.Go(func() error {
+			return s.options.Merge.Namespace.Read(ctx, state.Unread{Ino: ino, Part: state.Attributes})
+		})
 	}
-	return g.Wait()
+	_ = g.Wait()
 }
 
 // reading makes a change, and reads what it is refused for.
