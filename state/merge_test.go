@@ -17,19 +17,29 @@ type mergeWalk struct {
 	r *rand.Rand
 }
 
-// newMergeWalk adopts a container with two directories, in which files are that have links in both.
+// newMergeWalk begins a random load into a container with two directories, in which files are that
+// have links in both.
 func newMergeWalk(t *testing.T, seed uint64) *mergeWalk {
 	t.Helper()
+	r := rand.New(rand.NewPCG(seed, 1))
+	w := beginMerge(t, Merge{Into: "/a/new", Update: r.IntN(3) > 0, Delete: r.IntN(2) == 0}, testSettings.PreserveHardlinks)
+	w.r = r
+	return w
+}
+
+// beginMerge adopts that container, and begins a load into it.
+func beginMerge(t *testing.T, m Merge, hard bool) *mergeWalk {
+	t.Helper()
 	s := testSettings
-	s.Adopted, s.Range = true, 1
+	s.Adopted, s.Range, s.PreserveHardlinks = true, 1, hard
 	root := AdoptedNode{Attr: directory, Version: 20, Owner: clfs.RootID.Hash()}
 	j, err := Adopt(filepath.Join(t.TempDir(), "state"), s, Adoption{Root: root, Publication: 3, MarkID: "mark"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { j.Close() })
-	w := &mergeWalk{&adoption{t, j}, rand.New(rand.NewPCG(seed, 1))}
-	s.Merge = Merge{Into: "/a/new", Update: w.r.IntN(3) > 0, Delete: w.r.IntN(2) == 0}
+	w := &mergeWalk{&adoption{t, j}, nil}
+	s.Merge = m
 	for err := error(&Unread{}); err != nil; {
 		var u *Unread
 		if err = j.BeginLoad(t.Context(), s, directory, directory); errors.As(err, &u) {

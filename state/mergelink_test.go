@@ -1,9 +1,7 @@
 package state
 
 import (
-	"errors"
 	"fmt"
-	"path/filepath"
 	"testing"
 )
 
@@ -44,30 +42,6 @@ func TestAFileThatChangesBetweenItsNamesIsNotReplacedByItself(t *testing.T) {
 		t.Errorf("the names were %+v", outcomes)
 	}
 	w.holds()
-}
-
-// beginMerge begins a load into the container of mergeWalk.
-func beginMerge(t *testing.T, m Merge, hard bool) *mergeWalk {
-	t.Helper()
-	s := testSettings
-	s.Adopted, s.Range, s.PreserveHardlinks = true, 1, hard
-	root := AdoptedNode{Attr: directory, Version: 20}
-	j, err := Adopt(filepath.Join(t.TempDir(), "state"), s, Adoption{Root: root, Publication: 3, MarkID: "mark"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { j.Close() })
-	w := &mergeWalk{&adoption{t, j}, nil}
-	s.Merge = m
-	for err := error(&Unread{}); err != nil; {
-		var u *Unread
-		if err = j.BeginLoad(t.Context(), s, directory, directory); errors.As(err, &u) {
-			w.give(*u)
-		} else {
-			w.check(err)
-		}
-	}
-	return w
 }
 
 func TestALinkOfALoadGoesToNoRemovedFile(t *testing.T) {
