@@ -219,7 +219,7 @@ func runMount(cmd *cobra.Command, point string, f mountFlags) error {
 		return err
 	}
 	if point, err = fusefs.PreparePoint(point, f.point, c.log); err != nil {
-		return err
+		return pointError(err)
 	}
 	if f.daemon && !isDaemon() {
 		if err := checkLog(f.logFile); err != nil {
@@ -228,10 +228,18 @@ func runMount(cmd *cobra.Command, point string, f mountFlags) error {
 		return startDaemon(cmd)
 	}
 	if f.readOnly {
-		return serveReadOnly(cmd, point, f, c)
+		return pointError(serveReadOnly(cmd, point, f, c))
 	}
 	if err := f.fitOpenFiles(c.log); err != nil {
 		return err
 	}
-	return serveWritable(cmd, point, f, c)
+	return pointError(serveWritable(cmd, point, f, c))
+}
+
+// pointError gives an error its exit code if the mount point is to blame.
+func pointError(err error) error {
+	if errors.Is(err, fusefs.ErrMountPoint) {
+		return withExit(exitMountPoint, err, "")
+	}
+	return err
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"syscall"
 
-	"clfsload/fusefs"
 	"clfsload/state"
 	"clfsload/sync/adopt"
 	"clfsload/sync/blob"
@@ -60,12 +59,10 @@ func withExit(code int, err error, hint string) error {
 	return &exitError{code: code, err: err, hint: hint}
 }
 
-type signalValue = os.Signal
-
 // interruptedError is the cause of a context that a signal ended.
-type interruptedError struct{ signal os.Signal }
+type interruptedError struct{ Signal os.Signal }
 
-func (e interruptedError) Error() string { return fmt.Sprintf("stopped by %s", signalName(e.signal)) }
+func (e interruptedError) Error() string { return fmt.Sprintf("stopped by %s", signalName(e.Signal)) }
 
 func signalName(s os.Signal) string {
 	if s == syscall.SIGTERM {
@@ -96,7 +93,6 @@ var outcomes = []outcome{
 	{state.ErrUnfaithful, exitDamaged, "it can be read, but not changed: load into another directory"},
 	{engine.ErrOtherPublication, exitState, "use the newest STATE of this container; 'clfsload mount --read-only' and 'clfsload export' read what the container holds; see docs/operations.md, section 'A STATE that does not fit its container'"},
 	{verify.ErrSource, exitSource, ""},
-	{fusefs.ErrMountPoint, exitMountPoint, ""},
 	{tree.ErrNotFound, exitNotFound, ""},
 	{tree.ErrNotDirectory, exitNotFound, ""},
 	{tree.ErrNoContainer, exitDamaged, "'clfsload export --keep-going --lost-found' brings out what there is"},
@@ -139,7 +135,7 @@ func classify(err error) (int, string) {
 	}
 	var stopped interruptedError
 	if errors.As(err, &stopped) {
-		if stopped.signal == syscall.SIGTERM {
+		if stopped.Signal == syscall.SIGTERM {
 			return exitTerminated, ""
 		}
 		return exitInterrupted, ""

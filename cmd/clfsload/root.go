@@ -91,13 +91,13 @@ func acceptUnderscores(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 // process is asked to stop.
 func withSignals(parent context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(parent)
-	signals := make(chan signalValue, 1)
+	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	go func() {
 		if s, ok := <-signals; ok {
 			// A second signal ends the process at once.
 			signal.Reset(syscall.SIGINT, syscall.SIGTERM)
-			cancel(interruptedError{s})
+			cancel(interruptedError{Signal: s})
 		}
 	}()
 	return ctx, func() {
@@ -131,6 +131,5 @@ func argsBetween(least, most int) cobra.PositionalArgs {
 }
 
 func usageError(cmd *cobra.Command, err error) error {
-	return &exitError{code: exitUsage, err: fmt.Errorf("%s: %w", cmd.Name(), err),
-		hint: fmt.Sprintf("usage: %s; see '%s --help'", cmd.UseLine(), cmd.CommandPath())}
+	return withExit(exitUsage, fmt.Errorf("%s: %w", cmd.Name(), err), fmt.Sprintf("usage: %s; see '%s --help'", cmd.UseLine(), cmd.CommandPath()))
 }
