@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"clfsload/clfs"
+	"clfsload/sync/outcome"
 	"clfsload/sync/tree"
 )
 
@@ -121,7 +122,7 @@ func (d *duCommand) fail(path string, err error) error {
 		d.damage++
 	}
 	if len(d.errors) < shownFailures {
-		d.errors = append(d.errors, fmt.Sprintf("%q: %s", path, oneLine(err)))
+		d.errors = append(d.errors, fmt.Sprintf("%q: %s", path, outcome.OneLine(err)))
 	}
 	return nil
 }

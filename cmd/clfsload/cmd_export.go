@@ -12,6 +12,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
+	"clfsload/sync/outcome"
 	"clfsload/sync/tree"
 	"clfsload/sync/tree/export"
 )
@@ -120,7 +121,7 @@ func (e *exportCommand) open(cmd *cobra.Command, f readFlags, target, path strin
 		return t, nil, nil
 	}
 	if errors.Is(err, tree.ErrDamaged) {
-		err = withExit(exitDamaged, err, "what is below cannot be reached; --lost-found, without PATH, brings it out")
+		err = outcome.New(outcome.Damaged, err, "what is below cannot be reached; --lost-found, without PATH, brings it out")
 	}
 	return t, n, err
 }
@@ -161,25 +162,25 @@ func (e *exportCommand) export(ctx context.Context, ui *console, t *tree.Tree, s
 	err = errors.Join(err, reported.close())
 	switch {
 	case errors.Is(err, export.ErrInTheWay):
-		return withExit(exitFailure, err, "--overwrite does that, --keep-going leaves it")
+		return outcome.New(outcome.Failure, err, "--overwrite does that, --keep-going leaves it")
 	case err != nil:
 		return goOn(stopCause(ctx, err))
 	case x.Counts().Damaged > 0 && !e.options.KeepGoing:
-		return withExit(exitDamaged, fmt.Errorf("%d entries break the format; they were exported as they are: %w", x.Counts().Damaged, tree.ErrDamaged), "'clfsload verify' tells all that is wrong")
+		return outcome.New(outcome.Damaged, fmt.Errorf("%d entries break the format; they were exported as they are: %w", x.Counts().Damaged, tree.ErrDamaged), "'clfsload verify' tells all that is wrong")
 	case x.Counts().Failures > 0:
-		return withExit(exitIncomplete, fmt.Errorf("%d entries could not be exported, or not whole", x.Counts().Failures), "")
+		return outcome.New(outcome.Incomplete, fmt.Errorf("%d entries could not be exported, or not whole", x.Counts().Failures), "")
 	case start == nil:
-		return withExit(exitIncomplete, errors.New("the root is lost: everything that was found is in "+export.LostFoundName), "")
+		return outcome.New(outcome.Incomplete, errors.New("the root is lost: everything that was found is in "+export.LostFoundName), "")
 	}
 	return nil
 }
 
 // goOn adds to the message of a run that was stopped how to go on.
 func goOn(err error) error {
-	var stopped interruptedError
+	var stopped outcome.Stopped
 	if errors.As(err, &stopped) {
-		code, _ := classify(stopped)
-		return withExit(code, stopped, "run the same command again to go on")
+		code, _ := outcome.Classify(stopped)
+		return outcome.New(code, stopped, "run the same command again to go on")
 	}
 	return err
 }

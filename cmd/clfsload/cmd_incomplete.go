@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"clfsload/state"
+	"clfsload/sync/outcome"
 	"clfsload/sync/scan/filter"
 )
 
@@ -116,7 +117,7 @@ func listEnded(ctx context.Context, stateDir string, v incompleteValue) (r incom
 }
 
 func errLoadState(stateDir string) error {
-	return withExit(exitState, fmt.Errorf("%s is the STATE of a load", stateDir), "name the STATE of a mount")
+	return outcome.New(outcome.State, fmt.Errorf("%s is the STATE of a load", stateDir), "name the STATE of a mount")
 }
 
 // changeEnded does what the next mount does first, and then what was asked for.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"clfsload/sync/outcome"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -42,7 +43,7 @@ func runLimit(cmd *cobra.Command, arg, text string) error {
 	var answer limitValue
 	err = askControl(cmd.Context(), stateDir, http.MethodPut, "/limit", bytes.NewReader(body), &answer)
 	if errors.Is(err, errNotRunning) {
-		return withExit(exitState, err, "pass --bandwidth-limit when you start it")
+		return outcome.New(outcome.State, err, "pass --bandwidth-limit when you start it")
 	}
 	if err != nil {
 		return err

@@ -15,6 +15,7 @@ import (
 
 	"clfsload/clfs"
 	"clfsload/rescue"
+	"clfsload/sync/outcome"
 	"clfsload/sync/tree"
 )
 
@@ -285,7 +286,7 @@ func (l *lister) survive(ctx context.Context, path string, err error) error {
 
 func (l *lister) tell(path string, err error) {
 	l.out.Flush()
-	fmt.Fprintf(l.err, "clfsload: %q: %s\n", path, oneLine(err))
+	fmt.Fprintf(l.err, "clfsload: %q: %s\n", path, outcome.OneLine(err))
 }
 
 func (l *lister) fail(path string, err error) {

@@ -11,6 +11,7 @@ import (
 	"clfsload/fusefs"
 	"clfsload/fusefs/writable"
 	"clfsload/sync/engine"
+	"clfsload/sync/outcome"
 )
 
 // mountFlags are those of mount.
@@ -239,7 +240,7 @@ func runMount(cmd *cobra.Command, point string, f mountFlags) error {
 // pointError gives an error its exit code if the mount point is to blame.
 func pointError(err error) error {
 	if errors.Is(err, fusefs.ErrMountPoint) {
-		return withExit(exitMountPoint, err, "")
+		return outcome.New(outcome.MountPoint, err, "")
 	}
 	return err
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"clfsload/state"
+	"clfsload/sync/outcome"
 )
 
 // statusFlags are those of status.
@@ -121,7 +122,7 @@ func findStatus(ctx context.Context, stateDir string) (printer, error) {
 			return v, err
 		}
 		if ctx.Err() != nil || time.Now().After(deadline) {
-			return nil, withExit(exitBusy, err, notAnswering)
+			return nil, outcome.New(outcome.Busy, err, notAnswering)
 		}
 		time.Sleep(lockedPause)
 	}
@@ -165,7 +166,7 @@ func writeJSON(w io.Writer, v any) error {
 func statusOfJournal(ctx context.Context, stateDir string) (printer, error) {
 	j, err := state.OpenReadOnly(stateDir)
 	if errors.Is(err, state.ErrMissing) {
-		return nil, withExit(exitState, err, stateWanted)
+		return nil, outcome.New(outcome.State, err, stateWanted)
 	}
 	if err != nil {
 		return nil, err

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"clfsload/sync/blob"
+	"clfsload/sync/outcome"
 	"clfsload/sync/tree"
 	"clfsload/sync/tree/verify"
 )
@@ -208,7 +209,7 @@ func unsound(c blob.Container, r verify.Report) error {
 	if len(r.Damage) == 1 && r.Damage[verify.KindSource] > 0 {
 		reason = errors.New("the container and the source differ")
 	}
-	return withExit(exitDamaged, fmt.Errorf("verify %s: %w", c, reason), "")
+	return outcome.New(outcome.Damaged, fmt.Errorf("verify %s: %w", c, reason), "")
 }
 
 // verifyContainer checks a container that was just loaded: it prints what is wrong and

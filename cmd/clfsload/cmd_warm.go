@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"clfsload/fusefs"
+	"clfsload/sync/outcome"
 )
 
 // warmCommand is one run of warm.
@@ -81,7 +82,7 @@ func (c *warmCommand) run(cmd *cobra.Command, point string, paths []string) erro
 		return goOn(stopCause(cmd.Context(), stopped))
 	}
 	if r.Failures > 0 {
-		return withExit(exitIncomplete, fmt.Errorf("%d entries could not be read", r.Failures), "the log of the mount says why")
+		return outcome.New(outcome.Incomplete, fmt.Errorf("%d entries could not be read", r.Failures), "the log of the mount says why")
 	}
 	return nil
 }
@@ -106,14 +107,14 @@ func warmPaths(point string, args []string) (paths []string) {
 func openCachedMount(point string) (*os.File, error) {
 	root, err := os.OpenFile(point, os.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
-		return nil, withExit(exitUsage, err, "MOUNTPOINT must be where a container is mounted")
+		return nil, outcome.New(outcome.Usage, err, "MOUNTPOINT must be where a container is mounted")
 	}
 	cached, err := fusefs.HasCache(root)
 	switch {
 	case err != nil:
-		err = withExit(exitUsage, err, "MOUNTPOINT must be where a container is mounted")
+		err = outcome.New(outcome.Usage, err, "MOUNTPOINT must be where a container is mounted")
 	case !cached:
-		err = withExit(exitUsage, fmt.Errorf("the mount on %s has no cache", point), "mount with --cache-size, and with --read-only with --cache")
+		err = outcome.New(outcome.Usage, fmt.Errorf("the mount on %s has no cache", point), "mount with --cache-size, and with --read-only with --cache")
 	default:
 		return root, nil
 	}

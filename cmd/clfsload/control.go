@@ -1,6 +1,7 @@
 package main
 
 import (
+	"clfsload/sync/outcome"
 	"context"
 	"encoding/json"
 	"errors"
@@ -123,7 +124,7 @@ func waitControl(ctx context.Context, stateDir, method, path string, body io.Rea
 func requestControl(ctx context.Context, stateDir, method, path string, body io.Reader) (io.ReadCloser, error) {
 	dir, err := os.OpenFile(stateDir, os.O_RDONLY|syscall.O_DIRECTORY, 0)
 	if err != nil {
-		return nil, withExit(exitState, fmt.Errorf("open state: %w", err), stateWanted)
+		return nil, outcome.New(outcome.State, fmt.Errorf("open state: %w", err), stateWanted)
 	}
 	defer dir.Close()
 	client := http.Client{Transport: &http.Transport{

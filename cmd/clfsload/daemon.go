@@ -1,6 +1,7 @@
 package main
 
 import (
+	"clfsload/sync/outcome"
 	"errors"
 	"fmt"
 	"io"
@@ -79,7 +80,7 @@ func awaitDaemon(cmd *cobra.Command, daemon *exec.Cmd, ready io.Reader) error {
 func daemonFailed(err error) error {
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() > 0 {
-		return withExit(exit.ExitCode(), errTold, "")
+		return outcome.New(exit.ExitCode(), errTold, "")
 	}
 	return fmt.Errorf("the mount did not begin: %w", errors.Join(err, errors.New("its process ended")))
 }
@@ -136,7 +137,7 @@ func checkLog(path string) error {
 		return nil
 	}
 	if err := mayAppend(path); err != nil {
-		return withExit(exitUsage, fmt.Errorf("--log-file: %w", err), "name a file in a directory that is there and that you may write to")
+		return outcome.New(outcome.Usage, fmt.Errorf("--log-file: %w", err), "name a file in a directory that is there and that you may write to")
 	}
 	return nil
 }

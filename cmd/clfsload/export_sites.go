@@ -1,13 +1,16 @@
 package main
 
-import "cmp"
+import (
+	"clfsload/sync/outcome"
+	"cmp"
+)
 
 // checkSites refuses a DEST that overlaps with a container directory, or lies in
 // the STATE or container of something else, and a report in the container.
 func (e *exportCommand) checkSites(target, dest string) error {
 	spec, err := targetOf([]string{target})
 	if err != nil {
-		return withExit(exitUsage, err, "")
+		return outcome.New(outcome.Usage, err, "")
 	}
 	to, err := newSite("DEST", dest)
 	if err != nil {
@@ -34,5 +37,5 @@ func (e *exportCommand) checkSites(target, dest string) error {
 			err = cmp.Or(err, s.outOf(container))
 		}
 	}
-	return withExit(exitUsage, err, anotherPlace)
+	return outcome.New(outcome.Usage, err, anotherPlace)
 }

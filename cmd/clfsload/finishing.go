@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"clfsload/state"
+	"clfsload/sync/outcome"
 )
 
 // finishFlags are those of flush, publish and unmount.
@@ -62,7 +63,7 @@ func finish(cmd *cobra.Command, stateDir, what string, v finishValue) (r flushRe
 	stop()
 	<-told
 	if err != nil && errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
-		r.fail(withExit(exitIncomplete, fmt.Errorf("%s: not done after %s: the mount does not answer", what, v.timeout()), ""))
+		r.fail(outcome.New(outcome.Incomplete, fmt.Errorf("%s: not done after %s: the mount does not answer", what, v.timeout()), ""))
 		return r, nil
 	}
 	return r, finishError(what, stateDir, err)
@@ -77,7 +78,7 @@ func finishError(what, stateDir string, err error) error {
 	case errors.Is(err, errNotRunning):
 		return notRunning(stateDir, err)
 	case errors.As(err, &refused) && refused.status == http.StatusNotFound:
-		return withExit(exitState, fmt.Errorf("a load runs there, which knows no %s", what), "name the STATE of a mount")
+		return outcome.New(outcome.State, fmt.Errorf("a load runs there, which knows no %s", what), "name the STATE of a mount")
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }
@@ -86,17 +87,17 @@ func finishError(what, stateDir string, err error) error {
 func notRunning(stateDir string, err error) error {
 	j, openErr := state.OpenReadOnly(stateDir)
 	if errors.Is(openErr, state.ErrLocked) {
-		return withExit(exitBusy, openErr, notAnswering)
+		return outcome.New(outcome.Busy, openErr, notAnswering)
 	}
 	if openErr != nil {
-		return errors.Join(withExit(exitState, err, ""), openErr)
+		return errors.Join(outcome.New(outcome.State, err, ""), openErr)
 	}
 	defer j.Close()
 	if s := j.Settings; s.Kind != state.KindMount {
-		return withExit(exitState, fmt.Errorf("%s is the STATE of a load, and no mount", stateDir),
+		return outcome.New(outcome.State, fmt.Errorf("%s is the STATE of a load, and no mount", stateDir),
 			fmt.Sprintf("'clfsload load %s %s %s' goes on with it", stateDir, s.Source, s.Target))
 	}
-	return withExit(exitState, err, "mount it, which goes on with what is staged")
+	return outcome.New(outcome.State, err, "mount it, which goes on with what is staged")
 }
 
 // tellEvery is the time between two words on what is waited for.
@@ -138,10 +139,10 @@ func (r *flushReport) tell(cmd *cobra.Command, asJSON bool, done string) error {
 		r.printLeft(out)
 	}
 	if r.Error != "" {
-		return withExit(r.Code, errors.New(r.Error), "")
+		return outcome.New(r.Code, errors.New(r.Error), "")
 	}
 	if r.LeftTotal > 0 {
-		return withExit(exitIncomplete, fmt.Errorf("%s, but for %s %s", done, humanize.Comma(int64(r.LeftTotal)),
+		return outcome.New(outcome.Incomplete, fmt.Errorf("%s, but for %s %s", done, humanize.Comma(int64(r.LeftTotal)),
 			english.PluralWord(r.LeftTotal, "entry", "entries")), "")
 	}
 	if !asJSON {

@@ -11,6 +11,7 @@ import (
 
 	"clfsload/sync/blob"
 	"clfsload/sync/engine"
+	"clfsload/sync/outcome"
 )
 
 // leasesName is a file in STATE with the ids of the leases that runs with it have
@@ -39,7 +40,7 @@ func drawLease(stateDir string) (leaseIDs, error) {
 	path := filepath.Join(stateDir, leasesName)
 	content, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return leaseIDs{}, withExit(exitState, fmt.Errorf("read leases: %w", err), "")
+		return leaseIDs{}, outcome.New(outcome.State, fmt.Errorf("read leases: %w", err), "")
 	}
 	l := leaseIDs{id: randomUUID(), former: strings.Fields(string(content)), path: path, before: content}
 	l.former = l.former[:min(len(l.former), maxFormer)]

@@ -14,6 +14,7 @@ import (
 
 	"clfsload/clfs"
 	"clfsload/state"
+	"clfsload/sync/outcome"
 	"clfsload/sync/scan"
 	"clfsload/sync/tree/scratch"
 )
@@ -100,7 +101,7 @@ func runDryRun(cmd *cobra.Command, ui *console, args []string, f loadFlags) erro
 	}
 	t, err := scan.OpenTree(source)
 	if err != nil {
-		return withExit(exitSource, fmt.Errorf("open source: %w", err), "SOURCE must be a directory that you can read")
+		return outcome.New(outcome.Source, fmt.Errorf("open source: %w", err), "SOURCE must be a directory that you can read")
 	}
 	defer t.Close()
 	db, err := scratch.Open("")

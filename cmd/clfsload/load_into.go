@@ -19,6 +19,7 @@ import (
 	"clfsload/state"
 	"clfsload/sync/adopt"
 	"clfsload/sync/engine"
+	"clfsload/sync/outcome"
 	"clfsload/sync/scan"
 	"clfsload/sync/tree"
 )
@@ -122,7 +123,7 @@ func (l *load) adopt(ctx context.Context, stateDir, source string) error {
 func (l *load) adoptAt(ctx context.Context, stateDir, source string) error {
 	found, err := adopt.Inspect(ctx, newTree(l.target.Container, l.flags.concurrency), l.flags.into.detached)
 	if errors.Is(err, tree.ErrNoContainer) {
-		return withExit(exitDamaged, err, "a load without --into begins with an empty container")
+		return outcome.New(outcome.Damaged, err, "a load without --into begins with an empty container")
 	}
 	if err != nil {
 		return err
@@ -133,7 +134,7 @@ func (l *load) adoptAt(ctx context.Context, stateDir, source string) error {
 	}
 	settings, err := found.Settings(own)
 	if err != nil {
-		return withExit(exitState, err, "")
+		return outcome.New(outcome.State, err, "")
 	}
 	if l.journal, err = state.Adopt(stateDir, settings, found.Adoption()); err != nil {
 		return stateError(err)
@@ -154,17 +155,17 @@ func (l *load) compareContainer(cmd *cobra.Command) error {
 	case err != nil:
 		return err
 	case s.Target != l.target.String():
-		return withExit(exitState, fmt.Errorf("this STATE is that of TARGET %s, not %s", s.Target, l.target), "pass the same TARGET, or another STATE")
+		return outcome.New(outcome.State, fmt.Errorf("this STATE is that of TARGET %s, not %s", s.Target, l.target), "pass the same TARGET, or another STATE")
 	case cmd.Flags().Changed("compression") && s.Compression != compression:
-		return withExit(exitState, fmt.Errorf("this STATE was begun with --compression %s, not %s", compressionName(s.Compression), l.flags.compression), "leave --compression out")
+		return outcome.New(outcome.State, fmt.Errorf("this STATE was begun with --compression %s, not %s", compressionName(s.Compression), l.flags.compression), "leave --compression out")
 	case cmd.Flags().Changed("dirmgr-count") && s.DirMgrCount != l.flags.dirMgrCount:
-		return withExit(exitState, fmt.Errorf("this STATE was begun with --dirmgr-count %d, not %d", s.DirMgrCount, l.flags.dirMgrCount), "leave --dirmgr-count out")
+		return outcome.New(outcome.State, fmt.Errorf("this STATE was begun with --dirmgr-count %d, not %d", s.DirMgrCount, l.flags.dirMgrCount), "leave --dirmgr-count out")
 	}
 	if s.Kind != state.KindMount {
 		return nil
 	}
 	if c := l.journal.Counts(); c.Dirty+c.Queued+c.Failed > 0 {
-		return withExit(exitState, fmt.Errorf("the mount of this STATE has %s files that are not uploaded", humanize.Comma(int64(c.Dirty+c.Queued+c.Failed))),
+		return outcome.New(outcome.State, fmt.Errorf("the mount of this STATE has %s files that are not uploaded", humanize.Comma(int64(c.Dirty+c.Queued+c.Failed))),
 			"mount it again, and 'clfsload unmount' it when 'clfsload status' tells that all is uploaded")
 	}
 	return nil
@@ -178,7 +179,7 @@ func (l *load) beginInto(ctx context.Context, source string) error {
 	if l.isUnderWay() {
 		err := l.journal.ChangeMerge(ctx, l.flags.into.merge())
 		if errors.Is(err, state.ErrTakenBack) {
-			return withExit(exitState, err, "pass --update or --delete as before; to begin anew use --new and another STATE")
+			return outcome.New(outcome.State, err, "pass --update or --delete as before; to begin anew use --new and another STATE")
 		}
 		return err
 	}
@@ -220,7 +221,7 @@ func (l *load) publishWaiting(ctx context.Context, e *engine.Engine) error {
 func (l *load) startMerge(ctx context.Context, source string) error {
 	root, err := l.tree.Attr()
 	if err != nil {
-		return withExit(exitSource, err, "")
+		return outcome.New(outcome.Source, err, "")
 	}
 	s := l.journal.Settings
 	s.Source, s.PreserveHardlinks, s.Include, s.Exclude = source, l.flags.preserveHardlinks, l.flags.filter.include, l.flags.filter.exclude
@@ -234,7 +235,7 @@ func (l *load) startMerge(ctx context.Context, source string) error {
 				return err
 			}
 		case errors.Is(err, state.ErrNotDirectory):
-			return withExit(exitUsage, err, "PATH must be a directory of the container, or a name in one that is free")
+			return outcome.New(outcome.Usage, err, "PATH must be a directory of the container, or a name in one that is free")
 		default:
 			return err
 		}

@@ -21,6 +21,7 @@ import (
 	"clfsload/sync/adopt"
 	"clfsload/sync/blob/limit"
 	"clfsload/sync/engine"
+	"clfsload/sync/outcome"
 	"clfsload/sync/scan"
 	"clfsload/sync/scan/filter"
 )
@@ -93,7 +94,7 @@ func (l *load) open(cmd *cobra.Command, stateDir, source string, spec targetSpec
 		return err
 	}
 	if l.tree, err = scan.OpenTree(source); err != nil {
-		return withExit(exitSource, fmt.Errorf("open source: %w", err), "SOURCE must be a directory that you can read")
+		return outcome.New(outcome.Source, fmt.Errorf("open source: %w", err), "SOURCE must be a directory that you can read")
 	}
 	if l.target, err = openTarget(spec, l.flags.target, l.flags.retry.access(l.flags.concurrency, l.log)); err != nil {
 		return err
@@ -134,13 +135,13 @@ func placesOf(cmd *cobra.Command, args []string) (spec targetSpec, stateDir, sou
 func resolvePaths(stateArg, sourceArg string) (stateDir, source string, err error) {
 	if stateArg == "" || sourceArg == "" {
 		// Of a shell's variable that is not set; it would mean the working directory.
-		return "", "", withExit(exitUsage, errors.New("STATE or SOURCE is empty"), "name a directory")
+		return "", "", outcome.New(outcome.Usage, errors.New("STATE or SOURCE is empty"), "name a directory")
 	}
 	if source, err = filepath.Abs(sourceArg); err == nil {
 		source, err = filepath.EvalSymlinks(source)
 	}
 	if err != nil {
-		return "", "", withExit(exitSource, fmt.Errorf("open source: %w", err), "SOURCE must be an existing directory")
+		return "", "", outcome.New(outcome.Source, fmt.Errorf("open source: %w", err), "SOURCE must be an existing directory")
 	}
 	sourceSite, err := newSite("SOURCE", source)
 	if err != nil {
@@ -151,7 +152,7 @@ func resolvePaths(stateArg, sourceArg string) (stateDir, source string, err erro
 		return "", "", err
 	}
 	if err := cmp.Or(stateSite.apartFrom(sourceSite), stateSite.outOfOthers()); err != nil {
-		return "", "", withExit(exitState, err, anotherPlace)
+		return "", "", outcome.New(outcome.State, err, anotherPlace)
 	}
 	return stateSite.path, source, nil
 }
@@ -172,10 +173,10 @@ func (s targetSpec) checkOverlap(stateDir, source string) error {
 			return err
 		}
 		if err := container.apartFrom(other); err != nil {
-			return withExit(exitUsage, err, anotherPlace)
+			return outcome.New(outcome.Usage, err, anotherPlace)
 		}
 	}
-	return withExit(exitUsage, container.outOfOthers(), anotherPlace)
+	return outcome.New(outcome.Usage, container.outOfOthers(), anotherPlace)
 }
 
 // create begins a new transfer. What can be checked before anything is made is checked
@@ -190,7 +191,7 @@ func (l *load) create(ctx context.Context, stateDir, source string) error {
 	}
 	root, err := l.tree.Attr()
 	if err != nil {
-		return withExit(exitSource, err, "")
+		return outcome.New(outcome.Source, err, "")
 	}
 	settings, err := newSettings(l.flags, source, l.target.String())
 	if err != nil {
@@ -211,11 +212,11 @@ func (l *load) create(ctx context.Context, stateDir, source string) error {
 // checkNewState refuses a STATE that cannot be made.
 func checkNewState(stateDir string) error {
 	if _, err := os.Lstat(stateDir); err == nil {
-		return withExit(exitState, fmt.Errorf("state directory %s already exists", stateDir),
+		return outcome.New(outcome.State, fmt.Errorf("state directory %s already exists", stateDir),
 			"to go on with its transfer leave out --new; for a new one choose another STATE")
 	}
 	if _, err := os.Stat(filepath.Dir(stateDir)); err != nil {
-		return withExit(exitState, fmt.Errorf("make state directory: %w", err), "make the directory that it is to be in")
+		return outcome.New(outcome.State, fmt.Errorf("make state directory: %w", err), "make the directory that it is to be in")
 	}
 	return nil
 }
@@ -250,7 +251,7 @@ const stateAccess = "the account you run as must be able to write to STATE, and 
 // stateError tells what to do where the system does not let us have the journal.
 func stateError(err error) error {
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
-		return withExit(exitState, err, stateAccess)
+		return outcome.New(outcome.State, err, stateAccess)
 	}
 	return err
 }
@@ -268,10 +269,10 @@ func (l *load) begin(ctx context.Context) error {
 func (l *load) resume(cmd *cobra.Command, stateDir, source string) error {
 	found, err := state.Exists(stateDir)
 	if err != nil {
-		return withExit(exitState, fmt.Errorf("open state: %w", err), stateAccess)
+		return outcome.New(outcome.State, fmt.Errorf("open state: %w", err), stateAccess)
 	}
 	if !found {
-		return withExit(exitState, fmt.Errorf("there is no transfer in state directory %s", stateDir),
+		return outcome.New(outcome.State, fmt.Errorf("there is no transfer in state directory %s", stateDir),
 			"to begin one pass --new")
 	}
 	if l.journal, err = state.Open(stateDir); err != nil {
@@ -301,7 +302,7 @@ func (l *load) fitState(cmd *cobra.Command, source string) (err error) {
 		return l.compareContainer(cmd)
 	}
 	if l.filter, err = filter.New(s.Include, s.Exclude); err != nil {
-		return withExit(exitJournal, err, "")
+		return outcome.New(outcome.Journal, err, "")
 	}
 	return compareSettings(cmd, *s, l.flags, source, l.target.String())
 }
@@ -310,10 +311,10 @@ func (l *load) fitState(cmd *cobra.Command, source string) (err error) {
 // that are not given take the journal's value.
 func compareSettings(cmd *cobra.Command, s state.Settings, f loadFlags, source, target string) error {
 	if s.Kind == state.KindMount {
-		return withExit(exitState, errors.New("this STATE is that of a mount"), "choose another STATE for the load, or say with --into where SOURCE is to go")
+		return outcome.New(outcome.State, errors.New("this STATE is that of a mount"), "choose another STATE for the load, or say with --into where SOURCE is to go")
 	}
 	if s.Adopted && s.Merge.Into == "" {
-		return withExit(exitState, errors.New("the load of this STATE goes into a container that is there, and was not begun yet"), "say with --into where SOURCE is to go")
+		return outcome.New(outcome.State, errors.New("the load of this STATE goes into a container that is there, and was not begun yet"), "say with --into where SOURCE is to go")
 	}
 	hint := "pass the same value, or begin a new transfer with another STATE and an empty container"
 	if s.Merge.Into != "" {
@@ -339,7 +340,7 @@ func compareSettings(cmd *cobra.Command, s state.Settings, f loadFlags, source, 
 		{"--dirmgr-count", given("dirmgr-count") && s.DirMgrCount != f.dirMgrCount, s.DirMgrCount, f.dirMgrCount},
 	} {
 		if c.differs {
-			return withExit(exitState, fmt.Errorf("the transfer in this STATE was begun with %s %v, not %v", c.name, c.was, c.asks),
+			return outcome.New(outcome.State, fmt.Errorf("the transfer in this STATE was begun with %s %v, not %v", c.name, c.was, c.asks),
 				hint)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"clfsload/clfs"
 	"clfsload/state"
 	"clfsload/sync/engine"
+	"clfsload/sync/outcome"
 	"clfsload/sync/scan"
 )
 
@@ -70,7 +71,7 @@ func runMergePlan(cmd *cobra.Command, ui *console, args []string, f loadFlags) (
 func (p *mergePlan) open(cmd *cobra.Command, spec targetSpec, stateDir, source, scratch string) (err error) {
 	ctx := cmd.Context()
 	if p.tree, err = scan.OpenTree(source); err != nil {
-		return withExit(exitSource, fmt.Errorf("open source: %w", err), "SOURCE must be a directory that you can read")
+		return outcome.New(outcome.Source, fmt.Errorf("open source: %w", err), "SOURCE must be a directory that you can read")
 	}
 	if p.target, err = openTarget(spec, p.flags.target, p.flags.retry.access(p.flags.concurrency, p.log)); err != nil {
 		return err
@@ -113,7 +114,7 @@ func (p *mergePlan) copyState(cmd *cobra.Command, stateDir, scratch string) erro
 		return err
 	}
 	if p.isUnderWay() {
-		return withExit(exitState, fmt.Errorf("a load is under way in state directory %s", stateDir), "it goes on without --dry-run")
+		return outcome.New(outcome.State, fmt.Errorf("a load is under way in state directory %s", stateDir), "it goes on without --dry-run")
 	}
 	return p.compareContainer(cmd)
 }
@@ -144,7 +145,7 @@ func (p *mergePlan) run(ctx context.Context, source string) error {
 func (p *mergePlan) outcomeOfPlan(err error) error {
 	var source *scan.SourceError
 	if errors.As(err, &source) {
-		return withExit(exitSource, err, "")
+		return outcome.New(outcome.Source, err, "")
 	}
 	return err
 }

@@ -13,6 +13,7 @@ import (
 
 	"clfsload/state"
 	"clfsload/sync/engine"
+	"clfsload/sync/outcome"
 )
 
 // reportName is the report of the last run in STATE.
@@ -98,8 +99,8 @@ func (l *load) report(err error) runReport {
 	r := runReport{Version: version, Began: l.began, Ended: ended, Seconds: ended.Sub(l.began).Seconds(),
 		Phase: l.phase(), Settings: l.reportSettings(), ThisRun: l.reportRun(ended)}
 	if err != nil {
-		r.ExitCode, _ = classify(err)
-		r.Error = oneLine(err)
+		r.ExitCode, _ = outcome.Classify(err)
+		r.Error = outcome.OneLine(err)
 	}
 	t := l.journal.Totals()
 	r.Totals = reportTotals{t.FoundEntries, t.FoundInodes, t.DoneInodes, t.FoundBytes, t.DoneBytes, t.Failures}

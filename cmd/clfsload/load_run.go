@@ -13,6 +13,7 @@ import (
 
 	"clfsload/state"
 	"clfsload/sync/engine"
+	"clfsload/sync/outcome"
 	"clfsload/sync/scan"
 )
 
@@ -186,26 +187,26 @@ func (l *load) orUpdate() string {
 // published without failed entries is not a success.
 func (l *load) outcome(err error) error {
 	const again = "run the same command again without --new to go on"
-	var stopped interruptedError
+	var stopped outcome.Stopped
 	var tooMany tooManyError
 	var source *scan.SourceError
 	switch {
 	case err == nil:
 		if n := l.journal.Totals().Failures; n > 0 {
-			return withExit(exitIncomplete, fmt.Errorf("published without %s failed %s",
+			return outcome.New(outcome.Incomplete, fmt.Errorf("published without %s failed %s",
 				humanize.Comma(int64(n)), english.PluralWord(int(n), "entry", "entries")), "")
 		}
 		return nil
 	case errors.As(err, &stopped):
-		code, _ := classify(stopped)
-		return withExit(code, stopped, again)
+		code, _ := outcome.Classify(stopped)
+		return outcome.New(code, stopped, again)
 	case errors.As(err, &tooMany):
-		return withExit(exitIncomplete, tooMany, "mend what is wrong, or raise --max-errors, then "+again+l.orUpdate())
+		return outcome.New(outcome.Incomplete, tooMany, "mend what is wrong, or raise --max-errors, then "+again+l.orUpdate())
 	case errors.Is(err, engine.ErrIncomplete):
-		return withExit(exitIncomplete, errors.New("nothing was published, because some entries failed"),
+		return outcome.New(outcome.Incomplete, errors.New("nothing was published, because some entries failed"),
 			"mend them, then "+again+", or add --publish-incomplete to publish without them"+l.orUpdate())
 	case errors.As(err, &source):
-		return withExit(exitSource, err, again)
+		return outcome.New(outcome.Source, err, again)
 	}
 	return err
 }

@@ -7,6 +7,7 @@
 package main
 
 import (
+	"clfsload/sync/outcome"
 	"fmt"
 	"os"
 )
@@ -14,13 +15,13 @@ import (
 func main() {
 	if err := takeCommandLine(); err != nil {
 		fmt.Fprintf(os.Stderr, "clfsload: %s\n", safeMessage(err.Error()))
-		os.Exit(exitFailure)
+		os.Exit(outcome.Failure)
 	}
 	if isMountHelper(os.Args[0]) {
 		args, nothing, err := helperArgs(commandLine)
 		if err != nil {
 			fmt.Fprintf(os.Stderr, "mount.clfsload: %s\n", safeMessage(err.Error()))
-			os.Exit(exitUsage)
+			os.Exit(outcome.Usage)
 		}
 		if nothing {
 			return

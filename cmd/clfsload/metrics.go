@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"clfsload/sync/engine"
+	"clfsload/sync/outcome"
 )
 
 // metricsFlags say where a load or mount shows its numbers.
@@ -53,7 +54,7 @@ func (f *metricsFlags) listen() (net.Listener, error) {
 	}
 	l, err := net.Listen("tcp", f.address)
 	if err != nil {
-		return nil, withExit(exitUsage, fmt.Errorf("--metrics-addr %s: %w", f.address, err), "choose another address")
+		return nil, outcome.New(outcome.Usage, fmt.Errorf("--metrics-addr %s: %w", f.address, err), "choose another address")
 	}
 	return l, nil
 }

@@ -7,6 +7,7 @@ import (
 	"clfsload/state"
 	"clfsload/sync/adopt"
 	"clfsload/sync/blob"
+	"clfsload/sync/outcome"
 	"clfsload/sync/tree"
 )
 
@@ -29,7 +30,7 @@ func (m *writableMount) adopt(ctx context.Context, notEmpty error) error {
 	}
 	settings, err := found.Settings(own)
 	if err != nil {
-		return withExit(exitState, err, "")
+		return outcome.New(outcome.State, err, "")
 	}
 	if err := makeRoomForState(m.dir, &m.undo); err != nil {
 		return err

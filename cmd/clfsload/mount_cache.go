@@ -12,6 +12,7 @@ import (
 	"clfsload/clfs"
 	"clfsload/sync/blob"
 	"clfsload/sync/blob/cache"
+	"clfsload/sync/outcome"
 	"clfsload/sync/tree"
 )
 
@@ -60,7 +61,7 @@ func (f *cacheFlags) checkSite(used []site) error {
 		err = s.outOfOthers()
 	}
 	f.dir = s.path // without links
-	return withExit(exitUsage, err, anotherPlace)
+	return outcome.New(outcome.Usage, err, anotherPlace)
 }
 
 // openCache opens the directory of a cache.
@@ -74,7 +75,7 @@ func openCache(dir string, size byteSize, log *slog.Logger) (*cache.Dir, error) 
 			log.Warn("the cache does not work; the mount goes on without it and tries it again", "error", err)
 		},
 	})
-	return d, withExit(exitUsage, err, "choose an empty directory that belongs to the account you run as")
+	return d, outcome.New(outcome.Usage, err, "choose an empty directory that belongs to the account you run as")
 }
 
 // isImmutable reports whether no blob of that name gets other bytes once an inode refers to
@@ -109,7 +110,7 @@ func dropCache(path string) error {
 		err = syncDirectory(filepath.Dir(path))
 	}
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return withExit(exitState, fmt.Errorf("remove the cache in STATE: %w", err), stateAccess)
+		return outcome.New(outcome.State, fmt.Errorf("remove the cache in STATE: %w", err), stateAccess)
 	}
 	return os.RemoveAll(old)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"clfsload/sync/engine"
+	"clfsload/sync/outcome"
 )
 
 // finishValue is the body of POST /flush, /publish and /unmount.
@@ -83,7 +84,7 @@ func work(w http.ResponseWriter, r *http.Request, do func(context.Context, finis
 // answer sends a value, or the error that kept it from coming into being.
 func answer(w http.ResponseWriter, v any, err error) {
 	if err != nil {
-		_, text := describe(err)
+		_, text := outcome.Describe(err)
 		http.Error(w, text, http.StatusInternalServerError)
 		return
 	}
@@ -107,7 +108,7 @@ func (m *writableMount) inTime(ctx context.Context, what string, v finishValue, 
 		return r, err
 	}
 	return r, errors.Join(m.nameLeft(ctx, &r, what == "publish", m.leaves(v)),
-		withExit(exitIncomplete, fmt.Errorf("%s: not done after %s: %s", what, v.timeout(), s.waitsFor()), "the mount goes on with it"))
+		outcome.New(outcome.Incomplete, fmt.Errorf("%s: not done after %s: %s", what, v.timeout(), s.waitsFor()), "the mount goes on with it"))
 }
 
 // unmount publishes, takes the file system away, and publishes what came in
@@ -161,7 +162,7 @@ func stillUsed(err error) error {
 	if !errors.Is(err, syscall.EBUSY) {
 		return err
 	}
-	return withExit(exitMountPoint, err, "end the programs that use it ('fuser -m MOUNTPOINT' tells which), or send the mount SIGTERM")
+	return outcome.New(outcome.MountPoint, err, "end the programs that use it ('fuser -m MOUNTPOINT' tells which), or send the mount SIGTERM")
 }
 
 // settle makes ready for the next mount what is written.

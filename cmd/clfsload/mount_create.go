@@ -13,6 +13,7 @@ import (
 	"clfsload/clfs"
 	"clfsload/state"
 	"clfsload/sync/engine"
+	"clfsload/sync/outcome"
 	"clfsload/sync/scan"
 )
 
@@ -108,11 +109,11 @@ func makeRoomForState(dir string, u *undo) error {
 			return errors.Join(unix.Mkdir(dir, st.Mode), unix.Chown(dir, int(st.Uid), int(st.Gid)), unix.Chmod(dir, st.Mode&0o7777))
 		})
 	case !errors.Is(err, os.ErrNotExist):
-		return withExit(exitState, fmt.Errorf("state directory %s is there and holds no journal: %w", dir, err),
+		return outcome.New(outcome.State, fmt.Errorf("state directory %s is there and holds no journal: %w", dir, err),
 			"choose another STATE")
 	}
 	if err := makeDirectories(filepath.Dir(dir), u); err != nil {
-		return withExit(exitState, fmt.Errorf("make state directory: %w", err), stateAccess)
+		return outcome.New(outcome.State, fmt.Errorf("make state directory: %w", err), stateAccess)
 	}
 	return nil
 }

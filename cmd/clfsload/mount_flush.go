@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"clfsload/sync/engine"
+	"clfsload/sync/outcome"
 )
 
 // flushReport answers flush, publish and unmount. Uploaded says that everything is
@@ -62,7 +63,7 @@ func (r *flushReport) fail(err error) {
 		r.reset()
 	}
 	if err != nil {
-		r.Code, r.Error = describe(err)
+		r.Code, r.Error = outcome.Describe(err)
 	}
 }
 

@@ -22,6 +22,7 @@ import (
 	"clfsload/sync/blob/cache"
 	"clfsload/sync/blob/limit"
 	"clfsload/sync/engine"
+	"clfsload/sync/outcome"
 )
 
 // writableMount is a mount that takes writes, and what it works with.
@@ -81,7 +82,7 @@ func (m *writableMount) open(cmd *cobra.Command) error {
 	}
 	found, err := state.Exists(m.dir)
 	if err != nil {
-		return withExit(exitState, fmt.Errorf("open state: %w", err), stateAccess)
+		return outcome.New(outcome.State, fmt.Errorf("open state: %w", err), stateAccess)
 	}
 	if found {
 		err = m.resume(cmd)
@@ -125,7 +126,7 @@ func mountState(named, point string) (string, error) {
 		return "", err
 	}
 	if err := cmp.Or(dir.apartFrom(mountPoint), dir.outOfOthers()); err != nil {
-		return "", withExit(exitState, err, anotherPlace)
+		return "", outcome.New(outcome.State, err, anotherPlace)
 	}
 	return dir.path, nil
 }
@@ -142,7 +143,7 @@ func (m *writableMount) spec(was string) (targetSpec, error) {
 	}
 	spec, err := targetOf([]string{text})
 	if err != nil {
-		return spec, withExit(exitUsage, err, "")
+		return spec, outcome.New(outcome.Usage, err, "")
 	}
 	if spec.dir == "" {
 		return spec, nil

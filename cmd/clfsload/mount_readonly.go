@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"clfsload/fusefs"
+	"clfsload/sync/outcome"
 )
 
 func serveReadOnly(cmd *cobra.Command, point string, f mountFlags, c *console) error {
@@ -70,7 +71,7 @@ func finishReadOnly(ctx context.Context, mount *fusefs.Mount, m *mounted, c *con
 	case <-ctx.Done():
 		c.log.Info("unmounting", "cause", context.Cause(ctx).Error())
 		if err := mount.Unmount(); err != nil {
-			return withExit(exitFailure, fmt.Errorf("after %w: %w", context.Cause(ctx), err), "")
+			return outcome.New(outcome.Failure, fmt.Errorf("after %w: %w", context.Cause(ctx), err), "")
 		}
 	}
 	m.tellPassedOver(c.log)

@@ -16,6 +16,7 @@ import (
 	"clfsload/state"
 	"clfsload/sync/blob"
 	"clfsload/sync/engine"
+	"clfsload/sync/outcome"
 )
 
 // reachFor is how long the start of a mount waits for a container that it had before.
@@ -46,7 +47,7 @@ func (m *writableMount) resume(cmd *cobra.Command) (err error) {
 		return err
 	}
 	if target, was := m.target.String(), m.journal.Settings.Target; m.flags.target != "" && target != was {
-		return withExit(exitState, fmt.Errorf("this STATE was begun with TARGET %s, not %s", was, target), otherState)
+		return outcome.New(outcome.State, fmt.Errorf("this STATE was begun with TARGET %s, not %s", was, target), otherState)
 	}
 	ctx := cmd.Context()
 	if m.journal.Phase() == state.PhaseNew {
@@ -122,14 +123,14 @@ const otherState = "leave it out, or mount with another STATE and an empty conta
 func (m *writableMount) compareSettings(cmd *cobra.Command) error {
 	s := m.journal.Settings
 	if s.Kind != state.KindMount && m.journal.Phase() != state.PhaseComplete {
-		return withExit(exitState, fmt.Errorf("state directory %s is that of a load that is not complete", m.dir), "finish the load, or choose another STATE for the mount")
+		return outcome.New(outcome.State, fmt.Errorf("state directory %s is that of a load that is not complete", m.dir), "finish the load, or choose another STATE for the mount")
 	}
 	compression, err := parseCompression(m.flags.compression)
 	if err != nil {
 		return err
 	}
 	if cmd.Flags().Changed("compression") && compression != s.Compression {
-		return withExit(exitState, fmt.Errorf("this STATE was begun with --compression %s, not %s",
+		return outcome.New(outcome.State, fmt.Errorf("this STATE was begun with --compression %s, not %s",
 			compressionName(s.Compression), m.flags.compression), otherState)
 	}
 	return nil

@@ -18,6 +18,7 @@ import (
 	"clfsload/fusefs/writable"
 	"clfsload/sync/blob"
 	"clfsload/sync/engine"
+	"clfsload/sync/outcome"
 )
 
 // daemonErrors is where a mount in the background has what the language's runtime
@@ -211,7 +212,7 @@ func isGone(err error) bool {
 func (m *writableMount) outcome(r flushReport, err error) error {
 	switch published := m.allPublished(); {
 	case published && isGone(err):
-		return withExit(exitIncomplete, fmt.Errorf("unmounted; what was published is not there: %w", err), "")
+		return outcome.New(outcome.Incomplete, fmt.Errorf("unmounted; what was published is not there: %w", err), "")
 	case published && m.leftoverText() == "":
 		m.ui.log.Info("unmounted; everything is published")
 		return nil
@@ -245,7 +246,7 @@ func (m *writableMount) incomplete(r *flushReport, err error, limit string, leav
 		text += ": " + err.Error()
 	}
 	m.ui.file.Warn(text)
-	return withExit(exitIncomplete, errors.New(text), hint)
+	return outcome.New(outcome.Incomplete, errors.New(text), hint)
 }
 
 // unpublished tells what waits for the next mount.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"clfsload/sync/outcome"
 	"cmp"
 	"path/filepath"
 )
@@ -27,7 +28,7 @@ func (f *mountFlags) checkSites(point string) error {
 	if f.target != "" {
 		spec, err := targetOf([]string{f.target})
 		if err != nil {
-			return withExit(exitUsage, err, "")
+			return outcome.New(outcome.Usage, err, "")
 		}
 		if spec.dir != "" {
 			container, err := checkContainer(spec, mountPoint.path, stateDir)
@@ -63,7 +64,7 @@ func checkContainer(spec targetSpec, point, stateDir string) (site, error) {
 		}
 		err = cmp.Or(err, container.apartFrom(s), container.outOfOthers())
 	}
-	return container, withExit(exitUsage, err, anotherPlace)
+	return container, outcome.New(outcome.Usage, err, anotherPlace)
 }
 
 // checkFiles refuses a log in what the mount works with, and other files in the mount
@@ -86,7 +87,7 @@ func (f *mountFlags) checkFiles(point site, used []site) error {
 			return err
 		}
 		if err := s.outOf(file.not...); err != nil {
-			return withExit(exitUsage, err, anotherPlace)
+			return outcome.New(outcome.Usage, err, anotherPlace)
 		}
 	}
 	return nil

@@ -20,6 +20,7 @@ import (
 	"clfsload/fusefs/writable"
 	"clfsload/state"
 	"clfsload/sync/engine"
+	"clfsload/sync/outcome"
 )
 
 // Names in the directory that a take-over leaves beside STATE.
@@ -37,20 +38,20 @@ func (m *writableMount) takeOver(cmd *cobra.Command, cause error) error {
 		return cause
 	}
 	if m.target.String() == "dir:"+filepath.Join(m.dir, containerDir) {
-		return withExit(exitState, fmt.Errorf("%w; the container is in STATE", cause), "move the container elsewhere, and name it with --target and a new STATE")
+		return outcome.New(outcome.State, fmt.Errorf("%w; the container is in STATE", cause), "move the container elsewhere, and name it with --target and a new STATE")
 	}
 	ctx := cmd.Context()
-	m.ui.log.Warn("STATE does not fit the container; it is given up, and the container is adopted anew", "cause", oneLine(cause))
+	m.ui.log.Warn("STATE does not fit the container; it is given up, and the container is adopted anew", "cause", outcome.OneLine(cause))
 	if err := m.recover(ctx); err != nil {
 		return err
 	}
 	kept := m.dir + ".kept-" + time.Now().UTC().Format("20060102T150405Z")
 	count, err := m.keepChanges(ctx, kept)
 	if err != nil {
-		return withExit(exitState, fmt.Errorf("keep what was not published: %w", err), "nothing was changed; make room beside STATE, or move STATE away and mount with a new one")
+		return outcome.New(outcome.State, fmt.Errorf("keep what was not published: %w", err), "nothing was changed; make room beside STATE, or move STATE away and mount with a new one")
 	}
 	if err := m.setStateAside(ctx, filepath.Join(kept, keptState)); err != nil {
-		return withExit(exitState, err, "")
+		return outcome.New(outcome.State, err, "")
 	}
 	if err := m.create(ctx); err != nil {
 		return err
@@ -150,7 +151,7 @@ func (k *keeper) keep(ctx context.Context, n state.Node) error {
 				return err
 			}
 			_ = k.root.Remove(file) // a part of it must not pass for the whole
-			change.Error = oneLine(err)
+			change.Error = outcome.OneLine(err)
 		} else if n.Attr.Type == clfs.TypeRegular || n.Attr.Type == clfs.TypeSymlink {
 			change.File = file
 		}

@@ -16,6 +16,7 @@ import (
 	"clfsload/fusefs"
 	"clfsload/rescue"
 	"clfsload/sync/blob/cache"
+	"clfsload/sync/outcome"
 	"clfsload/sync/tree"
 )
 
@@ -188,7 +189,7 @@ func (m *mounted) checked(n *tree.Node, err error) (fusefs.Node, error) {
 
 // logDamage logs what is wrong with an inode that is shown all the same.
 func (m *mounted) logDamage(n *tree.Node, damage error) {
-	m.log.Error("the container breaks the format; what it holds is shown as it is", "name", string(n.Inode.Name), "error", oneLine(damage))
+	m.log.Error("the container breaks the format; what it holds is shown as it is", "name", string(n.Inode.Name), "error", outcome.OneLine(damage))
 }
 
 // mountedNode is an inode of a mounted container.

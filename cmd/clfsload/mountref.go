@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"clfsload/state"
+	"clfsload/sync/outcome"
 )
 
 // controlAttribute of the root of a mount tells its STATE.
@@ -28,7 +29,7 @@ func stateOf(arg string, tell io.Writer) (string, error) {
 		return string(buf[:n]), nil
 	}
 	if errors.Is(err, unix.EACCES) {
-		return "", withExit(exitState, fmt.Errorf("%s: %w", arg, err), "ask as the user who has mounted it")
+		return "", outcome.New(outcome.State, fmt.Errorf("%s: %w", arg, err), "ask as the user who has mounted it")
 	}
 	dead := errors.Is(err, unix.ENOTCONN)
 	if !dead {
@@ -41,7 +42,7 @@ func stateOf(arg string, tell io.Writer) (string, error) {
 		return "", err
 	}
 	if found, _ := state.Exists(dir); !found {
-		return "", withExit(exitState, fmt.Errorf("%s is neither a mount that runs nor a STATE, and there is no STATE %s", arg, dir), "name the STATE; a read-only mount has none, and ends with umount")
+		return "", outcome.New(outcome.State, fmt.Errorf("%s is neither a mount that runs nor a STATE, and there is no STATE %s", arg, dir), "name the STATE; a read-only mount has none, and ends with umount")
 	}
 	what := "no mount of clfsload"
 	if dead {

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"clfsload/sync/deepdir"
+	"clfsload/sync/outcome"
 )
 
 // A process that has opened as many files as it may fails in the middle of its work. So each command
@@ -51,7 +52,7 @@ func spareFiles(own int) (int, error) {
 	limit := fileLimit()
 	own += min(limit/8, 64)
 	if limit-own < leastFiles {
-		return 0, withExit(exitFailure, fmt.Errorf("this process may open %d files only", limit),
+		return 0, outcome.New(outcome.Failure, fmt.Errorf("this process may open %d files only", limit),
 			"raise the limit, with 'ulimit -n 1024' or LimitNOFILE= of systemd")
 	}
 	return limit - own, nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"clfsload/sync/outcome"
 	"fmt"
 	"log/slog"
 	"os"
@@ -14,7 +15,7 @@ import (
 func closeState(dir string, log *slog.Logger) error {
 	info, err := os.Stat(dir)
 	if err != nil {
-		return withExit(exitState, fmt.Errorf("open state: %w", err), stateAccess)
+		return outcome.New(outcome.State, fmt.Errorf("open state: %w", err), stateAccess)
 	}
 	if owner := info.Sys().(*syscall.Stat_t).Uid; int(owner) != os.Geteuid() {
 		log.Warn("STATE belongs to another user, who can read and change it", "state", dir, "uid", owner)
@@ -24,7 +25,7 @@ func closeState(dir string, log *slog.Logger) error {
 		return nil
 	}
 	if err := os.Chmod(dir, 0o700); err != nil {
-		return withExit(exitState, fmt.Errorf("other users can enter state directory %s, which has mode %04o: %w", dir, mode, err),
+		return outcome.New(outcome.State, fmt.Errorf("other users can enter state directory %s, which has mode %04o: %w", dir, mode, err),
 			"make it a directory with mode 0700 that belongs to the account you run as")
 	}
 	log.Warn("other users could enter STATE; it has mode 0700 now", "state", dir, "mode", fmt.Sprintf("%04o", mode))

@@ -16,6 +16,7 @@ import (
 
 	"clfsload/sync/engine"
 	"clfsload/sync/engine/publish"
+	"clfsload/sync/outcome"
 )
 
 // plannedPut is an inode that the next publication puts.
@@ -148,7 +149,7 @@ func runPlan(cmd *cobra.Command, stateDir string, asJSON bool) error {
 		return stopCause(ctx, err)
 	}
 	if r.Error != "" {
-		return withExit(r.Code, errors.New(r.Error), "")
+		return outcome.New(r.Code, errors.New(r.Error), "")
 	}
 	return nil
 }

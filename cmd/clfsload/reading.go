@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"clfsload/sync/blob"
+	"clfsload/sync/outcome"
 	"clfsload/sync/tree"
 )
 
@@ -42,14 +43,14 @@ const readerMark = "reads"
 // is named with what looked for it, and no permission to write is asked for.
 func readerError(cmd *cobra.Command, err error) error {
 	writable := cmd.Flags().Lookup("read-only")
-	if _, reads := cmd.Annotations[readerMark]; !reads || writable != nil && writable.Value.String() == "false" || errors.As(err, new(*exitError)) {
+	if _, reads := cmd.Annotations[readerMark]; !reads || writable != nil && writable.Value.String() == "false" || errors.As(err, new(*outcome.Error)) {
 		return err
 	}
 	switch {
 	case errors.Is(err, tree.ErrNotFound), errors.Is(err, tree.ErrNotDirectory):
 		return fmt.Errorf("%s %w", cmd.Name(), err)
 	case errors.Is(err, blob.ErrPermission):
-		return withExit(exitPermission, err, "the account, key or SAS needs the permissions read and list on the container")
+		return outcome.New(outcome.Permission, err, "the account, key or SAS needs the permissions read and list on the container")
 	}
 	return err
 }
@@ -116,7 +117,7 @@ func (f *readFlags) openTree(cmd *cobra.Command, target, path string, s scope) (
 
 // stopCause is err, unless a signal ended ctx: then it is that.
 func stopCause(ctx context.Context, err error) error {
-	var stopped interruptedError
+	var stopped outcome.Stopped
 	if err != nil && errors.As(context.Cause(ctx), &stopped) {
 		return stopped
 	}

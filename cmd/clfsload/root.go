@@ -1,6 +1,7 @@
 package main
 
 import (
+	"clfsload/sync/outcome"
 	"context"
 	"errors"
 	"fmt"
@@ -37,14 +38,14 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		flush(cmd.ErrOrStderr())
-		return exitOK
+		return outcome.OK
 	}
 	err = readerError(cmd, err)
-	var stopped interruptedError
-	if cause := context.Cause(ctx); errors.As(cause, &stopped) && !errors.As(err, new(*exitError)) {
+	var stopped outcome.Stopped
+	if cause := context.Cause(ctx); errors.As(cause, &stopped) && !errors.As(err, new(*outcome.Error)) {
 		err = cause
 	}
-	code, text := describe(err)
+	code, text := outcome.Describe(err)
 	if !errors.Is(err, errTold) {
 		fmt.Fprintf(cmd.ErrOrStderr(), "clfsload: %s\n", text)
 	}
@@ -97,7 +98,7 @@ func withSignals(parent context.Context) (context.Context, func()) {
 		if s, ok := <-signals; ok {
 			// A second signal ends the process at once.
 			signal.Reset(syscall.SIGINT, syscall.SIGTERM)
-			cancel(interruptedError{Signal: s})
+			cancel(outcome.Stopped{Signal: s})
 		}
 	}()
 	return ctx, func() {
@@ -117,7 +118,7 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		hint = fmt.Sprintf("did you mean %s? %s", strings.Join(near, " or "), hint)
 	}
-	return withExit(exitUsage, fmt.Errorf("there is no command %q", args[0]), hint)
+	return outcome.New(outcome.Usage, fmt.Errorf("there is no command %q", args[0]), hint)
 }
 
 // argsBetween checks the number of arguments and says what is expected.
@@ -131,5 +132,5 @@ func argsBetween(least, most int) cobra.PositionalArgs {
 }
 
 func usageError(cmd *cobra.Command, err error) error {
-	return withExit(exitUsage, fmt.Errorf("%s: %w", cmd.Name(), err), fmt.Sprintf("usage: %s; see '%s --help'", cmd.UseLine(), cmd.CommandPath()))
+	return outcome.New(outcome.Usage, fmt.Errorf("%s: %w", cmd.Name(), err), fmt.Sprintf("usage: %s; see '%s --help'", cmd.UseLine(), cmd.CommandPath()))
 }

@@ -11,6 +11,7 @@ import (
 	"clfsload/state"
 	"clfsload/sync/blob/secrecy"
 	"clfsload/sync/engine"
+	"clfsload/sync/outcome"
 )
 
 // site is a file or directory that a command works with, and that may not exist yet.
@@ -33,11 +34,11 @@ type location struct{ device, path string }
 // in the wrong place: the path gets into logs, and may be made.
 func newSite(what, path string) (site, error) {
 	if secrecy.Suspect(path) {
-		return site{}, withExit(exitUsage, fmt.Errorf("%s is no path: it looks like a credential", what), "check the order of the arguments")
+		return site{}, outcome.New(outcome.Usage, fmt.Errorf("%s is no path: it looks like a credential", what), "check the order of the arguments")
 	}
 	path, err := resolve(path)
 	if err != nil {
-		return site{}, withExit(exitUsage, fmt.Errorf("find %s: %w", what, err), "")
+		return site{}, outcome.New(outcome.Usage, fmt.Errorf("find %s: %w", what, err), "")
 	}
 	table, err := fusefs.MountTable()
 	if err != nil && !errors.Is(err, os.ErrNotExist) { // without /proc paths alone are compared

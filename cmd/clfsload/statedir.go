@@ -1,6 +1,7 @@
 package main
 
 import (
+	"clfsload/sync/outcome"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -34,7 +35,7 @@ func stateHome() (string, error) {
 func defaultState(point string) (string, error) {
 	home, err := stateHome()
 	if err != nil {
-		return "", withExit(exitState, err, "pass --state")
+		return "", outcome.New(outcome.State, err, "pass --state")
 	}
 	return filepath.Join(home, escapePoint(point)), nil
 }

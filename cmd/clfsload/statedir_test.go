@@ -1,6 +1,7 @@
 package main
 
 import (
+	"clfsload/sync/outcome"
 	"os"
 	"path/filepath"
 	"strings"
@@ -48,7 +49,7 @@ func TestAFileWhereANewStateIsToBeIsLeftAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 		err = makeRoomForState(path, &undo{})
-		if code, _ := describe(err); code != exitState {
+		if code, _ := outcome.Describe(err); code != outcome.State {
 			t.Errorf("%s: code %d, %v", kind, code, err)
 		}
 		if got, err := os.ReadFile(path); string(got) != "kept" {

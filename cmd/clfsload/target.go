@@ -15,6 +15,7 @@ import (
 	"clfsload/sync/blob/dir"
 	"clfsload/sync/blob/lease"
 	"clfsload/sync/blob/retry"
+	"clfsload/sync/outcome"
 )
 
 // targetFlags say how a target is reached.
@@ -137,7 +138,7 @@ func (t *target) find(ctx context.Context, create bool) (missing bool, err error
 		return false, err
 	}
 	if !create && !t.byItself() {
-		return false, withExit(exitNoContainer, err, "create it, or pass --create-container")
+		return false, outcome.New(outcome.NoContainer, err, "create it, or pass --create-container")
 	}
 	return true, nil
 }
@@ -164,7 +165,7 @@ func openTarget(spec targetSpec, f targetFlags, a access) (*target, error) {
 func openExisting(ctx context.Context, text string, f targetFlags, connections int) (blob.Container, error) {
 	spec, err := targetOf([]string{text})
 	if err != nil {
-		return nil, withExit(exitUsage, err, "")
+		return nil, outcome.New(outcome.Usage, err, "")
 	}
 	t, err := openTarget(spec, f, readAccess(connections))
 	if err != nil {
@@ -201,7 +202,7 @@ func (d *dirPlace) check(context.Context) error { return d.use(dir.Open(d.path))
 func (d *dirPlace) create(context.Context) error {
 	c, err := dir.Create(d.path)
 	if errors.Is(err, blob.ErrContainerMissing) {
-		return withExit(exitNoContainer, err, "it must be a directory, or a name in a directory that exists")
+		return outcome.New(outcome.NoContainer, err, "it must be a directory, or a name in a directory that exists")
 	}
 	return d.use(c, err)
 }

@@ -7,6 +7,7 @@ import (
 
 	"clfsload/sync/blob"
 	"clfsload/sync/blob/azure"
+	"clfsload/sync/outcome"
 )
 
 // azurePlace is a container of the Blob service.
@@ -19,11 +20,11 @@ func openAzureTarget(spec targetSpec, f targetFlags, a access) (*target, error) 
 	sources := credentialSources{spec, f}
 	secrets, err := sources.read()
 	if err != nil {
-		return nil, withExit(exitCredentials, err, "check --credentials-env-file")
+		return nil, outcome.New(outcome.Credentials, err, "check --credentials-env-file")
 	}
 	u, err := azureURL(spec, f, secrets.Environment)
 	if err != nil {
-		return nil, withExit(exitUsage, err, "")
+		return nil, outcome.New(outcome.Usage, err, "")
 	}
 	credentials, err := secrets.Credentials(u)
 	if err != nil {
@@ -86,5 +87,5 @@ func noCredentials(u azure.URL, f targetFlags, err error) error {
 	if f.credentialsFile != "" {
 		hint = "check the file of --credentials-file, and the environment's AZURE_STORAGE_ variables"
 	}
-	return withExit(exitCredentials, fmt.Errorf("open container %s: no credentials: %s", u, text), hint)
+	return outcome.New(outcome.Credentials, fmt.Errorf("open container %s: no credentials: %s", u, text), hint)
 }

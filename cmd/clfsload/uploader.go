@@ -14,6 +14,7 @@ import (
 	"clfsload/state"
 	"clfsload/sync/blob"
 	"clfsload/sync/engine"
+	"clfsload/sync/outcome"
 )
 
 // uploader keeps the container of a mount claimed and the engine at work, for as long
@@ -270,7 +271,7 @@ func (u *uploader) failed(what string, err error) {
 	defer u.mu.Unlock()
 	known := u._trouble()
 	if known == nil || known.err.Error() != err.Error() {
-		code, text := describe(err)
+		code, text := outcome.Describe(err)
 		u.m.ui.log.Error("what is written stays in STATE for now", "error", text, "code", code)
 		if p := new(rescue.Panic); errors.As(err, &p) {
 			u.m.ui.log.Error("a fault of the program", "stack", string(p.Stack))
