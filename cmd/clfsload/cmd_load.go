@@ -96,8 +96,8 @@ form with ACCOUNT, CONTAINER and SAS is that of CLFSLoad.`,
 	f.dryRun.register(fl)
 	f.uploadLog.register(fl)
 	f.metrics.register(fl)
-	f.retry.register(fl)
-	f.target.register(fl)
+	registerRetries(fl, &f.retry)
+	registerTarget(fl, &f.target)
 	f.log.register(fl)
 	return cmd
 }
@@ -153,7 +153,7 @@ func (f *loadFlags) check() error {
 	case f.memory < engine.MinMemory:
 		return tooLittleMemory(f.memory, engine.MinMemory)
 	}
-	if err := f.retry.check(); err != nil {
+	if err := checkRetries(&f.retry); err != nil {
 		return err
 	}
 	if err := f.dryRun.check(); err != nil {

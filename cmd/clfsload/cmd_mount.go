@@ -200,7 +200,7 @@ func (f *mountFlags) checkWriting() error {
 	case f.stopTimeout < 0:
 		return fmt.Errorf("--stop-timeout %s: it must not be negative", f.stopTimeout)
 	}
-	if err := f.retry.check(); err != nil {
+	if err := checkRetries(&f.retry); err != nil {
 		return err
 	}
 	_, err := parseCompression(f.compression)

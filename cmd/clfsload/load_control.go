@@ -1,12 +1,10 @@
 package main
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"os"
 	"time"
-	"unicode/utf8"
 
 	"clfsload/state"
 	"clfsload/sync/blob/limit"
@@ -50,21 +48,6 @@ type loadStatus struct {
 type flightValue struct {
 	pathValue
 	Seconds float64 `json:"seconds"`
-}
-
-// pathValue is a path in JSON, which has no bytes that are not UTF-8: those read
-// U+FFFD in Path, and PathBase64 has all bytes.
-type pathValue struct {
-	Path       string `json:"path"`
-	PathBase64 string `json:"path_base64,omitempty"`
-}
-
-func newPathValue(path string) pathValue {
-	v := pathValue{Path: path}
-	if !utf8.ValidString(path) {
-		v.PathBase64 = base64.StdEncoding.EncodeToString([]byte(path))
-	}
-	return v
 }
 
 // status describes a load whose journal is open.

@@ -3,16 +3,10 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"syscall"
-	"unicode"
-	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 
@@ -31,26 +25,6 @@ type problemValue struct {
 	Op     string `json:"op"`              // what was tried
 	Errno  string `json:"errno,omitempty"` // its name, if the reason is one
 	Reason string `json:"reason"`
-}
-
-// quotePath returns a path as one line. A path with a character that is not printable,
-// such as a control character, with bytes that are no UTF-8 or with a quotation mark in
-// front comes in quotation marks with the escapes of a Go string, every other as it is:
-// so what begins with a quotation mark is quoted, and nothing else is.
-func quotePath(path string) string {
-	odd := func(r rune) bool { return !unicode.IsPrint(r) }
-	if strings.HasPrefix(path, `"`) || !utf8.ValidString(path) || strings.ContainsFunc(path, odd) {
-		return strconv.Quote(path)
-	}
-	return path
-}
-
-// bytes returns the path as the source has it.
-func (v pathValue) bytes() string {
-	if raw, err := base64.StdEncoding.DecodeString(v.PathBase64); err == nil && len(raw) > 0 {
-		return string(raw)
-	}
-	return v.Path
 }
 
 // writeProblems lists the failed entries in both files, or removes the files when
@@ -85,41 +59,4 @@ func errnoNames() map[string]string {
 		names[e.Error()] = unix.ErrnoName(e)
 	}
 	return names
-}
-
-// replaceFile writes a file under a temporary name and renames it: a reader finds
-// the old one or all of the new one. When it has returned a power cut leaves the new
-// one.
-func replaceFile(path string, write func(*bufio.Writer) error) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	err = fill(f, write)
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return state.SyncDir(filepath.Dir(path))
-}
-
-func fill(f *os.File, write func(*bufio.Writer) error) error {
-	w := bufio.NewWriter(f)
-	err := write(w)
-	if err == nil {
-		err = w.Flush()
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
-}
-
-func removeIfThere(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	return nil
 }

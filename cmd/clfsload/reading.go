@@ -32,7 +32,7 @@ func (f *readFlags) register(cmd *cobra.Command) {
 	fl.IntVar(&f.concurrency, "concurrency", f.concurrency, "requests in flight")
 	fl.Var(&f.memory, "memory", "bytes of file contents held at a time")
 	fl.StringVar(&f.tempDir, "temp-dir", "", "directory for temporary databases (default: $TMPDIR or /tmp)")
-	f.target.register(fl)
+	registerTarget(fl, &f.target)
 	cmd.Annotations = map[string]string{readerMark: ""}
 }
 

@@ -2,15 +2,12 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
 	"sync/atomic"
 	"syscall"
 	"time"
-
-	"github.com/spf13/pflag"
 
 	"clfsload/sync/blob/retry"
 )
@@ -20,22 +17,6 @@ type retryFlags struct {
 	retryFor       time.Duration
 	requestTimeout time.Duration
 	noWait         bool
-}
-
-func (f *retryFlags) register(fl *pflag.FlagSet) {
-	fl.DurationVar(&f.retryFor, "retry-for", 24*time.Hour, "repeat what fails for a while for so long after the last success of anything")
-	fl.DurationVar(&f.requestTimeout, "request-timeout", time.Minute, "repeat a request in which nothing was sent or received for so long")
-	fl.BoolVar(&f.noWait, "no-wait", false, "end with code 8 when credentials expire, instead of waiting for new ones")
-}
-
-func (f *retryFlags) check() error {
-	switch {
-	case f.retryFor < 0:
-		return fmt.Errorf("--retry-for %s: it must not be negative", f.retryFor)
-	case f.requestTimeout < time.Second:
-		return fmt.Errorf("--request-timeout %s: it must be 1s or more", f.requestTimeout)
-	}
-	return nil
 }
 
 // access is how a command uses a container.

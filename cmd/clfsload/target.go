@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/pflag"
-
 	"clfsload/sync/blob"
 	"clfsload/sync/blob/dir"
 	"clfsload/sync/blob/lease"
@@ -23,14 +21,6 @@ type targetFlags struct {
 	credentialsFile    string
 	credentialsEnvFile string
 	endpoint           string
-}
-
-func (f *targetFlags) register(fl *pflag.FlagSet) {
-	fl.StringVar(&f.credentialsFile, "credentials-file", "", "file that holds a SAS, an account key or a connection string")
-	fl.StringVar(&f.credentialsEnvFile, "credentials-env-file", "", "file with lines NAME=VALUE that stand for the environment's AZURE_STORAGE_ variables")
-	fl.StringVar(&f.endpoint, "endpoint", os.Getenv("AZURE_STORAGE_BLOB_ENDPOINT"),
-		"for ACCOUNT CONTAINER: address of the Blob service, where it is not https://ACCOUNT.blob.core.windows.net\n(from AZURE_STORAGE_BLOB_ENDPOINT)")
-	fl.Lookup("endpoint").DefValue = ""
 }
 
 // targetSpec is a target as the command line names it: a directory, a URL, or an

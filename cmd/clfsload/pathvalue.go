@@ -1,0 +1,44 @@
+package main
+
+import (
+	"encoding/base64"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// pathValue is a path in JSON, which has no bytes that are not UTF-8: those read
+// U+FFFD in Path, and PathBase64 has all bytes.
+type pathValue struct {
+	Path       string `json:"path"`
+	PathBase64 string `json:"path_base64,omitempty"`
+}
+
+func newPathValue(path string) pathValue {
+	v := pathValue{Path: path}
+	if !utf8.ValidString(path) {
+		v.PathBase64 = base64.StdEncoding.EncodeToString([]byte(path))
+	}
+	return v
+}
+
+// quotePath returns a path as one line. A path with a character that is not printable,
+// such as a control character, with bytes that are no UTF-8 or with a quotation mark in
+// front comes in quotation marks with the escapes of a Go string, every other as it is:
+// so what begins with a quotation mark is quoted, and nothing else is.
+func quotePath(path string) string {
+	odd := func(r rune) bool { return !unicode.IsPrint(r) }
+	if strings.HasPrefix(path, `"`) || !utf8.ValidString(path) || strings.ContainsFunc(path, odd) {
+		return strconv.Quote(path)
+	}
+	return path
+}
+
+// bytes returns the path as the source has it.
+func (v pathValue) bytes() string {
+	if raw, err := base64.StdEncoding.DecodeString(v.PathBase64); err == nil && len(raw) > 0 {
+		return string(raw)
+	}
+	return v.Path
+}

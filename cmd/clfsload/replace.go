@@ -1,0 +1,46 @@
+package main
+
+import (
+	"bufio"
+	"clfsload/state"
+	"errors"
+	"os"
+	"path/filepath"
+)
+
+// replaceFile writes a file under a temporary name and renames it: a reader finds
+// the old one or all of the new one. When it has returned a power cut leaves the new
+// one.
+func replaceFile(path string, write func(*bufio.Writer) error) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	err = fill(f, write)
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return state.SyncDir(filepath.Dir(path))
+}
+
+func fill(f *os.File, write func(*bufio.Writer) error) error {
+	w := bufio.NewWriter(f)
+	err := write(w)
+	if err == nil {
+		err = w.Flush()
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+func removeIfThere(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
