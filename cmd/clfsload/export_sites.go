@@ -7,8 +7,8 @@ import (
 
 // checkSites refuses a DEST that overlaps with a container directory, or lies in
 // the STATE or container of something else, and a report in the container.
-func (e *exportCommand) checkSites(target, dest string) error {
-	spec, err := targetOf([]string{target})
+func (e *exportCommand) checkSites(container, dest string) error {
+	spec, err := targetOf([]string{container})
 	if err != nil {
 		return outcome.New(outcome.Usage, err, "")
 	}

@@ -59,7 +59,7 @@ func readerError(cmd *cobra.Command, err error) error {
 const smallestMemory = 32 << 20
 
 // newTree opens the container of a command without a look at what is in it.
-func (f *readFlags) newTree(cmd *cobra.Command, target string) (*tree.Tree, error) {
+func (f *readFlags) newTree(cmd *cobra.Command, container string) (*tree.Tree, error) {
 	switch {
 	case f.concurrency < 1 || f.concurrency > 4096:
 		return nil, usageError(cmd, outOfRange("--concurrency", f.concurrency, 1, 4096))
@@ -70,7 +70,7 @@ func (f *readFlags) newTree(cmd *cobra.Command, target string) (*tree.Tree, erro
 		return nil, err
 	}
 	debug.SetMemoryLimit(int64(f.memory) + 64<<20)
-	c, err := openExisting(cmd.Context(), target, f.target, f.concurrency)
+	c, err := openExisting(cmd.Context(), container, f.target, f.concurrency)
 	if err != nil {
 		return nil, stopCause(cmd.Context(), err)
 	}
@@ -78,7 +78,7 @@ func (f *readFlags) newTree(cmd *cobra.Command, target string) (*tree.Tree, erro
 		c = f.wrap(c)
 	}
 	return tree.New(c, tree.Options{Requests: f.concurrency, Memory: int64(f.memory), TempDir: f.tempDir,
-		ListInParts: !isDirectory(target)}), nil
+		ListInParts: !isDirectory(container)}), nil
 }
 
 // isDirectory reports whether a target is a directory on disk.
