@@ -127,7 +127,7 @@ func placesOf(cmd *cobra.Command, args []string) (spec targetSpec, stateDir, sou
 	if stateDir, source, err = resolvePaths(args[0], args[1]); err != nil {
 		return spec, "", "", err
 	}
-	return spec, stateDir, source, spec.checkOverlap(stateDir, source)
+	return spec, stateDir, source, checkOverlap(spec, stateDir, source)
 }
 
 // resolvePaths makes both paths absolute and refuses a state directory inside of
@@ -159,7 +159,7 @@ func resolvePaths(stateArg, sourceArg string) (stateDir, source string, err erro
 
 // checkOverlap refuses a container directory inside of the source or the state
 // directory, or around one of them.
-func (s targetSpec) checkOverlap(stateDir, source string) error {
+func checkOverlap(s targetSpec, stateDir, source string) error {
 	if s.dir == "" {
 		return nil
 	}
