@@ -16,6 +16,7 @@ import (
 
 	"clfsload/state"
 	"clfsload/sync/outcome"
+	"clfsload/sync/pathtext"
 	"clfsload/sync/scan/filter"
 )
 
@@ -180,7 +181,7 @@ func (m *writableMount) answerIncomplete(w http.ResponseWriter, r *http.Request)
 func (r *incompleteReport) print(cmd *cobra.Command, action string) {
 	out := cmd.OutOrStdout()
 	for _, file := range r.Files {
-		fmt.Fprintf(out, "%s: %s\n", quotePath(file.bytes()), file.Why)
+		fmt.Fprintf(out, "%s: %s\n", pathtext.Quote(file.Bytes()), file.Why)
 	}
 	if n := r.Total - len(r.Files); n > 0 {
 		fmt.Fprintf(out, "and %s more\n", humanize.Comma(int64(n)))

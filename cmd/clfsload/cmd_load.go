@@ -10,6 +10,7 @@ import (
 
 	"clfsload/clfs"
 	"clfsload/sync/engine"
+	"clfsload/sync/target"
 )
 
 // loadFlags are the flags of the load command.
@@ -32,8 +33,8 @@ type loadFlags struct {
 	dryRun            dryRunFlags
 	uploadLog         uploadLogFlags
 	metrics           metricsFlags
-	retry             retryFlags
-	target            targetFlags
+	retry             target.Patience
+	target            target.Sources
 	log               logFlags
 }
 
@@ -132,7 +133,7 @@ func runLoad(cmd *cobra.Command, args []string, f loadFlags) error {
 	log := newLogFile(l.journal.Dir())
 	defer log.Close()
 	ui.logTo(log)
-	l.target.logTo(ui.log)
+	l.target.LogTo(ui.log)
 	err = l.holding(cmd.Context(), func(ctx context.Context) error { return l.run(ctx, ui) })
 	if err == nil && f.verify {
 		err = verifyContainer(cmd.Context(), ui, l.target.Container)

@@ -12,6 +12,7 @@ import (
 	"clfsload/fusefs/writable"
 	"clfsload/sync/engine"
 	"clfsload/sync/outcome"
+	"clfsload/sync/target"
 )
 
 // mountFlags are those of mount.
@@ -41,7 +42,7 @@ type mountFlags struct {
 	includeIncomplete bool
 	leaveIncomplete   bool
 	bandwidth         bandwidthFlags
-	retry             retryFlags
+	retry             target.Patience
 	metrics           metricsFlags
 }
 
@@ -133,8 +134,8 @@ func (f *mountFlags) registerWriting(cmd *cobra.Command) {
 	fl.BoolVar(&f.includeIncomplete, "include-incomplete", false, "take files as complete whose writer a crash of an earlier mount has cut off")
 	fl.BoolVar(&f.leaveIncomplete, "leave-incomplete", false, leaveIncompleteUsage)
 	f.bandwidth.register(fl)
-	fl.DurationVar(&f.retry.retryFor, "retry-for", mountRetryFor, "let a read of what is in the container alone fail after so long; uploads are repeated without end")
-	fl.DurationVar(&f.retry.requestTimeout, "request-timeout", time.Minute, "repeat a request in which nothing was sent or received for so long")
+	fl.DurationVar(&f.retry.For, "retry-for", mountRetryFor, "let a read of what is in the container alone fail after so long; uploads are repeated without end")
+	fl.DurationVar(&f.retry.RequestTimeout, "request-timeout", time.Minute, "repeat a request in which nothing was sent or received for so long")
 	f.metrics.register(fl)
 }
 

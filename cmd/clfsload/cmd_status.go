@@ -15,6 +15,7 @@ import (
 
 	"clfsload/state"
 	"clfsload/sync/outcome"
+	"clfsload/sync/pathtext"
 )
 
 // statusFlags are those of status.
@@ -207,7 +208,7 @@ func (v *loadStatus) print(w io.Writer) {
 	line("source", "%s", v.Source)
 	line("target", "%s", v.Target)
 	if v.Into != "" {
-		line("into", "%s", quotePath(v.Into))
+		line("into", "%s", pathtext.Quote(v.Into))
 	}
 	line("objects", "%s of %s%s%s", humanize.Comma(v.ObjectsDone), humanize.Comma(v.ObjectsFound), more, v.rate(humanize.Comma(int64(v.ObjectsPerSecond))))
 	line("bytes", "%s of %s%s%s", ibytes(v.BytesDone), ibytes(v.BytesFound), more, v.rate(ibytes(int64(v.BytesPerSecond))))
@@ -221,7 +222,7 @@ func (v *loadStatus) print(w io.Writer) {
 		eta = seconds(*v.ETASeconds).String()
 	}
 	if o := v.Oldest; o != nil {
-		oldest = fmt.Sprintf("%s, for %s", quotePath(o.bytes()), seconds(o.Seconds))
+		oldest = fmt.Sprintf("%s, for %s", pathtext.Quote(o.Bytes()), seconds(o.Seconds))
 	}
 	line("time left", "%s", eta)
 	line("limit", "%s", limit.String())

@@ -17,6 +17,7 @@ import (
 
 	"clfsload/fusefs"
 	"clfsload/sync/outcome"
+	"clfsload/sync/pathtext"
 )
 
 // warmCommand is one run of warm.
@@ -169,7 +170,7 @@ func (r *warmReport) add(path string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.Failed) < shownLeft {
-		r.Failed = append(r.Failed, leftValue{newPathValue(path), reason})
+		r.Failed = append(r.Failed, leftValue{pathtext.NewValue(path), reason})
 	}
 }
 

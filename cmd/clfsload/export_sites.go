@@ -2,40 +2,42 @@ package main
 
 import (
 	"clfsload/sync/outcome"
+	"clfsload/sync/site"
+	"clfsload/sync/target"
 	"cmp"
 )
 
 // checkSites refuses a DEST that overlaps with a container directory, or lies in
 // the STATE or container of something else, and a report in the container.
 func (e *exportCommand) checkSites(container, dest string) error {
-	spec, err := targetOf([]string{container})
+	spec, err := target.ParseSpec([]string{container})
 	if err != nil {
 		return outcome.New(outcome.Usage, err, "")
 	}
-	to, err := newSite("DEST", dest)
+	to, err := site.New("DEST", dest)
 	if err != nil {
 		return err
 	}
-	made := []site{to}
+	made := []site.Site{to}
 	if e.report != "" {
-		report, err := newSite("--report", e.report)
+		report, err := site.New("--report", e.report)
 		if err != nil {
 			return err
 		}
 		made = append(made, report)
 	}
 	for _, s := range made {
-		err = cmp.Or(err, s.outOfOthers())
+		err = cmp.Or(err, s.OutOfOthers())
 	}
-	if spec.dir != "" {
-		container, siteErr := newSite("container", spec.dir)
+	if spec.Dir != "" {
+		container, siteErr := site.New("container", spec.Dir)
 		if siteErr != nil {
 			return siteErr
 		}
-		err = cmp.Or(err, container.outOf(to))
+		err = cmp.Or(err, container.OutOf(to))
 		for _, s := range made {
-			err = cmp.Or(err, s.outOf(container))
+			err = cmp.Or(err, s.OutOf(container))
 		}
 	}
-	return outcome.New(outcome.Usage, err, anotherPlace)
+	return outcome.New(outcome.Usage, err, site.AnotherPlace)
 }

@@ -16,6 +16,7 @@ import (
 
 	"clfsload/state"
 	"clfsload/sync/outcome"
+	"clfsload/sync/pathtext"
 )
 
 // finishFlags are those of flush, publish and unmount.
@@ -163,7 +164,7 @@ func (r *flushReport) printLeft(out io.Writer) {
 func printFirst(out io.Writer, list []leftValue, total int) {
 	shown := list[:min(len(list), shownFailures)]
 	for _, l := range shown {
-		fmt.Fprintf(out, "  %s: %s\n", quotePath(l.bytes()), l.Why)
+		fmt.Fprintf(out, "  %s: %s\n", pathtext.Quote(l.Bytes()), l.Why)
 	}
 	if n := total - len(shown); n > 0 {
 		fmt.Fprintf(out, "  and %s more; --json names more\n", humanize.Comma(int64(n)))

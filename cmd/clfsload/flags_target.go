@@ -1,6 +1,7 @@
 package main
 
 import (
+	"clfsload/sync/target"
 	"fmt"
 	"os"
 	"time"
@@ -8,26 +9,26 @@ import (
 	"github.com/spf13/pflag"
 )
 
-func registerTarget(fl *pflag.FlagSet, f *targetFlags) {
-	fl.StringVar(&f.credentialsFile, "credentials-file", "", "file that holds a SAS, an account key or a connection string")
-	fl.StringVar(&f.credentialsEnvFile, "credentials-env-file", "", "file with lines NAME=VALUE that stand for the environment's AZURE_STORAGE_ variables")
-	fl.StringVar(&f.endpoint, "endpoint", os.Getenv("AZURE_STORAGE_BLOB_ENDPOINT"),
+func registerTarget(fl *pflag.FlagSet, f *target.Sources) {
+	fl.StringVar(&f.CredentialsFile, "credentials-file", "", "file that holds a SAS, an account key or a connection string")
+	fl.StringVar(&f.CredentialsEnvFile, "credentials-env-file", "", "file with lines NAME=VALUE that stand for the environment's AZURE_STORAGE_ variables")
+	fl.StringVar(&f.Endpoint, "endpoint", os.Getenv("AZURE_STORAGE_BLOB_ENDPOINT"),
 		"for ACCOUNT CONTAINER: address of the Blob service, where it is not https://ACCOUNT.blob.core.windows.net\n(from AZURE_STORAGE_BLOB_ENDPOINT)")
 	fl.Lookup("endpoint").DefValue = ""
 }
 
-func registerRetries(fl *pflag.FlagSet, f *retryFlags) {
-	fl.DurationVar(&f.retryFor, "retry-for", 24*time.Hour, "repeat what fails for a while for so long after the last success of anything")
-	fl.DurationVar(&f.requestTimeout, "request-timeout", time.Minute, "repeat a request in which nothing was sent or received for so long")
-	fl.BoolVar(&f.noWait, "no-wait", false, "end with code 8 when credentials expire, instead of waiting for new ones")
+func registerRetries(fl *pflag.FlagSet, f *target.Patience) {
+	fl.DurationVar(&f.For, "retry-for", 24*time.Hour, "repeat what fails for a while for so long after the last success of anything")
+	fl.DurationVar(&f.RequestTimeout, "request-timeout", time.Minute, "repeat a request in which nothing was sent or received for so long")
+	fl.BoolVar(&f.NoWait, "no-wait", false, "end with code 8 when credentials expire, instead of waiting for new ones")
 }
 
-func checkRetries(f *retryFlags) error {
+func checkRetries(f *target.Patience) error {
 	switch {
-	case f.retryFor < 0:
-		return fmt.Errorf("--retry-for %s: it must not be negative", f.retryFor)
-	case f.requestTimeout < time.Second:
-		return fmt.Errorf("--request-timeout %s: it must be 1s or more", f.requestTimeout)
+	case f.For < 0:
+		return fmt.Errorf("--retry-for %s: it must not be negative", f.For)
+	case f.RequestTimeout < time.Second:
+		return fmt.Errorf("--request-timeout %s: it must be 1s or more", f.RequestTimeout)
 	}
 	return nil
 }

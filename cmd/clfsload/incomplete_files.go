@@ -8,6 +8,7 @@ import (
 
 	"clfsload/clfs"
 	"clfsload/state"
+	"clfsload/sync/pathtext"
 	"clfsload/sync/scan/filter"
 )
 
@@ -78,11 +79,11 @@ func (i incompletes) describe(ctx context.Context, n state.Node) (leftValue, err
 	} else if name != "" {
 		why = supersededBy(name)
 	}
-	return leftValue{newPathValue(p), why}, nil
+	return leftValue{pathtext.NewValue(p), why}, nil
 }
 
 func supersededBy(name string) string {
-	return "incomplete: left behind by rsync, which has written " + quotePath(name) + " since"
+	return "incomplete: left behind by rsync, which has written " + pathtext.Quote(name) + " since"
 }
 
 // rsyncName matches the names of the files that rsync writes to. It gives one its final
@@ -185,7 +186,7 @@ func (i incompletes) report(ctx context.Context, v incompleteValue, act func(sta
 		if err != nil {
 			return err
 		}
-		if dir, name := path.Split(file.bytes()); !taken.At(path.Clean(dir)).Takes(name, false) {
+		if dir, name := path.Split(file.Bytes()); !taken.At(path.Clean(dir)).Takes(name, false) {
 			return nil
 		}
 		if done, err := act(n.Ino); err != nil || !done {

@@ -9,6 +9,7 @@ import (
 	"clfsload/state"
 	"clfsload/sync/blob/limit"
 	"clfsload/sync/engine"
+	"clfsload/sync/pathtext"
 )
 
 // Phases of a load as status and report.json name them.
@@ -46,7 +47,7 @@ type loadStatus struct {
 
 // flightValue is the entry that is in flight for the longest time.
 type flightValue struct {
-	pathValue
+	pathtext.Value
 	Seconds float64 `json:"seconds"`
 }
 
@@ -65,7 +66,7 @@ func (l *load) status(e *engine.Engine) loadStatus {
 		v.ETASeconds = &seconds
 	}
 	if f, ok := e.OldestInFlight(); ok {
-		v.Oldest = &flightValue{newPathValue(f.Path), time.Since(f.Since).Seconds()}
+		v.Oldest = &flightValue{pathtext.NewValue(f.Path), time.Since(f.Since).Seconds()}
 	}
 	return v
 }

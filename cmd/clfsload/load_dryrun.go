@@ -15,6 +15,7 @@ import (
 	"clfsload/clfs"
 	"clfsload/state"
 	"clfsload/sync/outcome"
+	"clfsload/sync/pathtext"
 	"clfsload/sync/scan"
 	"clfsload/sync/tree/scratch"
 )
@@ -69,7 +70,7 @@ type dryRunReport struct {
 }
 
 type largestValue struct {
-	pathValue
+	pathtext.Value
 	Size int64 `json:"size"`
 }
 
@@ -130,7 +131,7 @@ func (d *dryRun) failed(path string, p state.Problem) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(d.problems) < listedProblems {
-		d.problems = append(d.problems, problemValue{newPathValue(path), p.Op, errnoNames()[p.Reason], p.Reason})
+		d.problems = append(d.problems, problemValue{pathtext.NewValue(path), p.Op, errnoNames()[p.Reason], p.Reason})
 	}
 }
 
@@ -149,8 +150,8 @@ func (d *dryRun) run(ctx context.Context, source string) (dryRunReport, error) {
 	s := d.surveyor.Survey()
 	r := dryRunReport{Version: version, Source: source, Seconds: time.Since(began).Seconds(),
 		Entries: s.Entries(), Types: map[string]int64{}, Objects: s.Objects, Bytes: s.Bytes,
-		LargestDirectory: largestValue{newPathValue(s.LargestDirectory.Path), s.LargestDirectory.Size},
-		LargestFile:      largestValue{newPathValue(s.LargestFile.Path), s.LargestFile.Size},
+		LargestDirectory: largestValue{pathtext.NewValue(s.LargestDirectory.Path), s.LargestDirectory.Size},
+		LargestFile:      largestValue{pathtext.NewValue(s.LargestFile.Path), s.LargestFile.Size},
 		HardLinkGroups:   s.LinkGroups, HardLinkedNames: s.LinkedNames,
 		Blobs: s.Blobs(), Segments: s.Segments, DirectorySegments: s.DirectorySegments, IndirectBlocks: s.IndirectBlocks,
 		JournalBytes: s.JournalBytes, Unreadable: s.Unreadable, Problems: append([]problemValue{}, d.problems...)}
@@ -177,8 +178,8 @@ func (r *dryRunReport) print(w io.Writer) {
 	line("source", "%s", r.Source)
 	line("entries", "%s: %s", humanize.Comma(r.Entries), strings.Join(types, ", "))
 	line("bytes", "%s (%s)", humanize.Comma(r.Bytes), ibytes(r.Bytes))
-	line("largest directory", "%s entries: %s", humanize.Comma(r.LargestDirectory.Size), quotePath("/"+r.LargestDirectory.bytes()))
-	line("largest file", "%s: %s", ibytes(r.LargestFile.Size), quotePath("/"+r.LargestFile.bytes()))
+	line("largest directory", "%s entries: %s", humanize.Comma(r.LargestDirectory.Size), pathtext.Quote("/"+r.LargestDirectory.Bytes()))
+	line("largest file", "%s: %s", ibytes(r.LargestFile.Size), pathtext.Quote("/"+r.LargestFile.Bytes()))
 	line("hard links", "%s files with %s names", humanize.Comma(r.HardLinkGroups), humanize.Comma(r.HardLinkedNames))
 	line("blobs to write", "%s: %s objects, %s segments, %s directory segments, %s indirect blocks, 1 bucket", humanize.Comma(r.Blobs),
 		humanize.Comma(r.Objects), humanize.Comma(r.Segments), humanize.Comma(r.DirectorySegments), humanize.Comma(r.IndirectBlocks))
@@ -189,7 +190,7 @@ func (r *dryRunReport) print(w io.Writer) {
 			fmt.Fprintf(w, "  and %s more; --json and the log tell more\n", humanize.Comma(r.Unreadable-shownFailures))
 			break
 		}
-		fmt.Fprintf(w, "  %s: %s: %s\n", quotePath(p.bytes()), p.Op, p.Reason)
+		fmt.Fprintf(w, "  %s: %s: %s\n", pathtext.Quote(p.Bytes()), p.Op, p.Reason)
 	}
 	line("for the load", "--dry-run-gb %.3f --dry-run-count %d", float64(r.Bytes)/1e9, r.Entries)
 }

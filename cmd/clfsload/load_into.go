@@ -106,16 +106,16 @@ func (l *load) adopt(ctx context.Context, stateDir, source string) error {
 	if err := checkNewState(stateDir); err != nil {
 		return err
 	}
-	if err := l.target.check(ctx); err != nil {
+	if err := l.target.Check(ctx); err != nil {
 		return err
 	}
 	if err := l.adoptAt(ctx, stateDir, source); err != nil {
 		return err
 	}
-	if err := l.target.probe(ctx); err != nil {
+	if err := l.target.Probe(ctx); err != nil {
 		return err
 	}
-	l.undo.add(l.target.release)
+	l.undo.Add(l.target.Release)
 	return nil
 }
 
@@ -139,7 +139,7 @@ func (l *load) adoptAt(ctx context.Context, stateDir, source string) error {
 	if l.journal, err = state.Adopt(stateDir, settings, found.Adoption()); err != nil {
 		return stateError(err)
 	}
-	l.undo.add(l.removeState)
+	l.undo.Add(l.removeState)
 	if mark := found.Bucket.Mark; mark != nil && mark.Open != "" {
 		l.log.Warn("the container was left open by another STATE: what that has not published is not here", "state", mark.State, "publication", mark.Publication)
 	}

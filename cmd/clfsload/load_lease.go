@@ -1,6 +1,7 @@
 package main
 
 import (
+	"clfsload/sync/target"
 	"context"
 	"errors"
 
@@ -9,13 +10,13 @@ import (
 
 // claim takes the lease of the container.
 func (l *load) claim(ctx context.Context) error {
-	ids, err := drawLease(l.journal.Dir())
+	ids, err := target.DrawLease(l.journal.Dir())
 	if err != nil {
 		return err
 	}
-	ids.breakEndless = l.flags.into.detached
-	if err := l.target.claim(ctx, ids); err != nil {
-		return errors.Join(err, ids.forget(err))
+	ids.BreakEndless = l.flags.into.detached
+	if err := l.target.Claim(ctx, ids); err != nil {
+		return errors.Join(err, ids.Forget(err))
 	}
 	return nil
 }
@@ -27,7 +28,7 @@ func (l *load) holding(ctx context.Context, do func(context.Context) error) erro
 	keeping, done := context.WithCancel(ctx)
 	var keeper errgroup.Group
 	keeper.Go(func() error {
-		err := l.target.lease.Keep(keeping)
+		err := l.target.Lease.Keep(keeping)
 		if err != nil {
 			stop(err)
 		}
@@ -37,7 +38,7 @@ func (l *load) holding(ctx context.Context, do func(context.Context) error) erro
 	done()
 	lost := keeper.Wait()
 	stop(nil)
-	if err := l.target.release(ctx); err != nil {
+	if err := l.target.Release(ctx); err != nil {
 		l.log.Warn("the container may be taken for in use for another minute", "error", err)
 	}
 	if err != nil && lost != nil {

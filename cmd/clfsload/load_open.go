@@ -22,8 +22,11 @@ import (
 	"clfsload/sync/blob/limit"
 	"clfsload/sync/engine"
 	"clfsload/sync/outcome"
+	"clfsload/sync/random"
 	"clfsload/sync/scan"
 	"clfsload/sync/scan/filter"
+	"clfsload/sync/site"
+	"clfsload/sync/target"
 )
 
 // load is a transfer that is ready to run.
@@ -31,14 +34,14 @@ type load struct {
 	flags   loadFlags
 	log     *slog.Logger
 	tree    *scan.Tree
-	target  *target
+	target  *target.Target
 	journal *state.Journal
 	filter  filter.Filter
 	limiter *limit.Limiter
 	reader  *adopt.Reader // with --into: of what the container has
 	merge   mergeCounts   // likewise: what became of the entries
 	metrics net.Listener  // nil: none
-	undo    undo          // of what a refused load has made
+	undo    target.Undo   // of what a refused load has made
 
 	// Of the run that goes on.
 	failed     func(path string, p state.Problem) // is told of each entry that failed
@@ -54,7 +57,7 @@ func (l *load) close(ctx context.Context) error {
 	var err error
 	closeListener(l.metrics)
 	if l.target != nil {
-		err = l.target.close(ctx)
+		err = l.target.Close(ctx)
 	}
 	if l.journal != nil {
 		l.journal.Close()
@@ -82,13 +85,13 @@ func openLoad(cmd *cobra.Command, args []string, f loadFlags, log *slog.Logger) 
 		return nil, usageError(cmd, err)
 	}
 	if err := l.open(cmd, stateDir, source, spec); err != nil {
-		return nil, errors.Join(err, l.undo.run(cmd.Context()), l.close(cmd.Context()))
+		return nil, errors.Join(err, l.undo.Run(cmd.Context()), l.close(cmd.Context()))
 	}
-	l.undo.keep()
+	l.undo.Keep()
 	return l, nil
 }
 
-func (l *load) open(cmd *cobra.Command, stateDir, source string, spec targetSpec) error {
+func (l *load) open(cmd *cobra.Command, stateDir, source string, spec target.Spec) error {
 	var err error
 	if l.metrics, err = l.flags.metrics.listen(); err != nil {
 		return err
@@ -96,7 +99,7 @@ func (l *load) open(cmd *cobra.Command, stateDir, source string, spec targetSpec
 	if l.tree, err = scan.OpenTree(source); err != nil {
 		return outcome.New(outcome.Source, fmt.Errorf("open source: %w", err), "SOURCE must be a directory that you can read")
 	}
-	if l.target, err = openTarget(spec, l.flags.target, l.flags.retry.access(l.flags.concurrency, l.log)); err != nil {
+	if l.target, err = target.Open(spec, l.flags.target, l.flags.retry.Access(l.flags.concurrency, l.log)); err != nil {
 		return err
 	}
 	if l.flags.isNew && l.flags.into.path == "" {
@@ -110,8 +113,8 @@ func (l *load) open(cmd *cobra.Command, stateDir, source string, spec targetSpec
 	if err != nil {
 		return err
 	}
-	if spec.dir != "" {
-		warnOfSharing(spec.dir, l.log)
+	if spec.Dir != "" {
+		warnOfSharing(spec.Dir, l.log)
 	}
 	if err := l.claim(cmd.Context()); err != nil {
 		return err
@@ -120,8 +123,8 @@ func (l *load) open(cmd *cobra.Command, stateDir, source string, spec targetSpec
 }
 
 // placesOf returns what the arguments STATE SOURCE TARGET name, if they are apart.
-func placesOf(cmd *cobra.Command, args []string) (spec targetSpec, stateDir, source string, err error) {
-	if spec, err = targetOf(args[2:]); err != nil {
+func placesOf(cmd *cobra.Command, args []string) (spec target.Spec, stateDir, source string, err error) {
+	if spec, err = target.ParseSpec(args[2:]); err != nil {
 		return spec, "", "", usageError(cmd, err)
 	}
 	if stateDir, source, err = resolvePaths(args[0], args[1]); err != nil {
@@ -143,40 +146,40 @@ func resolvePaths(stateArg, sourceArg string) (stateDir, source string, err erro
 	if err != nil {
 		return "", "", outcome.New(outcome.Source, fmt.Errorf("open source: %w", err), "SOURCE must be an existing directory")
 	}
-	sourceSite, err := newSite("SOURCE", source)
+	sourceSite, err := site.New("SOURCE", source)
 	if err != nil {
 		return "", "", err
 	}
-	stateSite, err := newSite("STATE", stateArg)
+	stateSite, err := site.New("STATE", stateArg)
 	if err != nil {
 		return "", "", err
 	}
-	if err := cmp.Or(stateSite.apartFrom(sourceSite), stateSite.outOfOthers()); err != nil {
-		return "", "", outcome.New(outcome.State, err, anotherPlace)
+	if err := cmp.Or(stateSite.ApartFrom(sourceSite), stateSite.OutOfOthers()); err != nil {
+		return "", "", outcome.New(outcome.State, err, site.AnotherPlace)
 	}
-	return stateSite.path, source, nil
+	return stateSite.Path, source, nil
 }
 
 // checkOverlap refuses a container directory inside of the source or the state
 // directory, or around one of them.
-func checkOverlap(s targetSpec, stateDir, source string) error {
-	if s.dir == "" {
+func checkOverlap(s target.Spec, stateDir, source string) error {
+	if s.Dir == "" {
 		return nil
 	}
-	container, err := newSite("container", s.dir)
+	container, err := site.New("container", s.Dir)
 	if err != nil {
 		return err
 	}
 	for _, o := range [][2]string{{"SOURCE", source}, {"STATE", stateDir}} {
-		other, err := newSite(o[0], o[1])
+		other, err := site.New(o[0], o[1])
 		if err != nil {
 			return err
 		}
-		if err := container.apartFrom(other); err != nil {
-			return outcome.New(outcome.Usage, err, anotherPlace)
+		if err := container.ApartFrom(other); err != nil {
+			return outcome.New(outcome.Usage, err, site.AnotherPlace)
 		}
 	}
-	return outcome.New(outcome.Usage, container.outOfOthers(), anotherPlace)
+	return outcome.New(outcome.Usage, container.OutOfOthers(), site.AnotherPlace)
 }
 
 // create begins a new transfer. What can be checked before anything is made is checked
@@ -185,7 +188,7 @@ func (l *load) create(ctx context.Context, stateDir, source string) error {
 	if err := checkNewState(stateDir); err != nil {
 		return err
 	}
-	missing, err := l.target.fit(ctx, l.flags.createContainer)
+	missing, err := l.target.Fit(ctx, l.flags.createContainer)
 	if err != nil {
 		return err
 	}
@@ -200,9 +203,9 @@ func (l *load) create(ctx context.Context, stateDir, source string) error {
 	if l.journal, err = state.Create(stateDir, settings, root); err != nil {
 		return stateError(err)
 	}
-	l.undo.add(l.removeState)
+	l.undo.Add(l.removeState)
 	if missing {
-		if err := l.target.make(ctx, &l.undo); err != nil {
+		if err := l.target.Make(ctx, &l.undo); err != nil {
 			return err
 		}
 	}
@@ -233,11 +236,11 @@ func (l *load) beginNew(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.undo.add(e.Abandon)
+	l.undo.Add(e.Abandon)
 	if err := e.Begin(ctx); err != nil {
 		return err
 	}
-	l.undo.add(l.target.release)
+	l.undo.Add(l.target.Release)
 	if err := l.claim(ctx); err != nil {
 		return err
 	}
@@ -285,9 +288,9 @@ func (l *load) resume(cmd *cobra.Command, stateDir, source string) error {
 		return err
 	}
 	if l.journal.Phase() == state.PhaseNew { // killed before the container was made
-		err = l.target.ensure(cmd.Context(), l.flags.createContainer)
+		err = l.target.Ensure(cmd.Context(), l.flags.createContainer)
 	} else {
-		err = l.target.check(cmd.Context())
+		err = l.target.Check(cmd.Context())
 	}
 	if err != nil {
 		return err
@@ -386,14 +389,14 @@ func newSettings(f loadFlags, source, target string) (state.Settings, error) {
 		DirMgrCount:       f.dirMgrCount,
 		Include:           f.filter.include,
 		Exclude:           f.filter.exclude,
-		ContainerID:       randomID(),
-		FSID:              randomID(),
+		ContainerID:       random.ID(),
+		FSID:              random.ID(),
 		RootName:          rootName(source),
-		BucketUUID:        randomUUID(),
-		MassUUID:          randomUUID(),
-		WipeUUID:          randomUUID(),
+		BucketUUID:        random.UUID(),
+		MassUUID:          random.UUID(),
+		WipeUUID:          random.UUID(),
 	}
-	s.Key = randomKey()
+	s.Key = random.Key()
 	return s, nil
 }
 

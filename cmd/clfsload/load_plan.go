@@ -16,7 +16,9 @@ import (
 	"clfsload/state"
 	"clfsload/sync/engine"
 	"clfsload/sync/outcome"
+	"clfsload/sync/pathtext"
 	"clfsload/sync/scan"
+	"clfsload/sync/target"
 )
 
 // mergePlan tells what a load into a container would do: it does that with a journal of its own,
@@ -68,15 +70,15 @@ func runMergePlan(cmd *cobra.Command, ui *console, args []string, f loadFlags) (
 }
 
 // open makes the journal of the plan.
-func (p *mergePlan) open(cmd *cobra.Command, spec targetSpec, stateDir, source, scratch string) (err error) {
+func (p *mergePlan) open(cmd *cobra.Command, spec target.Spec, stateDir, source, scratch string) (err error) {
 	ctx := cmd.Context()
 	if p.tree, err = scan.OpenTree(source); err != nil {
 		return outcome.New(outcome.Source, fmt.Errorf("open source: %w", err), "SOURCE must be a directory that you can read")
 	}
-	if p.target, err = openTarget(spec, p.flags.target, p.flags.retry.access(p.flags.concurrency, p.log)); err != nil {
+	if p.target, err = target.Open(spec, p.flags.target, p.flags.retry.Access(p.flags.concurrency, p.log)); err != nil {
 		return err
 	}
-	if err := p.target.check(ctx); err != nil {
+	if err := p.target.Check(ctx); err != nil {
 		return err
 	}
 	if p.flags.isNew {
@@ -185,9 +187,9 @@ func (p *mergePlan) tell(path, change string, e *state.Entry) {
 	if path == "/" {
 		path = "./"
 	}
-	line := change + " " + quotePath(path)
+	line := change + " " + pathtext.Quote(path)
 	if e.Attr.Type == clfs.TypeSymlink {
-		line += " -> " + quotePath(string(e.Target))
+		line += " -> " + pathtext.Quote(string(e.Target))
 	}
 	fmt.Fprintln(p.out, line)
 }

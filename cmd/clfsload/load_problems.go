@@ -11,6 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"clfsload/state"
+	"clfsload/sync/durable"
+	"clfsload/sync/pathtext"
 )
 
 // What a load writes into STATE when entries are left that failed.
@@ -21,7 +23,7 @@ const (
 
 // problemValue is a line of problems.jsonl.
 type problemValue struct {
-	pathValue
+	pathtext.Value
 	Op     string `json:"op"`              // what was tried
 	Errno  string `json:"errno,omitempty"` // its name, if the reason is one
 	Reason string `json:"reason"`
@@ -32,10 +34,10 @@ type problemValue struct {
 func writeProblems(ctx context.Context, j *state.Journal) error {
 	text, lines := filepath.Join(j.Dir(), problemsText), filepath.Join(j.Dir(), problemsLines)
 	if j.Totals().Failures == 0 {
-		return errors.Join(removeIfThere(text), removeIfThere(lines))
+		return errors.Join(durable.Remove(text), durable.Remove(lines))
 	}
-	return replaceFile(text, func(t *bufio.Writer) error {
-		return replaceFile(lines, func(l *bufio.Writer) error { return listProblems(ctx, j, t, l) })
+	return durable.Replace(text, func(t *bufio.Writer) error {
+		return durable.Replace(lines, func(l *bufio.Writer) error { return listProblems(ctx, j, t, l) })
 	})
 }
 
@@ -44,10 +46,10 @@ func listProblems(ctx context.Context, j *state.Journal, text, lines *bufio.Writ
 	encoder := json.NewEncoder(lines)
 	encoder.SetEscapeHTML(false)
 	return j.EachFailure(ctx, func(f state.Failure) error {
-		if _, err := text.WriteString(quotePath(f.Path) + "\n"); err != nil {
+		if _, err := text.WriteString(pathtext.Quote(f.Path) + "\n"); err != nil {
 			return err
 		}
-		return encoder.Encode(problemValue{newPathValue(f.Path), f.Op, names[f.Reason], f.Reason})
+		return encoder.Encode(problemValue{pathtext.NewValue(f.Path), f.Op, names[f.Reason], f.Reason})
 	})
 }
 

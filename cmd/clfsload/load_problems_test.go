@@ -1,6 +1,7 @@
 package main
 
 import (
+	"clfsload/sync/pathtext"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,7 +22,7 @@ func TestQuotedPathsAreOneLineAndUnambiguous(t *testing.T) {
 		"csi\u009b2J":     `"csi\u009b2J"`,
 		"bidi\u202ecod":   `"bidi\u202ecod"`,
 	} {
-		got := quotePath(path)
+		got := pathtext.Quote(path)
 		if got != want {
 			t.Errorf("%q is written as %s, not %s", path, got, want)
 		}
@@ -39,11 +40,11 @@ func TestQuotedPathsAreOneLineAndUnambiguous(t *testing.T) {
 
 func TestPathsInJSONKeepTheirBytes(t *testing.T) {
 	for _, path := range []string{"", "plain", "odd\xff\n", "\xed\xa0\x80"} {
-		if got := newPathValue(path).bytes(); got != path {
+		if got := pathtext.NewValue(path).Bytes(); got != path {
 			t.Errorf("%q came back as %q", path, got)
 		}
 	}
-	if v := newPathValue("ü"); v.PathBase64 != "" {
+	if v := pathtext.NewValue("ü"); v.PathBase64 != "" {
 		t.Errorf("a path that is UTF-8 has %q", v.PathBase64)
 	}
 }

@@ -12,8 +12,10 @@ import (
 	"github.com/dustin/go-humanize/english"
 
 	"clfsload/state"
+	"clfsload/sync/durable"
 	"clfsload/sync/engine"
 	"clfsload/sync/outcome"
+	"clfsload/sync/pathtext"
 )
 
 // reportName is the report of the last run in STATE.
@@ -89,7 +91,7 @@ func (l *load) leaveFiles(ui *console, err error) {
 	ui.file.Info("run ended", "exit_code", r.ExitCode, "seconds", int64(r.Seconds), "phase", r.Phase,
 		"objects_done", r.Totals.ObjectsDone, "failures", r.Totals.Failures, "error", r.Error)
 	path := filepath.Join(l.journal.Dir(), reportName)
-	if err := replaceFile(path, func(w *bufio.Writer) error { return writeJSON(w, r) }); err != nil {
+	if err := durable.Replace(path, func(w *bufio.Writer) error { return writeJSON(w, r) }); err != nil {
 		ui.log.Error("write the report", "error", err)
 	}
 }
@@ -164,7 +166,7 @@ func (l *load) listFailures(ui *console, n uint64) {
 	fmt.Fprintf(ui.out, "%s %s failed:\n", humanize.Comma(int64(n)), english.PluralWord(int(n), "entry", "entries"))
 	shown := uint64(0)
 	err := l.journal.EachFailure(context.Background(), func(f state.Failure) error {
-		fmt.Fprintf(ui.out, "  %s: %s: %s\n", quotePath(f.Path), f.Op, f.Reason)
+		fmt.Fprintf(ui.out, "  %s: %s: %s\n", pathtext.Quote(f.Path), f.Op, f.Reason)
 		if shown++; shown == shownFailures {
 			return errEnough
 		}

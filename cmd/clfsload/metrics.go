@@ -14,6 +14,7 @@ import (
 
 	"clfsload/sync/engine"
 	"clfsload/sync/outcome"
+	"clfsload/sync/target"
 )
 
 // metricsFlags say where a load or mount shows its numbers.
@@ -102,7 +103,7 @@ func (s *metricsServer) close() {
 }
 
 // engineMetrics are those of a load and of a mount.
-func engineMetrics(s *engine.Stats, limit int64, outage *trouble) []metric {
+func engineMetrics(s *engine.Stats, limit int64, outage *target.Outage) []metric {
 	failing := 0.0
 	if outage != nil {
 		failing = 1
@@ -125,7 +126,7 @@ func (l *load) loadMetrics(e *engine.Engine) []metric {
 	if l.phase() == phaseComplete {
 		published = 1
 	}
-	return append(engineMetrics(e.Stats(), l.limiter.BytesPerSecond(), l.target.narrator.failing.Load()),
+	return append(engineMetrics(e.Stats(), l.limiter.BytesPerSecond(), l.target.Narrator.Failing.Load()),
 		metric{"clfsload_load_objects_found", "Objects found in the source.", false, float64(s.found)},
 		metric{"clfsload_load_objects_done", "Objects whose blobs are all in the container.", false, float64(s.done)},
 		metric{"clfsload_load_bytes_found", "Bytes of file contents found in the source.", false, float64(s.total)},

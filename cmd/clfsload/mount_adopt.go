@@ -19,7 +19,7 @@ func (m *writableMount) adopt(ctx context.Context, notEmpty error) error {
 		return notEmpty
 	}
 	if err == nil {
-		err = m.target.probe(ctx)
+		err = m.target.Probe(ctx)
 	}
 	if err != nil {
 		return err
@@ -38,7 +38,7 @@ func (m *writableMount) adopt(ctx context.Context, notEmpty error) error {
 	if m.journal, err = state.Adopt(m.dir, settings, found.Adoption()); err != nil {
 		return stateError(err)
 	}
-	m.undo.add(m.removeState)
+	m.undo.Add(m.removeState)
 	if err := m.beginAdopted(ctx); err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func (m *writableMount) beginAdopted(ctx context.Context) error {
 	if err := errors.Join(m.newEngine(), m.newUploader()); err != nil {
 		return err
 	}
-	m.undo.add(m.target.release)
+	m.undo.Add(m.target.Release)
 	if err := m.uploads.connect(ctx); err != nil {
 		return err
 	}

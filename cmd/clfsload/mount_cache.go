@@ -13,6 +13,7 @@ import (
 	"clfsload/sync/blob"
 	"clfsload/sync/blob/cache"
 	"clfsload/sync/outcome"
+	"clfsload/sync/site"
 	"clfsload/sync/tree"
 )
 
@@ -49,19 +50,19 @@ func (f *cacheFlags) check(cmd *cobra.Command, readOnly bool) error {
 }
 
 // checkSite refuses a cache that overlaps with something else.
-func (f *cacheFlags) checkSite(used []site) error {
+func (f *cacheFlags) checkSite(used []site.Site) error {
 	if f.dir == "" {
 		return nil
 	}
-	s, err := newSite("--cache", f.dir)
+	s, err := site.New("--cache", f.dir)
 	if err == nil {
-		err = s.apartFrom(used...)
+		err = s.ApartFrom(used...)
 	}
 	if err == nil {
-		err = s.outOfOthers()
+		err = s.OutOfOthers()
 	}
-	f.dir = s.path // without links
-	return outcome.New(outcome.Usage, err, anotherPlace)
+	f.dir = s.Path // without links
+	return outcome.New(outcome.Usage, err, site.AnotherPlace)
 }
 
 // openCache opens the directory of a cache.

@@ -15,6 +15,7 @@ import (
 	"clfsload/sync/engine"
 	"clfsload/sync/outcome"
 	"clfsload/sync/scan"
+	"clfsload/sync/target"
 )
 
 // create makes the journal of a new STATE and claims its container. What can be checked
@@ -24,12 +25,12 @@ func (m *writableMount) create(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := m.openTarget(spec, openingFor); err != nil {
+	if err := m.openTarget(spec, target.OpeningFor); err != nil {
 		return err
 	}
 	missing := true
 	if !m.isDefault(spec) {
-		missing, err = m.target.fit(ctx, m.flags.createContainer)
+		missing, err = m.target.Fit(ctx, m.flags.createContainer)
 		if errors.Is(err, engine.ErrNotEmpty) {
 			return m.adopt(ctx, err)
 		}
@@ -47,9 +48,9 @@ func (m *writableMount) create(ctx context.Context) error {
 	if m.journal, err = state.Create(m.dir, settings, root); err != nil {
 		return stateError(err)
 	}
-	m.undo.add(m.removeState)
+	m.undo.Add(m.removeState)
 	if missing {
-		if err := m.target.make(ctx, &m.undo); err != nil {
+		if err := m.target.Make(ctx, &m.undo); err != nil {
 			return err
 		}
 	}
@@ -74,30 +75,30 @@ func (m *writableMount) beginNew(ctx context.Context) error {
 	if err := m.newEngine(); err != nil {
 		return err
 	}
-	m.undo.add(m.engine.Abandon)
+	m.undo.Add(m.engine.Abandon)
 	if err := m.engine.Begin(ctx); err != nil {
 		return err
 	}
 	if err := m.newUploader(); err != nil {
 		return err
 	}
-	m.undo.add(m.target.release)
+	m.undo.Add(m.target.Release)
 	return m.uploads.connect(ctx)
 }
 
 func (m *writableMount) newUploader() error {
-	ids, err := drawLease(m.dir)
+	ids, err := target.DrawLease(m.dir)
 	if err != nil {
 		return err
 	}
-	ids.breakEndless = m.flags.detached
+	ids.BreakEndless = m.flags.detached
 	m.uploads = newUploader(m, ids)
 	return nil
 }
 
 // makeRoomForState makes the directories above a new STATE, and takes one away that
 // is empty: a journal comes into being under another name. A file is left alone.
-func makeRoomForState(dir string, u *undo) error {
+func makeRoomForState(dir string, u *target.Undo) error {
 	var st unix.Stat_t
 	err := unix.Lstat(dir, &st)
 	if err == nil {
@@ -105,7 +106,7 @@ func makeRoomForState(dir string, u *undo) error {
 	}
 	switch {
 	case err == nil:
-		u.add(func(context.Context) error {
+		u.Add(func(context.Context) error {
 			return errors.Join(unix.Mkdir(dir, st.Mode), unix.Chown(dir, int(st.Uid), int(st.Gid)), unix.Chmod(dir, st.Mode&0o7777))
 		})
 	case !errors.Is(err, os.ErrNotExist):
@@ -119,7 +120,7 @@ func makeRoomForState(dir string, u *undo) error {
 }
 
 // makeDirectories makes a directory and those above it, as far as they are missing.
-func makeDirectories(dir string, u *undo) error {
+func makeDirectories(dir string, u *target.Undo) error {
 	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
@@ -131,7 +132,7 @@ func makeDirectories(dir string, u *undo) error {
 		return nil // another process has made it just now
 	}
 	if err == nil {
-		u.add(func(context.Context) error { return removeEmpty(dir) })
+		u.Add(func(context.Context) error { return removeEmpty(dir) })
 	}
 	return err
 }

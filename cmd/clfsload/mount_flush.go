@@ -10,6 +10,7 @@ import (
 
 	"clfsload/sync/engine"
 	"clfsload/sync/outcome"
+	"clfsload/sync/pathtext"
 )
 
 // flushReport answers flush, publish and unmount. Uploaded says that everything is
@@ -40,14 +41,14 @@ func newFlushReport(target string) flushReport {
 
 func (r *flushReport) add(path, why string) {
 	if len(r.Left) < shownLeft {
-		r.Left = append(r.Left, leftValue{newPathValue(path), why})
+		r.Left = append(r.Left, leftValue{pathtext.NewValue(path), why})
 	}
 	r.LeftTotal++
 }
 
 func (r *flushReport) addIncomplete(path, why string) {
 	if len(r.Incomplete) < shownLeft {
-		r.Incomplete = append(r.Incomplete, leftValue{newPathValue(path), why})
+		r.Incomplete = append(r.Incomplete, leftValue{pathtext.NewValue(path), why})
 	}
 	r.IncompleteTotal++
 }
@@ -182,7 +183,7 @@ func (m *writableMount) late(ctx context.Context, err error) error {
 		late = fmt.Errorf("%w: %w", engine.ErrLeftover, errOutOfTime)
 	}
 	if t := m.uploads.why(); t != nil {
-		late = fmt.Errorf("%w: %s", late, t.err)
+		late = fmt.Errorf("%w: %s", late, t.Err)
 	}
 	return late
 }

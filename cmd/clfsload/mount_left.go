@@ -7,6 +7,7 @@ import (
 
 	"clfsload/state"
 	"clfsload/sync/engine"
+	"clfsload/sync/pathtext"
 )
 
 // shownLeft bounds the lists of what is not uploaded or not published.
@@ -14,7 +15,7 @@ const shownLeft = 1000
 
 // leftValue is an entry that is not uploaded, or not published as it is now.
 type leftValue struct {
-	pathValue
+	pathtext.Value
 	Why string `json:"why"`
 }
 

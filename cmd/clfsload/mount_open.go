@@ -21,8 +21,11 @@ import (
 	"clfsload/sync/adopt"
 	"clfsload/sync/blob/cache"
 	"clfsload/sync/blob/limit"
+	"clfsload/sync/durable"
 	"clfsload/sync/engine"
 	"clfsload/sync/outcome"
+	"clfsload/sync/site"
+	"clfsload/sync/target"
 )
 
 // writableMount is a mount that takes writes, and what it works with.
@@ -32,7 +35,7 @@ type writableMount struct {
 	point   string
 	dir     string // STATE
 	log     *timberjack.Logger
-	target  *target
+	target  *target.Target
 	journal *state.Journal
 	limiter *limit.Limiter
 	cache   *cache.Dir // nil: none
@@ -42,7 +45,7 @@ type writableMount struct {
 	fs      *writable.FS
 	uploads *uploader
 	metrics net.Listener // nil: none
-	undo    undo         // of what a refused mount has made
+	undo    target.Undo  // of what a refused mount has made
 
 	began time.Time
 	meter meter
@@ -67,7 +70,7 @@ func openWritable(cmd *cobra.Command, point string, f mountFlags, ui *console) (
 	m := &writableMount{flags: f, ui: ui, point: point, began: time.Now(), limiter: limit.New(int64(f.bandwidth.limit)),
 		asked: make(chan error, 1)}
 	if err := m.open(cmd); err != nil {
-		return nil, errors.Join(stopCause(cmd.Context(), err), m.undo.run(cmd.Context()), m.close(cmd.Context()))
+		return nil, errors.Join(stopCause(cmd.Context(), err), m.undo.Run(cmd.Context()), m.close(cmd.Context()))
 	}
 	return m, nil
 }
@@ -103,7 +106,7 @@ func (m *writableMount) open(cmd *cobra.Command) error {
 
 // notePoint writes into STATE where it is mounted.
 func (m *writableMount) notePoint() error {
-	return replaceFile(filepath.Join(m.dir, pointName), func(w *bufio.Writer) error {
+	return durable.Replace(filepath.Join(m.dir, pointName), func(w *bufio.Writer) error {
 		_, err := w.WriteString(m.point)
 		return err
 	})
@@ -117,35 +120,35 @@ func mountState(named, point string) (string, error) {
 			return "", err
 		}
 	}
-	dir, err := newSite("STATE", named)
+	dir, err := site.New("STATE", named)
 	if err != nil {
 		return "", err
 	}
-	mountPoint, err := newSite("MOUNTPOINT", point)
+	mountPoint, err := site.New("MOUNTPOINT", point)
 	if err != nil {
 		return "", err
 	}
-	if err := cmp.Or(dir.apartFrom(mountPoint), dir.outOfOthers()); err != nil {
-		return "", outcome.New(outcome.State, err, anotherPlace)
+	if err := cmp.Or(dir.ApartFrom(mountPoint), dir.OutOfOthers()); err != nil {
+		return "", outcome.New(outcome.State, err, site.AnotherPlace)
 	}
-	return dir.path, nil
+	return dir.Path, nil
 }
 
 // spec is the container that a mount is for. was is what its journal says; "" in a
 // new one.
-func (m *writableMount) spec(was string) (targetSpec, error) {
+func (m *writableMount) spec(was string) (target.Spec, error) {
 	text := m.flags.target
 	if text == "" {
 		text = was
 	}
 	if m.flags.target == "" && m.movedAlong(was) {
-		return targetSpec{dir: filepath.Join(m.dir, containerDir)}, nil
+		return target.Spec{Dir: filepath.Join(m.dir, containerDir)}, nil
 	}
-	spec, err := targetOf([]string{text})
+	spec, err := target.ParseSpec([]string{text})
 	if err != nil {
 		return spec, outcome.New(outcome.Usage, err, "")
 	}
-	if spec.dir == "" {
+	if spec.Dir == "" {
 		return spec, nil
 	}
 	_, err = checkContainer(spec, m.point, m.dir)
@@ -170,8 +173,8 @@ func (m *writableMount) movedAlong(was string) bool {
 }
 
 // isDefault reports whether a container is the one in STATE, which is made with it.
-func (m *writableMount) isDefault(spec targetSpec) bool {
-	return spec.dir == filepath.Join(m.dir, containerDir)
+func (m *writableMount) isDefault(spec target.Spec) bool {
+	return spec.Dir == filepath.Join(m.dir, containerDir)
 }
 
 // openLog sends the log to STATE as well.
@@ -180,10 +183,10 @@ func (m *writableMount) openLog() {
 	m.ui.logTo(m.log)
 }
 
-func (m *writableMount) openTarget(spec targetSpec, opening time.Duration) (err error) {
-	a := m.flags.retry.access(m.flags.concurrency, m.ui.log)
-	a.opening, a.who = opening, "mount"
-	m.target, err = openTarget(spec, m.flags.readFlags.target, a)
+func (m *writableMount) openTarget(spec target.Spec, opening time.Duration) (err error) {
+	a := m.flags.retry.Access(m.flags.concurrency, m.ui.log)
+	a.Opening, a.Who = opening, "mount"
+	m.target, err = target.Open(spec, m.flags.readFlags.target, a)
 	return err
 }
 

@@ -15,8 +15,10 @@ import (
 	"clfsload/fusefs/staging"
 	"clfsload/state"
 	"clfsload/sync/blob"
+	"clfsload/sync/durable"
 	"clfsload/sync/engine"
 	"clfsload/sync/outcome"
+	"clfsload/sync/target"
 )
 
 // reachFor is how long the start of a mount waits for a container that it had before.
@@ -39,9 +41,9 @@ func (m *writableMount) resume(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	opening := m.flags.retry.retryFor
+	opening := m.flags.retry.For
 	if m.journal.Phase() == state.PhaseNew {
-		opening = openingFor
+		opening = target.OpeningFor
 	}
 	if err := m.openTarget(spec, opening); err != nil {
 		return err
@@ -51,11 +53,11 @@ func (m *writableMount) resume(cmd *cobra.Command) (err error) {
 	}
 	ctx := cmd.Context()
 	if m.journal.Phase() == state.PhaseNew {
-		if err := m.target.ensure(ctx, m.flags.createContainer || m.isDefault(spec)); err != nil {
+		if err := m.target.Ensure(ctx, m.flags.createContainer || m.isDefault(spec)); err != nil {
 			return err
 		}
 		err := m.beginNew(ctx)
-		m.undo.keep() // STATE was there before
+		m.undo.Keep() // STATE was there before
 		return err
 	}
 	if err := m.reach(ctx, spec); err != nil || m.journal.Settings.Kind == state.KindMount {
@@ -66,11 +68,11 @@ func (m *writableMount) resume(cmd *cobra.Command) (err error) {
 
 // reach claims the container, or leaves that to the background when the service does
 // not answer.
-func (m *writableMount) reach(ctx context.Context, spec targetSpec) error {
+func (m *writableMount) reach(ctx context.Context, spec target.Spec) error {
 	soon, cancel := context.WithTimeout(ctx, reachFor)
 	defer cancel()
-	err := m.target.check(soon)
-	if err != nil && spec.dir != "" {
+	err := m.target.Check(soon)
+	if err != nil && spec.Dir != "" {
 		return err
 	}
 	if err := errors.Join(m.newEngine(), m.newUploader()); err != nil {
@@ -81,11 +83,11 @@ func (m *writableMount) reach(ctx context.Context, spec targetSpec) error {
 	}
 	switch {
 	case err == nil:
-		m.undo.add(m.giveBack)
+		m.undo.Add(m.giveBack)
 		return nil
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case spec.dir != "", errors.Is(err, blob.ErrLeased), errors.Is(err, engine.ErrForeign), errors.Is(err, engine.ErrOtherPublication),
+	case spec.Dir != "", errors.Is(err, blob.ErrLeased), errors.Is(err, engine.ErrForeign), errors.Is(err, engine.ErrOtherPublication),
 		errors.Is(err, blob.ErrContainerMissing):
 		return errors.Join(err, m.uploads.forget(err))
 	}
@@ -99,17 +101,17 @@ func (m *writableMount) reach(ctx context.Context, spec targetSpec) error {
 
 // giveBack ends the lease of a mount that is refused, and takes back that STATE has it.
 func (m *writableMount) giveBack(ctx context.Context) error {
-	if err := m.target.release(ctx); err != nil {
+	if err := m.target.Release(ctx); err != nil {
 		return err
 	}
-	return m.uploads.ids.forget(nil)
+	return m.uploads.ids.Forget(nil)
 }
 
 // unreached says why a container did not answer in time.
 func (m *writableMount) unreached(err error) error {
-	switch t := m.target.narrator.failing.Load(); {
+	switch t := m.target.Narrator.Failing.Load(); {
 	case t != nil:
-		return t.err
+		return t.Err
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%w: no answer after %s", blob.ErrTransient, reachFor)
 	}
@@ -155,7 +157,7 @@ func (m *writableMount) recover(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	return replaceFile(filepath.Join(m.dir, bootName), func(w *bufio.Writer) error {
+	return durable.Replace(filepath.Join(m.dir, bootName), func(w *bufio.Writer) error {
 		_, err := w.WriteString(boot)
 		return err
 	})

@@ -17,6 +17,7 @@ import (
 
 	"clfsload/fusefs/writable"
 	"clfsload/sync/blob"
+	"clfsload/sync/durable"
 	"clfsload/sync/engine"
 	"clfsload/sync/outcome"
 )
@@ -40,9 +41,9 @@ func serveWritable(cmd *cobra.Command, point string, f mountFlags, ui *console) 
 		}
 	}()
 	if err := m.mount(ctx); err != nil {
-		return errors.Join(stopCause(ctx, err), m.undo.run(ctx))
+		return errors.Join(stopCause(ctx, err), m.undo.Run(ctx))
 	}
-	m.undo.keep()
+	m.undo.Keep()
 	metrics := serveMetrics(m.metrics, m.collectMetrics)
 	defer metrics.close()
 	if control, err := serveControl(m.dir, m.controlHandler()); err != nil {
@@ -111,7 +112,7 @@ func (m *writableMount) stagingRoom() (limit, reserve int64, err error) {
 		}
 	}
 	limit = max(free/2, leastRoom)
-	return limit, reserve, replaceFile(path, func(w *bufio.Writer) error {
+	return limit, reserve, durable.Replace(path, func(w *bufio.Writer) error {
 		_, err := fmt.Fprintln(w, limit)
 		return err
 	})
@@ -233,7 +234,7 @@ func (m *writableMount) incomplete(r *flushReport, err error, limit string, leav
 		}
 	}
 	for _, l := range r.Left[:min(len(r.Left), shownFailures)] {
-		m.ui.log.Warn("not published", "path", l.bytes(), "why", l.Why)
+		m.ui.log.Warn("not published", "path", l.Bytes(), "why", l.Why)
 	}
 	text, hint := m.unpublished(), "it is kept in "+m.dir+", and the next mount with it goes on"
 	if m.allPublished() && m.leftoverText() == "" {
@@ -279,7 +280,7 @@ func (m *writableMount) close(ctx context.Context) error {
 	m.closeMark(ctx)
 	m.closeCache()
 	if m.target != nil {
-		errs = append(errs, m.target.close(ctx))
+		errs = append(errs, m.target.Close(ctx))
 	}
 	if m.journal != nil {
 		errs = append(errs, m.journal.Close())

@@ -2,6 +2,8 @@ package main
 
 import (
 	"clfsload/sync/outcome"
+	"clfsload/sync/site"
+	"clfsload/sync/target"
 	"cmp"
 	"path/filepath"
 )
@@ -9,29 +11,29 @@ import (
 // checkSites refuses files and directories of the command line that overlap, before
 // anything is made.
 func (f *mountFlags) checkSites(point string) error {
-	mountPoint, err := newSite("MOUNTPOINT", point)
+	mountPoint, err := site.New("MOUNTPOINT", point)
 	if err != nil {
 		return err
 	}
-	used := []site{mountPoint}
+	used := []site.Site{mountPoint}
 	stateDir := ""
 	if !f.readOnly {
-		if stateDir, err = mountState(f.state, mountPoint.path); err != nil {
+		if stateDir, err = mountState(f.state, mountPoint.Path); err != nil {
 			return err
 		}
-		s, err := newSite("STATE", stateDir)
+		s, err := site.New("STATE", stateDir)
 		if err != nil {
 			return err
 		}
 		used = append(used, s)
 	}
 	if f.target != "" {
-		spec, err := targetOf([]string{f.target})
+		spec, err := target.ParseSpec([]string{f.target})
 		if err != nil {
 			return outcome.New(outcome.Usage, err, "")
 		}
-		if spec.dir != "" {
-			container, err := checkContainer(spec, mountPoint.path, stateDir)
+		if spec.Dir != "" {
+			container, err := checkContainer(spec, mountPoint.Path, stateDir)
 			if err != nil {
 				return err
 			}
@@ -47,47 +49,47 @@ func (f *mountFlags) checkSites(point string) error {
 // checkContainer refuses a container directory that overlaps with the mount point or
 // with STATE, but for the one in STATE that a mount makes where none is named.
 // stateDir is empty for a mount that has none.
-func checkContainer(spec targetSpec, point, stateDir string) (site, error) {
-	container, err := newSite("container", spec.dir)
+func checkContainer(spec target.Spec, point, stateDir string) (site.Site, error) {
+	container, err := site.New("container", spec.Dir)
 	if err != nil {
-		return site{}, err
+		return site.Site{}, err
 	}
-	mountPoint, err := newSite("MOUNTPOINT", point)
+	mountPoint, err := site.New("MOUNTPOINT", point)
 	if err != nil {
-		return site{}, err
+		return site.Site{}, err
 	}
-	err = container.apartFrom(mountPoint)
-	if stateDir != "" && container.path != filepath.Join(stateDir, containerDir) {
-		s, siteErr := newSite("STATE", stateDir)
+	err = container.ApartFrom(mountPoint)
+	if stateDir != "" && container.Path != filepath.Join(stateDir, containerDir) {
+		s, siteErr := site.New("STATE", stateDir)
 		if siteErr != nil {
-			return site{}, siteErr
+			return site.Site{}, siteErr
 		}
-		err = cmp.Or(err, container.apartFrom(s), container.outOfOthers())
+		err = cmp.Or(err, container.ApartFrom(s), container.OutOfOthers())
 	}
-	return container, outcome.New(outcome.Usage, err, anotherPlace)
+	return container, outcome.New(outcome.Usage, err, site.AnotherPlace)
 }
 
 // checkFiles refuses a log in what the mount works with, and other files in the mount
 // itself: the process that serves it would wait for itself.
-func (f *mountFlags) checkFiles(point site, used []site) error {
+func (f *mountFlags) checkFiles(point site.Site, used []site.Site) error {
 	for _, file := range []struct {
 		what, path string
-		not        []site
+		not        []site.Site
 	}{
 		{"--log-file", f.logFile, used},
 		{"--temp-dir", f.tempDir, used},
-		{"--credentials-file", f.readFlags.target.credentialsFile, []site{point}},
-		{"--credentials-env-file", f.readFlags.target.credentialsEnvFile, []site{point}},
+		{"--credentials-file", f.readFlags.target.CredentialsFile, []site.Site{point}},
+		{"--credentials-env-file", f.readFlags.target.CredentialsEnvFile, []site.Site{point}},
 	} {
 		if file.path == "" {
 			continue
 		}
-		s, err := newSite(file.what, file.path)
+		s, err := site.New(file.what, file.path)
 		if err != nil {
 			return err
 		}
-		if err := s.outOf(file.not...); err != nil {
-			return outcome.New(outcome.Usage, err, anotherPlace)
+		if err := s.OutOf(file.not...); err != nil {
+			return outcome.New(outcome.Usage, err, site.AnotherPlace)
 		}
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"clfsload/state"
+	"clfsload/sync/pathtext"
 )
 
 // Kinds of what a STATE belongs to.
@@ -66,14 +67,14 @@ type troubleValue struct {
 
 // failureValue is an entry that could not be uploaded, and is tried again.
 type failureValue struct {
-	pathValue
+	pathtext.Value
 	Reason  string  `json:"reason"`
 	Seconds float64 `json:"seconds"` // since it was tried last
 }
 
 type openValue struct {
-	Files int         `json:"files"`
-	First []pathValue `json:"first"`
+	Files int              `json:"files"`
+	First []pathtext.Value `json:"first"`
 }
 
 type stagingValue struct {
@@ -106,7 +107,7 @@ func journalStatus(ctx context.Context, i incompletes) (mountStatus, error) {
 		return v, err
 	}
 	for _, f := range failures {
-		v.Failures = append(v.Failures, failureValue{newPathValue(f.Path), f.Reason, time.Since(time.Unix(0, f.At)).Seconds()})
+		v.Failures = append(v.Failures, failureValue{pathtext.NewValue(f.Path), f.Reason, time.Since(time.Unix(0, f.At)).Seconds()})
 	}
 	v.Incomplete, err = i.first(ctx, listedInStatus)
 	return v, err
@@ -124,18 +125,18 @@ func (m *writableMount) status(ctx context.Context) (mountStatus, error) {
 	v.Publishing = m.publishing.Load() > 0
 	v.Interrupted = v.Interrupted && !v.Publishing
 	if f, ok := m.engine.OldestInFlight(); ok {
-		v.Oldest = &flightValue{newPathValue(f.Path), time.Since(f.Since).Seconds()}
+		v.Oldest = &flightValue{pathtext.NewValue(f.Path), time.Since(f.Since).Seconds()}
 	}
 	if t := m.uploads.why(); t != nil {
-		v.Trouble = &troubleValue{t.err.Error(), time.Since(t.since).Seconds()}
+		v.Trouble = &troubleValue{t.Err.Error(), time.Since(t.Since).Seconds()}
 	}
 	u := m.fs.Usage()
 	v.Staging = &stagingValue{u.Bytes, u.Limit}
 	inos, total := m.fs.OpenForWriting(listedInStatus)
-	v.Open = &openValue{Files: total, First: []pathValue{}}
+	v.Open = &openValue{Files: total, First: []pathtext.Value{}}
 	for _, ino := range inos {
 		if path, err := m.path(ctx, ino); err == nil {
-			v.Open.First = append(v.Open.First, newPathValue(path))
+			v.Open.First = append(v.Open.First, pathtext.NewValue(path))
 		}
 	}
 	return v, nil
@@ -181,7 +182,7 @@ func (v *mountStatus) print(w io.Writer) {
 	if v.PublishedAt != nil {
 		published = v.PublishedAt.Format(time.DateTime)
 	}
-	line("mount", "%s, %s", quotePath(v.MountPoint), running)
+	line("mount", "%s, %s", pathtext.Quote(v.MountPoint), running)
 	line("state", "%s", v.State)
 	line("target", "%s", v.Target)
 	read := ""
@@ -204,8 +205,8 @@ func (v *mountStatus) print(w io.Writer) {
 		line("deleting", "%s", text)
 	}
 	v.printLive(line)
-	printList(w, line, "failures", len(v.Failures), func(i int) (pathValue, string) { return v.Failures[i].pathValue, v.Failures[i].Reason })
-	printList(w, line, "incomplete", len(v.Incomplete), func(i int) (pathValue, string) { return v.Incomplete[i].pathValue, v.Incomplete[i].Why })
+	printList(w, line, "failures", len(v.Failures), func(i int) (pathtext.Value, string) { return v.Failures[i].Value, v.Failures[i].Reason })
+	printList(w, line, "incomplete", len(v.Incomplete), func(i int) (pathtext.Value, string) { return v.Incomplete[i].Value, v.Incomplete[i].Why })
 }
 
 // waitsFor tells in one line what a mount has to do, and what keeps it from that.
@@ -237,7 +238,7 @@ func (v *mountStatus) printLive(line func(title, format string, args ...any)) {
 		line("open", "%s files for writing", humanize.Comma(int64(o.Files)))
 	}
 	if o := v.Oldest; o != nil {
-		line("oldest", "%s, for %s", quotePath(o.bytes()), seconds(o.Seconds))
+		line("oldest", "%s, for %s", pathtext.Quote(o.Bytes()), seconds(o.Seconds))
 	}
 	if t := v.Trouble; t != nil {
 		line("trouble", "for %s: %s", seconds(t.Seconds), t.Reason)
@@ -245,11 +246,11 @@ func (v *mountStatus) printLive(line func(title, format string, args ...any)) {
 }
 
 // printList prints the first paths of a list with what there is to say of each.
-func printList(w io.Writer, line func(title, format string, args ...any), title string, n int, at func(int) (pathValue, string)) {
+func printList(w io.Writer, line func(title, format string, args ...any), title string, n int, at func(int) (pathtext.Value, string)) {
 	line(title, "%s", atLeast(n))
 	for i := range min(n, shownFailures) {
 		path, text := at(i)
-		fmt.Fprintf(w, "  %s: %s\n", quotePath(path.bytes()), text)
+		fmt.Fprintf(w, "  %s: %s\n", pathtext.Quote(path.Bytes()), text)
 	}
 }
 

@@ -19,8 +19,10 @@ import (
 	"clfsload/clfs"
 	"clfsload/fusefs/writable"
 	"clfsload/state"
+	"clfsload/sync/durable"
 	"clfsload/sync/engine"
 	"clfsload/sync/outcome"
+	"clfsload/sync/pathtext"
 )
 
 // Names in the directory that a take-over leaves beside STATE.
@@ -63,7 +65,7 @@ func (m *writableMount) takeOver(cmd *cobra.Command, cause error) error {
 // setStateAside closes STATE and moves it.
 func (m *writableMount) setStateAside(ctx context.Context, to string) error {
 	m.closeCache()
-	err := errors.Join(m.target.close(ctx), m.closeLog(), m.closeStaging(), m.journal.Close())
+	err := errors.Join(m.target.Close(ctx), m.closeLog(), m.closeStaging(), m.journal.Close())
 	m.journal, m.engine, m.uploads = nil, nil, nil
 	if err == nil {
 		err = os.Rename(m.dir, to)
@@ -74,13 +76,13 @@ func (m *writableMount) setStateAside(ctx context.Context, to string) error {
 	if err != nil {
 		return fmt.Errorf("set STATE aside: %w", err)
 	}
-	m.undo.add(func(context.Context) error { return os.Rename(to, m.dir) })
+	m.undo.Add(func(context.Context) error { return os.Rename(to, m.dir) })
 	return nil
 }
 
 // keptChange is a line of the list of what was not published.
 type keptChange struct {
-	pathValue
+	pathtext.Value
 	Change string `json:"change"`         // new, contents, attributes or names, directory, removed
 	Type   string `json:"type"`           //
 	File   string `json:"file,omitempty"` // where its contents are, below the directory
@@ -101,7 +103,7 @@ func (m *writableMount) keepChanges(ctx context.Context, kept string) (int, erro
 	if err := os.Mkdir(kept, 0o700); err != nil {
 		return 0, err
 	}
-	m.undo.add(func(context.Context) error { return removeKept(kept) })
+	m.undo.Add(func(context.Context) error { return removeKept(kept) })
 	root, err := os.OpenRoot(kept)
 	if err != nil {
 		return 0, err
@@ -111,7 +113,7 @@ func (m *writableMount) keepChanges(ctx context.Context, kept string) (int, erro
 	k.files = writable.OpenOffline(ctx, m.journal, m.staged, m.engine, writable.Options{MaxFileSize: writable.LargestFile,
 		Memory: int64(m.flags.memory) / 4, Log: m.ui.log, Errno: errnoOf})
 	defer k.files.Close()
-	err = replaceFile(filepath.Join(kept, keptChanges), func(w *bufio.Writer) error {
+	err = durable.Replace(filepath.Join(kept, keptChanges), func(w *bufio.Writer) error {
 		k.list = json.NewEncoder(w)
 		return k.all(ctx)
 	})
@@ -120,7 +122,7 @@ func (m *writableMount) keepChanges(ctx context.Context, kept string) (int, erro
 
 // removeKept removes what was kept for a take-over that is refused. STATE has it.
 func removeKept(kept string) error {
-	return errors.Join(os.RemoveAll(filepath.Join(kept, keptFiles)), removeIfThere(filepath.Join(kept, keptChanges)), removeEmpty(kept))
+	return errors.Join(os.RemoveAll(filepath.Join(kept, keptFiles)), durable.Remove(filepath.Join(kept, keptChanges)), removeEmpty(kept))
 }
 
 func (k *keeper) all(ctx context.Context) error {
@@ -143,7 +145,7 @@ func (k *keeper) all(ctx context.Context) error {
 // is listed with the reason.
 func (k *keeper) keep(ctx context.Context, n state.Node) error {
 	name := k.pathOf(ctx, n)
-	change := keptChange{pathValue: newPathValue(name), Change: k.changeOf(&n), Type: n.Attr.Type.String()}
+	change := keptChange{Value: pathtext.NewValue(name), Change: k.changeOf(&n), Type: n.Attr.Type.String()}
 	if change.Change == changeNew || change.Change == changeContents {
 		file := k.free(path.Join(keptFiles, name), n.Ino)
 		if err := k.copy(ctx, n, file); err != nil {

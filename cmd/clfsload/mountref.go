@@ -10,6 +10,7 @@ import (
 
 	"clfsload/state"
 	"clfsload/sync/outcome"
+	"clfsload/sync/site"
 )
 
 // controlAttribute of the root of a mount tells its STATE.
@@ -37,7 +38,7 @@ func stateOf(arg string, tell io.Writer) (string, error) {
 			return path, nil
 		}
 	}
-	dir, err := defaultState(evalExisting(path))
+	dir, err := defaultState(site.EvalExisting(path))
 	if err != nil {
 		return "", err
 	}

@@ -17,12 +17,13 @@ import (
 	"clfsload/sync/engine"
 	"clfsload/sync/engine/publish"
 	"clfsload/sync/outcome"
+	"clfsload/sync/pathtext"
 )
 
 // plannedPut is an inode that the next publication puts.
 type plannedPut struct {
 	Put string `json:"put"`
-	pathValue
+	pathtext.Value
 	Reason string `json:"reason"`
 	Phase  string `json:"phase"`
 	Form   string `json:"form,omitempty"` // of a directory: interim or final
@@ -33,7 +34,7 @@ func newPlannedPut(p engine.PlannedPut) plannedPut {
 	if path == "" {
 		path = "/"
 	}
-	v := plannedPut{Put: "inode", pathValue: newPathValue(path), Reason: string(p.Reason), Phase: p.Phase.String()}
+	v := plannedPut{Put: "inode", Value: pathtext.NewValue(path), Reason: string(p.Reason), Phase: p.Phase.String()}
 	if !p.Node.IsDirectory() {
 		return v
 	}
@@ -183,7 +184,7 @@ func printPlan(plan io.Reader, out io.Writer, asJSON bool) (*flushReport, error)
 
 // print has the path last: it may be longer than a line of the terminal.
 func (p *plannedPut) print(out io.Writer) error {
-	_, err := fmt.Fprintf(out, "%-15s  %-27s  %s\n", p.Put, p.Reason, quotePath(p.bytes()))
+	_, err := fmt.Fprintf(out, "%-15s  %-27s  %s\n", p.Put, p.Reason, pathtext.Quote(p.Bytes()))
 	return err
 }
 

@@ -11,12 +11,13 @@ import (
 
 	"clfsload/sync/blob"
 	"clfsload/sync/outcome"
+	"clfsload/sync/target"
 	"clfsload/sync/tree"
 )
 
 // readFlags are those of every command that reads a container.
 type readFlags struct {
-	target      targetFlags
+	target      target.Sources
 	concurrency int
 	memory      byteSize
 	tempDir     string
@@ -70,7 +71,7 @@ func (f *readFlags) newTree(cmd *cobra.Command, container string) (*tree.Tree, e
 		return nil, err
 	}
 	debug.SetMemoryLimit(int64(f.memory) + 64<<20)
-	c, err := openExisting(cmd.Context(), container, f.target, f.concurrency)
+	c, err := target.OpenExisting(cmd.Context(), container, f.target, f.concurrency)
 	if err != nil {
 		return nil, stopCause(cmd.Context(), err)
 	}

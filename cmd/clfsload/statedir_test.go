@@ -2,6 +2,7 @@ package main
 
 import (
 	"clfsload/sync/outcome"
+	"clfsload/sync/target"
 	"os"
 	"path/filepath"
 	"strings"
@@ -48,7 +49,7 @@ func TestAFileWhereANewStateIsToBeIsLeftAlone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = makeRoomForState(path, &undo{})
+		err = makeRoomForState(path, &target.Undo{})
 		if code, _ := outcome.Describe(err); code != outcome.State {
 			t.Errorf("%s: code %d, %v", kind, code, err)
 		}
@@ -60,7 +61,7 @@ func TestAFileWhereANewStateIsToBeIsLeftAlone(t *testing.T) {
 	if err := os.Mkdir(empty, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := makeRoomForState(empty, &undo{}); err != nil {
+	if err := makeRoomForState(empty, &target.Undo{}); err != nil {
 		t.Error(err)
 	}
 }

@@ -15,26 +15,27 @@ import (
 	"clfsload/sync/blob"
 	"clfsload/sync/engine"
 	"clfsload/sync/outcome"
+	"clfsload/sync/target"
 )
 
 // uploader keeps the container of a mount claimed and the engine at work, for as long
 // as the mount lives. Whatever goes wrong is logged, told by status, and tried again.
 type uploader struct {
 	m   *writableMount
-	ids leaseIDs
+	ids target.LeaseIDs
 
 	stop  context.CancelFunc // nil before start
 	done  chan struct{}
 	taken chan struct{} // closed when nothing will be uploaded any more: see giveUp
 
 	mu      sync.Mutex
-	tenure  *tenure       // nil: the container is not ours
-	changed chan struct{} // closed when tenure changes
-	asked   bool          // for the lease
-	claimed bool          // the lease is ours, and nobody keeps it yet
-	held    bool          // it was ours before
-	trouble *trouble      // what failed last; nil: nothing
-	blobs   int64         // that were put when it failed
+	tenure  *tenure        // nil: the container is not ours
+	changed chan struct{}  // closed when tenure changes
+	asked   bool           // for the lease
+	claimed bool           // the lease is ours, and nobody keeps it yet
+	held    bool           // it was ours before
+	trouble *target.Outage // what failed last; nil: nothing
+	blobs   int64          // that were put when it failed
 }
 
 // tenure is a time for which the container is ours.
@@ -43,7 +44,7 @@ type tenure struct {
 	work sync.WaitGroup  // what writes to the container
 }
 
-func newUploader(m *writableMount, ids leaseIDs) *uploader {
+func newUploader(m *writableMount, ids target.LeaseIDs) *uploader {
 	return &uploader{m: m, ids: ids, changed: make(chan struct{}), done: make(chan struct{}), taken: make(chan struct{})}
 }
 
@@ -53,7 +54,7 @@ func (u *uploader) connect(ctx context.Context) error {
 		return err
 	}
 	u.asked = true
-	if err := u.m.target.claim(ctx, u.ids); err != nil {
+	if err := u.m.target.Claim(ctx, u.ids); err != nil {
 		return err
 	}
 	u.claimed = true
@@ -66,7 +67,7 @@ func (u *uploader) forget(refused error) error {
 	if !u.asked {
 		refused = nil
 	}
-	return u.ids.forget(refused)
+	return u.ids.Forget(refused)
 }
 
 // start begins to upload in the background.
@@ -103,7 +104,7 @@ func newPauses() *backoff.ExponentialBackOff {
 func rest(ctx context.Context, pauses *backoff.ExponentialBackOff, err error) {
 	pause := pauses.NextBackOff()
 	if errors.Is(err, blob.ErrCredentials) {
-		pause = lookEvery
+		pause = target.LookEvery
 	}
 	select {
 	case <-time.After(pause):
@@ -115,7 +116,7 @@ func (u *uploader) run(ctx context.Context) {
 	pauses := newPauses()
 	for ctx.Err() == nil {
 		if !u.claimed {
-			u.m.target.refresh()
+			u.m.target.Refresh()
 			if err := rescue.Call(func() error { return u.connect(ctx) }); err != nil {
 				if ctx.Err() != nil {
 					return
@@ -166,7 +167,7 @@ func (u *uploader) hold(ctx context.Context) {
 	u.claimed = false
 	var all sync.WaitGroup
 	all.Go(func() {
-		if err := rescue.Call(func() error { return u.m.target.lease.Keep(ctx) }); err != nil {
+		if err := rescue.Call(func() error { return u.m.target.Lease.Keep(ctx) }); err != nil {
 			lose(err)
 		}
 	})
@@ -270,20 +271,20 @@ func (u *uploader) failed(what string, err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	known := u._trouble()
-	if known == nil || known.err.Error() != err.Error() {
+	if known == nil || known.Err.Error() != err.Error() {
 		code, text := outcome.Describe(err)
 		u.m.ui.log.Error("what is written stays in STATE for now", "error", text, "code", code)
 		if p := new(rescue.Panic); errors.As(err, &p) {
 			u.m.ui.log.Error("a fault of the program", "stack", string(p.Stack))
 		}
-		known = &trouble{err, time.Now()}
+		known = &target.Outage{err, time.Now()}
 	}
 	u.trouble, u.blobs = known, u.m.engine.Stats().Blobs.Load()
 }
 
 // _trouble is what keeps uploads from going on. What was before the last blob that
 // was put is over.
-func (u *uploader) _trouble() *trouble {
+func (u *uploader) _trouble() *target.Outage {
 	if u.trouble != nil && u.m.engine.Stats().Blobs.Load() == u.blobs {
 		return u.trouble
 	}
@@ -291,13 +292,13 @@ func (u *uploader) _trouble() *trouble {
 }
 
 // why is what keeps uploads from going on; nil: nothing that is known.
-func (u *uploader) why() *trouble {
+func (u *uploader) why() *target.Outage {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if t := u._trouble(); t != nil {
 		return t
 	}
-	return u.m.target.narrator.failing.Load()
+	return u.m.target.Narrator.Failing.Load()
 }
 
 // within runs do, which writes to the container, once that is ours. Its context ends

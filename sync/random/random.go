@@ -1,4 +1,4 @@
-package main
+package random
 
 import (
 	"crypto/rand"
@@ -9,8 +9,8 @@ import (
 	"clfsload/clfs"
 )
 
-// randomID draws a number from 1 to 2^32-1.
-func randomID() uint32 {
+// ID draws a number from 1 to 2^32-1.
+func ID() uint32 {
 	for {
 		var b [4]byte
 		rand.Read(b[:])
@@ -20,9 +20,9 @@ func randomID() uint32 {
 	}
 }
 
-func randomUUID() string { return uuid.NewString() }
+func UUID() string { return uuid.NewString() }
 
-func randomKey() (k clfs.Key) {
+func Key() (k clfs.Key) {
 	rand.Read(k[:])
 	return k
 }

@@ -1,4 +1,4 @@
-package main
+package site
 
 import (
 	"os"
@@ -62,7 +62,7 @@ func TestPathsAreResolvedAsTheKernelDoes(t *testing.T) {
 		"a/b": "a/b", "link": "a/b", "link/..": "a", "link/../new/deep": "a/new/deep", "dangling": "a/new", "dangling/x": "a/new/x",
 		"absolute": "a/gone/x", "loop/x": "loop/x", "none/": "none", "./a/./new": "a/new",
 	} {
-		if got := evalExisting(dir + "/" + path); got != filepath.Join(dir, want) {
+		if got := EvalExisting(dir + "/" + path); got != filepath.Join(dir, want) {
 			t.Errorf("%s is %s, want %s", path, got, want)
 		}
 	}

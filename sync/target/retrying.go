@@ -1,4 +1,4 @@
-package main
+package target
 
 import (
 	"context"
@@ -12,43 +12,43 @@ import (
 	"clfsload/sync/blob/retry"
 )
 
-// retryFlags say what a load does when the service does not do what it is asked for.
-type retryFlags struct {
-	retryFor       time.Duration
-	requestTimeout time.Duration
-	noWait         bool
+// Patience say what a load does when the service does not do what it is asked for.
+type Patience struct {
+	For            time.Duration
+	RequestTimeout time.Duration
+	NoWait         bool
 }
 
 // access is how a command uses a container.
 type access struct {
 	requests int // in flight
-	flags    retryFlags
-	opening  time.Duration // requests are repeated for so long before the first one succeeds
+	flags    Patience
+	Opening  time.Duration // requests are repeated for so long before the first one succeeds
 	hangup   *hangup       // nil: do not wait for credentials
 	log      *slog.Logger
-	who      string // waits for credentials
+	Who      string // waits for credentials
 }
 
-// openingFor is how long requests are repeated before the first one succeeds.
-const openingFor = 15 * time.Second
+// OpeningFor is how long requests are repeated before the first one succeeds.
+const OpeningFor = 15 * time.Second
 
 // readAccess is for commands that somebody waits for.
 func readAccess(requests int) access {
-	return access{requests: requests, opening: openingFor, log: slog.New(slog.DiscardHandler),
-		flags: retryFlags{retryFor: time.Minute, requestTimeout: time.Minute}}
+	return access{requests: requests, Opening: OpeningFor, log: slog.New(slog.DiscardHandler),
+		flags: Patience{For: time.Minute, RequestTimeout: time.Minute}}
 }
 
-// access is for a load.
-func (f *retryFlags) access(requests int, log *slog.Logger) access {
-	a := access{requests: requests, flags: *f, opening: openingFor, log: log, who: "load"}
-	if !f.noWait {
+// Access is for a load.
+func (f *Patience) Access(requests int, log *slog.Logger) access {
+	a := access{requests: requests, flags: *f, Opening: OpeningFor, log: log, Who: "load"}
+	if !f.NoWait {
 		a.hangup = newHangup()
 	}
 	return a
 }
 
-// lookEvery is the time between two looks for new credentials.
-const lookEvery = 5 * time.Second
+// LookEvery is the time between two looks for new credentials.
+const LookEvery = 5 * time.Second
 
 // hangup tells of SIGHUP, by which a user says that there are new credentials.
 type hangup struct {
@@ -91,13 +91,13 @@ type narrator struct {
 	throttled atomic.Bool // was told
 	source    string      // where new credentials may come from
 	who       string      // waits for them
-	failing   atomic.Pointer[trouble]
+	Failing   atomic.Pointer[Outage]
 }
 
-// trouble is why nothing goes on.
-type trouble struct {
-	err   error
-	since time.Time
+// Outage is why nothing goes on.
+type Outage struct {
+	Err   error
+	Since time.Time
 }
 
 // quietFor is how long nothing succeeds before it is told.
@@ -110,7 +110,7 @@ func (n *narrator) events() retry.Events {
 
 func (n *narrator) retrying(f retry.Failure) {
 	log := n.log.Load()
-	n.failing.Store(&trouble{f.Err, time.Now().Add(-f.Silence)})
+	n.Failing.Store(&Outage{f.Err, time.Now().Add(-f.Silence)})
 	log.Debug("request failed", "error", f.Err, "tries", f.Tries, "again_in", f.Wait.Round(time.Millisecond).String())
 	if f.Silence >= quietFor && n.outage.CompareAndSwap(false, true) {
 		log.Warn("all requests fail; they are repeated", "since", f.Silence.Round(time.Second).String(), "error", f.Err)
@@ -118,7 +118,7 @@ func (n *narrator) retrying(f retry.Failure) {
 }
 
 func (n *narrator) recovered(silence time.Duration) {
-	n.failing.Store(nil)
+	n.Failing.Store(nil)
 	if n.outage.CompareAndSwap(true, false) {
 		n.log.Load().Info("requests succeed again", "after", silence.Round(time.Second).String())
 	}
@@ -138,11 +138,11 @@ func (n *narrator) unthrottle() {
 }
 
 func (n *narrator) refused(err error) {
-	n.failing.Store(&trouble{err, time.Now()})
+	n.Failing.Store(&Outage{err, time.Now()})
 	n.log.Load().Warn("credentials refused; the "+n.who+" waits for new ones", "from", n.source, "error", err)
 }
 
 func (n *narrator) accepted() {
-	n.failing.Store(nil)
+	n.Failing.Store(nil)
 	n.log.Load().Info("credentials accepted; the " + n.who + " goes on")
 }

@@ -1,4 +1,4 @@
-package main
+package target
 
 import (
 	"context"
@@ -14,27 +14,28 @@ import (
 	"clfsload/sync/blob/lease"
 	"clfsload/sync/blob/retry"
 	"clfsload/sync/outcome"
+	"clfsload/sync/site"
 )
 
-// targetFlags say how a target is reached.
-type targetFlags struct {
-	credentialsFile    string
-	credentialsEnvFile string
-	endpoint           string
+// Sources say how a target is reached.
+type Sources struct {
+	CredentialsFile    string
+	CredentialsEnvFile string
+	Endpoint           string
 }
 
-// targetSpec is a target as the command line names it: a directory, a URL, or an
+// Spec is a target as the command line names it: a directory, a URL, or an
 // account and a container.
-type targetSpec struct {
-	dir                     string
+type Spec struct {
+	Dir                     string
 	url                     string
 	account, container, sas string
 }
 
-// targetOf reads the arguments TARGET, or ACCOUNT CONTAINER [SAS].
-func targetOf(args []string) (targetSpec, error) {
+// ParseSpec reads the arguments TARGET, or ACCOUNT CONTAINER [SAS].
+func ParseSpec(args []string) (Spec, error) {
 	if len(args) > 1 {
-		s := targetSpec{account: args[0], container: args[1]}
+		s := Spec{account: args[0], container: args[1]}
 		if len(args) > 2 {
 			s.sas = args[2]
 		}
@@ -43,76 +44,76 @@ func targetOf(args []string) (targetSpec, error) {
 	text := args[0]
 	switch path, isDir := strings.CutPrefix(text, "dir:"); {
 	case isDir && path == "":
-		return targetSpec{}, errors.New("dir: names no directory")
+		return Spec{}, errors.New("dir: names no directory")
 	case isDir:
-		return targetSpec{dir: path}, nil
+		return Spec{Dir: path}, nil
 	case strings.HasPrefix(text, "https://"), strings.HasPrefix(text, "http://"):
-		return targetSpec{url: text}, nil
+		return Spec{url: text}, nil
 	}
 	address, _, _ := strings.Cut(text, "?")
-	return targetSpec{}, fmt.Errorf("%q is no target: it must be dir:PATH or the URL of a container", address)
+	return Spec{}, fmt.Errorf("%q is no target: it must be dir:PATH or the URL of a container", address)
 }
 
-// target is a container of either kind that commands can make and remove. Its
+// Target is a container of either kind that commands can make and remove. Its
 // requests are repeated by retry, around lease, around the container proper.
-type target struct {
+type Target struct {
 	blob.Container
 	place
 	access   access
-	narrator narrator
-	lease    *lease.Container
+	Narrator narrator
+	Lease    *lease.Container
 	retry    *retry.Container
-	refresh  func() // looks for new credentials
+	Refresh  func() // looks for new credentials
 }
 
-func newTarget(a access) *target {
-	t := &target{access: a}
-	t.narrator.log.Store(a.log)
-	t.narrator.who = a.who
+func newTarget(a access) *Target {
+	t := &Target{access: a}
+	t.Narrator.log.Store(a.log)
+	t.Narrator.who = a.Who
 	return t
 }
 
 // use makes c the container proper, for which refresh looks for credentials.
-func (t *target) use(c lease.Leased, refresh func()) {
-	o := retry.Options{InFlight: t.access.requests, For: t.access.flags.retryFor, Opening: t.access.opening, RefreshEvery: lookEvery}
+func (t *Target) use(c lease.Leased, refresh func()) {
+	o := retry.Options{InFlight: t.access.requests, For: t.access.flags.For, Opening: t.access.Opening, RefreshEvery: LookEvery}
 	if h := t.access.hangup; h != nil {
 		o.Refresh, o.Wake = func(context.Context) { refresh() }, h.wake
 		h.serve(refresh)
 	}
-	t.refresh = refresh
-	t.lease = lease.New(c)
-	t.retry = retry.New(t.lease, o, t.narrator.events())
+	t.Refresh = refresh
+	t.Lease = lease.New(c)
+	t.retry = retry.New(t.Lease, o, t.Narrator.events())
 	t.Container = t.retry
 }
 
-// logTo sends what is to be told from now on to log.
-func (t *target) logTo(log *slog.Logger) { t.narrator.log.Store(log) }
+// LogTo sends what is to be told from now on to log.
+func (t *Target) LogTo(log *slog.Logger) { t.Narrator.log.Store(log) }
 
-// close gives the container back, and its lease.
-func (t *target) close(ctx context.Context) error {
-	if t.lease == nil {
+// Close gives the container back, and its lease.
+func (t *Target) Close(ctx context.Context) error {
+	if t.Lease == nil {
 		return nil
 	}
 	if h := t.access.hangup; h != nil {
 		h.close()
 	}
-	return t.release(ctx)
+	return t.Release(ctx)
 }
 
 // releaseLimit is how long giving the lease back may take: it would end by itself.
 const releaseLimit = 10 * time.Second
 
-func (t *target) release(ctx context.Context) error {
+func (t *Target) Release(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseLimit)
 	defer cancel()
-	return t.lease.Release(ctx)
+	return t.Lease.Release(ctx)
 }
 
 // place is what differs between a directory and a service.
 type place interface {
 	// check returns an error that wraps blob.ErrContainerMissing when the
 	// container does not exist.
-	check(ctx context.Context) error
+	Check(ctx context.Context) error
 	// create makes the container.
 	create(ctx context.Context) error
 	// discard removes a container that was made and not used.
@@ -122,8 +123,8 @@ type place interface {
 }
 
 // find looks for the container. missing: it is to be made.
-func (t *target) find(ctx context.Context, create bool) (missing bool, err error) {
-	err = t.check(ctx)
+func (t *Target) find(ctx context.Context, create bool) (missing bool, err error) {
+	err = t.Check(ctx)
 	if !errors.Is(err, blob.ErrContainerMissing) {
 		return false, err
 	}
@@ -133,8 +134,8 @@ func (t *target) find(ctx context.Context, create bool) (missing bool, err error
 	return true, nil
 }
 
-// ensure finds the container, or makes it.
-func (t *target) ensure(ctx context.Context, create bool) error {
+// Ensure finds the container, or makes it.
+func (t *Target) Ensure(ctx context.Context, create bool) error {
 	missing, err := t.find(ctx, create)
 	if err == nil && missing {
 		err = t.create(ctx)
@@ -142,26 +143,26 @@ func (t *target) ensure(ctx context.Context, create bool) error {
 	return err
 }
 
-// openTarget returns the container that a command names. It makes no request.
-func openTarget(spec targetSpec, f targetFlags, a access) (*target, error) {
-	if spec.dir != "" {
-		return openDirTarget(spec.dir, a)
+// Open returns the container that a command names. It makes no request.
+func Open(spec Spec, f Sources, a access) (*Target, error) {
+	if spec.Dir != "" {
+		return openDirTarget(spec.Dir, a)
 	}
 	return openAzureTarget(spec, f, a)
 }
 
-// openExisting returns the container that the argument text names, for commands
+// OpenExisting returns the container that the argument text names, for commands
 // that read it.
-func openExisting(ctx context.Context, text string, f targetFlags, connections int) (blob.Container, error) {
-	spec, err := targetOf([]string{text})
+func OpenExisting(ctx context.Context, text string, f Sources, connections int) (blob.Container, error) {
+	spec, err := ParseSpec([]string{text})
 	if err != nil {
 		return nil, outcome.New(outcome.Usage, err, "")
 	}
-	t, err := openTarget(spec, f, readAccess(connections))
+	t, err := Open(spec, f, readAccess(connections))
 	if err != nil {
 		return nil, err
 	}
-	if err := t.check(ctx); err != nil {
+	if err := t.Check(ctx); err != nil {
 		return nil, err
 	}
 	return t.Container, nil
@@ -171,11 +172,11 @@ func openExisting(ctx context.Context, text string, f targetFlags, connections i
 // new transfer makes it.
 type dirPlace struct {
 	path string
-	t    *target
+	t    *Target
 }
 
-func openDirTarget(path string, a access) (*target, error) {
-	abs, err := resolve(path)
+func openDirTarget(path string, a access) (*Target, error) {
+	abs, err := site.Resolve(path)
 	if err != nil {
 		return nil, fmt.Errorf("open dir:%s: %w", path, err)
 	}
@@ -187,7 +188,7 @@ func openDirTarget(path string, a access) (*target, error) {
 
 func (d *dirPlace) byItself() bool { return true }
 
-func (d *dirPlace) check(context.Context) error { return d.use(dir.Open(d.path)) }
+func (d *dirPlace) Check(context.Context) error { return d.use(dir.Open(d.path)) }
 
 func (d *dirPlace) create(context.Context) error {
 	c, err := dir.Create(d.path)

@@ -1,4 +1,4 @@
-package main
+package durable
 
 import (
 	"bufio"
@@ -8,10 +8,10 @@ import (
 	"path/filepath"
 )
 
-// replaceFile writes a file under a temporary name and renames it: a reader finds
+// Replace writes a file under a temporary name and renames it: a reader finds
 // the old one or all of the new one. When it has returned a power cut leaves the new
 // one.
-func replaceFile(path string, write func(*bufio.Writer) error) error {
+func Replace(path string, write func(*bufio.Writer) error) error {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {
 		return err
@@ -38,7 +38,7 @@ func fill(f *os.File, write func(*bufio.Writer) error) error {
 	return errors.Join(err, f.Close())
 }
 
-func removeIfThere(path string) error {
+func Remove(path string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}

@@ -1,4 +1,4 @@
-package main
+package pathtext
 
 import (
 	"encoding/base64"
@@ -8,26 +8,26 @@ import (
 	"unicode/utf8"
 )
 
-// pathValue is a path in JSON, which has no bytes that are not UTF-8: those read
+// Value is a path in JSON, which has no bytes that are not UTF-8: those read
 // U+FFFD in Path, and PathBase64 has all bytes.
-type pathValue struct {
+type Value struct {
 	Path       string `json:"path"`
 	PathBase64 string `json:"path_base64,omitempty"`
 }
 
-func newPathValue(path string) pathValue {
-	v := pathValue{Path: path}
+func NewValue(path string) Value {
+	v := Value{Path: path}
 	if !utf8.ValidString(path) {
 		v.PathBase64 = base64.StdEncoding.EncodeToString([]byte(path))
 	}
 	return v
 }
 
-// quotePath returns a path as one line. A path with a character that is not printable,
+// Quote returns a path as one line. A path with a character that is not printable,
 // such as a control character, with bytes that are no UTF-8 or with a quotation mark in
 // front comes in quotation marks with the escapes of a Go string, every other as it is:
 // so what begins with a quotation mark is quoted, and nothing else is.
-func quotePath(path string) string {
+func Quote(path string) string {
 	odd := func(r rune) bool { return !unicode.IsPrint(r) }
 	if strings.HasPrefix(path, `"`) || !utf8.ValidString(path) || strings.ContainsFunc(path, odd) {
 		return strconv.Quote(path)
@@ -35,8 +35,8 @@ func quotePath(path string) string {
 	return path
 }
 
-// bytes returns the path as the source has it.
-func (v pathValue) bytes() string {
+// Bytes returns the path as the source has it.
+func (v Value) Bytes() string {
 	if raw, err := base64.StdEncoding.DecodeString(v.PathBase64); err == nil && len(raw) > 0 {
 		return string(raw)
 	}

@@ -1,4 +1,4 @@
-package main
+package site
 
 import (
 	"errors"
@@ -14,15 +14,15 @@ import (
 	"clfsload/sync/outcome"
 )
 
-// site is a file or directory that a command works with, and that may not exist yet.
+// Site is a file or directory that a command works with, and that may not exist yet.
 // Two sites overlap when one is the other or lies inside of it: a load would then load
 // its own journal, an export write into the container that it reads.
 //
 // A site is compared by its file system and its path in that, which are the same
 // through symbolic links, ".." and bind mounts.
-type site struct {
+type Site struct {
 	what   string // for messages, such as STATE
-	path   string // absolute, without links
+	Path   string // absolute, without links
 	itself location
 	inside []location // itself, and what is mounted below it
 }
@@ -30,36 +30,36 @@ type site struct {
 // location is a path in a file system.
 type location struct{ device, path string }
 
-// newSite finds where a path leads. What it names must not be a credential that stands
+// New finds where a path leads. What it names must not be a credential that stands
 // in the wrong place: the path gets into logs, and may be made.
-func newSite(what, path string) (site, error) {
+func New(what, path string) (Site, error) {
 	if secrecy.Suspect(path) {
-		return site{}, outcome.New(outcome.Usage, fmt.Errorf("%s is no path: it looks like a credential", what), "check the order of the arguments")
+		return Site{}, outcome.New(outcome.Usage, fmt.Errorf("%s is no path: it looks like a credential", what), "check the order of the arguments")
 	}
-	path, err := resolve(path)
+	path, err := Resolve(path)
 	if err != nil {
-		return site{}, outcome.New(outcome.Usage, fmt.Errorf("find %s: %w", what, err), "")
+		return Site{}, outcome.New(outcome.Usage, fmt.Errorf("find %s: %w", what, err), "")
 	}
 	table, err := fusefs.MountTable()
 	if err != nil && !errors.Is(err, os.ErrNotExist) { // without /proc paths alone are compared
-		return site{}, fmt.Errorf("find %s: %w", what, err)
+		return Site{}, fmt.Errorf("find %s: %w", what, err)
 	}
 	return locate(what, path, table), nil
 }
 
-// resolve returns the absolute path that the kernel finds, also of what is yet to be
+// Resolve returns the absolute path that the kernel finds, also of what is yet to be
 // made: ".." is resolved after the link before it.
-func resolve(path string) (string, error) {
+func Resolve(path string) (string, error) {
 	if filepath.IsAbs(path) {
-		return evalExisting(path), nil
+		return EvalExisting(path), nil
 	}
 	wd, err := os.Getwd()
-	return evalExisting(wd + "/" + path), err
+	return EvalExisting(wd + "/" + path), err
 }
 
-// evalExisting resolves the links of the part of a path that exists, and those that
+// EvalExisting resolves the links of the part of a path that exists, and those that
 // lead to what does not exist.
-func evalExisting(path string) string { return evalLinks(path, maxLinks) }
+func EvalExisting(path string) string { return evalLinks(path, maxLinks) }
 
 // maxLinks is how many links the kernel follows in a path.
 const maxLinks = 40
@@ -86,8 +86,8 @@ func within(path, dir string) bool {
 	return err == nil && rel != ".." && !strings.HasPrefix(rel, "../")
 }
 
-func locate(what, path string, table []fusefs.MountEntry) site {
-	s := site{what: what, path: path, itself: location{path: path}}
+func locate(what, path string, table []fusefs.MountEntry) Site {
+	s := Site{what: what, Path: path, itself: location{path: path}}
 	longest := -1
 	for _, m := range table {
 		rel, err := filepath.Rel(m.Point, path)
@@ -104,7 +104,7 @@ func locate(what, path string, table []fusefs.MountEntry) site {
 }
 
 // liesIn reports whether s is o or lies in it.
-func (s site) liesIn(o site) bool {
+func (s Site) liesIn(o Site) bool {
 	for _, l := range o.inside {
 		if l.device == s.itself.device && within(s.itself.path, l.path) {
 			return true
@@ -113,38 +113,38 @@ func (s site) liesIn(o site) bool {
 	return false
 }
 
-// outOf returns an error if s is one of the others or lies in one.
-func (s site) outOf(others ...site) error {
+// OutOf returns an error if s is one of the others or lies in one.
+func (s Site) OutOf(others ...Site) error {
 	for _, o := range others {
 		if s.liesIn(o) {
-			return fmt.Errorf("%s %s is inside %s %s", s.what, s.path, o.what, o.path)
+			return fmt.Errorf("%s %s is inside %s %s", s.what, s.Path, o.what, o.Path)
 		}
 	}
 	return nil
 }
 
-// apartFrom returns an error if s overlaps with one of the others.
-func (s site) apartFrom(others ...site) error {
+// ApartFrom returns an error if s overlaps with one of the others.
+func (s Site) ApartFrom(others ...Site) error {
 	for _, o := range others {
-		if err := s.outOf(o); err != nil {
+		if err := s.OutOf(o); err != nil {
 			return err
 		}
-		if err := o.outOf(s); err != nil {
+		if err := o.OutOf(s); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// outOfOthers returns an error if s lies in the STATE or in the container of something
+// OutOfOthers returns an error if s lies in the STATE or in the container of something
 // else, where nothing may be made.
-func (s site) outOfOthers() error {
-	for dir := filepath.Dir(s.path); ; dir = filepath.Dir(dir) {
+func (s Site) OutOfOthers() error {
+	for dir := filepath.Dir(s.Path); ; dir = filepath.Dir(dir) {
 		if found, _ := state.Exists(dir); found {
-			return fmt.Errorf("%s %s is inside the STATE %s", s.what, s.path, dir)
+			return fmt.Errorf("%s %s is inside the STATE %s", s.what, s.Path, dir)
 		}
 		if _, err := os.Lstat(filepath.Join(dir, engine.BucketName)); err == nil {
-			return fmt.Errorf("%s %s is inside the container dir:%s", s.what, s.path, dir)
+			return fmt.Errorf("%s %s is inside the container dir:%s", s.what, s.Path, dir)
 		}
 		if dir == filepath.Dir(dir) {
 			return nil
@@ -152,5 +152,5 @@ func (s site) outOfOthers() error {
 	}
 }
 
-// anotherPlace is what to do about an overlap.
-const anotherPlace = "choose another place, which is neither inside of the other nor around it"
+// AnotherPlace is what to do about an overlap.
+const AnotherPlace = "choose another place, which is neither inside of the other nor around it"

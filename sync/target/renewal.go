@@ -1,4 +1,4 @@
-package main
+package target
 
 import (
 	"fmt"
@@ -13,23 +13,23 @@ import (
 
 // credentialSources are where the credentials of a container come from.
 type credentialSources struct {
-	spec  targetSpec
-	flags targetFlags
+	spec  Spec
+	flags Sources
 }
 
 // read reads the files among them.
 func (s credentialSources) read() (azure.Secrets, error) {
-	env, err := environmentSecrets(s.flags.credentialsEnvFile)
+	env, err := environmentSecrets(s.flags.CredentialsEnvFile)
 	if err != nil {
 		return azure.Secrets{}, err
 	}
-	return azure.Secrets{SAS: s.spec.sas, File: s.flags.credentialsFile, Environment: env}, nil
+	return azure.Secrets{SAS: s.spec.sas, File: s.flags.CredentialsFile, Environment: env}, nil
 }
 
 // String names the sources that can bring new credentials to a run.
 func (s credentialSources) String() string {
 	var files []string
-	for _, file := range []string{s.flags.credentialsFile, s.flags.credentialsEnvFile} {
+	for _, file := range []string{s.flags.CredentialsFile, s.flags.CredentialsEnvFile} {
 		if file != "" {
 			files = append(files, file)
 		}
@@ -138,7 +138,7 @@ func (r *renewal) usual(s azure.Secrets) (azure.Credentials, error) { return s.C
 // files are the credentials in the files, which come into their own when those of the
 // command line are not accepted any more although they have not expired.
 func (r *renewal) files(s azure.Secrets) (azure.Credentials, error) {
-	if r.sources.flags.credentialsEnvFile == "" {
+	if r.sources.flags.CredentialsEnvFile == "" {
 		s.Environment = azure.Environment{}
 	}
 	s.SAS = ""

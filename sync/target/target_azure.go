@@ -1,4 +1,4 @@
-package main
+package target
 
 import (
 	"context"
@@ -13,10 +13,10 @@ import (
 // azurePlace is a container of the Blob service.
 type azurePlace struct {
 	c *azure.Container
-	t *target
+	t *Target
 }
 
-func openAzureTarget(spec targetSpec, f targetFlags, a access) (*target, error) {
+func openAzureTarget(spec Spec, f Sources, a access) (*Target, error) {
 	sources := credentialSources{spec, f}
 	secrets, err := sources.read()
 	if err != nil {
@@ -31,23 +31,23 @@ func openAzureTarget(spec targetSpec, f targetFlags, a access) (*target, error) 
 		return nil, noCredentials(u, f, err)
 	}
 	c, err := azure.Open(azure.Config{URL: u, Credentials: credentials, Connections: a.requests,
-		Retry: azure.Retry{Tries: 1, Stall: a.flags.requestTimeout}})
+		Retry: azure.Retry{Tries: 1, Stall: a.flags.RequestTimeout}})
 	if err != nil {
 		return nil, err
 	}
 	t := newTarget(a)
-	t.narrator.source = sources.String()
-	r := &renewal{sources: sources, url: u, c: c, log: t.narrator.log.Load, used: credentials}
+	t.Narrator.source = sources.String()
+	r := &renewal{sources: sources, url: u, c: c, log: t.Narrator.log.Load, used: credentials}
 	t.use(c, r.refresh)
 	t.place = azurePlace{c, t}
 	return t, nil
 }
 
-func azureURL(spec targetSpec, f targetFlags, env azure.Environment) (azure.URL, error) {
+func azureURL(spec Spec, f Sources, env azure.Environment) (azure.URL, error) {
 	if spec.url != "" {
 		return azure.ParseURL(spec.url)
 	}
-	endpoint := strings.TrimRight(f.endpoint, "/")
+	endpoint := strings.TrimRight(f.Endpoint, "/")
 	if endpoint == "" {
 		endpoint = azure.ServiceOf(env.ConnectionString, spec.account)
 	}
@@ -59,7 +59,7 @@ func azureURL(spec targetSpec, f targetFlags, env azure.Environment) (azure.URL,
 
 func (p azurePlace) byItself() bool { return false }
 
-func (p azurePlace) check(ctx context.Context) error {
+func (p azurePlace) Check(ctx context.Context) error {
 	return p.t.retry.Do(ctx, "open", p.c.String(), func() error {
 		found, err := p.c.Exists(ctx)
 		if err == nil && !found {
@@ -81,10 +81,10 @@ func (p azurePlace) discard(context.Context) error {
 
 // noCredentials is the error of credentials that nobody has refused: they cannot be
 // read, or there are none.
-func noCredentials(u azure.URL, f targetFlags, err error) error {
+func noCredentials(u azure.URL, f Sources, err error) error {
 	text := strings.TrimPrefix(err.Error(), blob.ErrCredentials.Error()+": ")
 	hint := "pass --credentials-file, or set the environment's AZURE_STORAGE_ variables"
-	if f.credentialsFile != "" {
+	if f.CredentialsFile != "" {
 		hint = "check the file of --credentials-file, and the environment's AZURE_STORAGE_ variables"
 	}
 	return outcome.New(outcome.Credentials, fmt.Errorf("open container %s: no credentials: %s", u, text), hint)
