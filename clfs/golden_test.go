@@ -11,9 +11,9 @@ import (
 	"path"
 	"testing"
 
-	"clfsload/clfs"
-
 	"github.com/pierrec/lz4/v4"
+
+	"clfsload/clfs"
 )
 
 const goldenDir = "../testdata/golden/"

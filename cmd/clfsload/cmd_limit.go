@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"clfsload/sync/outcome"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +11,8 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"clfsload/sync/outcome"
 )
 
 func newLimitCommand() *cobra.Command {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"clfsload/sync/outcome"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"clfsload/sync/outcome"
 )
 
 // A load or mount that runs answers on a unix socket in its state directory: HTTP

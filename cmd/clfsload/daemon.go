@@ -1,7 +1,6 @@
 package main
 
 import (
-	"clfsload/sync/outcome"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
+
+	"clfsload/sync/outcome"
 )
 
 // A daemon is the same command line run again in a session of its own. It

@@ -1,10 +1,11 @@
 package main
 
 import (
+	"cmp"
+
 	"clfsload/sync/outcome"
 	"clfsload/sync/site"
 	"clfsload/sync/target"
-	"cmp"
 )
 
 // checkSites refuses a DEST that overlaps with a container directory, or lies in

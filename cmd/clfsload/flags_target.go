@@ -1,12 +1,13 @@
 package main
 
 import (
-	"clfsload/sync/target"
 	"fmt"
 	"os"
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"clfsload/sync/target"
 )
 
 func registerTarget(fl *pflag.FlagSet, f *target.Sources) {

@@ -1,11 +1,12 @@
 package main
 
 import (
-	"clfsload/sync/target"
 	"context"
 	"errors"
 
 	"golang.org/x/sync/errgroup"
+
+	"clfsload/sync/target"
 )
 
 // claim takes the lease of the container.

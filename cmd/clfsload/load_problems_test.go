@@ -1,10 +1,11 @@
 package main
 
 import (
-	"clfsload/sync/pathtext"
 	"strconv"
 	"strings"
 	"testing"
+
+	"clfsload/sync/pathtext"
 )
 
 func TestQuotedPathsAreOneLineAndUnambiguous(t *testing.T) {

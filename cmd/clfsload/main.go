@@ -7,9 +7,10 @@
 package main
 
 import (
-	"clfsload/sync/outcome"
 	"fmt"
 	"os"
+
+	"clfsload/sync/outcome"
 )
 
 func main() {

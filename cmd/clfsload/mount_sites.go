@@ -1,11 +1,12 @@
 package main
 
 import (
+	"cmp"
+	"path/filepath"
+
 	"clfsload/sync/outcome"
 	"clfsload/sync/site"
 	"clfsload/sync/target"
-	"cmp"
-	"path/filepath"
 )
 
 // checkSites refuses files and directories of the command line that overlap, before

@@ -1,11 +1,12 @@
 package main
 
 import (
-	"clfsload/sync/outcome"
 	"fmt"
 	"log/slog"
 	"os"
 	"syscall"
+
+	"clfsload/sync/outcome"
 )
 
 // STATE and a dir: container have what SOURCE has, so other users may read neither.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"clfsload/sync/outcome"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +14,8 @@ import (
 	azlog "github.com/Azure/azure-sdk-for-go/sdk/azcore/log"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"clfsload/sync/outcome"
 )
 
 // version is set by the linker; see the Makefile.

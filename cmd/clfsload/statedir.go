@@ -1,7 +1,6 @@
 package main
 
 import (
-	"clfsload/sync/outcome"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -9,6 +8,8 @@ import (
 	"os/user"
 	"path/filepath"
 	"strings"
+
+	"clfsload/sync/outcome"
 )
 
 // stateHome is where what outlives a command is kept for this user. A process that

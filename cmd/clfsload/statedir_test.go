@@ -1,12 +1,13 @@
 package main
 
 import (
-	"clfsload/sync/outcome"
-	"clfsload/sync/target"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"clfsload/sync/outcome"
+	"clfsload/sync/target"
 )
 
 func TestEachMountPointHasAStateOfItsOwn(t *testing.T) {

@@ -2,10 +2,11 @@ package durable
 
 import (
 	"bufio"
-	"clfsload/state"
 	"errors"
 	"os"
 	"path/filepath"
+
+	"clfsload/state"
 )
 
 // Replace writes a file under a temporary name and renames it: a reader finds
