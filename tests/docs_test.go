@@ -2,6 +2,7 @@ package tests
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 
 var (
 	helpFlag    = regexp.MustCompile(`(?m)^\s+(?:(-\w), )?(--[a-z-]+)`)
+	metricName  = regexp.MustCompile(`"(clfsload_[a-z]+_\w+)"`)
 	helpCommand = regexp.MustCompile(`(?m)^  ([a-z-]+) +[A-Z]`)
 )
 
@@ -58,4 +60,25 @@ func checkFlags(t *testing.T, command, text string) {
 // named tells whether the text has the flag as a word.
 func named(text, flag string) bool {
 	return regexp.MustCompile(`(^|[^\w-])` + flag + `($|[^\w-])`).MatchString(text)
+}
+
+func TestTheGuideNamesEveryMetric(t *testing.T) {
+	guide, metrics := guides(t), map[string]bool{}
+	for _, p := range listPackages(t) {
+		for _, file := range p.GoFiles {
+			source, err := os.ReadFile(filepath.Join(p.Dir, file))
+			must(t, err)
+			for _, name := range metricName.FindAllSubmatch(source, -1) {
+				metrics[string(name[1])] = true
+			}
+		}
+	}
+	if len(metrics) < 20 {
+		t.Errorf("%d metrics only", len(metrics))
+	}
+	for name := range metrics {
+		if !strings.Contains(guide, "`"+name+"`") {
+			t.Errorf("no guide names %s", name)
+		}
+	}
 }

@@ -93,7 +93,7 @@ func openLoad(cmd *cobra.Command, args []string, f loadFlags, log *slog.Logger) 
 
 func (l *load) open(cmd *cobra.Command, stateDir, source string, spec target.Spec) error {
 	var err error
-	if l.metrics, err = l.flags.metrics.listen(); err != nil {
+	if l.metrics, err = listenMetrics(l.flags.metrics.address); err != nil {
 		return err
 	}
 	if l.tree, err = scan.OpenTree(source); err != nil {

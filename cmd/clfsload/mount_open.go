@@ -77,7 +77,7 @@ func openWritable(cmd *cobra.Command, point string, f mountFlags, ui *console) (
 
 func (m *writableMount) open(cmd *cobra.Command) error {
 	var err error
-	if m.metrics, err = m.flags.metrics.listen(); err != nil {
+	if m.metrics, err = listenMetrics(m.flags.metrics.address); err != nil {
 		return err
 	}
 	if m.dir, err = mountState(m.flags.state, m.point); err != nil {

@@ -1,16 +1,9 @@
 package main
 
 import (
-	"fmt"
 	"log/slog"
-	"math"
-	"net"
-
-	"golang.org/x/net/netutil"
-	"golang.org/x/sys/unix"
 
 	"clfsload/sync/deepdir"
-	"clfsload/sync/outcome"
 )
 
 // A process that has opened as many files as it may fails in the middle of its work. So each command
@@ -23,8 +16,6 @@ const (
 	ownFiles = 24
 	// ownMountFiles are those that a mount that takes writes has beside them.
 	ownMountFiles = 6
-	// leastFiles is what must be left of the limit.
-	leastFiles = 4
 )
 
 // What one request takes.
@@ -35,28 +26,6 @@ const (
 	cacheFiles   = 1 // of the cache, which a request reads or fills
 	scanFiles    = 2 // of one directory that is listed
 )
-
-// fileLimit is how many files this process may have open. The language's runtime has raised the soft
-// limit to the hard one when the process began.
-func fileLimit() int {
-	var limit unix.Rlimit
-	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil || limit.Cur > math.MaxInt32 {
-		return math.MaxInt32
-	}
-	return int(limit.Cur)
-}
-
-// spareFiles is what the limit leaves beside what is always open. Connections to the journal and to
-// the own sockets are more where the limit is large.
-func spareFiles(own int) (int, error) {
-	limit := fileLimit()
-	own += min(limit/8, 64)
-	if limit-own < leastFiles {
-		return 0, outcome.New(outcome.Failure, fmt.Errorf("this process may open %d files only", limit),
-			"raise the limit, with 'ulimit -n 1024' or LimitNOFILE= of systemd")
-	}
-	return limit - own, nil
-}
 
 // fitConcurrency lowers --concurrency to what a number of files allows.
 func fitConcurrency(concurrency *int, files, each int, log *slog.Logger) {
@@ -104,9 +73,4 @@ func (f *readFlags) fitOpenFiles() error {
 		fitConcurrency(&f.concurrency, spare, readFiles, slog.New(slog.DiscardHandler))
 	}
 	return err
-}
-
-// limitConnections bounds how many clients of a socket of this process are connected.
-func limitConnections(l net.Listener) net.Listener {
-	return netutil.LimitListener(l, min(max(fileLimit()/32, 2), 16))
 }

@@ -277,7 +277,7 @@ func (u *uploader) failed(what string, err error) {
 		if p := new(rescue.Panic); errors.As(err, &p) {
 			u.m.ui.log.Error("a fault of the program", "stack", string(p.Stack))
 		}
-		known = &target.Outage{err, time.Now()}
+		known = &target.Outage{Err: err, Since: time.Now()}
 	}
 	u.trouble, u.blobs = known, u.m.engine.Stats().Blobs.Load()
 }
