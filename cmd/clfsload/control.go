@@ -159,3 +159,9 @@ type refusedError struct {
 }
 
 func (e refusedError) Error() string { return e.text }
+
+// answerJSON answers a request.
+func answerJSON(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v) // the asker may be gone
+}

@@ -110,8 +110,3 @@ func answerLimitChange(w http.ResponseWriter, r *http.Request, l *limit.Limiter,
 	ui.log.Info("bandwidth limit changed", "bytes_per_second", v.BytesPerSecond)
 	answerJSON(w, v)
 }
-
-func answerJSON(w http.ResponseWriter, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(v) // the asker may be gone
-}
