@@ -11,10 +11,10 @@ import (
 	"testing"
 )
 
-// codesInCode returns what sync/outcome/exit.go says of each exit code.
+// codesInCode returns what sync/outcome/outcome.go says of each exit code.
 func codesInCode(t *testing.T) map[string]string {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "../sync/outcome/exit.go", nil, parser.ParseComments)
+	file, err := parser.ParseFile(token.NewFileSet(), "../sync/outcome/outcome.go", nil, parser.ParseComments)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,6 +54,6 @@ func TestExitCodesAreDocumentedAsTheCodeHasThem(t *testing.T) {
 		t.Fatalf("found %d exit codes only", len(code))
 	}
 	if !maps.Equal(code, docs) {
-		t.Errorf("sync/outcome/exit.go: %q\ndocs/exit-codes.md:   %q", code, docs)
+		t.Errorf("sync/outcome/outcome.go: %q\ndocs/exit-codes.md:   %q", code, docs)
 	}
 }

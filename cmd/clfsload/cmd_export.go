@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"clfsload/sync/outcome"
+	"clfsload/sync/progress"
 	"clfsload/sync/tree"
 	"clfsload/sync/tree/export"
 )
@@ -150,10 +151,10 @@ func (e *exportCommand) export(ctx context.Context, ui *console, t *tree.Tree, s
 		return err
 	}
 	began := time.Now()
-	stop := ui.display(ctx, func() sample {
+	stop := ui.display(ctx, func() progress.Sample {
 		c := x.Counts()
 		done := c.Files + c.Others + c.Skipped + c.Directories
-		return sample{at: time.Now(), done: done, found: done, bytes: c.Bytes, total: c.Bytes, failures: c.Failures}
+		return progress.Sample{At: time.Now(), Done: done, Found: done, Bytes: c.Bytes, Total: c.Bytes, Failures: c.Failures}
 	})
 	err = x.Run(ctx, path)
 	stop()

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"clfsload/state"
+	"clfsload/sync/control"
 	"clfsload/sync/outcome"
 	"clfsload/sync/pathtext"
 	"clfsload/sync/scan/filter"
@@ -94,8 +95,8 @@ func askIncomplete(ctx context.Context, stateDir string, v incompleteValue) (r i
 	if err != nil {
 		return r, err
 	}
-	err = waitControl(ctx, stateDir, http.MethodPost, "/incomplete", bytes.NewReader(body), &r)
-	if !errors.Is(err, errNotRunning) {
+	err = control.Wait(ctx, stateDir, http.MethodPost, "/incomplete", bytes.NewReader(body), &r)
+	if !errors.Is(err, control.ErrNotRunning) {
 		return r, finishError("incomplete", stateDir, err)
 	}
 	if v.Action == "" {
@@ -170,7 +171,7 @@ func (m *writableMount) answerIncomplete(w http.ResponseWriter, r *http.Request)
 		http.Error(w, "the body must be a JSON object", http.StatusBadRequest)
 		return
 	}
-	if err := patient(w); err != nil {
+	if err := control.Patient(w); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}

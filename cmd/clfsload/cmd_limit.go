@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"clfsload/sync/control"
 	"clfsload/sync/outcome"
 )
 
@@ -42,8 +43,8 @@ func runLimit(cmd *cobra.Command, arg, text string) error {
 		return err
 	}
 	var answer limitValue
-	err = askControl(cmd.Context(), stateDir, http.MethodPut, "/limit", bytes.NewReader(body), &answer)
-	if errors.Is(err, errNotRunning) {
+	err = control.Ask(cmd.Context(), stateDir, http.MethodPut, "/limit", bytes.NewReader(body), &answer)
+	if errors.Is(err, control.ErrNotRunning) {
 		return outcome.New(outcome.State, err, "pass --bandwidth-limit when you start it")
 	}
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"clfsload/state"
+	"clfsload/sync/control"
 	"clfsload/sync/outcome"
 	"clfsload/sync/pathtext"
 )
@@ -116,7 +117,7 @@ func printStatus(w io.Writer, v printer, asJSON bool) error {
 // findStatus asks what runs on a STATE, or else the journal. A process that begins or
 // ends has the journal and does not answer: it is waited for.
 func findStatus(ctx context.Context, stateDir string) (printer, error) {
-	deadline := time.Now().Add(answerLimit)
+	deadline := time.Now().Add(control.AnswerLimit)
 	for {
 		v, err := lookForStatus(ctx, stateDir)
 		if !errors.Is(err, state.ErrLocked) {
@@ -137,8 +138,8 @@ const notAnswering = "that process begins or ends, and answers nobody yet: ask a
 
 func lookForStatus(ctx context.Context, stateDir string) (printer, error) {
 	var raw json.RawMessage
-	err := askControl(ctx, stateDir, http.MethodGet, "/status", nil, &raw)
-	if errors.Is(err, errNotRunning) {
+	err := control.Ask(ctx, stateDir, http.MethodGet, "/status", nil, &raw)
+	if errors.Is(err, control.ErrNotRunning) {
 		return statusOfJournal(ctx, stateDir)
 	}
 	if err != nil {
@@ -167,7 +168,7 @@ func writeJSON(w io.Writer, v any) error {
 func statusOfJournal(ctx context.Context, stateDir string) (printer, error) {
 	j, err := state.OpenReadOnly(stateDir)
 	if errors.Is(err, state.ErrMissing) {
-		return nil, outcome.New(outcome.State, err, stateWanted)
+		return nil, outcome.New(outcome.State, err, control.StateWanted)
 	}
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"clfsload/fusefs"
+	"clfsload/sync/control"
 )
 
 func newUnmountCommand() *cobra.Command {
@@ -43,17 +44,17 @@ func runUnmount(cmd *cobra.Command, arg string, f finishFlags, noPublish, leaveI
 	}
 	v := f.value()
 	v.NoPublish, v.LeaveIncomplete = noPublish, leaveIncomplete
-	server := processOf(dir)
-	defer server.close()
+	server := control.ProcessOf(dir)
+	defer server.Close()
 	r, err := finish(cmd, dir, "unmount", v)
-	if errors.Is(err, errNotRunning) {
+	if errors.Is(err, control.ErrNotRunning) {
 		return clearDead(cmd, dir, err)
 	}
 	if err != nil {
 		return err
 	}
 	if r.Unmounted {
-		server.await(cmd.Context()) // so that the next mount finds STATE free
+		server.Await(cmd.Context()) // so that the next mount finds STATE free
 	}
 	done := "unmounted; published in " + r.Target
 	if noPublish {

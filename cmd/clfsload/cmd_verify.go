@@ -17,6 +17,7 @@ import (
 
 	"clfsload/sync/blob"
 	"clfsload/sync/outcome"
+	"clfsload/sync/progress"
 	"clfsload/sync/tree"
 	"clfsload/sync/tree/verify"
 )
@@ -115,7 +116,7 @@ func (v *verifyCommand) verify(ctx context.Context, ui *console, t *tree.Tree, t
 	p := &findingPrinter{out: out, json: v.json, shown: map[string]int{}}
 	var step atomic.Value
 	step.Store("")
-	stop := ui.display(ctx, func() sample { return verifySample(t, step.Load().(string)) })
+	stop := ui.display(ctx, func() progress.Sample { return verifySample(t, step.Load().(string)) })
 	report, err := verify.Run(ctx, t, verify.Options{Quick: v.quick, Source: v.source, Takes: takes, Found: p.print,
 		Step: func(name string) { step.Store(name) }})
 	stop()
@@ -127,13 +128,13 @@ func (v *verifyCommand) verify(ctx context.Context, ui *console, t *tree.Tree, t
 }
 
 // verifySample tells how far a verification is: blobs read of those listed.
-func verifySample(t *tree.Tree, step string) sample {
+func verifySample(t *tree.Tree, step string) progress.Sample {
 	traffic := t.Traffic()
 	done := max(0, min(traffic.Requests, traffic.Listed))
 	if step == "list" {
 		done = 0
 	}
-	return sample{at: time.Now(), done: done, found: traffic.Listed, bytes: traffic.Bytes, listed: step != "list"}
+	return progress.Sample{At: time.Now(), Done: done, Found: traffic.Listed, Bytes: traffic.Bytes, Listed: step != "list"}
 }
 
 // shownFindings of each kind are printed as text; --json has them all.

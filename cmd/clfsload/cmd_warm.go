@@ -18,6 +18,7 @@ import (
 	"clfsload/fusefs"
 	"clfsload/sync/outcome"
 	"clfsload/sync/pathtext"
+	"clfsload/sync/progress"
 )
 
 // warmCommand is one run of warm.
@@ -126,9 +127,9 @@ func openCachedMount(point string) (*os.File, error) {
 // runShown runs and shows progress. It does not wait for reads that a mount does not answer once
 // ctx has ended.
 func (w *warmer) runShown(ctx context.Context, ui *console, paths []string, readers int) error {
-	stop := ui.display(ctx, func() sample {
+	stop := ui.display(ctx, func() progress.Sample {
 		s := w.warmSample()
-		s.at = time.Now()
+		s.At = time.Now()
 		return s
 	})
 	defer stop()

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"clfsload/state"
+	"clfsload/sync/control"
 	"clfsload/sync/outcome"
 	"clfsload/sync/pathtext"
 )
@@ -51,7 +52,7 @@ func finish(cmd *cobra.Command, stateDir, what string, v finishValue) (r flushRe
 	ctx := cmd.Context()
 	if v.TimeoutSeconds > 0 && what != "unmount" {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, v.timeout()+answerLimit)
+		ctx, cancel = context.WithTimeout(ctx, v.timeout()+control.AnswerLimit)
 		defer cancel()
 	}
 	telling, stop := context.WithCancel(ctx)
@@ -60,7 +61,7 @@ func finish(cmd *cobra.Command, stateDir, what string, v finishValue) (r flushRe
 		defer close(told)
 		tellWaiting(telling, cmd, stateDir)
 	}()
-	err = waitControl(ctx, stateDir, http.MethodPost, "/"+what, bytes.NewReader(body), &r)
+	err = control.Wait(ctx, stateDir, http.MethodPost, "/"+what, bytes.NewReader(body), &r)
 	stop()
 	<-told
 	if err != nil && errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
@@ -72,13 +73,13 @@ func finish(cmd *cobra.Command, stateDir, what string, v finishValue) (r flushRe
 
 // finishError says what to do where the mount did not do what it was asked for.
 func finishError(what, stateDir string, err error) error {
-	var refused refusedError
+	var refused control.Refused
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, errNotRunning):
+	case errors.Is(err, control.ErrNotRunning):
 		return notRunning(stateDir, err)
-	case errors.As(err, &refused) && refused.status == http.StatusNotFound:
+	case errors.As(err, &refused) && refused.Status == http.StatusNotFound:
 		return outcome.New(outcome.State, fmt.Errorf("a load runs there, which knows no %s", what), "name the STATE of a mount")
 	}
 	return fmt.Errorf("%s: %w", what, err)

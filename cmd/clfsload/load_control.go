@@ -8,6 +8,7 @@ import (
 
 	"clfsload/state"
 	"clfsload/sync/blob/limit"
+	"clfsload/sync/control"
 	"clfsload/sync/engine"
 	"clfsload/sync/pathtext"
 )
@@ -54,14 +55,14 @@ type flightValue struct {
 // status describes a load whose journal is open.
 func (l *load) status(e *engine.Engine) loadStatus {
 	m := &l.meter
-	m.add(l.look(e))
-	s := m.last()
+	m.Add(l.look(e))
+	s := m.Last()
 	set := &l.journal.Settings
 	v := loadStatus{Kind: kindLoad, Running: true, PID: os.Getpid(), Version: version, Phase: l.phase(), Source: set.Source, Target: set.Target, Into: set.Merge.Into,
-		ObjectsDone: s.done, ObjectsFound: s.found, BytesDone: s.bytes, BytesFound: s.total,
-		Listed: s.listed, Failures: s.failures, BandwidthLimit: l.limiter.BytesPerSecond()}
-	v.ObjectsPerSecond, v.BytesPerSecond = m.rates()
-	if left, ok := m.remaining(); ok {
+		ObjectsDone: s.Done, ObjectsFound: s.Found, BytesDone: s.Bytes, BytesFound: s.Total,
+		Listed: s.Listed, Failures: s.Failures, BandwidthLimit: l.limiter.BytesPerSecond()}
+	v.ObjectsPerSecond, v.BytesPerSecond = m.Rates()
+	if left, ok := m.Remaining(); ok {
 		seconds := left.Seconds()
 		v.ETASeconds = &seconds
 	}
@@ -93,7 +94,7 @@ type limitValue struct {
 func (l *load) controlHandler(ui *console, e *engine.Engine) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
-		answerJSON(w, l.status(e))
+		control.AnswerJSON(w, l.status(e))
 	})
 	mux.HandleFunc("PUT /limit", func(w http.ResponseWriter, r *http.Request) { answerLimitChange(w, r, l.limiter, ui) })
 	return mux
@@ -108,5 +109,5 @@ func answerLimitChange(w http.ResponseWriter, r *http.Request, l *limit.Limiter,
 	}
 	l.Set(v.BytesPerSecond)
 	ui.log.Info("bandwidth limit changed", "bytes_per_second", v.BytesPerSecond)
-	answerJSON(w, v)
+	control.AnswerJSON(w, v)
 }

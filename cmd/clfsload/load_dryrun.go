@@ -16,6 +16,7 @@ import (
 	"clfsload/state"
 	"clfsload/sync/outcome"
 	"clfsload/sync/pathtext"
+	"clfsload/sync/progress"
 	"clfsload/sync/scan"
 	"clfsload/sync/tree/scratch"
 )
@@ -137,10 +138,10 @@ func (d *dryRun) failed(path string, p state.Problem) {
 
 func (d *dryRun) run(ctx context.Context, source string) (dryRunReport, error) {
 	began := time.Now()
-	stop := d.ui.display(ctx, func() sample {
+	stop := d.ui.display(ctx, func() progress.Sample {
 		s := d.surveyor.Survey()
 		n := s.Entries()
-		return sample{at: time.Now(), done: n, found: n, bytes: s.Bytes, total: s.Bytes, moved: s.Bytes, failures: s.Unreadable}
+		return progress.Sample{At: time.Now(), Done: n, Found: n, Bytes: s.Bytes, Total: s.Bytes, Moved: s.Bytes, Failures: s.Unreadable}
 	})
 	err := d.surveyor.Run(ctx)
 	stop()

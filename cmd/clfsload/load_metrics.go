@@ -1,21 +1,24 @@
 package main
 
-import "clfsload/sync/engine"
+import (
+	"clfsload/sync/engine"
+	"clfsload/sync/metrics"
+)
 
 // loadMetrics are the numbers of a load.
-func (l *load) loadMetrics(e *engine.Engine) []metric {
+func (l *load) loadMetrics(e *engine.Engine) []metrics.Metric {
 	t := l.journal.Totals()
 	s := l.look(e)
 	published := 0.0
 	if l.phase() == phaseComplete {
 		published = 1
 	}
-	return append(engineMetrics(e.Stats(), l.limiter.BytesPerSecond(), l.target.Narrator.Failing.Load()),
-		gauge("clfsload_load_objects_found", "Objects found in the source.", float64(s.found)),
-		gauge("clfsload_load_objects_done", "Objects whose blobs are all in the container.", float64(s.done)),
-		gauge("clfsload_load_bytes_found", "Bytes of file contents found in the source.", float64(s.total)),
-		gauge("clfsload_load_bytes_done", "Bytes of file contents in the container.", float64(s.bytes)),
-		gauge("clfsload_load_failures", "Entries that could not be listed or transferred.", float64(t.Failures)),
-		gauge("clfsload_load_published", "1 when the container can be attached, otherwise 0.", published),
+	return append(metrics.OfEngine(e.Stats(), l.limiter.BytesPerSecond(), l.target.Narrator.Failing.Load()),
+		metrics.Gauge("clfsload_load_objects_found", "Objects found in the source.", float64(s.Found)),
+		metrics.Gauge("clfsload_load_objects_done", "Objects whose blobs are all in the container.", float64(s.Done)),
+		metrics.Gauge("clfsload_load_bytes_found", "Bytes of file contents found in the source.", float64(s.Total)),
+		metrics.Gauge("clfsload_load_bytes_done", "Bytes of file contents in the container.", float64(s.Bytes)),
+		metrics.Gauge("clfsload_load_failures", "Entries that could not be listed or transferred.", float64(t.Failures)),
+		metrics.Gauge("clfsload_load_published", "1 when the container can be attached, otherwise 0.", published),
 	)
 }

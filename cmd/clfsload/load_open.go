@@ -21,7 +21,9 @@ import (
 	"clfsload/sync/adopt"
 	"clfsload/sync/blob/limit"
 	"clfsload/sync/engine"
+	"clfsload/sync/metrics"
 	"clfsload/sync/outcome"
+	"clfsload/sync/progress"
 	"clfsload/sync/random"
 	"clfsload/sync/scan"
 	"clfsload/sync/scan/filter"
@@ -48,14 +50,14 @@ type load struct {
 	engine     *engine.Engine
 	began      time.Time
 	before     state.Totals // when it began
-	meter      meter
+	meter      progress.Meter
 	listed     atomic.Bool // all of the source is in the journal
 	publishing atomic.Bool
 }
 
 func (l *load) close(ctx context.Context) error {
 	var err error
-	closeListener(l.metrics)
+	metrics.CloseListener(l.metrics)
 	if l.target != nil {
 		err = l.target.Close(ctx)
 	}
@@ -93,7 +95,7 @@ func openLoad(cmd *cobra.Command, args []string, f loadFlags, log *slog.Logger) 
 
 func (l *load) open(cmd *cobra.Command, stateDir, source string, spec target.Spec) error {
 	var err error
-	if l.metrics, err = listenMetrics(l.flags.metrics.address); err != nil {
+	if l.metrics, err = metrics.Listen(l.flags.metrics.address); err != nil {
 		return err
 	}
 	if l.tree, err = scan.OpenTree(source); err != nil {

@@ -12,8 +12,11 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"clfsload/state"
+	"clfsload/sync/control"
 	"clfsload/sync/engine"
+	"clfsload/sync/metrics"
 	"clfsload/sync/outcome"
+	"clfsload/sync/progress"
 	"clfsload/sync/scan"
 )
 
@@ -36,13 +39,13 @@ func (l *load) run(ctx context.Context, ui *console) error {
 		return err
 	}
 	l.start(ui, e)
-	metrics := serveMetrics(l.metrics, func() []metric { return l.loadMetrics(e) })
-	defer metrics.close()
-	control, err := serveControl(l.journal.Dir(), l.controlHandler(ui, e))
+	metrics := metrics.Serve(l.metrics, func() []metrics.Metric { return l.loadMetrics(e) })
+	defer metrics.Close()
+	control, err := control.Serve(l.journal.Dir(), l.controlHandler(ui, e))
 	if err != nil {
 		ui.log.Warn("status and limit cannot ask this load", "error", err)
 	} else {
-		defer control.close()
+		defer control.Close()
 	}
 	err = l.transferAndPublish(ctx, ui, e)
 	if err != nil && ctx.Err() != nil {
@@ -100,7 +103,7 @@ func (l *load) transferAndPublish(ctx context.Context, ui *console, e *engine.En
 	showing, stopShowing := context.WithCancel(ctx)
 	var display errgroup.Group
 	display.Go(func() error {
-		ui.showProgress(showing, &l.meter, func() sample { return l.look(e) })
+		ui.showProgress(showing, &l.meter, func() progress.Sample { return l.look(e) })
 		return nil
 	})
 	run := l.runNew
@@ -136,19 +139,19 @@ func (l *load) publish(ctx context.Context, ui *console, e *engine.Engine) error
 	return e.Publish(ctx, l.flags.publishIncomplete, logs...)
 }
 
-func (l *load) look(e *engine.Engine) sample {
+func (l *load) look(e *engine.Engine) progress.Sample {
 	t, s := l.journal.Totals(), e.Stats()
-	return sample{
-		at:              time.Now(),
-		done:            int64(l.before.DoneInodes) + s.Inodes.Load(),
-		found:           int64(t.FoundInodes),
-		bytes:           int64(l.before.DoneBytes) + s.Kept.Load() + s.Moved.Load(),
-		moved:           s.Moved.Load(),
-		total:           int64(t.FoundBytes),
-		failures:        int64(t.Failures),
-		listed:          l.listed.Load(),
-		expectedObjects: l.flags.dryRun.count,
-		expectedBytes:   int64(l.flags.dryRun.gb * 1e9),
+	return progress.Sample{
+		At:              time.Now(),
+		Done:            int64(l.before.DoneInodes) + s.Inodes.Load(),
+		Found:           int64(t.FoundInodes),
+		Bytes:           int64(l.before.DoneBytes) + s.Kept.Load() + s.Moved.Load(),
+		Moved:           s.Moved.Load(),
+		Total:           int64(t.FoundBytes),
+		Failures:        int64(t.Failures),
+		Listed:          l.listed.Load(),
+		ExpectedObjects: l.flags.dryRun.count,
+		ExpectedBytes:   int64(l.flags.dryRun.gb * 1e9),
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"clfsload/sync/control"
 	"clfsload/sync/engine"
 	"clfsload/sync/outcome"
 )
@@ -72,13 +73,13 @@ func work(w http.ResponseWriter, r *http.Request, do func(context.Context, finis
 		http.Error(w, "the body must be a JSON object", http.StatusBadRequest)
 		return
 	}
-	if err := patient(w); err != nil {
+	if err := control.Patient(w); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
 	report, err := do(r.Context(), v)
 	report.fail(err)
-	answerJSON(w, report)
+	control.AnswerJSON(w, report)
 }
 
 // answer sends a value, or the error that kept it from coming into being.
@@ -88,7 +89,7 @@ func answer(w http.ResponseWriter, v any, err error) {
 		http.Error(w, text, http.StatusInternalServerError)
 		return
 	}
-	answerJSON(w, v)
+	control.AnswerJSON(w, v)
 }
 
 // inTime does what was asked for until it is too late. Then the report names what is

@@ -23,7 +23,9 @@ import (
 	"clfsload/sync/blob/limit"
 	"clfsload/sync/durable"
 	"clfsload/sync/engine"
+	"clfsload/sync/metrics"
 	"clfsload/sync/outcome"
+	"clfsload/sync/progress"
 	"clfsload/sync/site"
 	"clfsload/sync/target"
 )
@@ -48,7 +50,7 @@ type writableMount struct {
 	undo    target.Undo  // of what a refused mount has made
 
 	began time.Time
-	meter meter
+	meter progress.Meter
 
 	publishing atomic.Int32 // publications under way or waiting for the container
 	commanded  atomic.Bool  // a command unmounts
@@ -77,7 +79,7 @@ func openWritable(cmd *cobra.Command, point string, f mountFlags, ui *console) (
 
 func (m *writableMount) open(cmd *cobra.Command) error {
 	var err error
-	if m.metrics, err = listenMetrics(m.flags.metrics.address); err != nil {
+	if m.metrics, err = metrics.Listen(m.flags.metrics.address); err != nil {
 		return err
 	}
 	if m.dir, err = mountState(m.flags.state, m.point); err != nil {

@@ -17,8 +17,10 @@ import (
 
 	"clfsload/fusefs/writable"
 	"clfsload/sync/blob"
+	"clfsload/sync/control"
 	"clfsload/sync/durable"
 	"clfsload/sync/engine"
+	"clfsload/sync/metrics"
 	"clfsload/sync/outcome"
 )
 
@@ -44,12 +46,12 @@ func serveWritable(cmd *cobra.Command, point string, f mountFlags, ui *console) 
 		return errors.Join(stopCause(ctx, err), m.undo.Run(ctx))
 	}
 	m.undo.Keep()
-	metrics := serveMetrics(m.metrics, m.collectMetrics)
-	defer metrics.close()
-	if control, err := serveControl(m.dir, m.controlHandler()); err != nil {
+	metrics := metrics.Serve(m.metrics, m.collectMetrics)
+	defer metrics.Close()
+	if control, err := control.Serve(m.dir, m.controlHandler()); err != nil {
 		ui.log.Warn("flush, publish, unmount and status cannot ask this mount", "error", err)
 	} else {
-		defer control.finish()
+		defer control.Finish()
 	}
 	// Whoever reads this may go on with any command.
 	ui.log.Info("mounted", "mountpoint", m.point, "target", m.target.String(), "state", m.dir)
@@ -269,7 +271,7 @@ func (m *writableMount) unpublished() string {
 // close ends everything that was begun, in the reverse order.
 func (m *writableMount) close(ctx context.Context) error {
 	var errs []error
-	closeListener(m.metrics)
+	metrics.CloseListener(m.metrics)
 	if m.uploads != nil {
 		m.uploads.close()
 	}

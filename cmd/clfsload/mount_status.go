@@ -11,6 +11,7 @@ import (
 
 	"clfsload/state"
 	"clfsload/sync/pathtext"
+	"clfsload/sync/progress"
 )
 
 // Kinds of what a STATE belongs to.
@@ -119,9 +120,9 @@ func (m *writableMount) status(ctx context.Context) (mountStatus, error) {
 	if err != nil {
 		return v, err
 	}
-	m.meter.add(m.look())
+	m.meter.Add(m.look())
 	v.Running, v.PID, v.MountPoint, v.BandwidthLimit = true, os.Getpid(), m.point, m.limiter.BytesPerSecond()
-	v.ObjectsPerSecond, v.BytesPerSecond = m.meter.rates()
+	v.ObjectsPerSecond, v.BytesPerSecond = m.meter.Rates()
 	v.Publishing = m.publishing.Load() > 0
 	v.Interrupted = v.Interrupted && !v.Publishing
 	if f, ok := m.engine.OldestInFlight(); ok {
@@ -155,7 +156,7 @@ func (m *writableMount) sampleRates(ctx context.Context) {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
 	for ctx.Err() == nil {
-		m.meter.add(m.look())
+		m.meter.Add(m.look())
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
@@ -164,9 +165,9 @@ func (m *writableMount) sampleRates(ctx context.Context) {
 }
 
 // look is how much was uploaded by now, for the rates.
-func (m *writableMount) look() sample {
+func (m *writableMount) look() progress.Sample {
 	s := m.engine.Stats()
-	return sample{at: time.Now(), done: s.Inodes.Load(), moved: s.Moved.Load()}
+	return progress.Sample{At: time.Now(), Done: s.Inodes.Load(), Moved: s.Moved.Load()}
 }
 
 func (v *mountStatus) print(w io.Writer) {

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 
 	"clfsload/sync/deepdir"
+	"clfsload/sync/openfiles"
 )
 
 // A process that has opened as many files as it may fails in the middle of its work. So each command
@@ -31,14 +32,14 @@ const (
 func fitConcurrency(concurrency *int, files, each int, log *slog.Logger) {
 	most := max(files/each, 1)
 	if *concurrency > most {
-		log.Info("fewer requests are in flight, because of the limit of open files", "limit", fileLimit(), "concurrency", most)
+		log.Info("fewer requests are in flight, because of the limit of open files", "limit", openfiles.Limit(), "concurrency", most)
 		*concurrency = most
 	}
 }
 
 // fitOpenFiles keeps a load below the limit of open files.
 func (f *loadFlags) fitOpenFiles(log *slog.Logger) error {
-	spare, err := spareFiles(ownFiles + deepdir.Kept)
+	spare, err := openfiles.Spare(ownFiles + deepdir.Kept)
 	if err != nil {
 		return err
 	}
@@ -53,7 +54,7 @@ func (f *loadFlags) fitOpenFiles(log *slog.Logger) error {
 
 // fitOpenFiles keeps a mount that takes writes below the limit of open files.
 func (f *mountFlags) fitOpenFiles(log *slog.Logger) error {
-	spare, err := spareFiles(ownFiles + ownMountFiles)
+	spare, err := openfiles.Spare(ownFiles + ownMountFiles)
 	if err != nil {
 		return err
 	}
@@ -68,7 +69,7 @@ func (f *mountFlags) fitOpenFiles(log *slog.Logger) error {
 
 // fitOpenFiles keeps a command that reads a container below the limit of open files.
 func (f *readFlags) fitOpenFiles() error {
-	spare, err := spareFiles(ownFiles + deepdir.Kept)
+	spare, err := openfiles.Spare(ownFiles + deepdir.Kept)
 	if err == nil {
 		fitConcurrency(&f.concurrency, spare, readFiles, slog.New(slog.DiscardHandler))
 	}

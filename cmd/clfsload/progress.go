@@ -1,6 +1,7 @@
 package main
 
 import (
+	"clfsload/sync/progress"
 	"context"
 	"fmt"
 	"time"
@@ -18,8 +19,8 @@ const (
 // showProgress shows what look returns until ctx ends: live on a terminal,
 // otherwise as a log line now and then. It returns when the display is gone. What
 // it sees goes into m.
-func (c *console) showProgress(ctx context.Context, m *meter, look func() sample) {
-	m.add(look())
+func (c *console) showProgress(ctx context.Context, m *progress.Meter, look func() progress.Sample) {
+	m.Add(look())
 	if c.terminal {
 		c.showLive(ctx, m, look)
 	} else {
@@ -27,14 +28,14 @@ func (c *console) showProgress(ctx context.Context, m *meter, look func() sample
 	}
 }
 
-func (c *console) showLines(ctx context.Context, m *meter, look func() sample) {
+func (c *console) showLines(ctx context.Context, m *progress.Meter, look func() progress.Sample) {
 	sampling, lines := time.NewTicker(time.Second), time.NewTicker(lineEvery)
 	defer sampling.Stop()
 	defer lines.Stop()
 	for {
 		select {
 		case <-sampling.C:
-			m.add(look())
+			m.Add(look())
 		case <-lines.C:
 			c.log.Info("progress", progressAttrs(m)...)
 		case <-ctx.Done():
@@ -43,19 +44,19 @@ func (c *console) showLines(ctx context.Context, m *meter, look func() sample) {
 	}
 }
 
-func progressAttrs(m *meter) []any {
-	s := m.last()
-	objects, bytes := m.rates()
-	attrs := []any{"done", s.done, "found", s.found, "bytes", s.bytes, "bytes_found", s.total,
-		"failures", s.failures, "objects_per_second", int64(objects), "bytes_per_second", int64(bytes)}
-	if left, ok := m.remaining(); ok {
+func progressAttrs(m *progress.Meter) []any {
+	s := m.Last()
+	objects, bytes := m.Rates()
+	attrs := []any{"done", s.Done, "found", s.Found, "bytes", s.Bytes, "bytes_found", s.Total,
+		"failures", s.Failures, "objects_per_second", int64(objects), "bytes_per_second", int64(bytes)}
+	if left, ok := m.Remaining(); ok {
 		attrs = append(attrs, "eta", left.Round(time.Second).String())
 	}
 	return attrs
 }
 
 // showLive draws one bar for objects and one for bytes.
-func (c *console) showLive(ctx context.Context, m *meter, look func() sample) {
+func (c *console) showLive(ctx context.Context, m *progress.Meter, look func() progress.Sample) {
 	p := mpb.New(mpb.WithOutput(fileOf(c.err.w)), mpb.WithRefreshRate(refreshEvery), mpb.WithWidth(40))
 	restore := c.err.divert(p)
 	objects := addBar(p, func() string { return objectsText(m) }, func() string { return objectsRate(m) })
@@ -64,9 +65,9 @@ func (c *console) showLive(ctx context.Context, m *meter, look func() sample) {
 	defer ticker.Stop()
 	for ctx.Err() == nil {
 		s := look()
-		m.add(s)
-		setBar(objects, s.done, s.found)
-		setBar(bytes, s.bytes, s.total)
+		m.Add(s)
+		setBar(objects, s.Done, s.Found)
+		setBar(bytes, s.Bytes, s.Total)
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
@@ -93,36 +94,36 @@ func setBar(b *mpb.Bar, done, total int64) {
 	b.SetCurrent(done)
 }
 
-func objectsText(m *meter) string {
-	s := m.last()
+func objectsText(m *progress.Meter) string {
+	s := m.Last()
 	more := ""
-	if !s.listed {
+	if !s.Listed {
 		more = "+"
 	}
-	return fmt.Sprintf("%-28s", fmt.Sprintf("files %s of %s%s ", humanize.Comma(s.done), humanize.Comma(s.found), more))
+	return fmt.Sprintf("%-28s", fmt.Sprintf("files %s of %s%s ", humanize.Comma(s.Done), humanize.Comma(s.Found), more))
 }
 
-func objectsRate(m *meter) string {
-	rate, _ := m.rates()
+func objectsRate(m *progress.Meter) string {
+	rate, _ := m.Rates()
 	text := fmt.Sprintf(" %s/s", humanize.Comma(int64(rate)))
-	if n := m.last().failures; n > 0 {
+	if n := m.Last().Failures; n > 0 {
 		text += fmt.Sprintf("  %s failed", humanize.Comma(n))
 	}
 	return text
 }
 
-func bytesText(m *meter) string {
-	s := m.last()
-	return fmt.Sprintf("%-28s", fmt.Sprintf("bytes %s of %s ", ibytes(s.bytes), ibytes(s.total)))
+func bytesText(m *progress.Meter) string {
+	s := m.Last()
+	return fmt.Sprintf("%-28s", fmt.Sprintf("bytes %s of %s ", ibytes(s.Bytes), ibytes(s.Total)))
 }
 
-func bytesRate(m *meter) string {
-	_, rate := m.rates()
+func bytesRate(m *progress.Meter) string {
+	_, rate := m.Rates()
 	text := fmt.Sprintf(" %s/s", ibytes(int64(rate)))
-	switch left, ok := m.remaining(); {
+	switch left, ok := m.Remaining(); {
 	case ok:
 		text += "  ETA " + left.Round(time.Second).String()
-	case !m.last().listed:
+	case !m.Last().Listed:
 		text += "  listing"
 	}
 	return text

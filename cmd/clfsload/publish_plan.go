@@ -14,6 +14,7 @@ import (
 	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
+	"clfsload/sync/control"
 	"clfsload/sync/engine"
 	"clfsload/sync/engine/publish"
 	"clfsload/sync/outcome"
@@ -75,7 +76,7 @@ func (m *writableMount) plan(ctx context.Context, yield func(plannedPut) error) 
 
 // answerPlan answers GET /publish: a line of JSON for each put, and one for the summary.
 func (m *writableMount) answerPlan(w http.ResponseWriter, r *http.Request) {
-	if err := patient(w); err != nil {
+	if err := control.Patient(w); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
@@ -139,7 +140,7 @@ var errPlanCut = fmt.Errorf("publish: the list of puts was cut off: the mount ha
 // runPlan prints what a publication would put.
 func runPlan(cmd *cobra.Command, stateDir string, asJSON bool) error {
 	ctx := cmd.Context()
-	answer, err := requestControl(ctx, stateDir, http.MethodGet, "/publish", nil)
+	answer, err := control.Request(ctx, stateDir, http.MethodGet, "/publish", nil)
 	if err != nil {
 		return stopCause(ctx, finishError("publish", stateDir, err))
 	}

@@ -11,6 +11,7 @@ import (
 
 	"clfsload/sync/blob"
 	"clfsload/sync/outcome"
+	"clfsload/sync/progress"
 	"clfsload/sync/target"
 	"clfsload/sync/tree"
 )
@@ -131,12 +132,12 @@ func containerPath(path string) string {
 }
 
 // display shows what look returns until the function that it returns is called.
-func (c *console) display(ctx context.Context, look func() sample) (stop func()) {
+func (c *console) display(ctx context.Context, look func() progress.Sample) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		c.showProgress(ctx, &meter{}, look)
+		c.showProgress(ctx, &progress.Meter{}, look)
 	}()
 	return func() {
 		cancel()

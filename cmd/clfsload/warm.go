@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"clfsload/sync/deepdir"
+	"clfsload/sync/progress"
 )
 
 const (
@@ -259,9 +260,9 @@ func openNoFollow(dir int, names string, flags int) (fd int, err error) {
 }
 
 // warmSample is how far it has come.
-func (w *warmer) warmSample() sample {
+func (w *warmer) warmSample() progress.Sample {
 	c := &w.counts
 	bytes := c.bytes.Load()
-	return sample{done: c.files.Load() + c.gone.Load(), found: c.found.Load(), bytes: bytes, total: bytes, moved: bytes,
-		failures: c.failures.Load(), listed: c.walked.Load()}
+	return progress.Sample{Done: c.files.Load() + c.gone.Load(), Found: c.found.Load(), Bytes: bytes, Total: bytes, Moved: bytes,
+		Failures: c.failures.Load(), Listed: c.walked.Load()}
 }

@@ -1,4 +1,4 @@
-package main
+package control
 
 import (
 	"errors"
@@ -26,13 +26,13 @@ func deepDirectory(t *testing.T) string {
 func ask(t *testing.T, dir string) (string, error) {
 	t.Helper()
 	var answer string
-	err := askControl(t.Context(), dir, http.MethodGet, "/status", nil, &answer)
+	err := Ask(t.Context(), dir, http.MethodGet, "/status", nil, &answer)
 	return answer, err
 }
 
 func TestTheControlSocketAnswersInADirectoryWithALongPath(t *testing.T) {
 	dir := deepDirectory(t)
-	s, err := serveControl(dir, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { answerJSON(w, "here: "+r.URL.Path) }))
+	s, err := Serve(dir, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { AnswerJSON(w, "here: "+r.URL.Path) }))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,11 +43,11 @@ func TestTheControlSocketAnswersInADirectoryWithALongPath(t *testing.T) {
 	if answer, err := ask(t, dir); err != nil || answer != "here: /status" {
 		t.Errorf("answer %q: %v", answer, err)
 	}
-	s.close()
+	s.Close()
 	if _, err := os.Lstat(filepath.Join(dir, controlName)); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the socket is left: %v", err)
 	}
-	if _, err := ask(t, dir); !errors.Is(err, errNotRunning) {
+	if _, err := ask(t, dir); !errors.Is(err, ErrNotRunning) {
 		t.Errorf("after the end: %v", err)
 	}
 }
@@ -60,14 +60,14 @@ func TestASocketThatACrashLeftIsNoRunningLoad(t *testing.T) {
 	}
 	l.SetUnlinkOnClose(false)
 	l.Close()
-	if _, err := ask(t, dir); !errors.Is(err, errNotRunning) {
+	if _, err := ask(t, dir); !errors.Is(err, ErrNotRunning) {
 		t.Errorf("asked: %v", err)
 	}
-	s, err := serveControl(dir, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { answerJSON(w, "new") }))
+	s, err := Serve(dir, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { AnswerJSON(w, "new") }))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.close()
+	defer s.Close()
 	if answer, err := ask(t, dir); err != nil || answer != "new" {
 		t.Errorf("answer %q: %v", answer, err)
 	}

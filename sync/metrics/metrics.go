@@ -1,4 +1,4 @@
-package main
+package metrics
 
 import (
 	"context"
@@ -11,24 +11,26 @@ import (
 
 	"github.com/VictoriaMetrics/metrics"
 
+	"clfsload/sync/control"
 	"clfsload/sync/engine"
+	"clfsload/sync/openfiles"
 	"clfsload/sync/outcome"
 	"clfsload/sync/target"
 )
 
-// metric is a number of this process. Names of counters end in _total.
-type metric struct {
+// Metric is a number of this process. Names of counters end in _total.
+type Metric struct {
 	name    string
 	help    string
 	counter bool
 	value   float64
 }
 
-func gauge(name, help string, value float64) metric   { return metric{name, help, false, value} }
-func counter(name, help string, value float64) metric { return metric{name, help, true, value} }
+func Gauge(name, help string, value float64) Metric   { return Metric{name, help, false, value} }
+func counter(name, help string, value float64) Metric { return Metric{name, help, true, value} }
 
 // write adds a metric in Prometheus's text format.
-func (m metric) write(w io.Writer) {
+func (m Metric) write(w io.Writer) {
 	kind, value := "gauge", metrics.WriteGaugeFloat64
 	if m.counter {
 		kind, value = "counter", metrics.WriteCounterFloat64
@@ -37,14 +39,14 @@ func (m metric) write(w io.Writer) {
 	value(w, m.name, m.value)
 }
 
-// metricsServer answers /metrics.
-type metricsServer struct {
+// Server answers /metrics.
+type Server struct {
 	server *http.Server
 	ended  chan struct{}
 }
 
-// listenMetrics takes the address, before anything is made. It returns nil without an address.
-func listenMetrics(address string) (net.Listener, error) {
+// Listen takes the address, before anything is made. It returns nil without an address.
+func Listen(address string) (net.Listener, error) {
 	if address == "" {
 		return nil, nil
 	}
@@ -55,16 +57,16 @@ func listenMetrics(address string) (net.Listener, error) {
 	return l, nil
 }
 
-// closeListener closes what listenMetrics has returned. Closing again does nothing.
-func closeListener(l net.Listener) {
+// CloseListener closes what listenMetrics has returned. Closing again does nothing.
+func CloseListener(l net.Listener) {
 	if l != nil {
 		l.Close()
 	}
 }
 
-// serveMetrics shows what collect returns. Without a listener it returns nil, which
+// Serve shows what collect returns. Without a listener it returns nil, which
 // can be closed like any other.
-func serveMetrics(l net.Listener, collect func() []metric) *metricsServer {
+func Serve(l net.Listener, collect func() []Metric) *Server {
 	if l == nil {
 		return nil
 	}
@@ -76,16 +78,16 @@ func serveMetrics(l net.Listener, collect func() []metric) *metricsServer {
 		}
 		metrics.WriteProcessMetrics(w)
 	})
-	s := &metricsServer{ended: make(chan struct{}),
-		server: &http.Server{Handler: mux, ReadTimeout: answerLimit, WriteTimeout: answerLimit, IdleTimeout: time.Minute}}
+	s := &Server{ended: make(chan struct{}),
+		server: &http.Server{Handler: mux, ReadTimeout: control.AnswerLimit, WriteTimeout: control.AnswerLimit, IdleTimeout: time.Minute}}
 	go func() {
 		defer close(s.ended)
-		_ = s.server.Serve(limitConnections(l)) // ends with http.ErrServerClosed
+		_ = s.server.Serve(openfiles.LimitConnections(l)) // ends with http.ErrServerClosed
 	}()
 	return s
 }
 
-func (s *metricsServer) close() {
+func (s *Server) Close() {
 	if s == nil {
 		return
 	}
@@ -97,18 +99,18 @@ func (s *metricsServer) close() {
 	<-s.ended
 }
 
-// engineMetrics are those of a load and of a mount.
-func engineMetrics(s *engine.Stats, limit int64, outage *target.Outage) []metric {
+// OfEngine are those of a load and of a mount.
+func OfEngine(s *engine.Stats, limit int64, outage *target.Outage) []Metric {
 	failing := 0.0
 	if outage != nil {
 		failing = 1
 	}
-	return []metric{
+	return []Metric{
 		counter("clfsload_objects_total", "Objects uploaded by this process.", float64(s.Inodes.Load())),
 		counter("clfsload_blobs_total", "Blobs put by this process.", float64(s.Blobs.Load())),
 		counter("clfsload_sent_bytes_total", "Bytes of blobs put by this process.", float64(s.Sent.Load())),
 		counter("clfsload_read_bytes_total", "Bytes of file contents read by this process.", float64(s.Read.Load())),
-		gauge("clfsload_bandwidth_limit_bytes", "Bytes a second that may be uploaded, 0 for no limit.", float64(limit)),
-		gauge("clfsload_outage", "1 while uploads fail and are repeated, otherwise 0.", failing),
+		Gauge("clfsload_bandwidth_limit_bytes", "Bytes a second that may be uploaded, 0 for no limit.", float64(limit)),
+		Gauge("clfsload_outage", "1 while uploads fail and are repeated, otherwise 0.", failing),
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package control
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"clfsload/sync/openfiles"
 	"clfsload/sync/outcome"
 )
 
@@ -24,11 +25,11 @@ import (
 
 const controlName = "control.sock"
 
-// errNotRunning: nobody answers on the socket of a state directory.
-var errNotRunning = errors.New("no load or mount is running")
+// ErrNotRunning: nobody answers on the socket of a state directory.
+var ErrNotRunning = errors.New("no load or mount is running")
 
-// stateWanted is what to do when a STATE is none.
-const stateWanted = "STATE must be the state directory of a load or of a mount"
+// StateWanted is what to do when a STATE is none.
+const StateWanted = "STATE must be the state directory of a load or of a mount"
 
 // socketPath returns a short path of the control socket: the address of a unix
 // socket has room for 107 bytes, and STATE may be longer. It is good until dir is
@@ -37,16 +38,16 @@ func socketPath(dir *os.File) string {
 	return fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), controlName)
 }
 
-// controlServer answers for a running load.
-type controlServer struct {
+// Server answers for a running load.
+type Server struct {
 	dir    *os.File
 	server *http.Server
 	ended  chan struct{}
 }
 
-// serveControl opens the socket. The caller holds the lock of the state
+// Serve opens the socket. The caller holds the lock of the state
 // directory, so a socket that is there was left by a process that died.
-func serveControl(stateDir string, h http.Handler) (*controlServer, error) {
+func Serve(stateDir string, h http.Handler) (*Server, error) {
 	dir, err := os.Open(stateDir)
 	if err != nil {
 		return nil, err
@@ -55,11 +56,11 @@ func serveControl(stateDir string, h http.Handler) (*controlServer, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open control socket: %w", err), dir.Close())
 	}
-	s := &controlServer{dir: dir, ended: make(chan struct{}),
-		server: &http.Server{Handler: h, ReadTimeout: answerLimit, WriteTimeout: answerLimit}}
+	s := &Server{dir: dir, ended: make(chan struct{}),
+		server: &http.Server{Handler: h, ReadTimeout: AnswerLimit, WriteTimeout: AnswerLimit}}
 	go func() {
 		defer close(s.ended)
-		_ = s.server.Serve(limitConnections(l)) // ends with http.ErrServerClosed
+		_ = s.server.Serve(openfiles.LimitConnections(l)) // ends with http.ErrServerClosed
 	}()
 	return s, nil
 }
@@ -79,41 +80,41 @@ func listenControl(dir *os.File) (net.Listener, error) {
 	return l, nil
 }
 
-// close takes the socket away.
-func (s *controlServer) close() {
+// Close takes the socket away.
+func (s *Server) Close() {
 	s.server.Close()
 	<-s.ended
 	s.dir.Close()
 }
 
-// finish lets answers go out that are on their way, and takes the socket away.
-func (s *controlServer) finish() {
-	ctx, cancel := context.WithTimeout(context.Background(), answerLimit)
+// Finish lets answers go out that are on their way, and takes the socket away.
+func (s *Server) Finish() {
+	ctx, cancel := context.WithTimeout(context.Background(), AnswerLimit)
 	defer cancel()
 	_ = s.server.Shutdown(ctx)
-	s.close()
+	s.Close()
 }
 
-// answerLimit is how long answers and short requests may take.
-const answerLimit = 10 * time.Second
+// AnswerLimit is how long answers and short requests may take.
+const AnswerLimit = 10 * time.Second
 
-// patient lets a request take as long as it needs.
-func patient(w http.ResponseWriter) error {
+// Patient lets a request take as long as it needs.
+func Patient(w http.ResponseWriter) error {
 	c := http.NewResponseController(w)
 	return errors.Join(c.SetReadDeadline(time.Time{}), c.SetWriteDeadline(time.Time{}))
 }
 
-// askControl sends a request to what runs on a state directory and decodes its
+// Ask sends a request to what runs on a state directory and decodes its
 // answer. It returns errNotRunning when there is no socket or nobody behind it.
-func askControl(ctx context.Context, stateDir, method, path string, body io.Reader, answer any) error {
-	ctx, cancel := context.WithTimeout(ctx, answerLimit)
+func Ask(ctx context.Context, stateDir, method, path string, body io.Reader, answer any) error {
+	ctx, cancel := context.WithTimeout(ctx, AnswerLimit)
 	defer cancel()
-	return waitControl(ctx, stateDir, method, path, body, answer)
+	return Wait(ctx, stateDir, method, path, body, answer)
 }
 
-// waitControl is askControl for what takes its time.
-func waitControl(ctx context.Context, stateDir, method, path string, body io.Reader, answer any) error {
-	r, err := requestControl(ctx, stateDir, method, path, body)
+// Wait is askControl for what takes its time.
+func Wait(ctx context.Context, stateDir, method, path string, body io.Reader, answer any) error {
+	r, err := Request(ctx, stateDir, method, path, body)
 	if err != nil {
 		return err
 	}
@@ -121,11 +122,11 @@ func waitControl(ctx context.Context, stateDir, method, path string, body io.Rea
 	return json.NewDecoder(r).Decode(answer)
 }
 
-// requestControl is waitControl for an answer that the caller reads.
-func requestControl(ctx context.Context, stateDir, method, path string, body io.Reader) (io.ReadCloser, error) {
+// Request is waitControl for an answer that the caller reads.
+func Request(ctx context.Context, stateDir, method, path string, body io.Reader) (io.ReadCloser, error) {
 	dir, err := os.OpenFile(stateDir, os.O_RDONLY|syscall.O_DIRECTORY, 0)
 	if err != nil {
-		return nil, outcome.New(outcome.State, fmt.Errorf("open state: %w", err), stateWanted)
+		return nil, outcome.New(outcome.State, fmt.Errorf("open state: %w", err), StateWanted)
 	}
 	defer dir.Close()
 	client := http.Client{Transport: &http.Transport{
@@ -141,27 +142,27 @@ func requestControl(ctx context.Context, stateDir, method, path string, body io.
 	r, err := client.Do(request)
 	switch {
 	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ECONNREFUSED):
-		return nil, fmt.Errorf("%w on %s", errNotRunning, filepath.Clean(stateDir))
+		return nil, fmt.Errorf("%w on %s", ErrNotRunning, filepath.Clean(stateDir))
 	case err != nil:
 		return nil, fmt.Errorf("ask the process that runs on %s: %w", filepath.Clean(stateDir), err)
 	case r.StatusCode != http.StatusOK:
 		defer r.Body.Close()
 		text, _ := io.ReadAll(io.LimitReader(r.Body, 1000))
-		return nil, refusedError{r.StatusCode, strings.TrimSpace(string(text))}
+		return nil, Refused{r.StatusCode, strings.TrimSpace(string(text))}
 	}
 	return r.Body, nil
 }
 
-// refusedError is an answer that tells of an error.
-type refusedError struct {
-	status int
+// Refused is an answer that tells of an error.
+type Refused struct {
+	Status int
 	text   string
 }
 
-func (e refusedError) Error() string { return e.text }
+func (e Refused) Error() string { return e.text }
 
-// answerJSON answers a request.
-func answerJSON(w http.ResponseWriter, v any) {
+// AnswerJSON answers a request.
+func AnswerJSON(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(v) // the asker may be gone
 }

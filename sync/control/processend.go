@@ -1,4 +1,4 @@
-package main
+package control
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 // found.
 type process struct{ pidfd int }
 
-func processOf(stateDir string) *process {
+func ProcessOf(stateDir string) *process {
 	dir, err := os.OpenFile(stateDir, os.O_RDONLY|syscall.O_DIRECTORY, 0)
 	if err != nil {
 		return nil
@@ -40,9 +40,9 @@ func processOf(stateDir string) *process {
 	return &process{fd}
 }
 
-// await returns when the process has ended, or after the time that a mount takes at
+// Await returns when the process has ended, or after the time that a mount takes at
 // most to give back the lease of a container that does not answer.
-func (p *process) await(ctx context.Context) {
+func (p *process) Await(ctx context.Context) {
 	if p == nil {
 		return
 	}
@@ -54,7 +54,7 @@ func (p *process) await(ctx context.Context) {
 	}
 }
 
-func (p *process) close() {
+func (p *process) Close() {
 	if p != nil {
 		_ = unix.Close(p.pidfd)
 	}

@@ -1,4 +1,4 @@
-package main
+package openfiles
 
 import (
 	"fmt"
@@ -14,9 +14,9 @@ import (
 // leastFiles is what must be left of the limit.
 const leastFiles = 4
 
-// fileLimit is how many files this process may have open. The language's runtime has raised the soft
+// Limit is how many files this process may have open. The language's runtime has raised the soft
 // limit to the hard one when the process began.
-func fileLimit() int {
+func Limit() int {
 	var limit unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil || limit.Cur > math.MaxInt32 {
 		return math.MaxInt32
@@ -24,10 +24,10 @@ func fileLimit() int {
 	return int(limit.Cur)
 }
 
-// spareFiles is what the limit leaves beside what is always open. Connections to the journal and to
+// Spare is what the limit leaves beside what is always open. Connections to the journal and to
 // the own sockets are more where the limit is large.
-func spareFiles(own int) (int, error) {
-	limit := fileLimit()
+func Spare(own int) (int, error) {
+	limit := Limit()
 	own += min(limit/8, 64)
 	if limit-own < leastFiles {
 		return 0, outcome.New(outcome.Failure, fmt.Errorf("this process may open %d files only", limit),
@@ -36,7 +36,7 @@ func spareFiles(own int) (int, error) {
 	return limit - own, nil
 }
 
-// limitConnections bounds how many clients of a socket of this process are connected.
-func limitConnections(l net.Listener) net.Listener {
-	return netutil.LimitListener(l, min(max(fileLimit()/32, 2), 16))
+// LimitConnections bounds how many clients of a socket of this process are connected.
+func LimitConnections(l net.Listener) net.Listener {
+	return netutil.LimitListener(l, min(max(Limit()/32, 2), 16))
 }

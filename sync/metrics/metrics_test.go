@@ -1,4 +1,4 @@
-package main
+package metrics
 
 import (
 	"net/http"
@@ -9,7 +9,7 @@ import (
 func TestMetricsComeInThePrometheusTextFormat(t *testing.T) {
 	var b strings.Builder
 	counter("clfsload_blobs_total", "Blobs put.", 12).write(&b)
-	gauge("clfsload_outage", "1 while uploads fail.", 0.5).write(&b)
+	Gauge("clfsload_outage", "1 while uploads fail.", 0.5).write(&b)
 	want := "# HELP clfsload_blobs_total Blobs put.\n# TYPE clfsload_blobs_total counter\nclfsload_blobs_total 12\n" +
 		"# HELP clfsload_outage 1 while uploads fail.\n# TYPE clfsload_outage gauge\nclfsload_outage 0.5\n"
 	if b.String() != want {
@@ -18,13 +18,13 @@ func TestMetricsComeInThePrometheusTextFormat(t *testing.T) {
 }
 
 func TestAnAddressThatIsTakenIsRefused(t *testing.T) {
-	l, err := listenMetrics("127.0.0.1:0")
+	l, err := Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	address := l.Addr().String()
-	defer serveMetrics(l, func() []metric { return nil }).close()
-	if _, err := listenMetrics(address); err == nil {
+	defer Serve(l, func() []Metric { return nil }).Close()
+	if _, err := Listen(address); err == nil {
 		t.Errorf("%s was taken twice", address)
 	}
 	r, err := http.Get("http://" + address + "/metrics")

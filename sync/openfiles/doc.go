@@ -1,0 +1,2 @@
+// Package openfiles divides the limit of open files of this process.
+package openfiles

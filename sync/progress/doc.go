@@ -1,0 +1,2 @@
+// Package progress turns samples of a transfer into rates and an estimate of what is left.
+package progress

@@ -1,0 +1,2 @@
+// Package random draws what is random in a container.
+package random

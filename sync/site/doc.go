@@ -1,0 +1,2 @@
+// Package site finds out whether the places that a command works with overlap.
+package site
