@@ -1,7 +1,6 @@
 package main
 
 import (
-	"clfsload/sync/progress"
 	"context"
 	"fmt"
 	"time"
@@ -9,6 +8,8 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
+
+	"clfsload/sync/progress"
 )
 
 const (
