@@ -16,6 +16,7 @@ package clfs
 
 import (
 	"encoding/binary"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -29,6 +30,17 @@ const (
 	CompressionNone Compression = 0
 	CompressionLZ4  Compression = 1
 )
+
+// String is the name that CLFSLoad has for it: LZ4 or DISABLED.
+func (c Compression) String() string {
+	switch c {
+	case CompressionNone:
+		return "DISABLED"
+	case CompressionLZ4:
+		return "LZ4"
+	}
+	return fmt.Sprintf("compression %d", uint16(c))
+}
 
 const (
 	blobHeaderBytes = 4

@@ -100,13 +100,6 @@ func parseCompression(text string) (clfs.Compression, error) {
 	return 0, fmt.Errorf("--compression %s: it must be LZ4 or DISABLED", text)
 }
 
-func compressionName(c clfs.Compression) string {
-	if c == clfs.CompressionLZ4 {
-		return "LZ4"
-	}
-	return "DISABLED"
-}
-
 func outOfRange(flag string, value, least, most int) error {
 	return fmt.Errorf("%s %d: it must be between %d and %d", flag, value, least, most)
 }

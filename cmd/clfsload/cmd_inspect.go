@@ -131,7 +131,7 @@ func (j *objectJSON) decode(ctx context.Context, t *tree.Tree, o tree.Object) er
 	if err != nil {
 		return tree.BadObject(err, o.Blob)
 	}
-	j.Compression, j.Payload = compressionName(compression), len(payload)
+	j.Compression, j.Payload = compression.String(), len(payload)
 	records, err := clfs.ParseRecords(payload)
 	if err != nil {
 		return tree.BadObject(err, o.Blob)

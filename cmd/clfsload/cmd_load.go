@@ -112,16 +112,19 @@ func runLoad(cmd *cobra.Command, args []string, f loadFlags) error {
 	if cmd.Flags().Changed("into") && f.into.path == "" { // of a shell's variable that is not set
 		return usageError(cmd, errors.New("--into is empty: name a directory of the container, such as /"))
 	}
-	if f.dryRun.only && f.into.path != "" {
-		return runMergePlan(cmd, ui, args, f)
-	}
-	if f.dryRun.only {
-		return runDryRun(cmd, ui, args, f)
+	o, err := f.options(cmd, args, ui)
+	switch {
+	case err != nil:
+		return err
+	case f.dryRun.only && f.into.path != "":
+		return runMergePlan(cmd.Context(), ui.out, o, f.dryRun.json)
+	case f.dryRun.only:
+		return runDryRun(cmd.Context(), ui, o, f.dryRun.json)
 	}
 	// Buffers come and go in waves; without a limit the heap grows to twice of
 	// what is in use.
-	debug.SetMemoryLimit(int64(f.memory) + 128<<20)
-	l, err := openLoad(cmd, args, f, ui.log)
+	debug.SetMemoryLimit(o.memory + 128<<20)
+	l, err := openLoad(cmd.Context(), o)
 	if err != nil {
 		return err
 	}
@@ -134,12 +137,37 @@ func runLoad(cmd *cobra.Command, args []string, f loadFlags) error {
 	defer log.Close()
 	ui.logTo(log)
 	l.target.LogTo(ui.log)
-	err = l.holding(cmd.Context(), func(ctx context.Context) error { return l.run(ctx, ui) })
+	err = l.holding(cmd.Context(), func(ctx context.Context) error { return l.run(ctx, ui.showProgress) })
+	printLoad(ui, l)
 	if err == nil && f.verify {
 		err = verifyContainer(cmd.Context(), ui, l.target.Container)
 	}
-	l.leaveFiles(ui, err)
+	l.leaveFiles(err)
 	return err
+}
+
+// options are what the command line asks for.
+func (f *loadFlags) options(cmd *cobra.Command, args []string, ui *console) (o loadOptions, err error) {
+	if err := f.check(); err != nil {
+		return o, usageError(cmd, err)
+	}
+	if err := f.fitOpenFiles(ui.log); err != nil {
+		return o, err
+	}
+	o = loadOptions{sources: f.target, patience: f.retry, isNew: f.isNew, createContainer: f.createContainer, preserveHardlinks: f.preserveHardlinks,
+		dirMgrCount: f.dirMgrCount, include: f.filter.include, exclude: f.filter.exclude, merge: f.into.merge(), detached: f.into.detached,
+		given: cmd.Flags().Changed, concurrency: f.concurrency, scanWorkers: f.scanWorkers, memory: int64(f.memory), bandwidth: int64(f.bandwidth.limit),
+		maxErrors: f.maxErrors, retryErrors: f.retryErrors, publishIncomplete: f.publishIncomplete, uploadLog: !f.uploadLog.no,
+		expectedObjects: f.dryRun.count, expectedBytes: int64(f.dryRun.gb * 1e9), metricsAddress: f.metrics.address,
+		version: version, log: ui.log, file: ui.file}
+	if o.target, o.stateDir, o.source, err = placesOf(cmd, args); err != nil {
+		return o, err
+	}
+	if o.filter, err = f.filter.compile(); err != nil {
+		return o, usageError(cmd, err)
+	}
+	o.compression, err = parseCompression(f.compression)
+	return o, err
 }
 
 // check refuses values out of range.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"os"
 	"time"
@@ -58,7 +59,7 @@ func (l *load) status(e *engine.Engine) loadStatus {
 	m.Add(l.look(e))
 	s := m.Last()
 	set := &l.journal.Settings
-	v := loadStatus{Kind: kindLoad, Running: true, PID: os.Getpid(), Version: version, Phase: l.phase(), Source: set.Source, Target: set.Target, Into: set.Merge.Into,
+	v := loadStatus{Kind: kindLoad, Running: true, PID: os.Getpid(), Version: l.options.version, Phase: l.phase(), Source: set.Source, Target: set.Target, Into: set.Merge.Into,
 		ObjectsDone: s.Done, ObjectsFound: s.Found, BytesDone: s.Bytes, BytesFound: s.Total,
 		Listed: s.Listed, Failures: s.Failures, BandwidthLimit: l.limiter.BytesPerSecond()}
 	v.ObjectsPerSecond, v.BytesPerSecond = m.Rates()
@@ -91,23 +92,23 @@ type limitValue struct {
 }
 
 // controlHandler answers what comes through the control socket.
-func (l *load) controlHandler(ui *console, e *engine.Engine) http.Handler {
+func (l *load) controlHandler(e *engine.Engine) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
 		control.AnswerJSON(w, l.status(e))
 	})
-	mux.HandleFunc("PUT /limit", func(w http.ResponseWriter, r *http.Request) { answerLimitChange(w, r, l.limiter, ui) })
+	mux.HandleFunc("PUT /limit", func(w http.ResponseWriter, r *http.Request) { answerLimitChange(w, r, l.limiter, l.log) })
 	return mux
 }
 
 // answerLimitChange changes the bandwidth limit of a load or mount.
-func answerLimitChange(w http.ResponseWriter, r *http.Request, l *limit.Limiter, ui *console) {
+func answerLimitChange(w http.ResponseWriter, r *http.Request, l *limit.Limiter, log *slog.Logger) {
 	var v limitValue
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1000)).Decode(&v); err != nil || v.BytesPerSecond < 0 {
 		http.Error(w, "the body must be {\"bytes_per_second\": N}", http.StatusBadRequest)
 		return
 	}
 	l.Set(v.BytesPerSecond)
-	ui.log.Info("bandwidth limit changed", "bytes_per_second", v.BytesPerSecond)
+	log.Info("bandwidth limit changed", "bytes_per_second", v.BytesPerSecond)
 	control.AnswerJSON(w, v)
 }

@@ -6,13 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/dustin/go-humanize"
-	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 	"golang.org/x/sync/errgroup"
 
 	"clfsload/clfs"
@@ -24,75 +21,6 @@ import (
 	"clfsload/sync/tree"
 )
 
-// intoFlags are about a load into a container that is there.
-type intoFlags struct {
-	path                               string // in the container, from "/"; "": the load begins with an empty one
-	update, delete                     bool
-	checksum, sizeOnly, ignoreExisting bool
-	detached                           bool
-}
-
-func (f *intoFlags) register(fl *pflag.FlagSet) {
-	fl.StringVar(&f.path, "into", "", "load into the container that is there: SOURCE becomes its directory `PATH`, from \"/\"")
-	fl.BoolVar(&f.update, "update", false, "with --into: replace entries that differ from SOURCE in type, size, times, mode, owner or link target")
-	fl.BoolVar(&f.delete, "delete", false, "with --into: remove entries below PATH that SOURCE does not have, except entries that the filter leaves out")
-	fl.BoolVar(&f.checksum, "checksum", false, "with --into: compare the contents of files of the same size, whatever their times")
-	fl.BoolVar(&f.sizeOnly, "size-only", false, "with --into: files of the same size have the same contents, whatever their times")
-	fl.BoolVar(&f.ignoreExisting, "ignore-existing", false, "with --into: do not change or read entries that exist in the container")
-	fl.BoolVar(&f.detached, "detached", false, "with --into: accept a container that has signs of a cache: no cache is attached to it")
-}
-
-// check refuses flags that do not go together, and brings the path into the form that the journal has.
-func (f *intoFlags) check() error {
-	if f.path == "" {
-		if f.update || f.delete || f.checksum || f.sizeOnly || f.ignoreExisting || f.detached {
-			return errors.New("--update, --delete, --checksum, --size-only, --ignore-existing and --detached go with --into")
-		}
-		return nil
-	}
-	var names []string
-	for _, name := range strings.Split(f.path, "/") {
-		switch {
-		case name == "" || name == ".":
-			continue
-		case name == ".." || len(name) > maxNameBytes:
-			return fmt.Errorf("--into %s: %q cannot be the name of a directory", f.path, name)
-		}
-		names = append(names, name)
-	}
-	if !strings.HasPrefix(f.path, "/") {
-		return fmt.Errorf("--into %s: it must be a path in the container from its root, such as /%s", f.path, f.path)
-	}
-	f.path = "/" + strings.Join(names, "/")
-	compared := 0
-	for _, given := range []bool{f.checksum, f.sizeOnly, f.ignoreExisting} {
-		if given {
-			compared++
-		}
-	}
-	if compared > 1 {
-		return errors.New("--checksum, --size-only and --ignore-existing exclude each other")
-	}
-	return nil
-}
-
-// maxNameBytes is how long a name is at most.
-const maxNameBytes = 255
-
-// merge is what the journal is to know of the flags.
-func (f *intoFlags) merge() state.Merge {
-	m := state.Merge{Into: f.path, Update: f.update, Delete: f.delete}
-	switch {
-	case f.checksum:
-		m.Compare = state.CompareContents
-	case f.sizeOnly:
-		m.Compare = state.CompareSizes
-	case f.ignoreExisting:
-		m.Compare = state.CompareNames
-	}
-	return m
-}
-
 func orNone(path string) string { return cmp.Or(path, "(none)") }
 
 // isUnderWay reports whether the journal has a load that is not complete.
@@ -102,14 +30,14 @@ func (l *load) isUnderWay() bool {
 
 // adopt makes the journal of a new STATE for a container that is there. Nothing is written to the
 // container before it is claimed.
-func (l *load) adopt(ctx context.Context, stateDir, source string) error {
-	if err := checkNewState(stateDir); err != nil {
+func (l *load) adopt(ctx context.Context) error {
+	if err := checkNewState(l.options.stateDir); err != nil {
 		return err
 	}
 	if err := l.target.Check(ctx); err != nil {
 		return err
 	}
-	if err := l.adoptAt(ctx, stateDir, source); err != nil {
+	if err := l.adoptAt(ctx, l.options.stateDir); err != nil {
 		return err
 	}
 	if err := l.target.Probe(ctx); err != nil {
@@ -120,19 +48,15 @@ func (l *load) adopt(ctx context.Context, stateDir, source string) error {
 }
 
 // adoptAt makes a journal for the container.
-func (l *load) adoptAt(ctx context.Context, stateDir, source string) error {
-	found, err := adopt.Inspect(ctx, newTree(l.target.Container, l.flags.concurrency), l.flags.into.detached)
+func (l *load) adoptAt(ctx context.Context, stateDir string) error {
+	found, err := adopt.Inspect(ctx, newTree(l.target.Container, l.options.concurrency), l.options.detached)
 	if errors.Is(err, tree.ErrNoContainer) {
 		return outcome.New(outcome.Damaged, err, "a load without --into begins with an empty container")
 	}
 	if err != nil {
 		return err
 	}
-	own, err := newSettings(l.flags, source, l.target.String())
-	if err != nil {
-		return err
-	}
-	settings, err := found.Settings(own)
+	settings, err := found.Settings(newSettings(&l.options, l.target.String()))
 	if err != nil {
 		return outcome.New(outcome.State, err, "")
 	}
@@ -148,18 +72,15 @@ func (l *load) adoptAt(ctx context.Context, stateDir, source string) error {
 
 // compareContainer refuses a STATE that has no load under way if it is of another container, or
 // if it has changes of a mount that are not uploaded.
-func (l *load) compareContainer(cmd *cobra.Command) error {
-	s := &l.journal.Settings
-	compression, err := parseCompression(l.flags.compression)
+func (l *load) compareContainer() error {
+	s, o := &l.journal.Settings, &l.options
 	switch {
-	case err != nil:
-		return err
 	case s.Target != l.target.String():
 		return outcome.New(outcome.State, fmt.Errorf("this STATE is that of TARGET %s, not %s", s.Target, l.target), "pass the same TARGET, or another STATE")
-	case cmd.Flags().Changed("compression") && s.Compression != compression:
-		return outcome.New(outcome.State, fmt.Errorf("this STATE was begun with --compression %s, not %s", compressionName(s.Compression), l.flags.compression), "leave --compression out")
-	case cmd.Flags().Changed("dirmgr-count") && s.DirMgrCount != l.flags.dirMgrCount:
-		return outcome.New(outcome.State, fmt.Errorf("this STATE was begun with --dirmgr-count %d, not %d", s.DirMgrCount, l.flags.dirMgrCount), "leave --dirmgr-count out")
+	case o.given("compression") && s.Compression != o.compression:
+		return outcome.New(outcome.State, fmt.Errorf("this STATE was begun with --compression %s, not %s", s.Compression, o.compression), "leave --compression out")
+	case o.given("dirmgr-count") && s.DirMgrCount != o.dirMgrCount:
+		return outcome.New(outcome.State, fmt.Errorf("this STATE was begun with --dirmgr-count %d, not %d", s.DirMgrCount, o.dirMgrCount), "leave --dirmgr-count out")
 	}
 	if s.Kind != state.KindMount {
 		return nil
@@ -172,12 +93,12 @@ func (l *load) compareContainer(cmd *cobra.Command) error {
 }
 
 // beginInto begins a load into the container. One that is under way goes on, as is asked for now.
-func (l *load) beginInto(ctx context.Context, source string) error {
-	if l.flags.into.path == "" {
+func (l *load) beginInto(ctx context.Context) error {
+	if l.options.merge.Into == "" {
 		return nil
 	}
 	if l.isUnderWay() {
-		err := l.journal.ChangeMerge(ctx, l.flags.into.merge())
+		err := l.journal.ChangeMerge(ctx, l.options.merge)
 		if errors.Is(err, state.ErrTakenBack) {
 			return outcome.New(outcome.State, err, "pass --update or --delete as before; to begin anew use --new and another STATE")
 		}
@@ -200,7 +121,7 @@ func (l *load) beginInto(ctx context.Context, source string) error {
 			return err
 		}
 	}
-	return l.startMerge(ctx, source)
+	return l.startMerge(ctx)
 }
 
 // publishWaiting publishes what a mount has uploaded: what a load replaces must be in reach, so
@@ -218,14 +139,14 @@ func (l *load) publishWaiting(ctx context.Context, e *engine.Engine) error {
 }
 
 // startMerge makes the journal that of a load from source.
-func (l *load) startMerge(ctx context.Context, source string) error {
+func (l *load) startMerge(ctx context.Context) error {
 	root, err := l.tree.Attr()
 	if err != nil {
 		return outcome.New(outcome.Source, err, "")
 	}
 	s := l.journal.Settings
-	s.Source, s.PreserveHardlinks, s.Include, s.Exclude = source, l.flags.preserveHardlinks, l.flags.filter.include, l.flags.filter.exclude
-	s.Merge = l.flags.into.merge()
+	s.Source, s.PreserveHardlinks, s.Include, s.Exclude = l.options.source, l.options.preserveHardlinks, l.options.include, l.options.exclude
+	s.Merge = l.options.merge
 	for {
 		err := l.journal.BeginLoad(ctx, s, root, newDirectory())
 		var unread *state.Unread
@@ -296,15 +217,15 @@ func (l *load) awaitChange(ctx context.Context, produced <-chan struct{}) (bool,
 }
 
 // runInto scans, uploads and publishes, if there is anything to change.
-func (l *load) runInto(ctx context.Context, ui *console, e *engine.Engine) error {
+func (l *load) runInto(ctx context.Context, e *engine.Engine) error {
 	changed, err := l.transferInto(ctx, e)
 	if err != nil {
 		return err
 	}
 	if changed {
-		return l.publish(ctx, ui, e)
+		return l.publish(ctx, e)
 	}
-	if l.journal.Totals().Failures > 0 && !l.flags.publishIncomplete {
+	if l.journal.Totals().Failures > 0 && !l.options.publishIncomplete {
 		return engine.ErrIncomplete
 	}
 	if err := e.Close(ctx); err != nil { // a run that was cut off after its publication has not done it
@@ -364,7 +285,7 @@ func (v mergeValues) String() string {
 
 // mergeOptions are what the scanner needs for a load into a container; nil: it is none.
 func (l *load) mergeOptions() *scan.Merge {
-	if l.flags.into.path == "" {
+	if l.options.merge.Into == "" {
 		return nil
 	}
 	return &scan.Merge{Namespace: l.reader, Merged: l.merge.count, Removed: l.merge.countRemoved,

@@ -15,7 +15,7 @@ func (l *load) claim(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ids.BreakEndless = l.flags.into.detached
+	ids.BreakEndless = l.options.detached
 	if err := l.target.Claim(ctx, ids); err != nil {
 		return errors.Join(err, ids.Forget(err))
 	}

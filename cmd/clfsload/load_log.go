@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/DeRuina/timberjack"
-	"github.com/spf13/pflag"
 
 	"clfsload/sync/engine"
 )
@@ -21,13 +20,6 @@ const (
 	logMegabytes = 8
 	logFiles     = 10
 )
-
-// uploadLogFlags say whether the log becomes a part of the container.
-type uploadLogFlags struct{ no bool }
-
-func (f *uploadLogFlags) register(fl *pflag.FlagSet) {
-	fl.BoolVar(&f.no, "no-upload-log", false, "leave the log of the transfer out of the container")
-}
 
 // newLogFile returns the log of a transfer. It is opened by the first line; a line
 // that cannot be written, because the disk is full, is lost and stops nothing.
@@ -70,7 +62,7 @@ func escapeGlob(dir string) string {
 // logsToUpload are the logs as blobs. Their names are the same in every run of a
 // transfer and in no other.
 func (l *load) logsToUpload() ([]engine.Log, error) {
-	if l.flags.uploadLog.no || l.flags.into.path != "" { // a container has one transfer, and its log
+	if !l.options.uploadLog || l.options.merge.Into != "" { // a container has one transfer, and its log
 		return nil, nil
 	}
 	files, err := logsIn(l.journal.Dir())

@@ -44,7 +44,7 @@ func TestRotatedLogsAreUploadedTheOldestFirstUnderNamesThatStay(t *testing.T) {
 			t.Errorf("log %d is called %s", i, log.Name)
 		}
 	}
-	l.flags.uploadLog.no = true
+	l.options.uploadLog = false
 	if logs, err := l.logsToUpload(); err != nil || len(logs) != 0 {
 		t.Errorf("with --no-upload-log: %v %v", logs, err)
 	}

@@ -15,8 +15,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/spf13/cobra"
-
+	"clfsload/clfs"
 	"clfsload/state"
 	"clfsload/sync/adopt"
 	"clfsload/sync/blob/limit"
@@ -33,12 +32,11 @@ import (
 
 // load is a transfer that is ready to run.
 type load struct {
-	flags   loadFlags
+	options loadOptions
 	log     *slog.Logger
 	tree    *scan.Tree
 	target  *target.Target
 	journal *state.Journal
-	filter  filter.Filter
 	limiter *limit.Limiter
 	reader  *adopt.Reader // with --into: of what the container has
 	merge   mergeCounts   // likewise: what became of the entries
@@ -49,6 +47,7 @@ type load struct {
 	failed     func(path string, p state.Problem) // is told of each entry that failed
 	engine     *engine.Engine
 	began      time.Time
+	stopped    bool         // the run did not come to its end
 	before     state.Totals // when it began
 	meter      progress.Meter
 	listed     atomic.Bool // all of the source is in the journal
@@ -71,68 +70,44 @@ func (l *load) close(ctx context.Context) error {
 }
 
 // openLoad checks everything that can be checked before anything is changed.
-func openLoad(cmd *cobra.Command, args []string, f loadFlags, log *slog.Logger) (*load, error) {
-	if err := f.check(); err != nil {
-		return nil, usageError(cmd, err)
-	}
-	if err := f.fitOpenFiles(log); err != nil {
-		return nil, err
-	}
-	spec, stateDir, source, err := placesOf(cmd, args)
-	if err != nil {
-		return nil, err
-	}
-	l := &load{flags: f, log: log, limiter: limit.New(int64(f.bandwidth.limit))}
-	if l.filter, err = f.filter.compile(); err != nil {
-		return nil, usageError(cmd, err)
-	}
-	if err := l.open(cmd, stateDir, source, spec); err != nil {
-		return nil, errors.Join(err, l.undo.Run(cmd.Context()), l.close(cmd.Context()))
+func openLoad(ctx context.Context, o loadOptions) (*load, error) {
+	l := &load{options: o, log: o.log, limiter: limit.New(o.bandwidth)}
+	if err := l.open(ctx); err != nil {
+		return nil, errors.Join(err, l.undo.Run(ctx), l.close(ctx))
 	}
 	l.undo.Keep()
 	return l, nil
 }
 
-func (l *load) open(cmd *cobra.Command, stateDir, source string, spec target.Spec) error {
+func (l *load) open(ctx context.Context) error {
 	var err error
-	if l.metrics, err = metrics.Listen(l.flags.metrics.address); err != nil {
+	if l.metrics, err = metrics.Listen(l.options.metricsAddress); err != nil {
 		return err
 	}
-	if l.tree, err = scan.OpenTree(source); err != nil {
+	if l.tree, err = scan.OpenTree(l.options.source); err != nil {
 		return outcome.New(outcome.Source, fmt.Errorf("open source: %w", err), "SOURCE must be a directory that you can read")
 	}
-	if l.target, err = target.Open(spec, l.flags.target, l.flags.retry.Access(l.flags.concurrency, l.log)); err != nil {
+	if l.target, err = target.Open(l.options.target, l.options.sources, l.options.patience.Access(l.options.concurrency, l.log)); err != nil {
 		return err
 	}
-	if l.flags.isNew && l.flags.into.path == "" {
-		return l.create(cmd.Context(), stateDir, source)
+	if l.options.isNew && l.options.merge.Into == "" {
+		return l.create(ctx)
 	}
-	if l.flags.isNew {
-		err = l.adopt(cmd.Context(), stateDir, source)
+	if l.options.isNew {
+		err = l.adopt(ctx)
 	} else {
-		err = l.resume(cmd, stateDir, source)
+		err = l.resume(ctx)
 	}
 	if err != nil {
 		return err
 	}
-	if spec.Dir != "" {
-		warnOfSharing(spec.Dir, l.log)
+	if dir := l.options.target.Dir; dir != "" {
+		warnOfSharing(dir, l.log)
 	}
-	if err := l.claim(cmd.Context()); err != nil {
+	if err := l.claim(ctx); err != nil {
 		return err
 	}
-	return l.beginInto(cmd.Context(), source)
-}
-
-// placesOf returns what the arguments STATE SOURCE TARGET name, if they are apart.
-func placesOf(cmd *cobra.Command, args []string) (spec target.Spec, stateDir, source string, err error) {
-	if spec, err = target.ParseSpec(args[2:]); err != nil {
-		return spec, "", "", usageError(cmd, err)
-	}
-	if stateDir, source, err = resolvePaths(args[0], args[1]); err != nil {
-		return spec, "", "", err
-	}
-	return spec, stateDir, source, checkOverlap(spec, stateDir, source)
+	return l.beginInto(ctx)
 }
 
 // resolvePaths makes both paths absolute and refuses a state directory inside of
@@ -186,11 +161,11 @@ func checkOverlap(s target.Spec, stateDir, source string) error {
 
 // create begins a new transfer. What can be checked before anything is made is checked
 // first.
-func (l *load) create(ctx context.Context, stateDir, source string) error {
-	if err := checkNewState(stateDir); err != nil {
+func (l *load) create(ctx context.Context) error {
+	if err := checkNewState(l.options.stateDir); err != nil {
 		return err
 	}
-	missing, err := l.target.Fit(ctx, l.flags.createContainer)
+	missing, err := l.target.Fit(ctx, l.options.createContainer)
 	if err != nil {
 		return err
 	}
@@ -198,11 +173,8 @@ func (l *load) create(ctx context.Context, stateDir, source string) error {
 	if err != nil {
 		return outcome.New(outcome.Source, err, "")
 	}
-	settings, err := newSettings(l.flags, source, l.target.String())
-	if err != nil {
-		return err
-	}
-	if l.journal, err = state.Create(stateDir, settings, root); err != nil {
+	settings := newSettings(&l.options, l.target.String())
+	if l.journal, err = state.Create(l.options.stateDir, settings, root); err != nil {
 		return stateError(err)
 	}
 	l.undo.Add(l.removeState)
@@ -271,7 +243,8 @@ func (l *load) begin(ctx context.Context) error {
 }
 
 // resume opens the journal of a transfer that was begun before.
-func (l *load) resume(cmd *cobra.Command, stateDir, source string) error {
+func (l *load) resume(ctx context.Context) error {
+	stateDir := l.options.stateDir
 	found, err := state.Exists(stateDir)
 	if err != nil {
 		return outcome.New(outcome.State, fmt.Errorf("open state: %w", err), stateAccess)
@@ -286,35 +259,36 @@ func (l *load) resume(cmd *cobra.Command, stateDir, source string) error {
 	if err := closeState(stateDir, l.log); err != nil {
 		return err
 	}
-	if err := l.fitState(cmd, source); err != nil {
+	if err := l.fitState(); err != nil {
 		return err
 	}
 	if l.journal.Phase() == state.PhaseNew { // killed before the container was made
-		err = l.target.Ensure(cmd.Context(), l.flags.createContainer)
+		err = l.target.Ensure(ctx, l.options.createContainer)
 	} else {
-		err = l.target.Check(cmd.Context())
+		err = l.target.Check(ctx)
 	}
 	if err != nil {
 		return err
 	}
-	return l.begin(cmd.Context())
+	return l.begin(ctx)
 }
 
 // fitState refuses a command line that does not fit the journal. A load that goes on keeps its filters.
-func (l *load) fitState(cmd *cobra.Command, source string) (err error) {
+func (l *load) fitState() (err error) {
 	s := &l.journal.Settings
-	if l.flags.into.path != "" && !l.isUnderWay() {
-		return l.compareContainer(cmd)
+	if l.options.merge.Into != "" && !l.isUnderWay() {
+		return l.compareContainer()
 	}
-	if l.filter, err = filter.New(s.Include, s.Exclude); err != nil {
+	if l.options.filter, err = filter.New(s.Include, s.Exclude); err != nil {
 		return outcome.New(outcome.Journal, err, "")
 	}
-	return compareSettings(cmd, *s, l.flags, source, l.target.String())
+	return l.compareSettings()
 }
 
 // compareSettings refuses a command line that does not fit the journal. Flags
 // that are not given take the journal's value.
-func compareSettings(cmd *cobra.Command, s state.Settings, f loadFlags, source, target string) error {
+func (l *load) compareSettings() error {
+	s, o := &l.journal.Settings, &l.options
 	if s.Kind == state.KindMount {
 		return outcome.New(outcome.State, errors.New("this STATE is that of a mount"), "choose another STATE for the load, or say with --into where SOURCE is to go")
 	}
@@ -325,24 +299,19 @@ func compareSettings(cmd *cobra.Command, s state.Settings, f loadFlags, source, 
 	if s.Merge.Into != "" {
 		hint = "pass the same value; when the load is complete, another one may begin with this STATE"
 	}
-	given := func(flag string) bool { return cmd.Flags().Changed(flag) }
-	compression, err := parseCompression(f.compression)
-	if err != nil {
-		return err
-	}
 	for _, c := range []struct {
 		name      string
 		differs   bool
 		was, asks any
 	}{
-		{"SOURCE", s.Source != source, s.Source, source},
-		{"--into", s.Merge.Into != f.into.path, orNone(s.Merge.Into), orNone(f.into.path)},
-		{"TARGET", s.Target != target, s.Target, target},
-		{"--compression", given("compression") && s.Compression != compression, compressionName(s.Compression), f.compression},
-		{"--preserve-hardlinks", given("preserve-hardlinks") && s.PreserveHardlinks != f.preserveHardlinks, s.PreserveHardlinks, f.preserveHardlinks},
-		{"--include", given("include") && !slices.Equal(s.Include, f.filter.include), s.Include, f.filter.include},
-		{"--exclude", given("exclude") && !slices.Equal(s.Exclude, f.filter.exclude), s.Exclude, f.filter.exclude},
-		{"--dirmgr-count", given("dirmgr-count") && s.DirMgrCount != f.dirMgrCount, s.DirMgrCount, f.dirMgrCount},
+		{"SOURCE", s.Source != o.source, s.Source, o.source},
+		{"--into", s.Merge.Into != o.merge.Into, orNone(s.Merge.Into), orNone(o.merge.Into)},
+		{"TARGET", s.Target != l.target.String(), s.Target, l.target},
+		{"--compression", o.given("compression") && s.Compression != o.compression, s.Compression, o.compression},
+		{"--preserve-hardlinks", o.given("preserve-hardlinks") && s.PreserveHardlinks != o.preserveHardlinks, s.PreserveHardlinks, o.preserveHardlinks},
+		{"--include", o.given("include") && !slices.Equal(s.Include, o.include), s.Include, o.include},
+		{"--exclude", o.given("exclude") && !slices.Equal(s.Exclude, o.exclude), s.Exclude, o.exclude},
+		{"--dirmgr-count", o.given("dirmgr-count") && s.DirMgrCount != o.dirMgrCount, s.DirMgrCount, o.dirMgrCount},
 	} {
 		if c.differs {
 			return outcome.New(outcome.State, fmt.Errorf("the transfer in this STATE was begun with %s %v, not %v", c.name, c.was, c.asks),
@@ -355,9 +324,9 @@ func compareSettings(cmd *cobra.Command, s state.Settings, f loadFlags, source, 
 // newEngine returns an engine for this transfer.
 func (l *load) newEngine(ev engine.Events) (*engine.Engine, error) {
 	container := limit.Wrap(l.target.Container, l.limiter)
-	o := engine.Options{Concurrency: l.flags.concurrency, Memory: int64(l.flags.memory), StateName: stateName(l.journal.Dir())}
-	if l.flags.into.path != "" {
-		o.Tree = newTree(container, l.flags.concurrency)
+	o := engine.Options{Concurrency: l.options.concurrency, Memory: l.options.memory, StateName: stateName(l.journal.Dir())}
+	if l.options.merge.Into != "" {
+		o.Tree = newTree(container, l.options.concurrency)
 		l.reader = adopt.New(l.journal, o.Tree, l.log)
 	}
 	return engine.New(l.journal, container, o, ev)
@@ -377,35 +346,18 @@ func (s treeSource) Open(_ state.Node, path string) (engine.File, error) {
 	return f, nil
 }
 
-// newSettings draws what is random in a container.
-func newSettings(f loadFlags, source, target string) (state.Settings, error) {
-	compression, err := parseCompression(f.compression)
-	if err != nil {
-		return state.Settings{}, err
-	}
+// newSettings are those of the journal of a new transfer.
+func newSettings(o *loadOptions, target string) state.Settings {
 	s := state.Settings{
-		Source:            source,
+		Source:            o.source,
 		Target:            target,
-		Compression:       compression,
-		PreserveHardlinks: f.preserveHardlinks,
-		DirMgrCount:       f.dirMgrCount,
-		Include:           f.filter.include,
-		Exclude:           f.filter.exclude,
-		ContainerID:       random.ID(),
-		FSID:              random.ID(),
-		RootName:          rootName(source),
-		BucketUUID:        random.UUID(),
-		MassUUID:          random.UUID(),
-		WipeUUID:          random.UUID(),
+		Compression:       o.compression,
+		PreserveHardlinks: o.preserveHardlinks,
+		DirMgrCount:       o.dirMgrCount,
+		Include:           o.include,
+		Exclude:           o.exclude,
+		RootName:          clfs.RootName(o.source),
 	}
-	s.Key = random.Key()
-	return s, nil
-}
-
-// rootName is the NAME of the root, docs/clfs-format.md section 3.
-func rootName(source string) string {
-	if source == "/" {
-		return ""
-	}
-	return filepath.Base(source)
+	random.Draw(&s)
+	return s
 }

@@ -4,18 +4,12 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"path/filepath"
 	"time"
 
-	"github.com/dustin/go-humanize"
-	"github.com/dustin/go-humanize/english"
-
 	"clfsload/state"
 	"clfsload/sync/durable"
-	"clfsload/sync/engine"
 	"clfsload/sync/outcome"
-	"clfsload/sync/pathtext"
 )
 
 // reportName is the report of the last run in STATE.
@@ -80,25 +74,26 @@ type reportRun struct {
 
 // leaveFiles writes what a run leaves in STATE beside the journal: the report and
 // the problems. The run ends with err; that a file cannot be written is logged.
-func (l *load) leaveFiles(ui *console, err error) {
+func (l *load) leaveFiles(err error) {
 	if l.engine == nil {
 		return // nothing was run
 	}
 	if err := writeProblems(context.Background(), l.journal); err != nil {
-		ui.log.Error("list the problems", "error", err)
+		l.log.Error("list the problems", "error", err)
 	}
 	r := l.report(err)
-	ui.file.Info("run ended", "exit_code", r.ExitCode, "seconds", int64(r.Seconds), "phase", r.Phase,
+	l.options.file.Info("run ended", "exit_code", r.ExitCode, "seconds", int64(r.Seconds), "phase", r.Phase,
 		"objects_done", r.Totals.ObjectsDone, "failures", r.Totals.Failures, "error", r.Error)
 	path := filepath.Join(l.journal.Dir(), reportName)
 	if err := durable.Replace(path, func(w *bufio.Writer) error { return writeJSON(w, r) }); err != nil {
-		ui.log.Error("write the report", "error", err)
+		l.log.Error("write the report", "error", err)
 	}
 }
 
+// report tells what the load has done so far. Of a run that has found nothing to do it is nil.
 func (l *load) report(err error) runReport {
 	ended := time.Now()
-	r := runReport{Version: version, Began: l.began, Ended: ended, Seconds: ended.Sub(l.began).Seconds(),
+	r := runReport{Version: l.options.version, Began: l.began, Ended: ended, Seconds: ended.Sub(l.began).Seconds(),
 		Phase: l.phase(), Settings: l.reportSettings(), ThisRun: l.reportRun(ended)}
 	if err != nil {
 		r.ExitCode, _ = outcome.Classify(err)
@@ -110,12 +105,12 @@ func (l *load) report(err error) runReport {
 }
 
 func (l *load) reportSettings() reportSettings {
-	s, f := &l.journal.Settings, &l.flags
-	return reportSettings{State: l.journal.Dir(), Source: s.Source, Target: s.Target, Compression: compressionName(s.Compression),
+	s, o := &l.journal.Settings, &l.options
+	return reportSettings{State: l.journal.Dir(), Source: s.Source, Target: s.Target, Compression: s.Compression.String(),
 		PreserveHardlinks: s.PreserveHardlinks, DirMgrCount: s.DirMgrCount, Include: s.Include, Exclude: s.Exclude,
-		BucketUUID: s.BucketUUID, Concurrency: f.concurrency, Memory: int64(f.memory),
-		BandwidthLimit: l.limiter.BytesPerSecond(), MaxErrors: f.maxErrors, RetryErrors: f.retryErrors,
-		PublishIncomplete: f.publishIncomplete, UploadLog: !f.uploadLog.no,
+		BucketUUID: s.BucketUUID, Concurrency: o.concurrency, Memory: o.memory,
+		BandwidthLimit: l.limiter.BytesPerSecond(), MaxErrors: o.maxErrors, RetryErrors: o.retryErrors,
+		PublishIncomplete: o.publishIncomplete, UploadLog: o.uploadLog,
 		Into: s.Merge.Into, Update: s.Merge.Update, Delete: s.Merge.Delete}
 }
 
@@ -123,60 +118,26 @@ func (l *load) reportRun(ended time.Time) reportRun {
 	s, took := l.engine.Stats(), ended.Sub(l.began).Seconds()
 	r := reportRun{Objects: s.Inodes.Load(), BytesRead: s.Read.Load(), Blobs: s.Blobs.Load(), BytesSent: s.Sent.Load()}
 	r.ObjectsPerSecond, r.BytesPerSecond = float64(r.Objects)/took, float64(s.Moved.Load())/took
-	if l.flags.into.path != "" {
+	if l.options.merge.Into != "" {
 		entries := l.merge.get()
 		r.Entries = &entries
 	}
 	return r
 }
 
-// summarize tells a person what this run did.
-func (l *load) summarize(ui *console, e *engine.Engine, err error) {
-	t, s, took := l.journal.Totals(), e.Stats(), time.Since(l.began)
-	word := "loaded"
-	if err != nil {
-		word = "stopped after"
-	}
-	fmt.Fprintf(ui.out, "%s %s of %s objects (%s of %s) in %s\n", word,
-		humanize.Comma(int64(t.DoneInodes)), humanize.Comma(int64(t.FoundInodes)),
-		ibytes(int64(t.DoneBytes)), ibytes(int64(t.FoundBytes)), took.Round(time.Millisecond))
-	if l.flags.into.path != "" {
-		fmt.Fprintf(ui.out, "into %s: %s\n", l.flags.into.path, l.merge.get())
-	}
-	seconds := took.Seconds()
-	fmt.Fprintf(ui.out, "this run: %s blobs, %s sent, %s objects/s, %s/s\n",
-		humanize.Comma(s.Blobs.Load()), ibytes(s.Sent.Load()),
-		humanize.Comma(int64(float64(s.Inodes.Load())/seconds)), ibytes(int64(max(0, float64(s.Moved.Load())/seconds))))
-	if t.Failures > 0 {
-		l.listFailures(ui, t.Failures)
-	}
-	if err == nil && s.Blobs.Load() == 0 {
-		fmt.Fprintf(ui.out, "unchanged: %s\n", l.target)
-	} else if err == nil {
-		fmt.Fprintf(ui.out, "published: %s can be attached\n", l.target)
-	}
-}
-
-// shownFailures are listed in the summary; the journal has them all.
-const shownFailures = 20
-
 var errEnough = errors.New("enough")
 
-func (l *load) listFailures(ui *console, n uint64) {
-	fmt.Fprintf(ui.out, "%s %s failed:\n", humanize.Comma(int64(n)), english.PluralWord(int(n), "entry", "entries"))
-	shown := uint64(0)
-	err := l.journal.EachFailure(context.Background(), func(f state.Failure) error {
-		fmt.Fprintf(ui.out, "  %s: %s: %s\n", pathtext.Quote(f.Path), f.Op, f.Reason)
-		if shown++; shown == shownFailures {
+// failures returns the first entries that failed, up to limit.
+func (l *load) failures(limit int) (list []state.Failure, err error) {
+	err = l.journal.EachFailure(context.Background(), func(f state.Failure) error {
+		if len(list) == limit {
 			return errEnough
 		}
+		list = append(list, f)
 		return nil
 	})
-	if err != nil && !errors.Is(err, errEnough) {
-		ui.log.Error("list failures", "error", err)
+	if errors.Is(err, errEnough) {
+		err = nil
 	}
-	if n > shown {
-		fmt.Fprintf(ui.out, "  and %s more\n", humanize.Comma(int64(n-shown)))
-	}
-	fmt.Fprintf(ui.out, "all of them: %s\n", filepath.Join(l.journal.Dir(), problemsText))
+	return list, err
 }

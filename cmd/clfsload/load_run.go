@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -20,17 +21,31 @@ import (
 	"clfsload/sync/scan"
 )
 
-// run transfers what is left, publishes it and tells what was done.
-func (l *load) run(ctx context.Context, ui *console) error {
+// A display shows what look returns until ctx ends. What it sees goes into the meter.
+type display func(ctx context.Context, m *progress.Meter, look func() progress.Sample)
+
+// during shows until stop is called, which returns when the display is gone.
+func (d display) during(ctx context.Context, m *progress.Meter, look func() progress.Sample) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var shown sync.WaitGroup
+	shown.Go(func() { d(ctx, m, look) })
+	return func() {
+		cancel()
+		shown.Wait()
+	}
+}
+
+// run transfers what is left and publishes it.
+func (l *load) run(ctx context.Context, show display) error {
 	if l.journal.Phase() == state.PhaseComplete {
-		return l.tellComplete(ui)
+		return l.outcome(nil)
 	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	l.failed = l.failureCounter(ui, stop)
+	l.failed = l.failureCounter(stop)
 	e, err := l.newEngine(engine.Events{
 		Failure: func(path string, p state.Problem) { l.failed(l.journal.Settings.SourcePath(path), p) },
-		Warning: func(path, text string) { ui.log.Warn(text, "path", l.journal.Settings.SourcePath(path)) },
+		Warning: func(path, text string) { l.log.Warn(text, "path", l.journal.Settings.SourcePath(path)) },
 	})
 	if err != nil {
 		return err
@@ -38,34 +53,34 @@ func (l *load) run(ctx context.Context, ui *console) error {
 	if err := l.retryFailed(ctx, e); err != nil {
 		return err
 	}
-	l.start(ui, e)
+	l.start(e)
 	metrics := metrics.Serve(l.metrics, func() []metrics.Metric { return l.loadMetrics(e) })
 	defer metrics.Close()
-	control, err := control.Serve(l.journal.Dir(), l.controlHandler(ui, e))
+	control, err := control.Serve(l.journal.Dir(), l.controlHandler(e))
 	if err != nil {
-		ui.log.Warn("status and limit cannot ask this load", "error", err)
+		l.log.Warn("status and limit cannot ask this load", "error", err)
 	} else {
 		defer control.Close()
 	}
-	err = l.transferAndPublish(ctx, ui, e)
+	err = l.transferAndPublish(ctx, show, e)
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx) // whatever error it has led to
 	}
-	l.summarize(ui, e, err)
+	l.stopped = err != nil
 	return l.outcome(err)
 }
 
 // start sets what this run is measured from.
-func (l *load) start(ui *console, e *engine.Engine) {
+func (l *load) start(e *engine.Engine) {
 	l.engine, l.began, l.before = e, time.Now(), l.journal.Totals()
 	s := &l.journal.Settings
-	ui.file.Info("run begins", "version", version, "source", s.Source, "target", s.Target, "new", l.flags.isNew,
+	l.options.file.Info("run begins", "version", l.options.version, "source", s.Source, "target", s.Target, "new", l.options.isNew,
 		"objects_found", l.before.FoundInodes, "objects_done", l.before.DoneInodes)
 }
 
 // retryFailed makes what failed in earlier runs ready for another try.
 func (l *load) retryFailed(ctx context.Context, e *engine.Engine) error {
-	if !l.flags.retryErrors || l.journal.Totals().Failures == 0 {
+	if !l.options.retryErrors || l.journal.Totals().Failures == 0 {
 		return nil
 	}
 	if err := e.ForgetVanished(ctx); err != nil {
@@ -74,18 +89,12 @@ func (l *load) retryFailed(ctx context.Context, e *engine.Engine) error {
 	return l.journal.RetryFailures(ctx)
 }
 
-// tellComplete answers a run that finds nothing to do.
-func (l *load) tellComplete(ui *console) error {
-	fmt.Fprintf(ui.out, "already complete: %s holds %s\n", l.target, l.journal.Settings.Source)
-	return l.outcome(nil)
-}
-
 // failureCounter logs failed entries, and stops the run at --max-errors.
-func (l *load) failureCounter(ui *console, stop context.CancelCauseFunc) func(string, state.Problem) {
+func (l *load) failureCounter(stop context.CancelCauseFunc) func(string, state.Problem) {
 	var count atomic.Int64
 	return func(path string, p state.Problem) {
-		ui.log.Error("entry failed", "path", path, "op", p.Op, "reason", p.Reason)
-		if n := count.Add(1); l.flags.maxErrors > 0 && n == int64(l.flags.maxErrors) {
+		l.log.Error("entry failed", "path", path, "op", p.Op, "reason", p.Reason)
+		if n := count.Add(1); l.options.maxErrors > 0 && n == int64(l.options.maxErrors) {
 			stop(tooManyError(n))
 		}
 	}
@@ -99,44 +108,36 @@ func (e tooManyError) Error() string {
 }
 
 // transferAndPublish shows progress meanwhile.
-func (l *load) transferAndPublish(ctx context.Context, ui *console, e *engine.Engine) error {
-	showing, stopShowing := context.WithCancel(ctx)
-	var display errgroup.Group
-	display.Go(func() error {
-		ui.showProgress(showing, &l.meter, func() progress.Sample { return l.look(e) })
-		return nil
-	})
-	run := l.runNew
-	if l.flags.into.path != "" {
-		run = l.runInto
+func (l *load) transferAndPublish(ctx context.Context, show display, e *engine.Engine) error {
+	defer show.during(ctx, &l.meter, func() progress.Sample { return l.look(e) })()
+	if l.options.merge.Into != "" {
+		return l.runInto(ctx, e)
 	}
-	err := run(ctx, ui, e)
-	stopShowing()
-	return errors.Join(err, display.Wait())
+	return l.runNew(ctx, e)
 }
 
 // runNew scans, uploads and publishes a load that has begun with an empty container.
-func (l *load) runNew(ctx context.Context, ui *console, e *engine.Engine) error {
+func (l *load) runNew(ctx context.Context, e *engine.Engine) error {
 	if err := e.Open(ctx); err != nil {
 		return err
 	}
 	if err := l.transfer(ctx, e); err != nil {
 		return err
 	}
-	return l.publish(ctx, ui, e)
+	return l.publish(ctx, e)
 }
 
 // publish writes what makes the container attachable. The log goes with it, so
 // what is logged before is in the container and what follows is not.
-func (l *load) publish(ctx context.Context, ui *console, e *engine.Engine) error {
+func (l *load) publish(ctx context.Context, e *engine.Engine) error {
 	l.publishing.Store(true)
 	t := l.journal.Totals()
-	ui.file.Info("all entries are transferred, publishing", "objects", t.DoneInodes, "bytes", t.DoneBytes, "failures", t.Failures)
+	l.options.file.Info("all entries are transferred, publishing", "objects", t.DoneInodes, "bytes", t.DoneBytes, "failures", t.Failures)
 	logs, err := l.logsToUpload()
 	if err != nil {
 		return err
 	}
-	return e.Publish(ctx, l.flags.publishIncomplete, logs...)
+	return e.Publish(ctx, l.options.publishIncomplete, logs...)
 }
 
 func (l *load) look(e *engine.Engine) progress.Sample {
@@ -150,13 +151,13 @@ func (l *load) look(e *engine.Engine) progress.Sample {
 		Total:           int64(t.FoundBytes),
 		Failures:        int64(t.Failures),
 		Listed:          l.listed.Load(),
-		ExpectedObjects: l.flags.dryRun.count,
-		ExpectedBytes:   int64(l.flags.dryRun.gb * 1e9),
+		ExpectedObjects: l.options.expectedObjects,
+		ExpectedBytes:   l.options.expectedBytes,
 	}
 }
 
 func (l *load) scanOptions() scan.Options {
-	return scan.Options{Workers: l.flags.scanWorkers, Filter: l.filter, Failed: l.failed, Merge: l.mergeOptions()}
+	return scan.Options{Workers: l.options.scanWorkers, Filter: l.options.filter, Failed: l.failed, Merge: l.mergeOptions()}
 }
 
 // scan lists the source, and closes produced when all of it is in the journal.
@@ -180,7 +181,7 @@ func (l *load) transfer(ctx context.Context, e *engine.Engine) error {
 
 // orUpdate is what more a load into a container can do about entries that failed.
 func (l *load) orUpdate() string {
-	if l.flags.into.path == "" || l.flags.into.update {
+	if l.options.merge.Into == "" || l.options.merge.Update {
 		return ""
 	}
 	return ", or --update to replace what differs"

@@ -14,6 +14,7 @@ import (
 	"clfsload/state"
 	"clfsload/sync/engine"
 	"clfsload/sync/outcome"
+	"clfsload/sync/random"
 	"clfsload/sync/scan"
 	"clfsload/sync/target"
 )
@@ -146,7 +147,7 @@ func removeEmpty(dir string) error {
 	return err
 }
 
-// newSettings draws what is random in a container. The root directory begins with
+// newSettings are those of the journal of a new container. The root directory begins with
 // mode and owner of the mount point.
 func (m *writableMount) newSettings() (state.Settings, state.Attr, error) {
 	tree, err := scan.OpenTree(m.point)
@@ -161,8 +162,9 @@ func (m *writableMount) newSettings() (state.Settings, state.Attr, error) {
 	now := time.Now().UnixNano()
 	root = state.Attr{Type: clfs.TypeDirectory, Mode: root.Mode, UID: root.UID, GID: root.GID, Mtime: now, Ctime: now, Atime: now,
 		Ino: uint64(state.RootIno), Nlink: 2}
-	f := loadFlags{compression: m.flags.compression, preserveHardlinks: true, dirMgrCount: clfs.DefaultDirMgrCount}
-	settings, err := newSettings(f, m.point, m.target.String())
-	settings.Kind, settings.Source = state.KindMount, ""
+	settings := state.Settings{Kind: state.KindMount, Target: m.target.String(), PreserveHardlinks: true,
+		DirMgrCount: clfs.DefaultDirMgrCount, RootName: clfs.RootName(m.point)}
+	settings.Compression, err = parseCompression(m.flags.compression)
+	random.Draw(&settings)
 	return settings, root, err
 }

@@ -133,7 +133,7 @@ func (m *writableMount) compareSettings(cmd *cobra.Command) error {
 	}
 	if cmd.Flags().Changed("compression") && compression != s.Compression {
 		return outcome.New(outcome.State, fmt.Errorf("this STATE was begun with --compression %s, not %s",
-			compressionName(s.Compression), m.flags.compression), otherState)
+			s.Compression.String(), m.flags.compression), otherState)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"clfsload/clfs"
+	"clfsload/state"
 )
 
 // ID draws a number from 1 to 2^32-1.
@@ -22,7 +23,14 @@ func ID() uint32 {
 
 func UUID() string { return uuid.NewString() }
 
-func Key() (k clfs.Key) {
+func key() (k clfs.Key) {
 	rand.Read(k[:])
 	return k
+}
+
+// Draw sets what is random in a container.
+func Draw(s *state.Settings) {
+	s.ContainerID, s.FSID = ID(), ID()
+	s.BucketUUID, s.MassUUID, s.WipeUUID = UUID(), UUID(), UUID()
+	s.Key = key()
 }

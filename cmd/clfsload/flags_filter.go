@@ -22,3 +22,10 @@ func (f *filterFlags) isEmpty() bool { return len(f.include)+len(f.exclude) == 0
 func (f *filterFlags) compile() (filter.Filter, error) {
 	return filter.New(f.include, f.exclude)
 }
+
+// uploadLogFlags say whether the log becomes a part of the container.
+type uploadLogFlags struct{ no bool }
+
+func (f *uploadLogFlags) register(fl *pflag.FlagSet) {
+	fl.BoolVar(&f.no, "no-upload-log", false, "leave the log of the transfer out of the container")
+}

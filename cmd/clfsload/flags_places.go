@@ -1,0 +1,18 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"clfsload/sync/target"
+)
+
+// placesOf returns what the arguments STATE SOURCE TARGET name, if they are apart.
+func placesOf(cmd *cobra.Command, args []string) (spec target.Spec, stateDir, source string, err error) {
+	if spec, err = target.ParseSpec(args[2:]); err != nil {
+		return spec, "", "", usageError(cmd, err)
+	}
+	if stateDir, source, err = resolvePaths(args[0], args[1]); err != nil {
+		return spec, "", "", err
+	}
+	return spec, stateDir, source, checkOverlap(spec, stateDir, source)
+}

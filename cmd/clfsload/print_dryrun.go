@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/dustin/go-humanize"
+
+	"clfsload/clfs"
+	"clfsload/sync/pathtext"
+)
+
+// runDryRun tells what a load would transfer, without touching STATE or TARGET.
+func runDryRun(ctx context.Context, ui *console, o loadOptions, asJSON bool) error {
+	r, err := survey(ctx, o, ui.showProgress)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return writeJSON(ui.out, r)
+	}
+	printDryRun(ui.out, &r)
+	return nil
+}
+
+// shownTypes is the order in which types are told.
+var shownTypes = []clfs.Type{clfs.TypeDirectory, clfs.TypeRegular, clfs.TypeSymlink, clfs.TypeFIFO, clfs.TypeSocket, clfs.TypeChar, clfs.TypeBlock}
+
+func printDryRun(w io.Writer, r *dryRunReport) {
+	line := func(title, format string, args ...any) {
+		fmt.Fprintf(w, "%-18s %s\n", title, fmt.Sprintf(format, args...))
+	}
+	var types []string
+	for _, t := range shownTypes {
+		if n := r.Types[t.String()]; n > 0 {
+			types = append(types, fmt.Sprintf("%s %s", humanize.Comma(n), t))
+		}
+	}
+	line("dry run", "nothing was written; listed in %s", seconds(r.Seconds))
+	line("source", "%s", r.Source)
+	line("entries", "%s: %s", humanize.Comma(r.Entries), strings.Join(types, ", "))
+	line("bytes", "%s (%s)", humanize.Comma(r.Bytes), ibytes(r.Bytes))
+	line("largest directory", "%s entries: %s", humanize.Comma(r.LargestDirectory.Size), pathtext.Quote("/"+r.LargestDirectory.Bytes()))
+	line("largest file", "%s: %s", ibytes(r.LargestFile.Size), pathtext.Quote("/"+r.LargestFile.Bytes()))
+	line("hard links", "%s files with %s names", humanize.Comma(r.HardLinkGroups), humanize.Comma(r.HardLinkedNames))
+	line("blobs to write", "%s: %s objects, %s segments, %s directory segments, %s indirect blocks, 1 bucket", humanize.Comma(r.Blobs),
+		humanize.Comma(r.Objects), humanize.Comma(r.Segments), humanize.Comma(r.DirectorySegments), humanize.Comma(r.IndirectBlocks))
+	line("journal", "about %s in STATE, and up to 32 MiB for its write-ahead log", ibytes(r.JournalBytes))
+	line("unreadable", "%s", humanize.Comma(r.Unreadable))
+	for i, p := range r.Problems {
+		if i == shownFailures {
+			fmt.Fprintf(w, "  and %s more; --json and the log tell more\n", humanize.Comma(r.Unreadable-shownFailures))
+			break
+		}
+		fmt.Fprintf(w, "  %s: %s: %s\n", pathtext.Quote(p.Bytes()), p.Op, p.Reason)
+	}
+	line("for the load", "--dry-run-gb %.3f --dry-run-count %d", float64(r.Bytes)/1e9, r.Entries)
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"clfsload/sync/pathtext"
+)
+
+// shownFailures are listed in a summary; the journal has them all.
+const shownFailures = 20
+
+// printLoad tells a person what a run did.
+func printLoad(ui *console, l *load) {
+	s := &l.journal.Settings
+	if l.engine == nil {
+		fmt.Fprintf(ui.out, "already complete: %s holds %s\n", s.Target, s.Source)
+		return
+	}
+	r := l.report(nil)
+	word := "loaded"
+	if l.stopped {
+		word = "stopped after"
+	}
+	t, run := &r.Totals, &r.ThisRun
+	fmt.Fprintf(ui.out, "%s %s of %s objects (%s of %s) in %s\n", word,
+		humanize.Comma(int64(t.ObjectsDone)), humanize.Comma(int64(t.ObjectsFound)),
+		ibytes(int64(t.BytesDone)), ibytes(int64(t.BytesFound)), r.Ended.Sub(r.Began).Round(time.Millisecond))
+	if run.Entries != nil {
+		fmt.Fprintf(ui.out, "into %s: %s\n", r.Settings.Into, run.Entries)
+	}
+	fmt.Fprintf(ui.out, "this run: %s blobs, %s sent, %s objects/s, %s/s\n",
+		humanize.Comma(run.Blobs), ibytes(run.BytesSent), humanize.Comma(int64(run.ObjectsPerSecond)), ibytes(int64(max(0, run.BytesPerSecond))))
+	if t.Failures > 0 {
+		printFailures(ui, l, int64(t.Failures))
+	}
+	if !l.stopped && run.Blobs == 0 {
+		fmt.Fprintf(ui.out, "unchanged: %s\n", s.Target)
+	} else if !l.stopped {
+		fmt.Fprintf(ui.out, "published: %s can be attached\n", s.Target)
+	}
+}
+
+func printFailures(ui *console, l *load, n int64) {
+	fmt.Fprintf(ui.out, "%s failed:\n", count(n, "entry", "entries"))
+	list, err := l.failures(shownFailures)
+	if err != nil {
+		ui.log.Error("list failures", "error", err)
+	}
+	for _, f := range list {
+		fmt.Fprintf(ui.out, "  %s: %s: %s\n", pathtext.Quote(f.Path), f.Op, f.Reason)
+	}
+	if more := n - int64(len(list)); more > 0 {
+		fmt.Fprintf(ui.out, "  and %s more\n", humanize.Comma(more))
+	}
+	fmt.Fprintf(ui.out, "all of them: %s\n", filepath.Join(l.journal.Dir(), problemsText))
+}
