@@ -157,13 +157,6 @@ func lookForStatus(ctx context.Context, stateDir string) (printer, error) {
 	return v, json.Unmarshal(raw, v)
 }
 
-func writeJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	return e.Encode(v)
-}
-
 // statusOfJournal describes what does not run.
 func statusOfJournal(ctx context.Context, stateDir string) (printer, error) {
 	j, err := state.OpenReadOnly(stateDir)

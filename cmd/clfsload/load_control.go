@@ -1,14 +1,11 @@
 package main
 
 import (
-	"encoding/json"
-	"log/slog"
 	"net/http"
 	"os"
 	"time"
 
 	"clfsload/state"
-	"clfsload/sync/blob/limit"
 	"clfsload/sync/control"
 	"clfsload/sync/engine"
 	"clfsload/sync/pathtext"
@@ -47,12 +44,6 @@ type loadStatus struct {
 	Oldest           *flightValue `json:"oldest_in_flight"`
 }
 
-// flightValue is the entry that is in flight for the longest time.
-type flightValue struct {
-	pathtext.Value
-	Seconds float64 `json:"seconds"`
-}
-
 // status describes a load whose journal is open.
 func (l *load) status(e *engine.Engine) loadStatus {
 	m := &l.meter
@@ -86,11 +77,6 @@ func (l *load) phase() string {
 	return phaseListing
 }
 
-// limitValue is the body of PUT /limit, and its answer.
-type limitValue struct {
-	BytesPerSecond int64 `json:"bytes_per_second"` // 0: no limit
-}
-
 // controlHandler answers what comes through the control socket.
 func (l *load) controlHandler(e *engine.Engine) http.Handler {
 	mux := http.NewServeMux()
@@ -99,16 +85,4 @@ func (l *load) controlHandler(e *engine.Engine) http.Handler {
 	})
 	mux.HandleFunc("PUT /limit", func(w http.ResponseWriter, r *http.Request) { answerLimitChange(w, r, l.limiter, l.log) })
 	return mux
-}
-
-// answerLimitChange changes the bandwidth limit of a load or mount.
-func answerLimitChange(w http.ResponseWriter, r *http.Request, l *limit.Limiter, log *slog.Logger) {
-	var v limitValue
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1000)).Decode(&v); err != nil || v.BytesPerSecond < 0 {
-		http.Error(w, "the body must be {\"bytes_per_second\": N}", http.StatusBadRequest)
-		return
-	}
-	l.Set(v.BytesPerSecond)
-	log.Info("bandwidth limit changed", "bytes_per_second", v.BytesPerSecond)
-	control.AnswerJSON(w, v)
 }

@@ -5,14 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"clfsload/clfs"
@@ -186,18 +183,6 @@ func (l *load) create(ctx context.Context) error {
 	return l.beginNew(ctx)
 }
 
-// checkNewState refuses a STATE that cannot be made.
-func checkNewState(stateDir string) error {
-	if _, err := os.Lstat(stateDir); err == nil {
-		return outcome.New(outcome.State, fmt.Errorf("state directory %s already exists", stateDir),
-			"to go on with its transfer leave out --new; for a new one choose another STATE")
-	}
-	if _, err := os.Stat(filepath.Dir(stateDir)); err != nil {
-		return outcome.New(outcome.State, fmt.Errorf("make state directory: %w", err), "make the directory that it is to be in")
-	}
-	return nil
-}
-
 func (l *load) removeState(context.Context) error {
 	err := l.journal.Remove()
 	l.journal = nil
@@ -221,16 +206,6 @@ func (l *load) beginNew(ctx context.Context) error {
 	// Another new load may have put its bucket object over ours before the lease
 	// was ours.
 	return e.Begin(ctx)
-}
-
-const stateAccess = "the account you run as must be able to write to STATE, and with --new to the directory that it is to be in"
-
-// stateError tells what to do where the system does not let us have the journal.
-func stateError(err error) error {
-	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
-		return outcome.New(outcome.State, err, stateAccess)
-	}
-	return err
 }
 
 // begin makes sure that the container is the journal's.

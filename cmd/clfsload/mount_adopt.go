@@ -6,7 +6,6 @@ import (
 
 	"clfsload/state"
 	"clfsload/sync/adopt"
-	"clfsload/sync/blob"
 	"clfsload/sync/outcome"
 	"clfsload/sync/tree"
 )
@@ -60,14 +59,6 @@ func (m *writableMount) beginAdopted(ctx context.Context) error {
 		return err
 	}
 	return m.engine.Begin(ctx)
-}
-
-// treeMemory is what segments of other programs take at a time while they are read.
-const treeMemory = 64 << 20
-
-// newTree returns a reader of the container as other programs have made it.
-func newTree(c blob.Container, requests int) *tree.Tree {
-	return tree.New(c, tree.Options{Requests: requests, Memory: treeMemory})
 }
 
 // mostAdopted is how many entries the journal has before it drops what was only read: about 200 MB.

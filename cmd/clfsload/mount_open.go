@@ -61,7 +61,6 @@ const (
 	stagingName  = "staging"   // directory in STATE: contents of files
 	containerDir = "container" // directory in STATE: the container where none is named
 	pointName    = "mountpoint"
-	bootName     = "boot"
 	roomName     = "staging-limit"
 	leastRoom    = 64 << 20 // that --staging-limit can be
 )

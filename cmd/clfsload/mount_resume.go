@@ -5,9 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -161,16 +159,4 @@ func (m *writableMount) recover(ctx context.Context) (err error) {
 		_, err := w.WriteString(boot)
 		return err
 	})
-}
-
-// bootID identifies this start of the machine. rebooted: the last mount was in
-// another one, or nobody knows.
-func bootID(stateDir string) (boot string, rebooted bool) {
-	now, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err != nil {
-		return "", true
-	}
-	before, err := os.ReadFile(filepath.Join(stateDir, bootName))
-	boot = strings.TrimSpace(string(now))
-	return boot, err != nil || strings.TrimSpace(string(before)) != boot
 }

@@ -14,12 +14,6 @@ import (
 	"clfsload/sync/progress"
 )
 
-// Kinds of what a STATE belongs to.
-const (
-	kindLoad  = "load"
-	kindMount = "mount"
-)
-
 // mountStatus is how a mount stands, for `clfsload status --json`. Sizes are in bytes,
 // of contents of regular files.
 type mountStatus struct {

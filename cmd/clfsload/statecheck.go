@@ -1,0 +1,49 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"clfsload/sync/outcome"
+)
+
+const bootName = "boot" // of the machine, when the last mount began
+
+const stateAccess = "the account you run as must be able to write to STATE, and with --new to the directory that it is to be in"
+
+// stateError tells what to do where the system does not let us have the journal.
+func stateError(err error) error {
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		return outcome.New(outcome.State, err, stateAccess)
+	}
+	return err
+}
+
+// checkNewState refuses a STATE that cannot be made.
+func checkNewState(stateDir string) error {
+	if _, err := os.Lstat(stateDir); err == nil {
+		return outcome.New(outcome.State, fmt.Errorf("state directory %s already exists", stateDir),
+			"to go on with its transfer leave out --new; for a new one choose another STATE")
+	}
+	if _, err := os.Stat(filepath.Dir(stateDir)); err != nil {
+		return outcome.New(outcome.State, fmt.Errorf("make state directory: %w", err), "make the directory that it is to be in")
+	}
+	return nil
+}
+
+// bootID identifies this start of the machine. rebooted: the last mount was in
+// another one, or nobody knows.
+func bootID(stateDir string) (boot string, rebooted bool) {
+	now, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return "", true
+	}
+	before, err := os.ReadFile(filepath.Join(stateDir, bootName))
+	boot = strings.TrimSpace(string(now))
+	return boot, err != nil || strings.TrimSpace(string(before)) != boot
+}
