@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"clfsload/clfs"
-	"clfsload/sync/pathtext"
+	"clfsload/sync/report"
 )
 
 func newCatCommand() *cobra.Command {
@@ -48,7 +48,7 @@ func runCat(cmd *cobra.Command, args []string, f readFlags, offset, length uint6
 		return stopCause(ctx, err)
 	}
 	if n.Type() != clfs.TypeRegular {
-		return fmt.Errorf("cat %s: it is a %s", pathtext.Quote(containerPath(args[1])), n.Type())
+		return fmt.Errorf("cat %s: it is a %s", report.Quote(containerPath(args[1])), n.Type())
 	}
 	out := bufio.NewWriterSize(bare(cmd.OutOrStdout()), 1<<16) // contents go out as they are
 	err = t.WriteTo(ctx, out, n, offset, offset+length)
@@ -59,7 +59,7 @@ func runCat(cmd *cobra.Command, args []string, f readFlags, offset, length uint6
 		err = n.Check()
 	}
 	if err != nil {
-		return stopCause(ctx, fmt.Errorf("cat %s: %w", pathtext.Quote(containerPath(args[1])), err))
+		return stopCause(ctx, fmt.Errorf("cat %s: %w", report.Quote(containerPath(args[1])), err))
 	}
 	return nil
 }

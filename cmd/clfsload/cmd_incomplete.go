@@ -17,8 +17,9 @@ import (
 	"clfsload/state"
 	"clfsload/sync/control"
 	"clfsload/sync/outcome"
-	"clfsload/sync/pathtext"
+	"clfsload/sync/report"
 	"clfsload/sync/scan/filter"
+	"clfsload/sync/statedir"
 )
 
 // incompleteFlags are those of incomplete.
@@ -83,7 +84,7 @@ func runIncomplete(cmd *cobra.Command, arg string, patterns []string, f incomple
 		return err
 	}
 	if f.json {
-		return writeJSON(cmd.OutOrStdout(), r)
+		return report.WriteJSON(cmd.OutOrStdout(), r)
 	}
 	r.print(cmd, v.Action)
 	return nil
@@ -127,7 +128,7 @@ func changeEnded(ctx context.Context, stateDir string, v incompleteValue) (r inc
 	m := &writableMount{dir: stateDir, ui: &console{log: slog.New(slog.DiscardHandler)}}
 	defer func() { err = errors.Join(err, m.close(context.WithoutCancel(ctx))) }()
 	if m.journal, err = state.Open(stateDir); err != nil {
-		return r, stateError(err)
+		return r, statedir.Explain(err)
 	}
 	if m.journal.Settings.Kind != state.KindMount {
 		return r, errLoadState(stateDir)
@@ -182,7 +183,7 @@ func (m *writableMount) answerIncomplete(w http.ResponseWriter, r *http.Request)
 func (r *incompleteReport) print(cmd *cobra.Command, action string) {
 	out := cmd.OutOrStdout()
 	for _, file := range r.Files {
-		fmt.Fprintf(out, "%s: %s\n", pathtext.Quote(file.Bytes()), file.Why)
+		fmt.Fprintf(out, "%s: %s\n", report.Quote(file.Bytes()), file.Why)
 	}
 	if n := r.Total - len(r.Files); n > 0 {
 		fmt.Fprintf(out, "and %s more\n", humanize.Comma(int64(n)))

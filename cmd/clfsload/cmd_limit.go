@@ -38,11 +38,11 @@ func runLimit(cmd *cobra.Command, arg, text string) error {
 	if err != nil {
 		return err
 	}
-	body, err := json.Marshal(limitValue{int64(r)})
+	body, err := json.Marshal(control.LimitValue{BytesPerSecond: int64(r)})
 	if err != nil {
 		return err
 	}
-	var answer limitValue
+	var answer control.LimitValue
 	err = control.Ask(cmd.Context(), stateDir, http.MethodPut, "/limit", bytes.NewReader(body), &answer)
 	if errors.Is(err, control.ErrNotRunning) {
 		return outcome.New(outcome.State, err, "pass --bandwidth-limit when you start it")

@@ -16,7 +16,8 @@ import (
 	"clfsload/state"
 	"clfsload/sync/control"
 	"clfsload/sync/outcome"
-	"clfsload/sync/pathtext"
+	"clfsload/sync/progress"
+	"clfsload/sync/report"
 )
 
 // statusFlags are those of status.
@@ -108,7 +109,7 @@ type printer interface{ print(w io.Writer) }
 
 func printStatus(w io.Writer, v printer, asJSON bool) error {
 	if asJSON {
-		return writeJSON(w, v)
+		return report.WriteJSON(w, v)
 	}
 	v.print(w)
 	return nil
@@ -149,7 +150,7 @@ func lookForStatus(ctx context.Context, stateDir string) (printer, error) {
 	if err := json.Unmarshal(raw, &kind); err != nil {
 		return nil, err
 	}
-	if kind.Kind == kindMount {
+	if kind.Kind == progress.KindMount {
 		v := new(mountStatus)
 		return v, json.Unmarshal(raw, v)
 	}
@@ -181,7 +182,7 @@ func statusOfLoad(ctx context.Context, j *state.Journal) (*loadStatus, error) {
 		return nil, err
 	}
 	phases := map[state.Phase]string{state.PhaseNew: phaseNew, state.PhaseTransfer: phaseTransfer, state.PhaseComplete: phaseComplete}
-	return &loadStatus{Kind: kindLoad, Version: version, Phase: phases[j.Phase()], Source: j.Settings.Source, Target: j.Settings.Target, Into: j.Settings.Merge.Into,
+	return &loadStatus{Kind: progress.KindLoad, Version: version, Phase: phases[j.Phase()], Source: j.Settings.Source, Target: j.Settings.Target, Into: j.Settings.Merge.Into,
 		ObjectsDone: int64(t.DoneInodes), ObjectsFound: int64(t.FoundInodes),
 		BytesDone: int64(t.DoneBytes), BytesFound: int64(t.FoundBytes),
 		Listed: listed, Failures: int64(t.Failures)}, nil
@@ -202,7 +203,7 @@ func (v *loadStatus) print(w io.Writer) {
 	line("source", "%s", v.Source)
 	line("target", "%s", v.Target)
 	if v.Into != "" {
-		line("into", "%s", pathtext.Quote(v.Into))
+		line("into", "%s", report.Quote(v.Into))
 	}
 	line("objects", "%s of %s%s%s", humanize.Comma(v.ObjectsDone), humanize.Comma(v.ObjectsFound), more, v.rate(humanize.Comma(int64(v.ObjectsPerSecond))))
 	line("bytes", "%s of %s%s%s", ibytes(v.BytesDone), ibytes(v.BytesFound), more, v.rate(ibytes(int64(v.BytesPerSecond))))
@@ -216,7 +217,7 @@ func (v *loadStatus) print(w io.Writer) {
 		eta = seconds(*v.ETASeconds).String()
 	}
 	if o := v.Oldest; o != nil {
-		oldest = fmt.Sprintf("%s, for %s", pathtext.Quote(o.Bytes()), seconds(o.Seconds))
+		oldest = fmt.Sprintf("%s, for %s", report.Quote(o.Bytes()), seconds(o.Seconds))
 	}
 	line("time left", "%s", eta)
 	line("limit", "%s", limit.String())

@@ -17,8 +17,8 @@ import (
 
 	"clfsload/fusefs"
 	"clfsload/sync/outcome"
-	"clfsload/sync/pathtext"
 	"clfsload/sync/progress"
+	"clfsload/sync/report"
 )
 
 // warmCommand is one run of warm.
@@ -171,7 +171,7 @@ func (r *warmReport) add(path string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.Failed) < shownLeft {
-		r.Failed = append(r.Failed, leftValue{pathtext.NewValue(path), reason})
+		r.Failed = append(r.Failed, leftValue{report.NewPath(path), reason})
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"clfsload/sync/outcome"
+	"clfsload/sync/statedir"
 )
 
 // A daemon is the same command line run again in a session of its own. It
@@ -163,7 +164,7 @@ func mayAppend(path string) error {
 
 // readOnlyLog is the default log of a read-only mount in the background.
 func readOnlyLog(point string) (string, error) {
-	home, err := stateHome()
+	home, err := statedir.Home()
 	if err != nil {
 		return "", fmt.Errorf("%w; pass --log-file", err)
 	}

@@ -17,7 +17,7 @@ import (
 	"clfsload/state"
 	"clfsload/sync/control"
 	"clfsload/sync/outcome"
-	"clfsload/sync/pathtext"
+	"clfsload/sync/report"
 )
 
 // finishFlags are those of flush, publish and unmount.
@@ -134,7 +134,7 @@ func waitsFor(ctx context.Context, stateDir string) string {
 func (r *flushReport) tell(cmd *cobra.Command, asJSON bool, done string) error {
 	out := cmd.OutOrStdout()
 	if asJSON {
-		if err := writeJSON(out, r); err != nil {
+		if err := report.WriteJSON(out, r); err != nil {
 			return err
 		}
 	} else {
@@ -165,7 +165,7 @@ func (r *flushReport) printLeft(out io.Writer) {
 func printFirst(out io.Writer, list []leftValue, total int) {
 	shown := list[:min(len(list), shownFailures)]
 	for _, l := range shown {
-		fmt.Fprintf(out, "  %s: %s\n", pathtext.Quote(l.Bytes()), l.Why)
+		fmt.Fprintf(out, "  %s: %s\n", report.Quote(l.Bytes()), l.Why)
 	}
 	if n := total - len(shown); n > 0 {
 		fmt.Fprintf(out, "  and %s more; --json names more\n", humanize.Comma(int64(n)))

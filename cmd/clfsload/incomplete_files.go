@@ -8,8 +8,9 @@ import (
 
 	"clfsload/clfs"
 	"clfsload/state"
-	"clfsload/sync/pathtext"
+	"clfsload/sync/report"
 	"clfsload/sync/scan/filter"
+	"clfsload/sync/statedir"
 )
 
 // incompletes are the incomplete files of a mount, or of a STATE of which none runs.
@@ -27,7 +28,7 @@ func (m *writableMount) incompletes() incompletes {
 // endedIncompletes are those of a STATE of which no mount runs: what was open for writing
 // when the last one ended is one of them.
 func endedIncompletes(j *state.Journal) incompletes {
-	_, rebooted := bootID(j.Dir())
+	_, rebooted := statedir.BootID(j.Dir())
 	return incompletes{j, func(ctx context.Context, after state.Ino, limit int) ([]state.Node, error) {
 		return j.CutOff(ctx, rebooted, after, limit)
 	}, func(state.Ino) bool { return false }}
@@ -79,11 +80,11 @@ func (i incompletes) describe(ctx context.Context, n state.Node) (leftValue, err
 	} else if name != "" {
 		why = supersededBy(name)
 	}
-	return leftValue{pathtext.NewValue(p), why}, nil
+	return leftValue{report.NewPath(p), why}, nil
 }
 
 func supersededBy(name string) string {
-	return "incomplete: left behind by rsync, which has written " + pathtext.Quote(name) + " since"
+	return "incomplete: left behind by rsync, which has written " + report.Quote(name) + " since"
 }
 
 // rsyncName matches the names of the files that rsync writes to. It gives one its final

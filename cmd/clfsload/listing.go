@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 
 	"clfsload/clfs"
-	"clfsload/sync/pathtext"
+	"clfsload/sync/report"
 	"clfsload/sync/tree"
 )
 
@@ -64,7 +64,7 @@ func longLine(n *tree.Node, name string, terminal bool) string {
 // quotedOn returns a name as it is, or quoted if that could upset a terminal.
 func quotedOn(terminal bool, name string) string {
 	if terminal {
-		return pathtext.Quote(name)
+		return report.Quote(name)
 	}
 	return name
 }

@@ -8,7 +8,8 @@ import (
 	"clfsload/state"
 	"clfsload/sync/control"
 	"clfsload/sync/engine"
-	"clfsload/sync/pathtext"
+	"clfsload/sync/progress"
+	"clfsload/sync/report"
 )
 
 // Phases of a load as status and report.json name them.
@@ -23,25 +24,25 @@ const (
 // loadStatus is how far a load has come, for `clfsload status --json`. Sizes are
 // in bytes.
 type loadStatus struct {
-	Kind             string       `json:"kind"` // "load"
-	Running          bool         `json:"running"`
-	PID              int          `json:"pid,omitempty"`
-	Version          string       `json:"version"`
-	Phase            string       `json:"phase"`
-	Source           string       `json:"source"`
-	Target           string       `json:"target"`
-	Into             string       `json:"into,omitempty"` // the directory of the container that the source becomes
-	ObjectsDone      int64        `json:"objects_done"`
-	ObjectsFound     int64        `json:"objects_found"`
-	BytesDone        int64        `json:"bytes_done"`
-	BytesFound       int64        `json:"bytes_found"`
-	Listed           bool         `json:"listed"` // found will not grow any more
-	ObjectsPerSecond float64      `json:"objects_per_second"`
-	BytesPerSecond   float64      `json:"bytes_per_second"`
-	ETASeconds       *float64     `json:"eta_seconds"` // null: not known
-	Failures         int64        `json:"failures"`
-	BandwidthLimit   int64        `json:"bandwidth_limit"` // bytes a second, 0: none
-	Oldest           *flightValue `json:"oldest_in_flight"`
+	Kind             string           `json:"kind"` // "load"
+	Running          bool             `json:"running"`
+	PID              int              `json:"pid,omitempty"`
+	Version          string           `json:"version"`
+	Phase            string           `json:"phase"`
+	Source           string           `json:"source"`
+	Target           string           `json:"target"`
+	Into             string           `json:"into,omitempty"` // the directory of the container that the source becomes
+	ObjectsDone      int64            `json:"objects_done"`
+	ObjectsFound     int64            `json:"objects_found"`
+	BytesDone        int64            `json:"bytes_done"`
+	BytesFound       int64            `json:"bytes_found"`
+	Listed           bool             `json:"listed"` // found will not grow any more
+	ObjectsPerSecond float64          `json:"objects_per_second"`
+	BytesPerSecond   float64          `json:"bytes_per_second"`
+	ETASeconds       *float64         `json:"eta_seconds"` // null: not known
+	Failures         int64            `json:"failures"`
+	BandwidthLimit   int64            `json:"bandwidth_limit"` // bytes a second, 0: none
+	Oldest           *progress.Flight `json:"oldest_in_flight"`
 }
 
 // status describes a load whose journal is open.
@@ -50,7 +51,7 @@ func (l *load) status(e *engine.Engine) loadStatus {
 	m.Add(l.look(e))
 	s := m.Last()
 	set := &l.journal.Settings
-	v := loadStatus{Kind: kindLoad, Running: true, PID: os.Getpid(), Version: l.options.version, Phase: l.phase(), Source: set.Source, Target: set.Target, Into: set.Merge.Into,
+	v := loadStatus{Kind: progress.KindLoad, Running: true, PID: os.Getpid(), Version: l.options.version, Phase: l.phase(), Source: set.Source, Target: set.Target, Into: set.Merge.Into,
 		ObjectsDone: s.Done, ObjectsFound: s.Found, BytesDone: s.Bytes, BytesFound: s.Total,
 		Listed: s.Listed, Failures: s.Failures, BandwidthLimit: l.limiter.BytesPerSecond()}
 	v.ObjectsPerSecond, v.BytesPerSecond = m.Rates()
@@ -59,7 +60,7 @@ func (l *load) status(e *engine.Engine) loadStatus {
 		v.ETASeconds = &seconds
 	}
 	if f, ok := e.OldestInFlight(); ok {
-		v.Oldest = &flightValue{pathtext.NewValue(f.Path), time.Since(f.Since).Seconds()}
+		v.Oldest = &progress.Flight{Path: report.NewPath(f.Path), Seconds: time.Since(f.Since).Seconds()}
 	}
 	return v
 }
@@ -83,6 +84,6 @@ func (l *load) controlHandler(e *engine.Engine) http.Handler {
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
 		control.AnswerJSON(w, l.status(e))
 	})
-	mux.HandleFunc("PUT /limit", func(w http.ResponseWriter, r *http.Request) { answerLimitChange(w, r, l.limiter, l.log) })
+	mux.HandleFunc("PUT /limit", func(w http.ResponseWriter, r *http.Request) { control.AnswerLimitChange(w, r, l.limiter, l.log) })
 	return mux
 }

@@ -8,8 +8,8 @@ import (
 
 	"clfsload/state"
 	"clfsload/sync/outcome"
-	"clfsload/sync/pathtext"
 	"clfsload/sync/progress"
+	"clfsload/sync/report"
 	"clfsload/sync/scan"
 	"clfsload/sync/tree/scratch"
 )
@@ -37,7 +37,7 @@ type dryRunReport struct {
 }
 
 type largestValue struct {
-	pathtext.Value
+	report.Path
 	Size int64 `json:"size"`
 }
 
@@ -78,7 +78,7 @@ func (d *dryRun) failed(path string, p state.Problem) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(d.problems) < listedProblems {
-		d.problems = append(d.problems, problemValue{pathtext.NewValue(path), p.Op, errnoNames()[p.Reason], p.Reason})
+		d.problems = append(d.problems, problemValue{report.NewPath(path), p.Op, errnoNames()[p.Reason], p.Reason})
 	}
 }
 
@@ -97,8 +97,8 @@ func (d *dryRun) run(ctx context.Context, show display) (dryRunReport, error) {
 	s := d.surveyor.Survey()
 	r := dryRunReport{Version: d.options.version, Source: d.options.source, Seconds: time.Since(began).Seconds(),
 		Entries: s.Entries(), Types: map[string]int64{}, Objects: s.Objects, Bytes: s.Bytes,
-		LargestDirectory: largestValue{pathtext.NewValue(s.LargestDirectory.Path), s.LargestDirectory.Size},
-		LargestFile:      largestValue{pathtext.NewValue(s.LargestFile.Path), s.LargestFile.Size},
+		LargestDirectory: largestValue{report.NewPath(s.LargestDirectory.Path), s.LargestDirectory.Size},
+		LargestFile:      largestValue{report.NewPath(s.LargestFile.Path), s.LargestFile.Size},
 		HardLinkGroups:   s.LinkGroups, HardLinkedNames: s.LinkedNames,
 		Blobs: s.Blobs(), Segments: s.Segments, DirectorySegments: s.DirectorySegments, IndirectBlocks: s.IndirectBlocks,
 		JournalBytes: s.JournalBytes, Unreadable: s.Unreadable, Problems: append([]problemValue{}, d.problems...)}

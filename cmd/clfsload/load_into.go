@@ -18,6 +18,7 @@ import (
 	"clfsload/sync/engine"
 	"clfsload/sync/outcome"
 	"clfsload/sync/scan"
+	"clfsload/sync/statedir"
 	"clfsload/sync/tree"
 )
 
@@ -31,7 +32,7 @@ func (l *load) isUnderWay() bool {
 // adopt makes the journal of a new STATE for a container that is there. Nothing is written to the
 // container before it is claimed.
 func (l *load) adopt(ctx context.Context) error {
-	if err := checkNewState(l.options.stateDir); err != nil {
+	if err := statedir.CheckNew(l.options.stateDir); err != nil {
 		return err
 	}
 	if err := l.target.Check(ctx); err != nil {
@@ -49,7 +50,7 @@ func (l *load) adopt(ctx context.Context) error {
 
 // adoptAt makes a journal for the container.
 func (l *load) adoptAt(ctx context.Context, stateDir string) error {
-	found, err := adopt.Inspect(ctx, newTree(l.target.Container, l.options.concurrency), l.options.detached)
+	found, err := adopt.Inspect(ctx, adopt.NewTree(l.target.Container, l.options.concurrency), l.options.detached)
 	if errors.Is(err, tree.ErrNoContainer) {
 		return outcome.New(outcome.Damaged, err, "a load without --into begins with an empty container")
 	}
@@ -61,7 +62,7 @@ func (l *load) adoptAt(ctx context.Context, stateDir string) error {
 		return outcome.New(outcome.State, err, "")
 	}
 	if l.journal, err = state.Adopt(stateDir, settings, found.Adoption()); err != nil {
-		return stateError(err)
+		return statedir.Explain(err)
 	}
 	l.undo.Add(l.removeState)
 	if mark := found.Bucket.Mark; mark != nil && mark.Open != "" {
@@ -112,7 +113,7 @@ func (l *load) beginInto(ctx context.Context) error {
 		return err
 	}
 	if l.journal.Settings.Kind == state.KindMount {
-		_, rebooted := bootID(l.journal.Dir())
+		_, rebooted := statedir.BootID(l.journal.Dir())
 		noStaged := func(state.Ino) (size, mtime int64, ok bool) { return 0, 0, false } // no file is dirty
 		if _, err := l.journal.Recover(ctx, rebooted, noStaged); err != nil {
 			return err

@@ -24,6 +24,7 @@ import (
 	"clfsload/sync/scan"
 	"clfsload/sync/scan/filter"
 	"clfsload/sync/site"
+	"clfsload/sync/statedir"
 	"clfsload/sync/target"
 )
 
@@ -99,7 +100,7 @@ func (l *load) open(ctx context.Context) error {
 		return err
 	}
 	if dir := l.options.target.Dir; dir != "" {
-		warnOfSharing(dir, l.log)
+		statedir.WarnOfSharing(dir, l.log)
 	}
 	if err := l.claim(ctx); err != nil {
 		return err
@@ -159,7 +160,7 @@ func checkOverlap(s target.Spec, stateDir, source string) error {
 // create begins a new transfer. What can be checked before anything is made is checked
 // first.
 func (l *load) create(ctx context.Context) error {
-	if err := checkNewState(l.options.stateDir); err != nil {
+	if err := statedir.CheckNew(l.options.stateDir); err != nil {
 		return err
 	}
 	missing, err := l.target.Fit(ctx, l.options.createContainer)
@@ -172,7 +173,7 @@ func (l *load) create(ctx context.Context) error {
 	}
 	settings := newSettings(&l.options, l.target.String())
 	if l.journal, err = state.Create(l.options.stateDir, settings, root); err != nil {
-		return stateError(err)
+		return statedir.Explain(err)
 	}
 	l.undo.Add(l.removeState)
 	if missing {
@@ -222,16 +223,16 @@ func (l *load) resume(ctx context.Context) error {
 	stateDir := l.options.stateDir
 	found, err := state.Exists(stateDir)
 	if err != nil {
-		return outcome.New(outcome.State, fmt.Errorf("open state: %w", err), stateAccess)
+		return outcome.New(outcome.State, fmt.Errorf("open state: %w", err), statedir.Access)
 	}
 	if !found {
 		return outcome.New(outcome.State, fmt.Errorf("there is no transfer in state directory %s", stateDir),
 			"to begin one pass --new")
 	}
 	if l.journal, err = state.Open(stateDir); err != nil {
-		return stateError(err)
+		return statedir.Explain(err)
 	}
-	if err := closeState(stateDir, l.log); err != nil {
+	if err := statedir.Close(stateDir, l.log); err != nil {
 		return err
 	}
 	if err := l.fitState(); err != nil {
@@ -299,9 +300,9 @@ func (l *load) compareSettings() error {
 // newEngine returns an engine for this transfer.
 func (l *load) newEngine(ev engine.Events) (*engine.Engine, error) {
 	container := limit.Wrap(l.target.Container, l.limiter)
-	o := engine.Options{Concurrency: l.options.concurrency, Memory: l.options.memory, StateName: stateName(l.journal.Dir())}
+	o := engine.Options{Concurrency: l.options.concurrency, Memory: l.options.memory, StateName: statedir.Name(l.journal.Dir())}
 	if l.options.merge.Into != "" {
-		o.Tree = newTree(container, l.options.concurrency)
+		o.Tree = adopt.NewTree(container, l.options.concurrency)
 		l.reader = adopt.New(l.journal, o.Tree, l.log)
 	}
 	return engine.New(l.journal, container, o, ev)

@@ -13,6 +13,7 @@ import (
 	"clfsload/sync/engine"
 	"clfsload/sync/outcome"
 	"clfsload/sync/scan"
+	"clfsload/sync/statedir"
 	"clfsload/sync/target"
 )
 
@@ -74,7 +75,7 @@ func (p *mergePlan) open(ctx context.Context, scratch string) (err error) {
 		return err
 	}
 	if o.isNew {
-		if err := checkNewState(o.stateDir); err != nil {
+		if err := statedir.CheckNew(o.stateDir); err != nil {
 			return err
 		}
 		err = p.adoptAt(ctx, scratch)

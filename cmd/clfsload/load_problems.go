@@ -12,7 +12,7 @@ import (
 
 	"clfsload/state"
 	"clfsload/sync/durable"
-	"clfsload/sync/pathtext"
+	"clfsload/sync/report"
 )
 
 // What a load writes into STATE when entries are left that failed.
@@ -23,7 +23,7 @@ const (
 
 // problemValue is a line of problems.jsonl.
 type problemValue struct {
-	pathtext.Value
+	report.Path
 	Op     string `json:"op"`              // what was tried
 	Errno  string `json:"errno,omitempty"` // its name, if the reason is one
 	Reason string `json:"reason"`
@@ -46,10 +46,10 @@ func listProblems(ctx context.Context, j *state.Journal, text, lines *bufio.Writ
 	encoder := json.NewEncoder(lines)
 	encoder.SetEscapeHTML(false)
 	return j.EachFailure(ctx, func(f state.Failure) error {
-		if _, err := text.WriteString(pathtext.Quote(f.Path) + "\n"); err != nil {
+		if _, err := text.WriteString(report.Quote(f.Path) + "\n"); err != nil {
 			return err
 		}
-		return encoder.Encode(problemValue{pathtext.NewValue(f.Path), f.Op, names[f.Reason], f.Reason})
+		return encoder.Encode(problemValue{report.NewPath(f.Path), f.Op, names[f.Reason], f.Reason})
 	})
 }
 

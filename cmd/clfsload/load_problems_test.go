@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"clfsload/sync/pathtext"
+	"clfsload/sync/report"
 )
 
 func TestQuotedPathsAreOneLineAndUnambiguous(t *testing.T) {
@@ -23,7 +23,7 @@ func TestQuotedPathsAreOneLineAndUnambiguous(t *testing.T) {
 		"csi\u009b2J":     `"csi\u009b2J"`,
 		"bidi\u202ecod":   `"bidi\u202ecod"`,
 	} {
-		got := pathtext.Quote(path)
+		got := report.Quote(path)
 		if got != want {
 			t.Errorf("%q is written as %s, not %s", path, got, want)
 		}
@@ -41,11 +41,11 @@ func TestQuotedPathsAreOneLineAndUnambiguous(t *testing.T) {
 
 func TestPathsInJSONKeepTheirBytes(t *testing.T) {
 	for _, path := range []string{"", "plain", "odd\xff\n", "\xed\xa0\x80"} {
-		if got := pathtext.NewValue(path).Bytes(); got != path {
+		if got := report.NewPath(path).Bytes(); got != path {
 			t.Errorf("%q came back as %q", path, got)
 		}
 	}
-	if v := pathtext.NewValue("ü"); v.PathBase64 != "" {
+	if v := report.NewPath("ü"); v.PathBase64 != "" {
 		t.Errorf("a path that is UTF-8 has %q", v.PathBase64)
 	}
 }

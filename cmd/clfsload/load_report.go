@@ -10,6 +10,7 @@ import (
 	"clfsload/state"
 	"clfsload/sync/durable"
 	"clfsload/sync/outcome"
+	"clfsload/sync/report"
 )
 
 // reportName is the report of the last run in STATE.
@@ -85,7 +86,7 @@ func (l *load) leaveFiles(err error) {
 	l.options.file.Info("run ended", "exit_code", r.ExitCode, "seconds", int64(r.Seconds), "phase", r.Phase,
 		"objects_done", r.Totals.ObjectsDone, "failures", r.Totals.Failures, "error", r.Error)
 	path := filepath.Join(l.journal.Dir(), reportName)
-	if err := durable.Replace(path, func(w *bufio.Writer) error { return writeJSON(w, r) }); err != nil {
+	if err := durable.Replace(path, func(w *bufio.Writer) error { return report.WriteJSON(w, r) }); err != nil {
 		l.log.Error("write the report", "error", err)
 	}
 }

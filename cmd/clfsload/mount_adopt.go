@@ -7,13 +7,14 @@ import (
 	"clfsload/state"
 	"clfsload/sync/adopt"
 	"clfsload/sync/outcome"
+	"clfsload/sync/statedir"
 	"clfsload/sync/tree"
 )
 
 // adopt makes the journal of a new STATE for a container that was there before. notEmpty is the
 // error if it is no CLFS container. Nothing is written to the container before it is claimed.
 func (m *writableMount) adopt(ctx context.Context, notEmpty error) error {
-	found, err := adopt.Inspect(ctx, newTree(m.target.Container, m.flags.concurrency), m.flags.detached)
+	found, err := adopt.Inspect(ctx, adopt.NewTree(m.target.Container, m.flags.concurrency), m.flags.detached)
 	if errors.Is(err, tree.ErrNoContainer) {
 		return notEmpty
 	}
@@ -35,7 +36,7 @@ func (m *writableMount) adopt(ctx context.Context, notEmpty error) error {
 		return err
 	}
 	if m.journal, err = state.Adopt(m.dir, settings, found.Adoption()); err != nil {
-		return stateError(err)
+		return statedir.Explain(err)
 	}
 	m.undo.Add(m.removeState)
 	if err := m.beginAdopted(ctx); err != nil {

@@ -14,6 +14,7 @@ import (
 	"clfsload/sync/blob/cache"
 	"clfsload/sync/outcome"
 	"clfsload/sync/site"
+	"clfsload/sync/statedir"
 	"clfsload/sync/tree"
 )
 
@@ -111,7 +112,7 @@ func dropCache(path string) error {
 		err = syncDirectory(filepath.Dir(path))
 	}
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return outcome.New(outcome.State, fmt.Errorf("remove the cache in STATE: %w", err), stateAccess)
+		return outcome.New(outcome.State, fmt.Errorf("remove the cache in STATE: %w", err), statedir.Access)
 	}
 	return os.RemoveAll(old)
 }

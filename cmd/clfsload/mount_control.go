@@ -41,7 +41,7 @@ func (m *writableMount) controlHandler() http.Handler {
 		v, err := m.status(r.Context())
 		answer(w, v, err)
 	})
-	mux.HandleFunc("PUT /limit", func(w http.ResponseWriter, r *http.Request) { answerLimitChange(w, r, m.limiter, m.ui.log) })
+	mux.HandleFunc("PUT /limit", func(w http.ResponseWriter, r *http.Request) { control.AnswerLimitChange(w, r, m.limiter, m.ui.log) })
 	mux.HandleFunc("POST /flush", func(w http.ResponseWriter, r *http.Request) {
 		work(w, r, func(ctx context.Context, v finishValue) (flushReport, error) {
 			return m.inTime(ctx, "flush", v, func(ctx context.Context) (flushReport, error) { return m.flush(ctx, m.leaves(v)) })

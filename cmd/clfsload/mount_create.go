@@ -16,6 +16,7 @@ import (
 	"clfsload/sync/outcome"
 	"clfsload/sync/random"
 	"clfsload/sync/scan"
+	"clfsload/sync/statedir"
 	"clfsload/sync/target"
 )
 
@@ -47,7 +48,7 @@ func (m *writableMount) create(ctx context.Context) error {
 		return err
 	}
 	if m.journal, err = state.Create(m.dir, settings, root); err != nil {
-		return stateError(err)
+		return statedir.Explain(err)
 	}
 	m.undo.Add(m.removeState)
 	if missing {
@@ -115,7 +116,7 @@ func makeRoomForState(dir string, u *target.Undo) error {
 			"choose another STATE")
 	}
 	if err := makeDirectories(filepath.Dir(dir), u); err != nil {
-		return outcome.New(outcome.State, fmt.Errorf("make state directory: %w", err), stateAccess)
+		return outcome.New(outcome.State, fmt.Errorf("make state directory: %w", err), statedir.Access)
 	}
 	return nil
 }

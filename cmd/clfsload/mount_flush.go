@@ -10,7 +10,7 @@ import (
 
 	"clfsload/sync/engine"
 	"clfsload/sync/outcome"
-	"clfsload/sync/pathtext"
+	"clfsload/sync/report"
 )
 
 // flushReport answers flush, publish and unmount. Uploaded says that everything is
@@ -41,14 +41,14 @@ func newFlushReport(target string) flushReport {
 
 func (r *flushReport) add(path, why string) {
 	if len(r.Left) < shownLeft {
-		r.Left = append(r.Left, leftValue{pathtext.NewValue(path), why})
+		r.Left = append(r.Left, leftValue{report.NewPath(path), why})
 	}
 	r.LeftTotal++
 }
 
 func (r *flushReport) addIncomplete(path, why string) {
 	if len(r.Incomplete) < shownLeft {
-		r.Incomplete = append(r.Incomplete, leftValue{pathtext.NewValue(path), why})
+		r.Incomplete = append(r.Incomplete, leftValue{report.NewPath(path), why})
 	}
 	r.IncompleteTotal++
 }

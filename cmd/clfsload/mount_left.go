@@ -7,7 +7,7 @@ import (
 
 	"clfsload/state"
 	"clfsload/sync/engine"
-	"clfsload/sync/pathtext"
+	"clfsload/sync/report"
 )
 
 // shownLeft bounds the lists of what is not uploaded or not published.
@@ -15,7 +15,7 @@ const shownLeft = 1000
 
 // leftValue is an entry that is not uploaded, or not published as it is now.
 type leftValue struct {
-	pathtext.Value
+	report.Path
 	Why string `json:"why"`
 }
 

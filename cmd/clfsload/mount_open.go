@@ -27,6 +27,7 @@ import (
 	"clfsload/sync/outcome"
 	"clfsload/sync/progress"
 	"clfsload/sync/site"
+	"clfsload/sync/statedir"
 	"clfsload/sync/target"
 )
 
@@ -86,7 +87,7 @@ func (m *writableMount) open(cmd *cobra.Command) error {
 	}
 	found, err := state.Exists(m.dir)
 	if err != nil {
-		return outcome.New(outcome.State, fmt.Errorf("open state: %w", err), stateAccess)
+		return outcome.New(outcome.State, fmt.Errorf("open state: %w", err), statedir.Access)
 	}
 	if found {
 		err = m.resume(cmd)
@@ -100,7 +101,7 @@ func (m *writableMount) open(cmd *cobra.Command) error {
 		return err
 	}
 	if path, isDir := strings.CutPrefix(m.target.String(), "dir:"); isDir {
-		warnOfSharing(path, m.ui.log)
+		statedir.WarnOfSharing(path, m.ui.log)
 	}
 	return m.recover(cmd.Context())
 }
@@ -117,7 +118,7 @@ func (m *writableMount) notePoint() error {
 func mountState(named, point string) (string, error) {
 	if named == "" {
 		var err error
-		if named, err = defaultState(point); err != nil {
+		if named, err = statedir.OfMount(point); err != nil {
 			return "", err
 		}
 	}
@@ -196,7 +197,7 @@ func (m *writableMount) newEngine() error {
 	if err != nil {
 		return err
 	}
-	o := engine.Options{Concurrency: m.flags.concurrency, Memory: int64(m.flags.memory), StateName: stateName(m.dir), Live: true, Tree: newTree(container, m.flags.concurrency)}
+	o := engine.Options{Concurrency: m.flags.concurrency, Memory: int64(m.flags.memory), StateName: statedir.Name(m.dir), Live: true, Tree: adopt.NewTree(container, m.flags.concurrency)}
 	m.reader = adopt.New(m.journal, o.Tree, m.ui.log)
 	e, err := engine.New(m.journal, container, o, engine.Events{
 		Failure: func(path string, p state.Problem) {

@@ -16,6 +16,7 @@ import (
 	"clfsload/sync/durable"
 	"clfsload/sync/engine"
 	"clfsload/sync/outcome"
+	"clfsload/sync/statedir"
 	"clfsload/sync/target"
 )
 
@@ -26,9 +27,9 @@ const reachFor = 5 * time.Second
 // not keep the mount from serving.
 func (m *writableMount) resume(cmd *cobra.Command) (err error) {
 	if m.journal, err = state.Open(m.dir); err != nil {
-		return stateError(err)
+		return statedir.Explain(err)
 	}
-	if err := closeState(m.dir, m.ui.log); err != nil {
+	if err := statedir.Close(m.dir, m.ui.log); err != nil {
 		return err
 	}
 	m.openLog()
@@ -139,10 +140,10 @@ func (m *writableMount) compareSettings(cmd *cobra.Command) error {
 // recover puts the journal in order after a crash.
 func (m *writableMount) recover(ctx context.Context) (err error) {
 	if m.staged, err = staging.Open(filepath.Join(m.dir, stagingName)); err != nil {
-		return stateError(err)
+		return statedir.Explain(err)
 	}
 	m.staged.LimitOpen(m.flags.openStaged)
-	boot, rebooted := bootID(m.dir)
+	boot, rebooted := statedir.BootID(m.dir)
 	cutOff, err := m.journal.Recover(ctx, rebooted, m.staged.Stat)
 	if err != nil {
 		return err
@@ -155,7 +156,7 @@ func (m *writableMount) recover(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	return durable.Replace(filepath.Join(m.dir, bootName), func(w *bufio.Writer) error {
+	return durable.Replace(filepath.Join(m.dir, statedir.BootName), func(w *bufio.Writer) error {
 		_, err := w.WriteString(boot)
 		return err
 	})

@@ -10,8 +10,8 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"clfsload/state"
-	"clfsload/sync/pathtext"
 	"clfsload/sync/progress"
+	"clfsload/sync/report"
 )
 
 // mountStatus is how a mount stands, for `clfsload status --json`. Sizes are in bytes,
@@ -37,16 +37,16 @@ type mountStatus struct {
 	Interrupted bool       `json:"interrupted"` // a publication was cut off, and the next one goes on
 	Deleting    leftovers  `json:"deleting"`    // what the container holds and the mount no longer needs
 
-	PublishedAt      *time.Time     `json:"published_at"` // null: never
-	ObjectsPerSecond float64        `json:"objects_per_second"`
-	BytesPerSecond   float64        `json:"bytes_per_second"`
-	BandwidthLimit   int64          `json:"bandwidth_limit"` // bytes a second, 0: none
-	Oldest           *flightValue   `json:"oldest_in_flight"`
-	Trouble          *troubleValue  `json:"trouble"` // why nothing is uploaded; null: nothing is known
-	Failures         []failureValue `json:"failures"`
-	Incomplete       []leftValue    `json:"incomplete"`
-	Open             *openValue     `json:"open_for_writing"`
-	Staging          *stagingValue  `json:"staging"`
+	PublishedAt      *time.Time       `json:"published_at"` // null: never
+	ObjectsPerSecond float64          `json:"objects_per_second"`
+	BytesPerSecond   float64          `json:"bytes_per_second"`
+	BandwidthLimit   int64            `json:"bandwidth_limit"` // bytes a second, 0: none
+	Oldest           *progress.Flight `json:"oldest_in_flight"`
+	Trouble          *troubleValue    `json:"trouble"` // why nothing is uploaded; null: nothing is known
+	Failures         []failureValue   `json:"failures"`
+	Incomplete       []leftValue      `json:"incomplete"`
+	Open             *openValue       `json:"open_for_writing"`
+	Staging          *stagingValue    `json:"staging"`
 }
 
 // countValue is a number of entries, and the bytes in them.
@@ -62,14 +62,14 @@ type troubleValue struct {
 
 // failureValue is an entry that could not be uploaded, and is tried again.
 type failureValue struct {
-	pathtext.Value
+	report.Path
 	Reason  string  `json:"reason"`
 	Seconds float64 `json:"seconds"` // since it was tried last
 }
 
 type openValue struct {
-	Files int              `json:"files"`
-	First []pathtext.Value `json:"first"`
+	Files int           `json:"files"`
+	First []report.Path `json:"first"`
 }
 
 type stagingValue struct {
@@ -84,7 +84,7 @@ const listedInStatus = 100
 func journalStatus(ctx context.Context, i incompletes) (mountStatus, error) {
 	j := i.journal
 	t := j.Counts()
-	v := mountStatus{Kind: kindMount, Version: version, State: j.Dir(), MountPoint: mountPointOf(j.Dir()), Target: j.Settings.Target,
+	v := mountStatus{Kind: progress.KindMount, Version: version, State: j.Dir(), MountPoint: mountPointOf(j.Dir()), Target: j.Settings.Target,
 		Adopted: j.Settings.Adopted, Entries: t.Nodes(), Directories: t.Directories, Staged: countValue{t.Dirty, t.DirtyBytes}, Uploading: countValue{t.Queued, t.QueuedBytes},
 		Uploaded: countValue{t.Sealed, t.SealedBytes}, Unchanged: countValue{t.Uploaded, t.UploadedBytes}, Unpublished: t.Held, Interrupted: j.Publishing(),
 		Failures: []failureValue{}}
@@ -102,7 +102,7 @@ func journalStatus(ctx context.Context, i incompletes) (mountStatus, error) {
 		return v, err
 	}
 	for _, f := range failures {
-		v.Failures = append(v.Failures, failureValue{pathtext.NewValue(f.Path), f.Reason, time.Since(time.Unix(0, f.At)).Seconds()})
+		v.Failures = append(v.Failures, failureValue{report.NewPath(f.Path), f.Reason, time.Since(time.Unix(0, f.At)).Seconds()})
 	}
 	v.Incomplete, err = i.first(ctx, listedInStatus)
 	return v, err
@@ -120,7 +120,7 @@ func (m *writableMount) status(ctx context.Context) (mountStatus, error) {
 	v.Publishing = m.publishing.Load() > 0
 	v.Interrupted = v.Interrupted && !v.Publishing
 	if f, ok := m.engine.OldestInFlight(); ok {
-		v.Oldest = &flightValue{pathtext.NewValue(f.Path), time.Since(f.Since).Seconds()}
+		v.Oldest = &progress.Flight{Path: report.NewPath(f.Path), Seconds: time.Since(f.Since).Seconds()}
 	}
 	if t := m.uploads.why(); t != nil {
 		v.Trouble = &troubleValue{t.Err.Error(), time.Since(t.Since).Seconds()}
@@ -128,10 +128,10 @@ func (m *writableMount) status(ctx context.Context) (mountStatus, error) {
 	u := m.fs.Usage()
 	v.Staging = &stagingValue{u.Bytes, u.Limit}
 	inos, total := m.fs.OpenForWriting(listedInStatus)
-	v.Open = &openValue{Files: total, First: []pathtext.Value{}}
+	v.Open = &openValue{Files: total, First: []report.Path{}}
 	for _, ino := range inos {
 		if path, err := m.path(ctx, ino); err == nil {
-			v.Open.First = append(v.Open.First, pathtext.NewValue(path))
+			v.Open.First = append(v.Open.First, report.NewPath(path))
 		}
 	}
 	return v, nil
@@ -177,7 +177,7 @@ func (v *mountStatus) print(w io.Writer) {
 	if v.PublishedAt != nil {
 		published = v.PublishedAt.Format(time.DateTime)
 	}
-	line("mount", "%s, %s", pathtext.Quote(v.MountPoint), running)
+	line("mount", "%s, %s", report.Quote(v.MountPoint), running)
 	line("state", "%s", v.State)
 	line("target", "%s", v.Target)
 	read := ""
@@ -200,8 +200,8 @@ func (v *mountStatus) print(w io.Writer) {
 		line("deleting", "%s", text)
 	}
 	v.printLive(line)
-	printList(w, line, "failures", len(v.Failures), func(i int) (pathtext.Value, string) { return v.Failures[i].Value, v.Failures[i].Reason })
-	printList(w, line, "incomplete", len(v.Incomplete), func(i int) (pathtext.Value, string) { return v.Incomplete[i].Value, v.Incomplete[i].Why })
+	printList(w, line, "failures", len(v.Failures), func(i int) (report.Path, string) { return v.Failures[i].Path, v.Failures[i].Reason })
+	printList(w, line, "incomplete", len(v.Incomplete), func(i int) (report.Path, string) { return v.Incomplete[i].Path, v.Incomplete[i].Why })
 }
 
 // waitsFor tells in one line what a mount has to do, and what keeps it from that.
@@ -233,7 +233,7 @@ func (v *mountStatus) printLive(line func(title, format string, args ...any)) {
 		line("open", "%s files for writing", humanize.Comma(int64(o.Files)))
 	}
 	if o := v.Oldest; o != nil {
-		line("oldest", "%s, for %s", pathtext.Quote(o.Bytes()), seconds(o.Seconds))
+		line("oldest", "%s, for %s", report.Quote(o.Bytes()), seconds(o.Seconds))
 	}
 	if t := v.Trouble; t != nil {
 		line("trouble", "for %s: %s", seconds(t.Seconds), t.Reason)
@@ -241,11 +241,11 @@ func (v *mountStatus) printLive(line func(title, format string, args ...any)) {
 }
 
 // printList prints the first paths of a list with what there is to say of each.
-func printList(w io.Writer, line func(title, format string, args ...any), title string, n int, at func(int) (pathtext.Value, string)) {
+func printList(w io.Writer, line func(title, format string, args ...any), title string, n int, at func(int) (report.Path, string)) {
 	line(title, "%s", atLeast(n))
 	for i := range min(n, shownFailures) {
 		path, text := at(i)
-		fmt.Fprintf(w, "  %s: %s\n", pathtext.Quote(path.Bytes()), text)
+		fmt.Fprintf(w, "  %s: %s\n", report.Quote(path.Bytes()), text)
 	}
 }
 

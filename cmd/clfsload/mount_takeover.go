@@ -22,7 +22,7 @@ import (
 	"clfsload/sync/durable"
 	"clfsload/sync/engine"
 	"clfsload/sync/outcome"
-	"clfsload/sync/pathtext"
+	"clfsload/sync/report"
 )
 
 // Names in the directory that a take-over leaves beside STATE.
@@ -82,7 +82,7 @@ func (m *writableMount) setStateAside(ctx context.Context, to string) error {
 
 // keptChange is a line of the list of what was not published.
 type keptChange struct {
-	pathtext.Value
+	report.Path
 	Change string `json:"change"`         // new, contents, attributes or names, directory, removed
 	Type   string `json:"type"`           //
 	File   string `json:"file,omitempty"` // where its contents are, below the directory
@@ -145,7 +145,7 @@ func (k *keeper) all(ctx context.Context) error {
 // is listed with the reason.
 func (k *keeper) keep(ctx context.Context, n state.Node) error {
 	name := k.pathOf(ctx, n)
-	change := keptChange{Value: pathtext.NewValue(name), Change: k.changeOf(&n), Type: n.Attr.Type.String()}
+	change := keptChange{Path: report.NewPath(name), Change: k.changeOf(&n), Type: n.Attr.Type.String()}
 	if change.Change == changeNew || change.Change == changeContents {
 		file := k.free(path.Join(keptFiles, name), n.Ino)
 		if err := k.copy(ctx, n, file); err != nil {

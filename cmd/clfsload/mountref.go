@@ -11,6 +11,7 @@ import (
 	"clfsload/state"
 	"clfsload/sync/outcome"
 	"clfsload/sync/site"
+	"clfsload/sync/statedir"
 )
 
 // controlAttribute of the root of a mount tells its STATE.
@@ -38,7 +39,7 @@ func stateOf(arg string, tell io.Writer) (string, error) {
 			return path, nil
 		}
 	}
-	dir, err := defaultState(site.EvalExisting(path))
+	dir, err := statedir.OfMount(site.EvalExisting(path))
 	if err != nil {
 		return "", err
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"clfsload/clfs"
-	"clfsload/sync/pathtext"
+	"clfsload/sync/report"
 )
 
 // runDryRun tells what a load would transfer, without touching STATE or TARGET.
@@ -19,7 +19,7 @@ func runDryRun(ctx context.Context, ui *console, o loadOptions, asJSON bool) err
 		return err
 	}
 	if asJSON {
-		return writeJSON(ui.out, r)
+		return report.WriteJSON(ui.out, r)
 	}
 	printDryRun(ui.out, &r)
 	return nil
@@ -42,8 +42,8 @@ func printDryRun(w io.Writer, r *dryRunReport) {
 	line("source", "%s", r.Source)
 	line("entries", "%s: %s", humanize.Comma(r.Entries), strings.Join(types, ", "))
 	line("bytes", "%s (%s)", humanize.Comma(r.Bytes), ibytes(r.Bytes))
-	line("largest directory", "%s entries: %s", humanize.Comma(r.LargestDirectory.Size), pathtext.Quote("/"+r.LargestDirectory.Bytes()))
-	line("largest file", "%s: %s", ibytes(r.LargestFile.Size), pathtext.Quote("/"+r.LargestFile.Bytes()))
+	line("largest directory", "%s entries: %s", humanize.Comma(r.LargestDirectory.Size), report.Quote("/"+r.LargestDirectory.Bytes()))
+	line("largest file", "%s: %s", ibytes(r.LargestFile.Size), report.Quote("/"+r.LargestFile.Bytes()))
 	line("hard links", "%s files with %s names", humanize.Comma(r.HardLinkGroups), humanize.Comma(r.HardLinkedNames))
 	line("blobs to write", "%s: %s objects, %s segments, %s directory segments, %s indirect blocks, 1 bucket", humanize.Comma(r.Blobs),
 		humanize.Comma(r.Objects), humanize.Comma(r.Segments), humanize.Comma(r.DirectorySegments), humanize.Comma(r.IndirectBlocks))
@@ -54,7 +54,7 @@ func printDryRun(w io.Writer, r *dryRunReport) {
 			fmt.Fprintf(w, "  and %s more; --json and the log tell more\n", humanize.Comma(r.Unreadable-shownFailures))
 			break
 		}
-		fmt.Fprintf(w, "  %s: %s: %s\n", pathtext.Quote(p.Bytes()), p.Op, p.Reason)
+		fmt.Fprintf(w, "  %s: %s: %s\n", report.Quote(p.Bytes()), p.Op, p.Reason)
 	}
 	line("for the load", "--dry-run-gb %.3f --dry-run-count %d", float64(r.Bytes)/1e9, r.Entries)
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"clfsload/sync/pathtext"
+	"clfsload/sync/report"
 )
 
 // shownFailures are listed in a summary; the journal has them all.
@@ -51,7 +51,7 @@ func printFailures(ui *console, l *load, n int64) {
 		ui.log.Error("list failures", "error", err)
 	}
 	for _, f := range list {
-		fmt.Fprintf(ui.out, "  %s: %s: %s\n", pathtext.Quote(f.Path), f.Op, f.Reason)
+		fmt.Fprintf(ui.out, "  %s: %s: %s\n", report.Quote(f.Path), f.Op, f.Reason)
 	}
 	if more := n - int64(len(list)); more > 0 {
 		fmt.Fprintf(ui.out, "  and %s more\n", humanize.Comma(more))

@@ -9,7 +9,7 @@ import (
 
 	"clfsload/clfs"
 	"clfsload/state"
-	"clfsload/sync/pathtext"
+	"clfsload/sync/report"
 )
 
 // runMergePlan prints what the load of a command line would change, and changes nothing.
@@ -23,7 +23,7 @@ func runMergePlan(ctx context.Context, out io.Writer, o loadOptions, asJSON bool
 		return err
 	}
 	if asJSON {
-		return writeJSON(out, t)
+		return report.WriteJSON(out, t)
 	}
 	fmt.Fprintf(out, "dry run: into %s: %s\n", t.Into, t.Entries)
 	fmt.Fprintf(out, "%s to upload, %s failures; nothing was written\n", ibytes(t.Bytes), humanize.Comma(t.Failures))
@@ -42,9 +42,9 @@ func plannedLine(c plannedChange) string {
 	if path == "/" {
 		path = "./"
 	}
-	line := change + " " + pathtext.Quote(path)
+	line := change + " " + report.Quote(path)
 	if e.Attr.Type == clfs.TypeSymlink {
-		line += " -> " + pathtext.Quote(string(e.Target))
+		line += " -> " + report.Quote(string(e.Target))
 	}
 	return line
 }

@@ -18,13 +18,13 @@ import (
 	"clfsload/sync/engine"
 	"clfsload/sync/engine/publish"
 	"clfsload/sync/outcome"
-	"clfsload/sync/pathtext"
+	"clfsload/sync/report"
 )
 
 // plannedPut is an inode that the next publication puts.
 type plannedPut struct {
 	Put string `json:"put"`
-	pathtext.Value
+	report.Path
 	Reason string `json:"reason"`
 	Phase  string `json:"phase"`
 	Form   string `json:"form,omitempty"` // of a directory: interim or final
@@ -35,7 +35,7 @@ func newPlannedPut(p engine.PlannedPut) plannedPut {
 	if path == "" {
 		path = "/"
 	}
-	v := plannedPut{Put: "inode", Value: pathtext.NewValue(path), Reason: string(p.Reason), Phase: p.Phase.String()}
+	v := plannedPut{Put: "inode", Path: report.NewPath(path), Reason: string(p.Reason), Phase: p.Phase.String()}
 	if !p.Node.IsDirectory() {
 		return v
 	}
@@ -185,7 +185,7 @@ func printPlan(plan io.Reader, out io.Writer, asJSON bool) (*flushReport, error)
 
 // print has the path last: it may be longer than a line of the terminal.
 func (p *plannedPut) print(out io.Writer) error {
-	_, err := fmt.Fprintf(out, "%-15s  %-27s  %s\n", p.Put, p.Reason, pathtext.Quote(p.Bytes()))
+	_, err := fmt.Fprintf(out, "%-15s  %-27s  %s\n", p.Put, p.Reason, report.Quote(p.Bytes()))
 	return err
 }
 

@@ -1,4 +1,4 @@
-package main
+package statedir
 
 import (
 	"fmt"
@@ -12,11 +12,11 @@ import (
 // STATE and a dir: container have what SOURCE has, so other users may read neither.
 // What is made is made so whatever the umask says; this is about what is there already.
 
-// closeState takes a STATE away from other users who may enter it.
-func closeState(dir string, log *slog.Logger) error {
+// Close takes a STATE away from other users who may enter it.
+func Close(dir string, log *slog.Logger) error {
 	info, err := os.Stat(dir)
 	if err != nil {
-		return outcome.New(outcome.State, fmt.Errorf("open state: %w", err), stateAccess)
+		return outcome.New(outcome.State, fmt.Errorf("open state: %w", err), Access)
 	}
 	if owner := info.Sys().(*syscall.Stat_t).Uid; int(owner) != os.Geteuid() {
 		log.Warn("STATE belongs to another user, who can read and change it", "state", dir, "uid", owner)
@@ -33,9 +33,9 @@ func closeState(dir string, log *slog.Logger) error {
 	return nil
 }
 
-// warnOfSharing tells of a container that other users can change: each blob is closed
+// WarnOfSharing tells of a container that other users can change: each blob is closed
 // to them, but not the directory, in which they could put others.
-func warnOfSharing(dir string, log *slog.Logger) {
+func WarnOfSharing(dir string, log *slog.Logger) {
 	if info, err := os.Stat(dir); err == nil && info.Mode().Perm()&0o022 != 0 {
 		log.Warn("other users can remove and replace blobs of the container; take the permission to write from its directory",
 			"container", "dir:"+dir, "mode", fmt.Sprintf("%04o", info.Mode().Perm()))

@@ -1,4 +1,4 @@
-package pathtext
+package report
 
 import (
 	"encoding/base64"
@@ -8,15 +8,15 @@ import (
 	"unicode/utf8"
 )
 
-// Value is a path in JSON, which has no bytes that are not UTF-8: those read
+// Path is a path in JSON, which has no bytes that are not UTF-8: those read
 // U+FFFD in Path, and PathBase64 has all bytes.
-type Value struct {
+type Path struct {
 	Path       string `json:"path"`
 	PathBase64 string `json:"path_base64,omitempty"`
 }
 
-func NewValue(path string) Value {
-	v := Value{Path: path}
+func NewPath(path string) Path {
+	v := Path{Path: path}
 	if !utf8.ValidString(path) {
 		v.PathBase64 = base64.StdEncoding.EncodeToString([]byte(path))
 	}
@@ -36,7 +36,7 @@ func Quote(path string) string {
 }
 
 // Bytes returns the path as the source has it.
-func (v Value) Bytes() string {
+func (v Path) Bytes() string {
 	if raw, err := base64.StdEncoding.DecodeString(v.PathBase64); err == nil && len(raw) > 0 {
 		return string(raw)
 	}

@@ -1,4 +1,4 @@
-package main
+package statedir
 
 import (
 	"errors"
@@ -12,20 +12,20 @@ import (
 	"clfsload/sync/outcome"
 )
 
-const bootName = "boot" // of the machine, when the last mount began
+const BootName = "boot" // of the machine, when the last mount began
 
-const stateAccess = "the account you run as must be able to write to STATE, and with --new to the directory that it is to be in"
+const Access = "the account you run as must be able to write to STATE, and with --new to the directory that it is to be in"
 
-// stateError tells what to do where the system does not let us have the journal.
-func stateError(err error) error {
+// Explain tells what to do where the system does not let us have the journal.
+func Explain(err error) error {
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
-		return outcome.New(outcome.State, err, stateAccess)
+		return outcome.New(outcome.State, err, Access)
 	}
 	return err
 }
 
-// checkNewState refuses a STATE that cannot be made.
-func checkNewState(stateDir string) error {
+// CheckNew refuses a STATE that cannot be made.
+func CheckNew(stateDir string) error {
 	if _, err := os.Lstat(stateDir); err == nil {
 		return outcome.New(outcome.State, fmt.Errorf("state directory %s already exists", stateDir),
 			"to go on with its transfer leave out --new; for a new one choose another STATE")
@@ -36,14 +36,14 @@ func checkNewState(stateDir string) error {
 	return nil
 }
 
-// bootID identifies this start of the machine. rebooted: the last mount was in
+// BootID identifies this start of the machine. rebooted: the last mount was in
 // another one, or nobody knows.
-func bootID(stateDir string) (boot string, rebooted bool) {
+func BootID(stateDir string) (boot string, rebooted bool) {
 	now, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
 		return "", true
 	}
-	before, err := os.ReadFile(filepath.Join(stateDir, bootName))
+	before, err := os.ReadFile(filepath.Join(stateDir, BootName))
 	boot = strings.TrimSpace(string(now))
 	return boot, err != nil || strings.TrimSpace(string(before)) != boot
 }

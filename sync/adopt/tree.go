@@ -1,4 +1,4 @@
-package main
+package adopt
 
 import (
 	"clfsload/sync/blob"
@@ -8,7 +8,7 @@ import (
 // treeMemory is what segments of other programs take at a time while they are read.
 const treeMemory = 64 << 20
 
-// newTree returns a reader of the container as other programs have made it.
-func newTree(c blob.Container, requests int) *tree.Tree {
+// NewTree returns a reader of the container as other programs have made it.
+func NewTree(c blob.Container, requests int) *tree.Tree {
 	return tree.New(c, tree.Options{Requests: requests, Memory: treeMemory})
 }

@@ -1,4 +1,4 @@
-package main
+package statedir
 
 import (
 	"crypto/sha256"
@@ -12,9 +12,9 @@ import (
 	"clfsload/sync/outcome"
 )
 
-// stateHome is where what outlives a command is kept for this user. A process that
+// Home is where what outlives a command is kept for this user. A process that
 // mount(8) or systemd has started may have no HOME; the user database knows it too.
-func stateHome() (string, error) {
+func Home() (string, error) {
 	if base := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(base) {
 		return filepath.Join(base, "clfsload"), nil
 	}
@@ -32,9 +32,9 @@ func stateHome() (string, error) {
 	return filepath.Join(home, ".local", "state", "clfsload"), nil
 }
 
-// defaultState is the STATE of a mount on an absolute path for which none was named.
-func defaultState(point string) (string, error) {
-	home, err := stateHome()
+// OfMount is the STATE of a mount on an absolute path for which none was named.
+func OfMount(point string) (string, error) {
+	home, err := Home()
 	if err != nil {
 		return "", outcome.New(outcome.State, err, "pass --state")
 	}
@@ -63,8 +63,8 @@ func escapePoint(point string) string {
 	return name
 }
 
-// stateName names a STATE to people on other machines.
-func stateName(dir string) string {
+// Name names a STATE to people on other machines.
+func Name(dir string) string {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"

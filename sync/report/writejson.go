@@ -1,12 +1,12 @@
-package main
+package report
 
 import (
 	"encoding/json"
 	"io"
 )
 
-// writeJSON writes a value for people and programs.
-func writeJSON(w io.Writer, v any) error {
+// WriteJSON writes a value for people and programs.
+func WriteJSON(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)

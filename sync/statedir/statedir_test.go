@@ -1,4 +1,4 @@
-package main
+package statedir
 
 import (
 	"strings"
@@ -26,7 +26,7 @@ func TestEachMountPointHasAStateOfItsOwn(t *testing.T) {
 func TestStateHomeIsFoundWithoutAHomeInTheEnvironment(t *testing.T) {
 	t.Setenv("XDG_STATE_HOME", "")
 	t.Setenv("HOME", "")
-	if home, err := stateHome(); err != nil || !strings.HasSuffix(home, "/.local/state/clfsload") {
+	if home, err := Home(); err != nil || !strings.HasSuffix(home, "/.local/state/clfsload") {
 		t.Errorf("%q, %v", home, err)
 	}
 }

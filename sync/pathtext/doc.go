@@ -1,2 +1,0 @@
-// Package pathtext writes paths, which are bytes, as lines and in JSON.
-package pathtext
