@@ -104,20 +104,23 @@ func watchStatus(cmd *cobra.Command, stateDir string, asJSON bool) error {
 	}
 }
 
-// printer is a status of either kind.
-type printer interface{ print(w io.Writer) }
-
-func printStatus(w io.Writer, v printer, asJSON bool) error {
+// printStatus prints a status of either kind.
+func printStatus(w io.Writer, v any, asJSON bool) error {
 	if asJSON {
 		return report.WriteJSON(w, v)
 	}
-	v.print(w)
+	switch v := v.(type) {
+	case *loadStatus:
+		printLoadStatus(w, v)
+	case *mountStatus:
+		printMountStatus(w, v)
+	}
 	return nil
 }
 
 // findStatus asks what runs on a STATE, or else the journal. A process that begins or
 // ends has the journal and does not answer: it is waited for.
-func findStatus(ctx context.Context, stateDir string) (printer, error) {
+func findStatus(ctx context.Context, stateDir string) (any, error) {
 	deadline := time.Now().Add(control.AnswerLimit)
 	for {
 		v, err := lookForStatus(ctx, stateDir)
@@ -137,7 +140,7 @@ const lockedPause = 50 * time.Millisecond
 // notAnswering is what to do when a process has a journal and no control socket.
 const notAnswering = "that process begins or ends, and answers nobody yet: ask again later"
 
-func lookForStatus(ctx context.Context, stateDir string) (printer, error) {
+func lookForStatus(ctx context.Context, stateDir string) (any, error) {
 	var raw json.RawMessage
 	err := control.Ask(ctx, stateDir, http.MethodGet, "/status", nil, &raw)
 	if errors.Is(err, control.ErrNotRunning) {
@@ -159,7 +162,7 @@ func lookForStatus(ctx context.Context, stateDir string) (printer, error) {
 }
 
 // statusOfJournal describes what does not run.
-func statusOfJournal(ctx context.Context, stateDir string) (printer, error) {
+func statusOfJournal(ctx context.Context, stateDir string) (any, error) {
 	j, err := state.OpenReadOnly(stateDir)
 	if errors.Is(err, state.ErrMissing) {
 		return nil, outcome.New(outcome.State, err, control.StateWanted)
@@ -172,23 +175,10 @@ func statusOfJournal(ctx context.Context, stateDir string) (printer, error) {
 		v, err := journalStatus(ctx, endedIncompletes(j))
 		return &v, err
 	}
-	return statusOfLoad(ctx, j)
+	return statusOfLoad(ctx, j, version)
 }
 
-func statusOfLoad(ctx context.Context, j *state.Journal) (*loadStatus, error) {
-	t := j.Totals()
-	listed, err := j.Listed(ctx)
-	if err != nil {
-		return nil, err
-	}
-	phases := map[state.Phase]string{state.PhaseNew: phaseNew, state.PhaseTransfer: phaseTransfer, state.PhaseComplete: phaseComplete}
-	return &loadStatus{Kind: progress.KindLoad, Version: version, Phase: phases[j.Phase()], Source: j.Settings.Source, Target: j.Settings.Target, Into: j.Settings.Merge.Into,
-		ObjectsDone: int64(t.DoneInodes), ObjectsFound: int64(t.FoundInodes),
-		BytesDone: int64(t.DoneBytes), BytesFound: int64(t.FoundBytes),
-		Listed: listed, Failures: int64(t.Failures)}, nil
-}
-
-func (v *loadStatus) print(w io.Writer) {
+func printLoadStatus(w io.Writer, v *loadStatus) {
 	line := func(title, format string, args ...any) {
 		fmt.Fprintf(w, "%-10s %s\n", title, fmt.Sprintf(format, args...))
 	}
@@ -205,8 +195,8 @@ func (v *loadStatus) print(w io.Writer) {
 	if v.Into != "" {
 		line("into", "%s", report.Quote(v.Into))
 	}
-	line("objects", "%s of %s%s%s", humanize.Comma(v.ObjectsDone), humanize.Comma(v.ObjectsFound), more, v.rate(humanize.Comma(int64(v.ObjectsPerSecond))))
-	line("bytes", "%s of %s%s%s", ibytes(v.BytesDone), ibytes(v.BytesFound), more, v.rate(ibytes(int64(v.BytesPerSecond))))
+	line("objects", "%s of %s%s%s", humanize.Comma(v.ObjectsDone), humanize.Comma(v.ObjectsFound), more, loadRate(v, humanize.Comma(int64(v.ObjectsPerSecond))))
+	line("bytes", "%s of %s%s%s", ibytes(v.BytesDone), ibytes(v.BytesFound), more, loadRate(v, ibytes(int64(v.BytesPerSecond))))
 	line("failures", "%s", humanize.Comma(v.Failures))
 	if !v.Running {
 		return
@@ -224,8 +214,8 @@ func (v *loadStatus) print(w io.Writer) {
 	line("oldest", "%s", oldest)
 }
 
-// rate is what a load that does not run has none of.
-func (v *loadStatus) rate(text string) string {
+// loadRate is what a load that does not run has none of.
+func loadRate(v *loadStatus, text string) string {
 	if !v.Running {
 		return ""
 	}

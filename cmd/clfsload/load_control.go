@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"net/http"
 	"os"
 	"time"
@@ -43,6 +44,20 @@ type loadStatus struct {
 	Failures         int64            `json:"failures"`
 	BandwidthLimit   int64            `json:"bandwidth_limit"` // bytes a second, 0: none
 	Oldest           *progress.Flight `json:"oldest_in_flight"`
+}
+
+// statusOfLoad describes a load that does not run.
+func statusOfLoad(ctx context.Context, j *state.Journal, version string) (*loadStatus, error) {
+	t := j.Totals()
+	listed, err := j.Listed(ctx)
+	if err != nil {
+		return nil, err
+	}
+	phases := map[state.Phase]string{state.PhaseNew: phaseNew, state.PhaseTransfer: phaseTransfer, state.PhaseComplete: phaseComplete}
+	return &loadStatus{Kind: progress.KindLoad, Version: version, Phase: phases[j.Phase()], Source: j.Settings.Source, Target: j.Settings.Target, Into: j.Settings.Merge.Into,
+		ObjectsDone: int64(t.DoneInodes), ObjectsFound: int64(t.FoundInodes),
+		BytesDone: int64(t.DoneBytes), BytesFound: int64(t.FoundBytes),
+		Listed: listed, Failures: int64(t.Failures)}, nil
 }
 
 // status describes a load whose journal is open.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"testing"
 
@@ -17,7 +16,7 @@ func TestRotatedLogsAreUploadedTheOldestFirstUnderNamesThatStay(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer j.Close()
-	l := &load{journal: j}
+	l := &load{journal: j, options: loadOptions{uploadLog: true}}
 	if logs, err := l.logsToUpload(); err != nil || len(logs) != 0 {
 		t.Errorf("before anything was logged: %v %v", logs, err)
 	}
@@ -49,18 +48,3 @@ func TestRotatedLogsAreUploadedTheOldestFirstUnderNamesThatStay(t *testing.T) {
 		t.Errorf("with --no-upload-log: %v %v", logs, err)
 	}
 }
-
-func TestALogThatCannotBeWrittenStopsNothing(t *testing.T) {
-	ui, err := newConsole(os.Stdout, &switchWriter{w: new(testWriter)}, logFlags{level: "INFO", format: "text"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := newLogFile(filepath.Join(t.TempDir(), "file", "missing\x00"))
-	defer f.Close()
-	ui.logTo(f)
-	ui.log.Info("a line")
-}
-
-type testWriter struct{ n int }
-
-func (w *testWriter) Write(p []byte) (int, error) { w.n += len(p); return len(p), nil }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"time"
 
@@ -164,46 +163,6 @@ func (m *writableMount) look() progress.Sample {
 	return progress.Sample{At: time.Now(), Done: s.Inodes.Load(), Moved: s.Moved.Load()}
 }
 
-func (v *mountStatus) print(w io.Writer) {
-	line := func(title, format string, args ...any) {
-		fmt.Fprintf(w, "%-12s %s\n", title, fmt.Sprintf(format, args...))
-	}
-	running, rate := "not running", ""
-	if v.Running {
-		running = fmt.Sprintf("running as process %d", v.PID)
-		rate = fmt.Sprintf(", %s/s, %s/s", humanize.Comma(int64(v.ObjectsPerSecond)), ibytes(int64(v.BytesPerSecond)))
-	}
-	published := "never"
-	if v.PublishedAt != nil {
-		published = v.PublishedAt.Format(time.DateTime)
-	}
-	line("mount", "%s, %s", report.Quote(v.MountPoint), running)
-	line("state", "%s", v.State)
-	line("target", "%s", v.Target)
-	read := ""
-	if v.Adopted {
-		read = ", of those that were read"
-	}
-	line("entries", "%s, and %s directories%s", humanize.Comma(int64(v.Entries-v.Directories)), humanize.Comma(int64(v.Directories)), read)
-	line("staged", "%s, open or not settled", v.Staged)
-	line("uploading", "%s%s", v.Uploading, rate)
-	line("uploaded", "%s, to be published", v.Uploaded)
-	line("unchanged", "%s", v.Unchanged)
-	switch {
-	case v.Publishing:
-		published += ", and at it again"
-	case v.Interrupted:
-		published += ", and the publication after that was cut off"
-	}
-	line("published", "%s; %s directories changed since", published, humanize.Comma(int64(v.Unpublished)))
-	if text := v.Deleting.String(); text != "" {
-		line("deleting", "%s", text)
-	}
-	v.printLive(line)
-	printList(w, line, "failures", len(v.Failures), func(i int) (report.Path, string) { return v.Failures[i].Path, v.Failures[i].Reason })
-	printList(w, line, "incomplete", len(v.Incomplete), func(i int) (report.Path, string) { return v.Incomplete[i].Path, v.Incomplete[i].Why })
-}
-
 // waitsFor tells in one line what a mount has to do, and what keeps it from that.
 func (v *mountStatus) waitsFor() string {
 	text := fmt.Sprintf("%s to settle, %s to upload, %s/s", v.Staged, v.Uploading, ibytes(int64(v.BytesPerSecond)))
@@ -217,44 +176,6 @@ func (v *mountStatus) waitsFor() string {
 		text += fmt.Sprintf("; for %s: %s", seconds(t.Seconds), t.Reason)
 	}
 	return text
-}
-
-// printLive prints what a mount tells that runs.
-func (v *mountStatus) printLive(line func(title, format string, args ...any)) {
-	if !v.Running {
-		return
-	}
-	limit := byteRate(v.BandwidthLimit)
-	line("limit", "%s", limit.String())
-	if s := v.Staging; s != nil {
-		line("staging", "%s of %s in use", ibytes(s.Bytes), ibytes(s.Limit))
-	}
-	if o := v.Open; o != nil {
-		line("open", "%s files for writing", humanize.Comma(int64(o.Files)))
-	}
-	if o := v.Oldest; o != nil {
-		line("oldest", "%s, for %s", report.Quote(o.Bytes()), seconds(o.Seconds))
-	}
-	if t := v.Trouble; t != nil {
-		line("trouble", "for %s: %s", seconds(t.Seconds), t.Reason)
-	}
-}
-
-// printList prints the first paths of a list with what there is to say of each.
-func printList(w io.Writer, line func(title, format string, args ...any), title string, n int, at func(int) (report.Path, string)) {
-	line(title, "%s", atLeast(n))
-	for i := range min(n, shownFailures) {
-		path, text := at(i)
-		fmt.Fprintf(w, "  %s: %s\n", report.Quote(path.Bytes()), text)
-	}
-}
-
-// atLeast counts a list that may have been cut.
-func atLeast(n int) string {
-	if n >= listedInStatus {
-		return fmt.Sprintf("%d or more", n)
-	}
-	return fmt.Sprint(n)
 }
 
 func (c countValue) String() string {
