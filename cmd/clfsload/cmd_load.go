@@ -10,6 +10,7 @@ import (
 
 	"clfsload/clfs"
 	"clfsload/sync/engine"
+	"clfsload/sync/load"
 	"clfsload/sync/target"
 )
 
@@ -123,50 +124,50 @@ func runLoad(cmd *cobra.Command, args []string, f loadFlags) error {
 	}
 	// Buffers come and go in waves; without a limit the heap grows to twice of
 	// what is in use.
-	debug.SetMemoryLimit(o.memory + 128<<20)
-	l, err := openLoad(cmd.Context(), o)
+	debug.SetMemoryLimit(o.Memory + 128<<20)
+	l, err := load.Open(cmd.Context(), o)
 	if err != nil {
 		return err
 	}
 	defer func() {
-		if err := l.close(cmd.Context()); err != nil {
+		if err := l.Close(cmd.Context()); err != nil {
 			ui.log.Warn("end the load", "error", err)
 		}
 	}()
-	log := newLogFile(l.journal.Dir())
+	log := load.NewLogFile(l.Journal.Dir())
 	defer log.Close()
 	ui.logTo(log)
-	l.target.LogTo(ui.log)
-	err = l.holding(cmd.Context(), func(ctx context.Context) error { return l.run(ctx, ui.showProgress) })
+	l.Target.LogTo(ui.log)
+	err = l.Holding(cmd.Context(), func(ctx context.Context) error { return l.Run(ctx, ui.showProgress) })
 	printLoad(ui, l)
 	if err == nil && f.verify {
-		err = verifyContainer(cmd.Context(), ui, l.target.Container)
+		err = verifyContainer(cmd.Context(), ui, l.Target.Container)
 	}
-	l.leaveFiles(err)
+	l.LeaveFiles(err)
 	return err
 }
 
 // options are what the command line asks for.
-func (f *loadFlags) options(cmd *cobra.Command, args []string, ui *console) (o loadOptions, err error) {
+func (f *loadFlags) options(cmd *cobra.Command, args []string, ui *console) (o load.Options, err error) {
 	if err := f.check(); err != nil {
 		return o, usageError(cmd, err)
 	}
 	if err := f.fitOpenFiles(ui.log); err != nil {
 		return o, err
 	}
-	o = loadOptions{sources: f.target, patience: f.retry, isNew: f.isNew, createContainer: f.createContainer, preserveHardlinks: f.preserveHardlinks,
-		dirMgrCount: f.dirMgrCount, include: f.filter.include, exclude: f.filter.exclude, merge: f.into.merge(), detached: f.into.detached,
-		given: cmd.Flags().Changed, concurrency: f.concurrency, scanWorkers: f.scanWorkers, memory: int64(f.memory), bandwidth: int64(f.bandwidth.limit),
-		maxErrors: f.maxErrors, retryErrors: f.retryErrors, publishIncomplete: f.publishIncomplete, uploadLog: !f.uploadLog.no,
-		expectedObjects: f.dryRun.count, expectedBytes: int64(f.dryRun.gb * 1e9), metricsAddress: f.metrics.address,
-		version: version, log: ui.log, file: ui.file}
-	if o.target, o.stateDir, o.source, err = placesOf(cmd, args); err != nil {
+	o = load.Options{Sources: f.target, Patience: f.retry, IsNew: f.isNew, CreateContainer: f.createContainer, PreserveHardlinks: f.preserveHardlinks,
+		DirMgrCount: f.dirMgrCount, Include: f.filter.include, Exclude: f.filter.exclude, Merge: f.into.merge(), Detached: f.into.detached,
+		Given: cmd.Flags().Changed, Concurrency: f.concurrency, ScanWorkers: f.scanWorkers, Memory: int64(f.memory), Bandwidth: int64(f.bandwidth.limit),
+		MaxErrors: f.maxErrors, RetryErrors: f.retryErrors, PublishIncomplete: f.publishIncomplete, UploadLog: !f.uploadLog.no,
+		ExpectedObjects: f.dryRun.count, ExpectedBytes: int64(f.dryRun.gb * 1e9), MetricsAddress: f.metrics.address,
+		Version: version, Log: ui.log, File: ui.file}
+	if o.Target, o.StateDir, o.Source, err = placesOf(cmd, args); err != nil {
 		return o, err
 	}
-	if o.filter, err = f.filter.compile(); err != nil {
+	if o.Filter, err = f.filter.compile(); err != nil {
 		return o, usageError(cmd, err)
 	}
-	o.compression, err = parseCompression(f.compression)
+	o.Compression, err = parseCompression(f.compression)
 	return o, err
 }
 

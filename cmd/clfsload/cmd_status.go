@@ -15,6 +15,7 @@ import (
 
 	"clfsload/state"
 	"clfsload/sync/control"
+	"clfsload/sync/load"
 	"clfsload/sync/outcome"
 	"clfsload/sync/progress"
 	"clfsload/sync/report"
@@ -110,7 +111,7 @@ func printStatus(w io.Writer, v any, asJSON bool) error {
 		return report.WriteJSON(w, v)
 	}
 	switch v := v.(type) {
-	case *loadStatus:
+	case *load.Status:
 		printLoadStatus(w, v)
 	case *mountStatus:
 		printMountStatus(w, v)
@@ -157,7 +158,7 @@ func lookForStatus(ctx context.Context, stateDir string) (any, error) {
 		v := new(mountStatus)
 		return v, json.Unmarshal(raw, v)
 	}
-	v := new(loadStatus)
+	v := new(load.Status)
 	return v, json.Unmarshal(raw, v)
 }
 
@@ -175,10 +176,10 @@ func statusOfJournal(ctx context.Context, stateDir string) (any, error) {
 		v, err := journalStatus(ctx, endedIncompletes(j))
 		return &v, err
 	}
-	return statusOfLoad(ctx, j, version)
+	return load.StatusOf(ctx, j, version)
 }
 
-func printLoadStatus(w io.Writer, v *loadStatus) {
+func printLoadStatus(w io.Writer, v *load.Status) {
 	line := func(title, format string, args ...any) {
 		fmt.Fprintf(w, "%-10s %s\n", title, fmt.Sprintf(format, args...))
 	}
@@ -215,7 +216,7 @@ func printLoadStatus(w io.Writer, v *loadStatus) {
 }
 
 // loadRate is what a load that does not run has none of.
-func loadRate(v *loadStatus, text string) string {
+func loadRate(v *load.Status, text string) string {
 	if !v.Running {
 		return ""
 	}

@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"clfsload/sync/load"
 )
 
 func TestALogThatCannotBeWrittenStopsNothing(t *testing.T) {
@@ -11,7 +13,7 @@ func TestALogThatCannotBeWrittenStopsNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := newLogFile(filepath.Join(t.TempDir(), "file", "missing\x00"))
+	f := load.NewLogFile(filepath.Join(t.TempDir(), "file", "missing\x00"))
 	defer f.Close()
 	ui.logTo(f)
 	ui.log.Info("a line")

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/spf13/pflag"
+
+	"clfsload/sync/load"
 )
 
 // dryRunFlags are about what a load would do.
@@ -28,7 +30,7 @@ func (f *dryRunFlags) check() error {
 	case f.count < 0:
 		return fmt.Errorf("--dry-run-count %d: it must not be negative", f.count)
 	case f.json && !f.only:
-		return fmt.Errorf("--json goes with --dry-run; a load leaves %s in STATE", reportName)
+		return fmt.Errorf("--json goes with --dry-run; a load leaves %s in STATE", load.ReportName)
 	}
 	return nil
 }

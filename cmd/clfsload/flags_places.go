@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"clfsload/sync/load"
 	"clfsload/sync/target"
 )
 
@@ -11,8 +12,8 @@ func placesOf(cmd *cobra.Command, args []string) (spec target.Spec, stateDir, so
 	if spec, err = target.ParseSpec(args[2:]); err != nil {
 		return spec, "", "", usageError(cmd, err)
 	}
-	if stateDir, source, err = resolvePaths(args[0], args[1]); err != nil {
+	if stateDir, source, err = load.ResolvePaths(args[0], args[1]); err != nil {
 		return spec, "", "", err
 	}
-	return spec, stateDir, source, checkOverlap(spec, stateDir, source)
+	return spec, stateDir, source, load.CheckOverlap(spec, stateDir, source)
 }

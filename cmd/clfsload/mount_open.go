@@ -23,6 +23,7 @@ import (
 	"clfsload/sync/blob/limit"
 	"clfsload/sync/durable"
 	"clfsload/sync/engine"
+	"clfsload/sync/load"
 	"clfsload/sync/metrics"
 	"clfsload/sync/outcome"
 	"clfsload/sync/progress"
@@ -181,7 +182,7 @@ func (m *writableMount) isDefault(spec target.Spec) bool {
 
 // openLog sends the log to STATE as well.
 func (m *writableMount) openLog() {
-	m.log = newLogFile(m.dir)
+	m.log = load.NewLogFile(m.dir)
 	m.ui.logTo(m.log)
 }
 

@@ -9,12 +9,13 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"clfsload/clfs"
+	"clfsload/sync/load"
 	"clfsload/sync/report"
 )
 
 // runDryRun tells what a load would transfer, without touching STATE or TARGET.
-func runDryRun(ctx context.Context, ui *console, o loadOptions, asJSON bool) error {
-	r, err := survey(ctx, o, ui.showProgress)
+func runDryRun(ctx context.Context, ui *console, o load.Options, asJSON bool) error {
+	r, err := load.Look(ctx, o, ui.showProgress)
 	if err != nil {
 		return err
 	}
@@ -28,7 +29,7 @@ func runDryRun(ctx context.Context, ui *console, o loadOptions, asJSON bool) err
 // shownTypes is the order in which types are told.
 var shownTypes = []clfs.Type{clfs.TypeDirectory, clfs.TypeRegular, clfs.TypeSymlink, clfs.TypeFIFO, clfs.TypeSocket, clfs.TypeChar, clfs.TypeBlock}
 
-func printDryRun(w io.Writer, r *dryRunReport) {
+func printDryRun(w io.Writer, r *load.Survey) {
 	line := func(title, format string, args ...any) {
 		fmt.Fprintf(w, "%-18s %s\n", title, fmt.Sprintf(format, args...))
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"clfsload/sync/load"
 	"clfsload/sync/report"
 )
 
@@ -14,15 +15,15 @@ import (
 const shownFailures = 20
 
 // printLoad tells a person what a run did.
-func printLoad(ui *console, l *load) {
-	s := &l.journal.Settings
-	if l.engine == nil {
+func printLoad(ui *console, l *load.Load) {
+	s := &l.Journal.Settings
+	if l.Engine == nil {
 		fmt.Fprintf(ui.out, "already complete: %s holds %s\n", s.Target, s.Source)
 		return
 	}
-	r := l.report(nil)
+	r := l.Report(nil)
 	word := "loaded"
-	if l.stopped {
+	if l.Stopped {
 		word = "stopped after"
 	}
 	t, run := &r.Totals, &r.ThisRun
@@ -37,16 +38,16 @@ func printLoad(ui *console, l *load) {
 	if t.Failures > 0 {
 		printFailures(ui, l, int64(t.Failures))
 	}
-	if !l.stopped && run.Blobs == 0 {
+	if !l.Stopped && run.Blobs == 0 {
 		fmt.Fprintf(ui.out, "unchanged: %s\n", s.Target)
-	} else if !l.stopped {
+	} else if !l.Stopped {
 		fmt.Fprintf(ui.out, "published: %s can be attached\n", s.Target)
 	}
 }
 
-func printFailures(ui *console, l *load, n int64) {
+func printFailures(ui *console, l *load.Load, n int64) {
 	fmt.Fprintf(ui.out, "%s failed:\n", count(n, "entry", "entries"))
-	list, err := l.failures(shownFailures)
+	list, err := l.Failures(shownFailures)
 	if err != nil {
 		ui.log.Error("list failures", "error", err)
 	}
@@ -56,5 +57,5 @@ func printFailures(ui *console, l *load, n int64) {
 	if more := n - int64(len(list)); more > 0 {
 		fmt.Fprintf(ui.out, "  and %s more\n", humanize.Comma(more))
 	}
-	fmt.Fprintf(ui.out, "all of them: %s\n", filepath.Join(l.journal.Dir(), problemsText))
+	fmt.Fprintf(ui.out, "all of them: %s\n", filepath.Join(l.Journal.Dir(), load.ProblemsText))
 }

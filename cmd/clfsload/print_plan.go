@@ -9,16 +9,17 @@ import (
 
 	"clfsload/clfs"
 	"clfsload/state"
+	"clfsload/sync/load"
 	"clfsload/sync/report"
 )
 
 // runMergePlan prints what the load of a command line would change, and changes nothing.
-func runMergePlan(ctx context.Context, out io.Writer, o loadOptions, asJSON bool) error {
-	tell := func(c plannedChange) { fmt.Fprintln(out, plannedLine(c)) }
+func runMergePlan(ctx context.Context, out io.Writer, o load.Options, asJSON bool) error {
+	tell := func(c load.Change) { fmt.Fprintln(out, plannedLine(c)) }
 	if asJSON {
-		tell = func(plannedChange) {} // the totals say how many there are
+		tell = func(load.Change) {} // the totals say how many there are
 	}
-	t, err := planMerge(ctx, o, tell)
+	t, err := load.PlanInto(ctx, o, tell)
 	if err != nil {
 		return err
 	}
@@ -31,10 +32,10 @@ func runMergePlan(ctx context.Context, out io.Writer, o loadOptions, asJSON bool
 }
 
 // plannedLine is a change as a line.
-func plannedLine(c plannedChange) string {
-	change, path, e := "*deleting  ", c.path, c.entry
-	if !c.removed {
-		change = itemised(e, c.merged, c.compare)
+func plannedLine(c load.Change) string {
+	change, path, e := "*deleting  ", c.Path, c.Entry
+	if !c.Removed {
+		change = itemised(e, c.Merged, c.Compare)
 	}
 	if e.Attr.Type == clfs.TypeDirectory {
 		path += "/"

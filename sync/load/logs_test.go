@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"fmt"
@@ -16,11 +16,11 @@ func TestRotatedLogsAreUploadedTheOldestFirstUnderNamesThatStay(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer j.Close()
-	l := &load{journal: j, options: loadOptions{uploadLog: true}}
+	l := &Load{Journal: j, options: Options{UploadLog: true}}
 	if logs, err := l.logsToUpload(); err != nil || len(logs) != 0 {
 		t.Errorf("before anything was logged: %v %v", logs, err)
 	}
-	f := newLogFile(dir)
+	f := NewLogFile(dir)
 	defer f.Close()
 	for i := range 3 {
 		fmt.Fprintf(f, "line %d\n", i)
@@ -43,7 +43,7 @@ func TestRotatedLogsAreUploadedTheOldestFirstUnderNamesThatStay(t *testing.T) {
 			t.Errorf("log %d is called %s", i, log.Name)
 		}
 	}
-	l.options.uploadLog = false
+	l.options.UploadLog = false
 	if logs, err := l.logsToUpload(); err != nil || len(logs) != 0 {
 		t.Errorf("with --no-upload-log: %v %v", logs, err)
 	}

@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"bufio"
@@ -17,12 +17,12 @@ import (
 
 // What a load writes into STATE when entries are left that failed.
 const (
-	problemsText  = "problems.txt"   // a path a line
+	ProblemsText  = "problems.txt"   // a path a line
 	problemsLines = "problems.jsonl" // a JSON object a line, with the reason
 )
 
-// problemValue is a line of problems.jsonl.
-type problemValue struct {
+// Problem is a line of problems.jsonl.
+type Problem struct {
 	report.Path
 	Op     string `json:"op"`              // what was tried
 	Errno  string `json:"errno,omitempty"` // its name, if the reason is one
@@ -32,7 +32,7 @@ type problemValue struct {
 // writeProblems lists the failed entries in both files, or removes the files when
 // there are none.
 func writeProblems(ctx context.Context, j *state.Journal) error {
-	text, lines := filepath.Join(j.Dir(), problemsText), filepath.Join(j.Dir(), problemsLines)
+	text, lines := filepath.Join(j.Dir(), ProblemsText), filepath.Join(j.Dir(), problemsLines)
 	if j.Totals().Failures == 0 {
 		return errors.Join(durable.Remove(text), durable.Remove(lines))
 	}
@@ -49,7 +49,7 @@ func listProblems(ctx context.Context, j *state.Journal, text, lines *bufio.Writ
 		if _, err := text.WriteString(report.Quote(f.Path) + "\n"); err != nil {
 			return err
 		}
-		return encoder.Encode(problemValue{report.NewPath(f.Path), f.Op, names[f.Reason], f.Reason})
+		return encoder.Encode(Problem{report.NewPath(f.Path), f.Op, names[f.Reason], f.Reason})
 	})
 }
 

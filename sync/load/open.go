@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"cmp"
@@ -28,13 +28,13 @@ import (
 	"clfsload/sync/target"
 )
 
-// load is a transfer that is ready to run.
-type load struct {
-	options loadOptions
+// Load is a transfer that is ready to run.
+type Load struct {
+	options Options
 	log     *slog.Logger
 	tree    *scan.Tree
-	target  *target.Target
-	journal *state.Journal
+	Target  *target.Target
+	Journal *state.Journal
 	limiter *limit.Limiter
 	reader  *adopt.Reader // with --into: of what the container has
 	merge   mergeCounts   // likewise: what became of the entries
@@ -43,23 +43,23 @@ type load struct {
 
 	// Of the run that goes on.
 	failed     func(path string, p state.Problem) // is told of each entry that failed
-	engine     *engine.Engine
+	Engine     *engine.Engine
 	began      time.Time
-	stopped    bool         // the run did not come to its end
+	Stopped    bool         // the run did not come to its end
 	before     state.Totals // when it began
 	meter      progress.Meter
 	listed     atomic.Bool // all of the source is in the journal
 	publishing atomic.Bool
 }
 
-func (l *load) close(ctx context.Context) error {
+func (l *Load) Close(ctx context.Context) error {
 	var err error
 	metrics.CloseListener(l.metrics)
-	if l.target != nil {
-		err = l.target.Close(ctx)
+	if l.Target != nil {
+		err = l.Target.Close(ctx)
 	}
-	if l.journal != nil {
-		l.journal.Close()
+	if l.Journal != nil {
+		l.Journal.Close()
 	}
 	if l.tree != nil {
 		l.tree.Close()
@@ -67,31 +67,31 @@ func (l *load) close(ctx context.Context) error {
 	return err
 }
 
-// openLoad checks everything that can be checked before anything is changed.
-func openLoad(ctx context.Context, o loadOptions) (*load, error) {
-	l := &load{options: o, log: o.log, limiter: limit.New(o.bandwidth)}
+// Open checks everything that can be checked before anything is changed.
+func Open(ctx context.Context, o Options) (*Load, error) {
+	l := &Load{options: o, log: o.Log, limiter: limit.New(o.Bandwidth)}
 	if err := l.open(ctx); err != nil {
-		return nil, errors.Join(err, l.undo.Run(ctx), l.close(ctx))
+		return nil, errors.Join(err, l.undo.Run(ctx), l.Close(ctx))
 	}
 	l.undo.Keep()
 	return l, nil
 }
 
-func (l *load) open(ctx context.Context) error {
+func (l *Load) open(ctx context.Context) error {
 	var err error
-	if l.metrics, err = metrics.Listen(l.options.metricsAddress); err != nil {
+	if l.metrics, err = metrics.Listen(l.options.MetricsAddress); err != nil {
 		return err
 	}
-	if l.tree, err = scan.OpenTree(l.options.source); err != nil {
+	if l.tree, err = scan.OpenTree(l.options.Source); err != nil {
 		return outcome.New(outcome.Source, fmt.Errorf("open source: %w", err), "SOURCE must be a directory that you can read")
 	}
-	if l.target, err = target.Open(l.options.target, l.options.sources, l.options.patience.Access(l.options.concurrency, l.log)); err != nil {
+	if l.Target, err = target.Open(l.options.Target, l.options.Sources, l.options.Patience.Access(l.options.Concurrency, l.log)); err != nil {
 		return err
 	}
-	if l.options.isNew && l.options.merge.Into == "" {
+	if l.options.IsNew && l.options.Merge.Into == "" {
 		return l.create(ctx)
 	}
-	if l.options.isNew {
+	if l.options.IsNew {
 		err = l.adopt(ctx)
 	} else {
 		err = l.resume(ctx)
@@ -99,7 +99,7 @@ func (l *load) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if dir := l.options.target.Dir; dir != "" {
+	if dir := l.options.Target.Dir; dir != "" {
 		statedir.WarnOfSharing(dir, l.log)
 	}
 	if err := l.claim(ctx); err != nil {
@@ -108,9 +108,9 @@ func (l *load) open(ctx context.Context) error {
 	return l.beginInto(ctx)
 }
 
-// resolvePaths makes both paths absolute and refuses a state directory inside of
+// ResolvePaths makes both paths absolute and refuses a state directory inside of
 // the source or around it: it would be loaded, or hide what is loaded.
-func resolvePaths(stateArg, sourceArg string) (stateDir, source string, err error) {
+func ResolvePaths(stateArg, sourceArg string) (stateDir, source string, err error) {
 	if stateArg == "" || sourceArg == "" {
 		// Of a shell's variable that is not set; it would mean the working directory.
 		return "", "", outcome.New(outcome.Usage, errors.New("STATE or SOURCE is empty"), "name a directory")
@@ -135,9 +135,9 @@ func resolvePaths(stateArg, sourceArg string) (stateDir, source string, err erro
 	return stateSite.Path, source, nil
 }
 
-// checkOverlap refuses a container directory inside of the source or the state
+// CheckOverlap refuses a container directory inside of the source or the state
 // directory, or around one of them.
-func checkOverlap(s target.Spec, stateDir, source string) error {
+func CheckOverlap(s target.Spec, stateDir, source string) error {
 	if s.Dir == "" {
 		return nil
 	}
@@ -159,11 +159,11 @@ func checkOverlap(s target.Spec, stateDir, source string) error {
 
 // create begins a new transfer. What can be checked before anything is made is checked
 // first.
-func (l *load) create(ctx context.Context) error {
-	if err := statedir.CheckNew(l.options.stateDir); err != nil {
+func (l *Load) create(ctx context.Context) error {
+	if err := statedir.CheckNew(l.options.StateDir); err != nil {
 		return err
 	}
-	missing, err := l.target.Fit(ctx, l.options.createContainer)
+	missing, err := l.Target.Fit(ctx, l.options.CreateContainer)
 	if err != nil {
 		return err
 	}
@@ -171,27 +171,27 @@ func (l *load) create(ctx context.Context) error {
 	if err != nil {
 		return outcome.New(outcome.Source, err, "")
 	}
-	settings := newSettings(&l.options, l.target.String())
-	if l.journal, err = state.Create(l.options.stateDir, settings, root); err != nil {
+	settings := newSettings(&l.options, l.Target.String())
+	if l.Journal, err = state.Create(l.options.StateDir, settings, root); err != nil {
 		return statedir.Explain(err)
 	}
 	l.undo.Add(l.removeState)
 	if missing {
-		if err := l.target.Make(ctx, &l.undo); err != nil {
+		if err := l.Target.Make(ctx, &l.undo); err != nil {
 			return err
 		}
 	}
 	return l.beginNew(ctx)
 }
 
-func (l *load) removeState(context.Context) error {
-	err := l.journal.Remove()
-	l.journal = nil
+func (l *Load) removeState(context.Context) error {
+	err := l.Journal.Remove()
+	l.Journal = nil
 	return err
 }
 
 // beginNew makes the container the journal's.
-func (l *load) beginNew(ctx context.Context) error {
+func (l *Load) beginNew(ctx context.Context) error {
 	e, err := l.newEngine(engine.Events{})
 	if err != nil {
 		return err
@@ -200,7 +200,7 @@ func (l *load) beginNew(ctx context.Context) error {
 	if err := e.Begin(ctx); err != nil {
 		return err
 	}
-	l.undo.Add(l.target.Release)
+	l.undo.Add(l.Target.Release)
 	if err := l.claim(ctx); err != nil {
 		return err
 	}
@@ -210,7 +210,7 @@ func (l *load) beginNew(ctx context.Context) error {
 }
 
 // begin makes sure that the container is the journal's.
-func (l *load) begin(ctx context.Context) error {
+func (l *Load) begin(ctx context.Context) error {
 	e, err := l.newEngine(engine.Events{})
 	if err != nil {
 		return err
@@ -219,8 +219,8 @@ func (l *load) begin(ctx context.Context) error {
 }
 
 // resume opens the journal of a transfer that was begun before.
-func (l *load) resume(ctx context.Context) error {
-	stateDir := l.options.stateDir
+func (l *Load) resume(ctx context.Context) error {
+	stateDir := l.options.StateDir
 	found, err := state.Exists(stateDir)
 	if err != nil {
 		return outcome.New(outcome.State, fmt.Errorf("open state: %w", err), statedir.Access)
@@ -229,7 +229,7 @@ func (l *load) resume(ctx context.Context) error {
 		return outcome.New(outcome.State, fmt.Errorf("there is no transfer in state directory %s", stateDir),
 			"to begin one pass --new")
 	}
-	if l.journal, err = state.Open(stateDir); err != nil {
+	if l.Journal, err = state.Open(stateDir); err != nil {
 		return statedir.Explain(err)
 	}
 	if err := statedir.Close(stateDir, l.log); err != nil {
@@ -238,10 +238,10 @@ func (l *load) resume(ctx context.Context) error {
 	if err := l.fitState(); err != nil {
 		return err
 	}
-	if l.journal.Phase() == state.PhaseNew { // killed before the container was made
-		err = l.target.Ensure(ctx, l.options.createContainer)
+	if l.Journal.Phase() == state.PhaseNew { // killed before the container was made
+		err = l.Target.Ensure(ctx, l.options.CreateContainer)
 	} else {
-		err = l.target.Check(ctx)
+		err = l.Target.Check(ctx)
 	}
 	if err != nil {
 		return err
@@ -250,12 +250,12 @@ func (l *load) resume(ctx context.Context) error {
 }
 
 // fitState refuses a command line that does not fit the journal. A load that goes on keeps its filters.
-func (l *load) fitState() (err error) {
-	s := &l.journal.Settings
-	if l.options.merge.Into != "" && !l.isUnderWay() {
+func (l *Load) fitState() (err error) {
+	s := &l.Journal.Settings
+	if l.options.Merge.Into != "" && !l.isUnderWay() {
 		return l.compareContainer()
 	}
-	if l.options.filter, err = filter.New(s.Include, s.Exclude); err != nil {
+	if l.options.Filter, err = filter.New(s.Include, s.Exclude); err != nil {
 		return outcome.New(outcome.Journal, err, "")
 	}
 	return l.compareSettings()
@@ -263,8 +263,8 @@ func (l *load) fitState() (err error) {
 
 // compareSettings refuses a command line that does not fit the journal. Flags
 // that are not given take the journal's value.
-func (l *load) compareSettings() error {
-	s, o := &l.journal.Settings, &l.options
+func (l *Load) compareSettings() error {
+	s, o := &l.Journal.Settings, &l.options
 	if s.Kind == state.KindMount {
 		return outcome.New(outcome.State, errors.New("this STATE is that of a mount"), "choose another STATE for the load, or say with --into where SOURCE is to go")
 	}
@@ -280,14 +280,14 @@ func (l *load) compareSettings() error {
 		differs   bool
 		was, asks any
 	}{
-		{"SOURCE", s.Source != o.source, s.Source, o.source},
-		{"--into", s.Merge.Into != o.merge.Into, orNone(s.Merge.Into), orNone(o.merge.Into)},
-		{"TARGET", s.Target != l.target.String(), s.Target, l.target},
-		{"--compression", o.given("compression") && s.Compression != o.compression, s.Compression, o.compression},
-		{"--preserve-hardlinks", o.given("preserve-hardlinks") && s.PreserveHardlinks != o.preserveHardlinks, s.PreserveHardlinks, o.preserveHardlinks},
-		{"--include", o.given("include") && !slices.Equal(s.Include, o.include), s.Include, o.include},
-		{"--exclude", o.given("exclude") && !slices.Equal(s.Exclude, o.exclude), s.Exclude, o.exclude},
-		{"--dirmgr-count", o.given("dirmgr-count") && s.DirMgrCount != o.dirMgrCount, s.DirMgrCount, o.dirMgrCount},
+		{"SOURCE", s.Source != o.Source, s.Source, o.Source},
+		{"--into", s.Merge.Into != o.Merge.Into, orNone(s.Merge.Into), orNone(o.Merge.Into)},
+		{"TARGET", s.Target != l.Target.String(), s.Target, l.Target},
+		{"--compression", o.Given("compression") && s.Compression != o.Compression, s.Compression, o.Compression},
+		{"--preserve-hardlinks", o.Given("preserve-hardlinks") && s.PreserveHardlinks != o.PreserveHardlinks, s.PreserveHardlinks, o.PreserveHardlinks},
+		{"--include", o.Given("include") && !slices.Equal(s.Include, o.Include), s.Include, o.Include},
+		{"--exclude", o.Given("exclude") && !slices.Equal(s.Exclude, o.Exclude), s.Exclude, o.Exclude},
+		{"--dirmgr-count", o.Given("dirmgr-count") && s.DirMgrCount != o.DirMgrCount, s.DirMgrCount, o.DirMgrCount},
 	} {
 		if c.differs {
 			return outcome.New(outcome.State, fmt.Errorf("the transfer in this STATE was begun with %s %v, not %v", c.name, c.was, c.asks),
@@ -298,14 +298,14 @@ func (l *load) compareSettings() error {
 }
 
 // newEngine returns an engine for this transfer.
-func (l *load) newEngine(ev engine.Events) (*engine.Engine, error) {
-	container := limit.Wrap(l.target.Container, l.limiter)
-	o := engine.Options{Concurrency: l.options.concurrency, Memory: l.options.memory, StateName: statedir.Name(l.journal.Dir())}
-	if l.options.merge.Into != "" {
-		o.Tree = adopt.NewTree(container, l.options.concurrency)
-		l.reader = adopt.New(l.journal, o.Tree, l.log)
+func (l *Load) newEngine(ev engine.Events) (*engine.Engine, error) {
+	container := limit.Wrap(l.Target.Container, l.limiter)
+	o := engine.Options{Concurrency: l.options.Concurrency, Memory: l.options.Memory, StateName: statedir.Name(l.Journal.Dir())}
+	if l.options.Merge.Into != "" {
+		o.Tree = adopt.NewTree(container, l.options.Concurrency)
+		l.reader = adopt.New(l.Journal, o.Tree, l.log)
 	}
-	return engine.New(l.journal, container, o, ev)
+	return engine.New(l.Journal, container, o, ev)
 }
 
 // treeSource lets the engine read a scanned tree.
@@ -323,16 +323,16 @@ func (s treeSource) Open(_ state.Node, path string) (engine.File, error) {
 }
 
 // newSettings are those of the journal of a new transfer.
-func newSettings(o *loadOptions, target string) state.Settings {
+func newSettings(o *Options, target string) state.Settings {
 	s := state.Settings{
-		Source:            o.source,
+		Source:            o.Source,
 		Target:            target,
-		Compression:       o.compression,
-		PreserveHardlinks: o.preserveHardlinks,
-		DirMgrCount:       o.dirMgrCount,
-		Include:           o.include,
-		Exclude:           o.exclude,
-		RootName:          clfs.RootName(o.source),
+		Compression:       o.Compression,
+		PreserveHardlinks: o.PreserveHardlinks,
+		DirMgrCount:       o.DirMgrCount,
+		Include:           o.Include,
+		Exclude:           o.Exclude,
+		RootName:          clfs.RootName(o.Source),
 	}
 	random.Draw(&s)
 	return s

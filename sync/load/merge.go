@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"cmp"
@@ -25,43 +25,43 @@ import (
 func orNone(path string) string { return cmp.Or(path, "(none)") }
 
 // isUnderWay reports whether the journal has a load that is not complete.
-func (l *load) isUnderWay() bool {
-	return l.journal.Settings.Kind != state.KindMount && l.journal.Phase() != state.PhaseComplete
+func (l *Load) isUnderWay() bool {
+	return l.Journal.Settings.Kind != state.KindMount && l.Journal.Phase() != state.PhaseComplete
 }
 
 // adopt makes the journal of a new STATE for a container that is there. Nothing is written to the
 // container before it is claimed.
-func (l *load) adopt(ctx context.Context) error {
-	if err := statedir.CheckNew(l.options.stateDir); err != nil {
+func (l *Load) adopt(ctx context.Context) error {
+	if err := statedir.CheckNew(l.options.StateDir); err != nil {
 		return err
 	}
-	if err := l.target.Check(ctx); err != nil {
+	if err := l.Target.Check(ctx); err != nil {
 		return err
 	}
-	if err := l.adoptAt(ctx, l.options.stateDir); err != nil {
+	if err := l.adoptAt(ctx, l.options.StateDir); err != nil {
 		return err
 	}
-	if err := l.target.Probe(ctx); err != nil {
+	if err := l.Target.Probe(ctx); err != nil {
 		return err
 	}
-	l.undo.Add(l.target.Release)
+	l.undo.Add(l.Target.Release)
 	return nil
 }
 
 // adoptAt makes a journal for the container.
-func (l *load) adoptAt(ctx context.Context, stateDir string) error {
-	found, err := adopt.Inspect(ctx, adopt.NewTree(l.target.Container, l.options.concurrency), l.options.detached)
+func (l *Load) adoptAt(ctx context.Context, stateDir string) error {
+	found, err := adopt.Inspect(ctx, adopt.NewTree(l.Target.Container, l.options.Concurrency), l.options.Detached)
 	if errors.Is(err, tree.ErrNoContainer) {
 		return outcome.New(outcome.Damaged, err, "a load without --into begins with an empty container")
 	}
 	if err != nil {
 		return err
 	}
-	settings, err := found.Settings(newSettings(&l.options, l.target.String()))
+	settings, err := found.Settings(newSettings(&l.options, l.Target.String()))
 	if err != nil {
 		return outcome.New(outcome.State, err, "")
 	}
-	if l.journal, err = state.Adopt(stateDir, settings, found.Adoption()); err != nil {
+	if l.Journal, err = state.Adopt(stateDir, settings, found.Adoption()); err != nil {
 		return statedir.Explain(err)
 	}
 	l.undo.Add(l.removeState)
@@ -73,20 +73,20 @@ func (l *load) adoptAt(ctx context.Context, stateDir string) error {
 
 // compareContainer refuses a STATE that has no load under way if it is of another container, or
 // if it has changes of a mount that are not uploaded.
-func (l *load) compareContainer() error {
-	s, o := &l.journal.Settings, &l.options
+func (l *Load) compareContainer() error {
+	s, o := &l.Journal.Settings, &l.options
 	switch {
-	case s.Target != l.target.String():
-		return outcome.New(outcome.State, fmt.Errorf("this STATE is that of TARGET %s, not %s", s.Target, l.target), "pass the same TARGET, or another STATE")
-	case o.given("compression") && s.Compression != o.compression:
-		return outcome.New(outcome.State, fmt.Errorf("this STATE was begun with --compression %s, not %s", s.Compression, o.compression), "leave --compression out")
-	case o.given("dirmgr-count") && s.DirMgrCount != o.dirMgrCount:
-		return outcome.New(outcome.State, fmt.Errorf("this STATE was begun with --dirmgr-count %d, not %d", s.DirMgrCount, o.dirMgrCount), "leave --dirmgr-count out")
+	case s.Target != l.Target.String():
+		return outcome.New(outcome.State, fmt.Errorf("this STATE is that of TARGET %s, not %s", s.Target, l.Target), "pass the same TARGET, or another STATE")
+	case o.Given("compression") && s.Compression != o.Compression:
+		return outcome.New(outcome.State, fmt.Errorf("this STATE was begun with --compression %s, not %s", s.Compression, o.Compression), "leave --compression out")
+	case o.Given("dirmgr-count") && s.DirMgrCount != o.DirMgrCount:
+		return outcome.New(outcome.State, fmt.Errorf("this STATE was begun with --dirmgr-count %d, not %d", s.DirMgrCount, o.DirMgrCount), "leave --dirmgr-count out")
 	}
 	if s.Kind != state.KindMount {
 		return nil
 	}
-	if c := l.journal.Counts(); c.Dirty+c.Queued+c.Failed > 0 {
+	if c := l.Journal.Counts(); c.Dirty+c.Queued+c.Failed > 0 {
 		return outcome.New(outcome.State, fmt.Errorf("the mount of this STATE has %s files that are not uploaded", humanize.Comma(int64(c.Dirty+c.Queued+c.Failed))),
 			"mount it again, and 'clfsload unmount' it when 'clfsload status' tells that all is uploaded")
 	}
@@ -94,12 +94,12 @@ func (l *load) compareContainer() error {
 }
 
 // beginInto begins a load into the container. One that is under way goes on, as is asked for now.
-func (l *load) beginInto(ctx context.Context) error {
-	if l.options.merge.Into == "" {
+func (l *Load) beginInto(ctx context.Context) error {
+	if l.options.Merge.Into == "" {
 		return nil
 	}
 	if l.isUnderWay() {
-		err := l.journal.ChangeMerge(ctx, l.options.merge)
+		err := l.Journal.ChangeMerge(ctx, l.options.Merge)
 		if errors.Is(err, state.ErrTakenBack) {
 			return outcome.New(outcome.State, err, "pass --update or --delete as before; to begin anew use --new and another STATE")
 		}
@@ -112,10 +112,10 @@ func (l *load) beginInto(ctx context.Context) error {
 	if err := e.Begin(ctx); err != nil { // it may have changed before it was claimed
 		return err
 	}
-	if l.journal.Settings.Kind == state.KindMount {
-		_, rebooted := statedir.BootID(l.journal.Dir())
+	if l.Journal.Settings.Kind == state.KindMount {
+		_, rebooted := statedir.BootID(l.Journal.Dir())
 		noStaged := func(state.Ino) (size, mtime int64, ok bool) { return 0, 0, false } // no file is dirty
-		if _, err := l.journal.Recover(ctx, rebooted, noStaged); err != nil {
+		if _, err := l.Journal.Recover(ctx, rebooted, noStaged); err != nil {
 			return err
 		}
 		if err := l.publishWaiting(ctx, e); err != nil {
@@ -127,7 +127,7 @@ func (l *load) beginInto(ctx context.Context) error {
 
 // publishWaiting publishes what a mount has uploaded: what a load replaces must be in reach, so
 // that it is still there if the load fails.
-func (l *load) publishWaiting(ctx context.Context, e *engine.Engine) error {
+func (l *Load) publishWaiting(ctx context.Context, e *engine.Engine) error {
 	changed, err := l.isChanged(ctx)
 	if err != nil || !changed {
 		return err
@@ -140,16 +140,16 @@ func (l *load) publishWaiting(ctx context.Context, e *engine.Engine) error {
 }
 
 // startMerge makes the journal that of a load from source.
-func (l *load) startMerge(ctx context.Context) error {
+func (l *Load) startMerge(ctx context.Context) error {
 	root, err := l.tree.Attr()
 	if err != nil {
 		return outcome.New(outcome.Source, err, "")
 	}
-	s := l.journal.Settings
-	s.Source, s.PreserveHardlinks, s.Include, s.Exclude = l.options.source, l.options.preserveHardlinks, l.options.include, l.options.exclude
-	s.Merge = l.options.merge
+	s := l.Journal.Settings
+	s.Source, s.PreserveHardlinks, s.Include, s.Exclude = l.options.Source, l.options.PreserveHardlinks, l.options.Include, l.options.Exclude
+	s.Merge = l.options.Merge
 	for {
-		err := l.journal.BeginLoad(ctx, s, root, newDirectory())
+		err := l.Journal.BeginLoad(ctx, s, root, newDirectory())
 		var unread *state.Unread
 		switch {
 		case errors.As(err, &unread):
@@ -172,18 +172,18 @@ func newDirectory() state.Attr {
 }
 
 // isChanged reports whether the namespace has changes that are not published.
-func (l *load) isChanged(ctx context.Context) (bool, error) {
-	c := l.journal.Counts()
+func (l *Load) isChanged(ctx context.Context) (bool, error) {
+	c := l.Journal.Counts()
 	if c.Held+c.Dirty+c.Queued+c.Sealed+c.Linking+c.Failed > 0 {
 		return true, nil
 	}
-	tidy, err := l.journal.Tidy(ctx)
+	tidy, err := l.Journal.Tidy(ctx)
 	return !tidy, err
 }
 
 // transferInto is transfer for a load into a container that is there: that is written to once
 // there is something to change. changed: it was.
-func (l *load) transferInto(ctx context.Context, e *engine.Engine) (changed bool, err error) {
+func (l *Load) transferInto(ctx context.Context, e *engine.Engine) (changed bool, err error) {
 	g, ctx := errgroup.WithContext(ctx)
 	produced := make(chan struct{})
 	g.Go(func() error { return l.scan(ctx, produced) })
@@ -194,16 +194,16 @@ func (l *load) transferInto(ctx context.Context, e *engine.Engine) (changed bool
 		if err := e.Open(ctx); err != nil {
 			return err
 		}
-		return e.Upload(ctx, treeSource{l.tree, &l.journal.Settings}, produced)
+		return e.Upload(ctx, treeSource{l.tree, &l.Journal.Settings}, produced)
 	})
 	err = g.Wait()
 	return changed, err
 }
 
 // awaitChange waits until there is something to change, or all is known.
-func (l *load) awaitChange(ctx context.Context, produced <-chan struct{}) (bool, error) {
+func (l *Load) awaitChange(ctx context.Context, produced <-chan struct{}) (bool, error) {
 	for {
-		more := l.journal.Changed()
+		more := l.Journal.Changed()
 		if changed, err := l.isChanged(ctx); changed || err != nil {
 			return changed, err
 		}
@@ -218,7 +218,7 @@ func (l *load) awaitChange(ctx context.Context, produced <-chan struct{}) (bool,
 }
 
 // runInto scans, uploads and publishes, if there is anything to change.
-func (l *load) runInto(ctx context.Context, e *engine.Engine) error {
+func (l *Load) runInto(ctx context.Context, e *engine.Engine) error {
 	changed, err := l.transferInto(ctx, e)
 	if err != nil {
 		return err
@@ -226,23 +226,23 @@ func (l *load) runInto(ctx context.Context, e *engine.Engine) error {
 	if changed {
 		return l.publish(ctx, e)
 	}
-	if l.journal.Totals().Failures > 0 && !l.options.publishIncomplete {
+	if l.Journal.Totals().Failures > 0 && !l.options.PublishIncomplete {
 		return engine.ErrIncomplete
 	}
 	if err := e.Close(ctx); err != nil { // a run that was cut off after its publication has not done it
 		return err
 	}
-	return l.journal.SetPhase(ctx, state.PhaseComplete)
+	return l.Journal.SetPhase(ctx, state.PhaseComplete)
 }
 
 // mergeCounts counts what became of the entries in a run.
 type mergeCounts struct {
 	mu     sync.Mutex
-	values mergeValues
+	values Outcomes
 }
 
-// mergeValues are entries, but for Same, which counts no directories.
-type mergeValues struct {
+// Outcomes are entries, but for Same, which counts no directories.
+type Outcomes struct {
 	Added    int64 `json:"added"`
 	Replaced int64 `json:"replaced"`
 	Changed  int64 `json:"changed"` // their attributes alone
@@ -250,7 +250,7 @@ type mergeValues struct {
 	Same     int64 `json:"same"`
 }
 
-func (c *mergeCounts) get() mergeValues {
+func (c *mergeCounts) get() Outcomes {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.values
@@ -279,14 +279,14 @@ func (c *mergeCounts) countRemoved(string, bool) {
 	c.values.Removed++
 }
 
-func (v mergeValues) String() string {
+func (v Outcomes) String() string {
 	n := humanize.Comma
 	return fmt.Sprintf("%s added, %s replaced, %s with other attributes, %s removed, %s the same", n(v.Added), n(v.Replaced), n(v.Changed), n(v.Removed), n(v.Same))
 }
 
 // mergeOptions are what the scanner needs for a load into a container; nil: it is none.
-func (l *load) mergeOptions() *scan.Merge {
-	if l.options.merge.Into == "" {
+func (l *Load) mergeOptions() *scan.Merge {
+	if l.options.Merge.Into == "" {
 		return nil
 	}
 	return &scan.Merge{Namespace: l.reader, Merged: l.merge.count, Removed: l.merge.countRemoved,

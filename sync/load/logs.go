@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"fmt"
@@ -21,9 +21,9 @@ const (
 	logFiles     = 10
 )
 
-// newLogFile returns the log of a transfer. It is opened by the first line; a line
+// NewLogFile returns the log of a transfer. It is opened by the first line; a line
 // that cannot be written, because the disk is full, is lost and stops nothing.
-func newLogFile(stateDir string) *timberjack.Logger {
+func NewLogFile(stateDir string) *timberjack.Logger {
 	return &timberjack.Logger{
 		Filename:   filepath.Join(stateDir, logName),
 		MaxSize:    logMegabytes,
@@ -61,18 +61,18 @@ func escapeGlob(dir string) string {
 
 // logsToUpload are the logs as blobs. Their names are the same in every run of a
 // transfer and in no other.
-func (l *load) logsToUpload() ([]engine.Log, error) {
-	if !l.options.uploadLog || l.options.merge.Into != "" { // a container has one transfer, and its log
+func (l *Load) logsToUpload() ([]engine.Log, error) {
+	if !l.options.UploadLog || l.options.Merge.Into != "" { // a container has one transfer, and its log
 		return nil, nil
 	}
-	files, err := logsIn(l.journal.Dir())
+	files, err := logsIn(l.Journal.Dir())
 	if err != nil {
 		return nil, fmt.Errorf("find logs: %w", err)
 	}
 	var logs []engine.Log
 	for i, file := range files {
 		logs = append(logs, engine.Log{
-			Name: fmt.Sprintf("clfsload-%s-%03d.log", l.journal.Settings.BucketUUID, i+1),
+			Name: fmt.Sprintf("clfsload-%s-%03d.log", l.Journal.Settings.BucketUUID, i+1),
 			Read: func() ([]byte, error) { return os.ReadFile(file) },
 		})
 	}

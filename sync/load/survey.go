@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"context"
@@ -14,8 +14,8 @@ import (
 	"clfsload/sync/tree/scratch"
 )
 
-// dryRunReport is what --dry-run --json prints. Sizes are in bytes.
-type dryRunReport struct {
+// Survey is what --dry-run --json prints. Sizes are in bytes.
+type Survey struct {
 	Version           string           `json:"version"`
 	Source            string           `json:"source"`
 	Seconds           float64          `json:"seconds"`
@@ -33,7 +33,7 @@ type dryRunReport struct {
 	IndirectBlocks    int64            `json:"indirect_blocks"`
 	JournalBytes      int64            `json:"journal_bytes"`
 	Unreadable        int64            `json:"unreadable"`
-	Problems          []problemValue   `json:"problems"` // the first of them
+	Problems          []Problem        `json:"problems"` // the first of them
 }
 
 type largestValue struct {
@@ -46,16 +46,16 @@ const listedProblems = 1000
 
 // dryRun surveys a source.
 type dryRun struct {
-	options  loadOptions
+	options  Options
 	surveyor *scan.Surveyor
 
 	mu       sync.Mutex
-	problems []problemValue
+	problems []Problem
 }
 
-// survey tells what a load of the source would transfer, without touching STATE or TARGET.
-func survey(ctx context.Context, o loadOptions, show display) (r dryRunReport, err error) {
-	t, err := scan.OpenTree(o.source)
+// Look tells what a load of the source would transfer, without touching STATE or TARGET.
+func Look(ctx context.Context, o Options, show Display) (r Survey, err error) {
+	t, err := scan.OpenTree(o.Source)
 	if err != nil {
 		return r, outcome.New(outcome.Source, fmt.Errorf("open source: %w", err), "SOURCE must be a directory that you can read")
 	}
@@ -66,7 +66,7 @@ func survey(ctx context.Context, o loadOptions, show display) (r dryRunReport, e
 	}
 	defer db.Close()
 	d := &dryRun{options: o}
-	d.surveyor, err = scan.NewSurveyor(t, scan.Options{Workers: o.scanWorkers, Filter: o.filter, Failed: d.failed}, o.preserveHardlinks, db)
+	d.surveyor, err = scan.NewSurveyor(t, scan.Options{Workers: o.ScanWorkers, Filter: o.Filter, Failed: d.failed}, o.PreserveHardlinks, db)
 	if err != nil {
 		return r, err
 	}
@@ -74,15 +74,15 @@ func survey(ctx context.Context, o loadOptions, show display) (r dryRunReport, e
 }
 
 func (d *dryRun) failed(path string, p state.Problem) {
-	d.options.log.Error("entry cannot be read", "path", path, "op", p.Op, "reason", p.Reason)
+	d.options.Log.Error("entry cannot be read", "path", path, "op", p.Op, "reason", p.Reason)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(d.problems) < listedProblems {
-		d.problems = append(d.problems, problemValue{report.NewPath(path), p.Op, errnoNames()[p.Reason], p.Reason})
+		d.problems = append(d.problems, Problem{report.NewPath(path), p.Op, errnoNames()[p.Reason], p.Reason})
 	}
 }
 
-func (d *dryRun) run(ctx context.Context, show display) (dryRunReport, error) {
+func (d *dryRun) run(ctx context.Context, show Display) (Survey, error) {
 	began := time.Now()
 	stop := show.during(ctx, &progress.Meter{}, func() progress.Sample {
 		s := d.surveyor.Survey()
@@ -92,16 +92,16 @@ func (d *dryRun) run(ctx context.Context, show display) (dryRunReport, error) {
 	err := d.surveyor.Run(ctx)
 	stop()
 	if err != nil {
-		return dryRunReport{}, err
+		return Survey{}, err
 	}
 	s := d.surveyor.Survey()
-	r := dryRunReport{Version: d.options.version, Source: d.options.source, Seconds: time.Since(began).Seconds(),
+	r := Survey{Version: d.options.Version, Source: d.options.Source, Seconds: time.Since(began).Seconds(),
 		Entries: s.Entries(), Types: map[string]int64{}, Objects: s.Objects, Bytes: s.Bytes,
 		LargestDirectory: largestValue{report.NewPath(s.LargestDirectory.Path), s.LargestDirectory.Size},
 		LargestFile:      largestValue{report.NewPath(s.LargestFile.Path), s.LargestFile.Size},
 		HardLinkGroups:   s.LinkGroups, HardLinkedNames: s.LinkedNames,
 		Blobs: s.Blobs(), Segments: s.Segments, DirectorySegments: s.DirectorySegments, IndirectBlocks: s.IndirectBlocks,
-		JournalBytes: s.JournalBytes, Unreadable: s.Unreadable, Problems: append([]problemValue{}, d.problems...)}
+		JournalBytes: s.JournalBytes, Unreadable: s.Unreadable, Problems: append([]Problem{}, d.problems...)}
 	for t, n := range s.Names {
 		r.Types[t.String()] = n
 	}

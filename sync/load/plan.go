@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"context"
@@ -17,44 +17,44 @@ import (
 	"clfsload/sync/target"
 )
 
-// mergePlan tells what a load into a container would do: it does that with a journal of its own,
+// planner tells what a load into a container would do: it does that with a journal of its own,
 // from which nothing is uploaded.
-type mergePlan struct {
-	*load
-	tell func(plannedChange)
+type planner struct {
+	*Load
+	tell func(Change)
 
 	mu     sync.Mutex
-	totals mergeTotals
+	totals Plan
 }
 
-// mergeTotals is what a dry run of a load into a container has found. Sizes are in bytes.
-type mergeTotals struct {
-	Version  string      `json:"version"`
-	Source   string      `json:"source"`
-	Target   string      `json:"target"`
-	Into     string      `json:"into"`
-	Entries  mergeValues `json:"entries"`
-	Bytes    int64       `json:"bytes"` // of files that would be uploaded
-	Failures int64       `json:"failures"`
+// Plan is what a dry run of a load into a container has found. Sizes are in bytes.
+type Plan struct {
+	Version  string   `json:"version"`
+	Source   string   `json:"source"`
+	Target   string   `json:"target"`
+	Into     string   `json:"into"`
+	Entries  Outcomes `json:"entries"`
+	Bytes    int64    `json:"bytes"` // of files that would be uploaded
+	Failures int64    `json:"failures"`
 }
 
-// plannedChange is a change that a load would make to an entry.
-type plannedChange struct {
-	path    string       // below SOURCE
-	entry   *state.Entry // as it is to be; of one that is removed only its type
-	merged  state.Merged
-	removed bool
-	compare state.Comparison
+// Change is a change that a load would make to an entry.
+type Change struct {
+	Path    string       // below SOURCE
+	Entry   *state.Entry // as it is to be; of one that is removed only its type
+	Merged  state.Merged
+	Removed bool
+	Compare state.Comparison
 }
 
-// planMerge tells what a load would change, as it finds out, and changes nothing.
-func planMerge(ctx context.Context, o loadOptions, tell func(plannedChange)) (t mergeTotals, err error) {
-	p := &mergePlan{load: &load{options: o, log: o.log}, tell: tell}
+// PlanInto tells what a load would change, as it finds out, and changes nothing.
+func PlanInto(ctx context.Context, o Options, tell func(Change)) (t Plan, err error) {
+	p := &planner{Load: &Load{options: o, log: o.Log}, tell: tell}
 	scratch, err := os.MkdirTemp("", "clfsload-dry-run-")
 	if err != nil {
 		return t, err
 	}
-	defer func() { err = errors.Join(err, p.close(ctx), os.RemoveAll(scratch)) }()
+	defer func() { err = errors.Join(err, p.Close(ctx), os.RemoveAll(scratch)) }()
 	if err := p.open(ctx, filepath.Join(scratch, "state")); err != nil {
 		return t, err
 	}
@@ -63,19 +63,19 @@ func planMerge(ctx context.Context, o loadOptions, tell func(plannedChange)) (t 
 }
 
 // open makes the journal of the plan.
-func (p *mergePlan) open(ctx context.Context, scratch string) (err error) {
+func (p *planner) open(ctx context.Context, scratch string) (err error) {
 	o := &p.options
-	if p.tree, err = scan.OpenTree(o.source); err != nil {
+	if p.tree, err = scan.OpenTree(o.Source); err != nil {
 		return outcome.New(outcome.Source, fmt.Errorf("open source: %w", err), "SOURCE must be a directory that you can read")
 	}
-	if p.target, err = target.Open(o.target, o.sources, o.patience.Access(o.concurrency, p.log)); err != nil {
+	if p.Target, err = target.Open(o.Target, o.Sources, o.Patience.Access(o.Concurrency, p.log)); err != nil {
 		return err
 	}
-	if err := p.target.Check(ctx); err != nil {
+	if err := p.Target.Check(ctx); err != nil {
 		return err
 	}
-	if o.isNew {
-		if err := statedir.CheckNew(o.stateDir); err != nil {
+	if o.IsNew {
+		if err := statedir.CheckNew(o.StateDir); err != nil {
 			return err
 		}
 		err = p.adoptAt(ctx, scratch)
@@ -96,8 +96,8 @@ func (p *mergePlan) open(ctx context.Context, scratch string) (err error) {
 }
 
 // copyState copies the journal of a STATE in which no load is under way.
-func (p *mergePlan) copyState(scratch string) error {
-	stateDir := p.options.stateDir
+func (p *planner) copyState(scratch string) error {
+	stateDir := p.options.StateDir
 	was, err := state.OpenReadOnly(stateDir)
 	if err != nil {
 		return err
@@ -106,7 +106,7 @@ func (p *mergePlan) copyState(scratch string) error {
 	if err := errors.Join(err, was.Close()); err != nil {
 		return err
 	}
-	if p.journal, err = state.Open(scratch); err != nil {
+	if p.Journal, err = state.Open(scratch); err != nil {
 		return err
 	}
 	if p.isUnderWay() {
@@ -115,7 +115,7 @@ func (p *mergePlan) copyState(scratch string) error {
 	return p.compareContainer()
 }
 
-func (p *mergePlan) run(ctx context.Context) error {
+func (p *planner) run(ctx context.Context) error {
 	p.failed = func(path string, problem state.Problem) {
 		p.log.Error("entry failed", "path", path, "op", problem.Op, "reason", problem.Reason)
 		p.mu.Lock()
@@ -125,15 +125,15 @@ func (p *mergePlan) run(ctx context.Context) error {
 	o := p.scanOptions()
 	o.Workers = 1 // so that what is below a directory stands together
 	o.Merge.Merged, o.Merge.Removed = p.merged, p.removed
-	if err := scan.NewScanner(p.tree, p.journal, o).Run(ctx); err != nil {
+	if err := scan.NewScanner(p.tree, p.Journal, o).Run(ctx); err != nil {
 		return p.outcomeOfPlan(err)
 	}
 	t := &p.totals
-	t.Version, t.Source, t.Target, t.Into, t.Entries = p.options.version, p.options.source, p.target.String(), p.options.merge.Into, p.merge.get()
+	t.Version, t.Source, t.Target, t.Into, t.Entries = p.options.Version, p.options.Source, p.Target.String(), p.options.Merge.Into, p.merge.get()
 	return nil
 }
 
-func (p *mergePlan) outcomeOfPlan(err error) error {
+func (p *planner) outcomeOfPlan(err error) error {
 	var source *scan.SourceError
 	if errors.As(err, &source) {
 		return outcome.New(outcome.Source, err, "")
@@ -141,7 +141,7 @@ func (p *mergePlan) outcomeOfPlan(err error) error {
 	return err
 }
 
-func (p *mergePlan) merged(path string, e *state.Entry, m state.Merged) {
+func (p *planner) merged(path string, e *state.Entry, m state.Merged) {
 	p.merge.count(path, e, m)
 	if m.Outcome == state.Kept || m.Outcome == state.Refused {
 		return
@@ -151,10 +151,10 @@ func (p *mergePlan) merged(path string, e *state.Entry, m state.Merged) {
 	if e.Attr.Type == clfs.TypeRegular && m.Outcome != state.Changed {
 		p.totals.Bytes += e.Attr.Size
 	}
-	p.tell(plannedChange{path: path, entry: e, merged: m, compare: p.journal.Settings.Merge.Compare})
+	p.tell(Change{Path: path, Entry: e, Merged: m, Compare: p.Journal.Settings.Merge.Compare})
 }
 
-func (p *mergePlan) removed(path string, isDir bool) {
+func (p *planner) removed(path string, isDir bool) {
 	p.merge.countRemoved(path, isDir)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -162,5 +162,5 @@ func (p *mergePlan) removed(path string, isDir bool) {
 	if isDir {
 		e.Attr.Type = clfs.TypeDirectory
 	}
-	p.tell(plannedChange{path: path, entry: e, removed: true})
+	p.tell(Change{Path: path, Entry: e, Removed: true})
 }

@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"context"
@@ -22,9 +22,9 @@ const (
 	phaseComplete   = "complete"   // the container can be attached
 )
 
-// loadStatus is how far a load has come, for `clfsload status --json`. Sizes are
+// Status is how far a load has come, for `clfsload status --json`. Sizes are
 // in bytes.
-type loadStatus struct {
+type Status struct {
 	Kind             string           `json:"kind"` // "load"
 	Running          bool             `json:"running"`
 	PID              int              `json:"pid,omitempty"`
@@ -46,27 +46,27 @@ type loadStatus struct {
 	Oldest           *progress.Flight `json:"oldest_in_flight"`
 }
 
-// statusOfLoad describes a load that does not run.
-func statusOfLoad(ctx context.Context, j *state.Journal, version string) (*loadStatus, error) {
+// StatusOf describes a load that does not run.
+func StatusOf(ctx context.Context, j *state.Journal, version string) (*Status, error) {
 	t := j.Totals()
 	listed, err := j.Listed(ctx)
 	if err != nil {
 		return nil, err
 	}
 	phases := map[state.Phase]string{state.PhaseNew: phaseNew, state.PhaseTransfer: phaseTransfer, state.PhaseComplete: phaseComplete}
-	return &loadStatus{Kind: progress.KindLoad, Version: version, Phase: phases[j.Phase()], Source: j.Settings.Source, Target: j.Settings.Target, Into: j.Settings.Merge.Into,
+	return &Status{Kind: progress.KindLoad, Version: version, Phase: phases[j.Phase()], Source: j.Settings.Source, Target: j.Settings.Target, Into: j.Settings.Merge.Into,
 		ObjectsDone: int64(t.DoneInodes), ObjectsFound: int64(t.FoundInodes),
 		BytesDone: int64(t.DoneBytes), BytesFound: int64(t.FoundBytes),
 		Listed: listed, Failures: int64(t.Failures)}, nil
 }
 
 // status describes a load whose journal is open.
-func (l *load) status(e *engine.Engine) loadStatus {
+func (l *Load) status(e *engine.Engine) Status {
 	m := &l.meter
 	m.Add(l.look(e))
 	s := m.Last()
-	set := &l.journal.Settings
-	v := loadStatus{Kind: progress.KindLoad, Running: true, PID: os.Getpid(), Version: l.options.version, Phase: l.phase(), Source: set.Source, Target: set.Target, Into: set.Merge.Into,
+	set := &l.Journal.Settings
+	v := Status{Kind: progress.KindLoad, Running: true, PID: os.Getpid(), Version: l.options.Version, Phase: l.phase(), Source: set.Source, Target: set.Target, Into: set.Merge.Into,
 		ObjectsDone: s.Done, ObjectsFound: s.Found, BytesDone: s.Bytes, BytesFound: s.Total,
 		Listed: s.Listed, Failures: s.Failures, BandwidthLimit: l.limiter.BytesPerSecond()}
 	v.ObjectsPerSecond, v.BytesPerSecond = m.Rates()
@@ -81,9 +81,9 @@ func (l *load) status(e *engine.Engine) loadStatus {
 }
 
 // phase names what the load does now.
-func (l *load) phase() string {
+func (l *Load) phase() string {
 	switch {
-	case l.journal.Phase() == state.PhaseComplete:
+	case l.Journal.Phase() == state.PhaseComplete:
 		return phaseComplete
 	case l.publishing.Load():
 		return phasePublishing
@@ -94,7 +94,7 @@ func (l *load) phase() string {
 }
 
 // controlHandler answers what comes through the control socket.
-func (l *load) controlHandler(e *engine.Engine) http.Handler {
+func (l *Load) controlHandler(e *engine.Engine) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
 		control.AnswerJSON(w, l.status(e))

@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"context"
@@ -22,10 +22,10 @@ import (
 )
 
 // A display shows what look returns until ctx ends. What it sees goes into the meter.
-type display func(ctx context.Context, m *progress.Meter, look func() progress.Sample)
+type Display func(ctx context.Context, m *progress.Meter, look func() progress.Sample)
 
 // during shows until stop is called, which returns when the display is gone.
-func (d display) during(ctx context.Context, m *progress.Meter, look func() progress.Sample) (stop func()) {
+func (d Display) during(ctx context.Context, m *progress.Meter, look func() progress.Sample) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var shown sync.WaitGroup
 	shown.Go(func() { d(ctx, m, look) })
@@ -35,17 +35,17 @@ func (d display) during(ctx context.Context, m *progress.Meter, look func() prog
 	}
 }
 
-// run transfers what is left and publishes it.
-func (l *load) run(ctx context.Context, show display) error {
-	if l.journal.Phase() == state.PhaseComplete {
+// Run transfers what is left and publishes it.
+func (l *Load) Run(ctx context.Context, show Display) error {
+	if l.Journal.Phase() == state.PhaseComplete {
 		return l.outcome(nil)
 	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	l.failed = l.failureCounter(stop)
 	e, err := l.newEngine(engine.Events{
-		Failure: func(path string, p state.Problem) { l.failed(l.journal.Settings.SourcePath(path), p) },
-		Warning: func(path, text string) { l.log.Warn(text, "path", l.journal.Settings.SourcePath(path)) },
+		Failure: func(path string, p state.Problem) { l.failed(l.Journal.Settings.SourcePath(path), p) },
+		Warning: func(path, text string) { l.log.Warn(text, "path", l.Journal.Settings.SourcePath(path)) },
 	})
 	if err != nil {
 		return err
@@ -56,7 +56,7 @@ func (l *load) run(ctx context.Context, show display) error {
 	l.start(e)
 	metrics := metrics.Serve(l.metrics, func() []metrics.Metric { return l.loadMetrics(e) })
 	defer metrics.Close()
-	control, err := control.Serve(l.journal.Dir(), l.controlHandler(e))
+	control, err := control.Serve(l.Journal.Dir(), l.controlHandler(e))
 	if err != nil {
 		l.log.Warn("status and limit cannot ask this load", "error", err)
 	} else {
@@ -66,35 +66,35 @@ func (l *load) run(ctx context.Context, show display) error {
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx) // whatever error it has led to
 	}
-	l.stopped = err != nil
+	l.Stopped = err != nil
 	return l.outcome(err)
 }
 
 // start sets what this run is measured from.
-func (l *load) start(e *engine.Engine) {
-	l.engine, l.began, l.before = e, time.Now(), l.journal.Totals()
-	s := &l.journal.Settings
-	l.options.file.Info("run begins", "version", l.options.version, "source", s.Source, "target", s.Target, "new", l.options.isNew,
+func (l *Load) start(e *engine.Engine) {
+	l.Engine, l.began, l.before = e, time.Now(), l.Journal.Totals()
+	s := &l.Journal.Settings
+	l.options.File.Info("run begins", "version", l.options.Version, "source", s.Source, "target", s.Target, "new", l.options.IsNew,
 		"objects_found", l.before.FoundInodes, "objects_done", l.before.DoneInodes)
 }
 
 // retryFailed makes what failed in earlier runs ready for another try.
-func (l *load) retryFailed(ctx context.Context, e *engine.Engine) error {
-	if !l.options.retryErrors || l.journal.Totals().Failures == 0 {
+func (l *Load) retryFailed(ctx context.Context, e *engine.Engine) error {
+	if !l.options.RetryErrors || l.Journal.Totals().Failures == 0 {
 		return nil
 	}
 	if err := e.ForgetVanished(ctx); err != nil {
 		return fmt.Errorf("try failed entries again: %w", err)
 	}
-	return l.journal.RetryFailures(ctx)
+	return l.Journal.RetryFailures(ctx)
 }
 
 // failureCounter logs failed entries, and stops the run at --max-errors.
-func (l *load) failureCounter(stop context.CancelCauseFunc) func(string, state.Problem) {
+func (l *Load) failureCounter(stop context.CancelCauseFunc) func(string, state.Problem) {
 	var count atomic.Int64
 	return func(path string, p state.Problem) {
 		l.log.Error("entry failed", "path", path, "op", p.Op, "reason", p.Reason)
-		if n := count.Add(1); l.options.maxErrors > 0 && n == int64(l.options.maxErrors) {
+		if n := count.Add(1); l.options.MaxErrors > 0 && n == int64(l.options.MaxErrors) {
 			stop(tooManyError(n))
 		}
 	}
@@ -108,16 +108,16 @@ func (e tooManyError) Error() string {
 }
 
 // transferAndPublish shows progress meanwhile.
-func (l *load) transferAndPublish(ctx context.Context, show display, e *engine.Engine) error {
+func (l *Load) transferAndPublish(ctx context.Context, show Display, e *engine.Engine) error {
 	defer show.during(ctx, &l.meter, func() progress.Sample { return l.look(e) })()
-	if l.options.merge.Into != "" {
+	if l.options.Merge.Into != "" {
 		return l.runInto(ctx, e)
 	}
 	return l.runNew(ctx, e)
 }
 
 // runNew scans, uploads and publishes a load that has begun with an empty container.
-func (l *load) runNew(ctx context.Context, e *engine.Engine) error {
+func (l *Load) runNew(ctx context.Context, e *engine.Engine) error {
 	if err := e.Open(ctx); err != nil {
 		return err
 	}
@@ -129,19 +129,19 @@ func (l *load) runNew(ctx context.Context, e *engine.Engine) error {
 
 // publish writes what makes the container attachable. The log goes with it, so
 // what is logged before is in the container and what follows is not.
-func (l *load) publish(ctx context.Context, e *engine.Engine) error {
+func (l *Load) publish(ctx context.Context, e *engine.Engine) error {
 	l.publishing.Store(true)
-	t := l.journal.Totals()
-	l.options.file.Info("all entries are transferred, publishing", "objects", t.DoneInodes, "bytes", t.DoneBytes, "failures", t.Failures)
+	t := l.Journal.Totals()
+	l.options.File.Info("all entries are transferred, publishing", "objects", t.DoneInodes, "bytes", t.DoneBytes, "failures", t.Failures)
 	logs, err := l.logsToUpload()
 	if err != nil {
 		return err
 	}
-	return e.Publish(ctx, l.options.publishIncomplete, logs...)
+	return e.Publish(ctx, l.options.PublishIncomplete, logs...)
 }
 
-func (l *load) look(e *engine.Engine) progress.Sample {
-	t, s := l.journal.Totals(), e.Stats()
+func (l *Load) look(e *engine.Engine) progress.Sample {
+	t, s := l.Journal.Totals(), e.Stats()
 	return progress.Sample{
 		At:              time.Now(),
 		Done:            int64(l.before.DoneInodes) + s.Inodes.Load(),
@@ -151,18 +151,18 @@ func (l *load) look(e *engine.Engine) progress.Sample {
 		Total:           int64(t.FoundBytes),
 		Failures:        int64(t.Failures),
 		Listed:          l.listed.Load(),
-		ExpectedObjects: l.options.expectedObjects,
-		ExpectedBytes:   l.options.expectedBytes,
+		ExpectedObjects: l.options.ExpectedObjects,
+		ExpectedBytes:   l.options.ExpectedBytes,
 	}
 }
 
-func (l *load) scanOptions() scan.Options {
-	return scan.Options{Workers: l.options.scanWorkers, Filter: l.options.filter, Failed: l.failed, Merge: l.mergeOptions()}
+func (l *Load) scanOptions() scan.Options {
+	return scan.Options{Workers: l.options.ScanWorkers, Filter: l.options.Filter, Failed: l.failed, Merge: l.mergeOptions()}
 }
 
 // scan lists the source, and closes produced when all of it is in the journal.
-func (l *load) scan(ctx context.Context, produced chan<- struct{}) error {
-	if err := scan.NewScanner(l.tree, l.journal, l.scanOptions()).Run(ctx); err != nil {
+func (l *Load) scan(ctx context.Context, produced chan<- struct{}) error {
+	if err := scan.NewScanner(l.tree, l.Journal, l.scanOptions()).Run(ctx); err != nil {
 		return err
 	}
 	l.listed.Store(true)
@@ -171,17 +171,17 @@ func (l *load) scan(ctx context.Context, produced chan<- struct{}) error {
 }
 
 // transfer lists the source and uploads what is found at the same time.
-func (l *load) transfer(ctx context.Context, e *engine.Engine) error {
+func (l *Load) transfer(ctx context.Context, e *engine.Engine) error {
 	g, ctx := errgroup.WithContext(ctx)
 	produced := make(chan struct{})
 	g.Go(func() error { return l.scan(ctx, produced) })
-	g.Go(func() error { return e.Upload(ctx, treeSource{l.tree, &l.journal.Settings}, produced) })
+	g.Go(func() error { return e.Upload(ctx, treeSource{l.tree, &l.Journal.Settings}, produced) })
 	return g.Wait()
 }
 
 // orUpdate is what more a load into a container can do about entries that failed.
-func (l *load) orUpdate() string {
-	if l.options.merge.Into == "" || l.options.merge.Update {
+func (l *Load) orUpdate() string {
+	if l.options.Merge.Into == "" || l.options.Merge.Update {
 		return ""
 	}
 	return ", or --update to replace what differs"
@@ -189,14 +189,14 @@ func (l *load) orUpdate() string {
 
 // outcome says how to go on where the error does not speak for itself. A run that
 // published without failed entries is not a success.
-func (l *load) outcome(err error) error {
+func (l *Load) outcome(err error) error {
 	const again = "run the same command again without --new to go on"
 	var stopped outcome.Stopped
 	var tooMany tooManyError
 	var source *scan.SourceError
 	switch {
 	case err == nil:
-		if n := l.journal.Totals().Failures; n > 0 {
+		if n := l.Journal.Totals().Failures; n > 0 {
 			return outcome.New(outcome.Incomplete, fmt.Errorf("published without %s failed %s",
 				humanize.Comma(int64(n)), english.PluralWord(int(n), "entry", "entries")), "")
 		}

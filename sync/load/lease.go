@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"context"
@@ -10,26 +10,26 @@ import (
 )
 
 // claim takes the lease of the container.
-func (l *load) claim(ctx context.Context) error {
-	ids, err := target.DrawLease(l.journal.Dir())
+func (l *Load) claim(ctx context.Context) error {
+	ids, err := target.DrawLease(l.Journal.Dir())
 	if err != nil {
 		return err
 	}
-	ids.BreakEndless = l.options.detached
-	if err := l.target.Claim(ctx, ids); err != nil {
+	ids.BreakEndless = l.options.Detached
+	if err := l.Target.Claim(ctx, ids); err != nil {
 		return errors.Join(err, ids.Forget(err))
 	}
 	return nil
 }
 
-// holding runs do while it keeps the lease, ends its context when the lease is lost,
+// Holding runs do while it keeps the lease, ends its context when the lease is lost,
 // and gives the lease back.
-func (l *load) holding(ctx context.Context, do func(context.Context) error) error {
+func (l *Load) Holding(ctx context.Context, do func(context.Context) error) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	keeping, done := context.WithCancel(ctx)
 	var keeper errgroup.Group
 	keeper.Go(func() error {
-		err := l.target.Lease.Keep(keeping)
+		err := l.Target.Lease.Keep(keeping)
 		if err != nil {
 			stop(err)
 		}
@@ -39,7 +39,7 @@ func (l *load) holding(ctx context.Context, do func(context.Context) error) erro
 	done()
 	lost := keeper.Wait()
 	stop(nil)
-	if err := l.target.Release(ctx); err != nil {
+	if err := l.Target.Release(ctx); err != nil {
 		l.log.Warn("the container may be taken for in use for another minute", "error", err)
 	}
 	if err != nil && lost != nil {

@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"bufio"
@@ -13,12 +13,12 @@ import (
 	"clfsload/sync/report"
 )
 
-// reportName is the report of the last run in STATE.
-const reportName = "report.json"
+// ReportName is the report of the last run in STATE.
+const ReportName = "report.json"
 
-// runReport is what a run leaves in STATE. Sizes are in bytes; nothing of it is
+// Report is what a run leaves in STATE. Sizes are in bytes; nothing of it is
 // secret.
-type runReport struct {
+type Report struct {
 	Version  string         `json:"version"`
 	Began    time.Time      `json:"began"`
 	Ended    time.Time      `json:"ended"`
@@ -70,56 +70,56 @@ type reportRun struct {
 	ObjectsPerSecond float64 `json:"objects_per_second"`
 	BytesPerSecond   float64 `json:"bytes_per_second"` // of file contents, as they come into the container
 	// Entries are what became of the entries of a load into a container.
-	Entries *mergeValues `json:"entries,omitempty"`
+	Entries *Outcomes `json:"entries,omitempty"`
 }
 
-// leaveFiles writes what a run leaves in STATE beside the journal: the report and
+// LeaveFiles writes what a run leaves in STATE beside the journal: the report and
 // the problems. The run ends with err; that a file cannot be written is logged.
-func (l *load) leaveFiles(err error) {
-	if l.engine == nil {
+func (l *Load) LeaveFiles(err error) {
+	if l.Engine == nil {
 		return // nothing was run
 	}
-	if err := writeProblems(context.Background(), l.journal); err != nil {
+	if err := writeProblems(context.Background(), l.Journal); err != nil {
 		l.log.Error("list the problems", "error", err)
 	}
-	r := l.report(err)
-	l.options.file.Info("run ended", "exit_code", r.ExitCode, "seconds", int64(r.Seconds), "phase", r.Phase,
+	r := l.Report(err)
+	l.options.File.Info("run ended", "exit_code", r.ExitCode, "seconds", int64(r.Seconds), "phase", r.Phase,
 		"objects_done", r.Totals.ObjectsDone, "failures", r.Totals.Failures, "error", r.Error)
-	path := filepath.Join(l.journal.Dir(), reportName)
+	path := filepath.Join(l.Journal.Dir(), ReportName)
 	if err := durable.Replace(path, func(w *bufio.Writer) error { return report.WriteJSON(w, r) }); err != nil {
 		l.log.Error("write the report", "error", err)
 	}
 }
 
-// report tells what the load has done so far. Of a run that has found nothing to do it is nil.
-func (l *load) report(err error) runReport {
+// Report tells what the load has done so far. Of a run that has found nothing to do it is nil.
+func (l *Load) Report(err error) Report {
 	ended := time.Now()
-	r := runReport{Version: l.options.version, Began: l.began, Ended: ended, Seconds: ended.Sub(l.began).Seconds(),
+	r := Report{Version: l.options.Version, Began: l.began, Ended: ended, Seconds: ended.Sub(l.began).Seconds(),
 		Phase: l.phase(), Settings: l.reportSettings(), ThisRun: l.reportRun(ended)}
 	if err != nil {
 		r.ExitCode, _ = outcome.Classify(err)
 		r.Error = outcome.OneLine(err)
 	}
-	t := l.journal.Totals()
+	t := l.Journal.Totals()
 	r.Totals = reportTotals{t.FoundEntries, t.FoundInodes, t.DoneInodes, t.FoundBytes, t.DoneBytes, t.Failures}
 	return r
 }
 
-func (l *load) reportSettings() reportSettings {
-	s, o := &l.journal.Settings, &l.options
-	return reportSettings{State: l.journal.Dir(), Source: s.Source, Target: s.Target, Compression: s.Compression.String(),
+func (l *Load) reportSettings() reportSettings {
+	s, o := &l.Journal.Settings, &l.options
+	return reportSettings{State: l.Journal.Dir(), Source: s.Source, Target: s.Target, Compression: s.Compression.String(),
 		PreserveHardlinks: s.PreserveHardlinks, DirMgrCount: s.DirMgrCount, Include: s.Include, Exclude: s.Exclude,
-		BucketUUID: s.BucketUUID, Concurrency: o.concurrency, Memory: o.memory,
-		BandwidthLimit: l.limiter.BytesPerSecond(), MaxErrors: o.maxErrors, RetryErrors: o.retryErrors,
-		PublishIncomplete: o.publishIncomplete, UploadLog: o.uploadLog,
+		BucketUUID: s.BucketUUID, Concurrency: o.Concurrency, Memory: o.Memory,
+		BandwidthLimit: l.limiter.BytesPerSecond(), MaxErrors: o.MaxErrors, RetryErrors: o.RetryErrors,
+		PublishIncomplete: o.PublishIncomplete, UploadLog: o.UploadLog,
 		Into: s.Merge.Into, Update: s.Merge.Update, Delete: s.Merge.Delete}
 }
 
-func (l *load) reportRun(ended time.Time) reportRun {
-	s, took := l.engine.Stats(), ended.Sub(l.began).Seconds()
+func (l *Load) reportRun(ended time.Time) reportRun {
+	s, took := l.Engine.Stats(), ended.Sub(l.began).Seconds()
 	r := reportRun{Objects: s.Inodes.Load(), BytesRead: s.Read.Load(), Blobs: s.Blobs.Load(), BytesSent: s.Sent.Load()}
 	r.ObjectsPerSecond, r.BytesPerSecond = float64(r.Objects)/took, float64(s.Moved.Load())/took
-	if l.options.merge.Into != "" {
+	if l.options.Merge.Into != "" {
 		entries := l.merge.get()
 		r.Entries = &entries
 	}
@@ -128,9 +128,9 @@ func (l *load) reportRun(ended time.Time) reportRun {
 
 var errEnough = errors.New("enough")
 
-// failures returns the first entries that failed, up to limit.
-func (l *load) failures(limit int) (list []state.Failure, err error) {
-	err = l.journal.EachFailure(context.Background(), func(f state.Failure) error {
+// Failures returns the first entries that failed, up to limit.
+func (l *Load) Failures(limit int) (list []state.Failure, err error) {
+	err = l.Journal.EachFailure(context.Background(), func(f state.Failure) error {
 		if len(list) == limit {
 			return errEnough
 		}
