@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"clfsload/clfs"
+	"clfsload/sync/outcome"
 	"clfsload/sync/report"
 )
 
@@ -45,7 +46,7 @@ func runCat(cmd *cobra.Command, args []string, f readFlags, offset, length uint6
 	ctx := cmd.Context()
 	n, err := t.Lookup(ctx, args[1])
 	if err != nil {
-		return stopCause(ctx, err)
+		return outcome.OfContext(ctx, err)
 	}
 	if n.Type() != clfs.TypeRegular {
 		return fmt.Errorf("cat %s: it is a %s", report.Quote(containerPath(args[1])), n.Type())
@@ -59,7 +60,7 @@ func runCat(cmd *cobra.Command, args []string, f readFlags, offset, length uint6
 		err = n.Check()
 	}
 	if err != nil {
-		return stopCause(ctx, fmt.Errorf("cat %s: %w", report.Quote(containerPath(args[1])), err))
+		return outcome.OfContext(ctx, fmt.Errorf("cat %s: %w", report.Quote(containerPath(args[1])), err))
 	}
 	return nil
 }

@@ -76,11 +76,11 @@ func (d *duCommand) run(cmd *cobra.Command, args []string, f readFlags) error {
 	ctx := cmd.Context()
 	n, err := t.Lookup(ctx, path)
 	if err != nil {
-		return stopCause(ctx, err)
+		return outcome.OfContext(ctx, err)
 	}
 	d.sums, d.linked = map[string]*usage{}, map[clfs.ID]bool{}
 	if err := d.walk(ctx, t, n, containerPath(path)); err != nil {
-		return stopCause(ctx, err)
+		return outcome.OfContext(ctx, err)
 	}
 	if err := d.print(cmd); err != nil {
 		return err

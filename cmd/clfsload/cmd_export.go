@@ -91,7 +91,7 @@ func (e *exportCommand) run(cmd *cobra.Command, args []string, f readFlags) erro
 	}
 	t, start, err := e.open(cmd, f, args[0], path)
 	if err != nil {
-		return stopCause(cmd.Context(), err)
+		return outcome.OfContext(cmd.Context(), err)
 	}
 	defer t.Close()
 	return e.export(cmd.Context(), ui, t, start, path, dest)
@@ -165,7 +165,7 @@ func (e *exportCommand) export(ctx context.Context, ui *console, t *tree.Tree, s
 	case errors.Is(err, export.ErrInTheWay):
 		return outcome.New(outcome.Failure, err, "--overwrite does that, --keep-going leaves it")
 	case err != nil:
-		return goOn(stopCause(ctx, err))
+		return goOn(outcome.OfContext(ctx, err))
 	case x.Counts().Damaged > 0 && !e.options.KeepGoing:
 		return outcome.New(outcome.Damaged, fmt.Errorf("%d entries break the format; they were exported as they are: %w", x.Counts().Damaged, tree.ErrDamaged), "'clfsload verify' tells all that is wrong")
 	case x.Counts().Failures > 0:

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"clfsload/clfs"
+	"clfsload/sync/outcome"
 	"clfsload/sync/tree"
 )
 
@@ -68,11 +69,11 @@ func runInspect(cmd *cobra.Command, args []string, f readFlags, asJSON bool) err
 	ctx := cmd.Context()
 	o, err := findObject(ctx, t, args[1])
 	if err != nil {
-		return stopCause(ctx, err)
+		return outcome.OfContext(ctx, err)
 	}
 	j, err := inspect(ctx, t, o)
 	if err != nil && !errors.Is(err, tree.ErrDamaged) {
-		return stopCause(ctx, err)
+		return outcome.OfContext(ctx, err)
 	}
 	if asJSON {
 		encoder := json.NewEncoder(cmd.OutOrStdout())

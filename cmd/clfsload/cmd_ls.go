@@ -74,7 +74,7 @@ func (l *lister) run(cmd *cobra.Command, args []string, f readFlags) error {
 		err = flushErr
 	}
 	tellPassedOver(l.err, t)
-	return stopCause(cmd.Context(), errors.Join(err, l.damage))
+	return outcome.OfContext(cmd.Context(), errors.Join(err, l.damage))
 }
 
 // output is where names go as they are, but for JSON, which escapes what it must.

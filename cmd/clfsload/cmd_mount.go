@@ -235,7 +235,21 @@ func runMount(cmd *cobra.Command, point string, f mountFlags) error {
 	if err := f.fitOpenFiles(c.log); err != nil {
 		return err
 	}
-	return pointError(serveWritable(cmd, point, f, c))
+	return pointError(serveWritable(cmd.Context(), f.options(cmd, point, c)))
+}
+
+// options are what the command line asks of a mount that takes writes.
+func (f *mountFlags) options(cmd *cobra.Command, point string, c *console) mountOptions {
+	compression, _ := parseCompression(f.compression) // check has refused others
+	return mountOptions{point: point, state: f.state, target: f.target, sources: f.readFlags.target, patience: f.retry,
+		createContainer: f.createContainer, compression: compression, given: cmd.Flags().Changed, detached: f.detached, takeOver: f.takeOver,
+		concurrency: f.concurrency, memory: int64(f.memory), openStaged: f.openStaged, bandwidth: int64(f.bandwidth.limit), cacheSize: int64(f.cache.size),
+		allowOther: f.point.AllowOther, settle: f.settle, publishInterval: f.publishInterval, stopTimeout: f.stopTimeout,
+		stagingLimit: int64(f.stagingLimit), maxFileSize: int64(f.maxFileSize),
+		includeIncomplete: f.includeIncomplete, leaveIncomplete: f.leaveIncomplete,
+		metricsAddress: f.metrics.address, version: version, log: c.log, file: c.file, logTo: c.logTo,
+		serves: func(usual string) error { return leaveTerminal(c, f.logFile, usual) },
+		stops:  func() { _ = notifyService("STOPPING=1") }} // whoever waits will see the process end
 }
 
 // pointError gives an error its exit code if the mount point is to blame.

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"clfsload/clfs"
+	"clfsload/sync/outcome"
 	"clfsload/sync/tree"
 )
 
@@ -80,18 +81,18 @@ func (s *statCommand) run(cmd *cobra.Command, args []string, f readFlags) error 
 	ctx := cmd.Context()
 	n, err := t.Lookup(ctx, args[1])
 	if err != nil {
-		return stopCause(ctx, err)
+		return outcome.OfContext(ctx, err)
 	}
 	j := newStatJSON(containerPath(args[1]), n)
 	err = errors.Join(s.addBlocks(ctx, t, n, &j), n.Check())
 	if s.json {
 		encoder := json.NewEncoder(cmd.OutOrStdout())
 		encoder.SetIndent("", "  ")
-		return stopCause(ctx, errors.Join(encoder.Encode(j), err))
+		return outcome.OfContext(ctx, errors.Join(encoder.Encode(j), err))
 	}
 	out := bufio.NewWriter(cmd.OutOrStdout())
 	printStat(out, n, &j)
-	return stopCause(ctx, errors.Join(out.Flush(), err))
+	return outcome.OfContext(ctx, errors.Join(out.Flush(), err))
 }
 
 func newStatJSON(path string, n *tree.Node) statJSON {

@@ -173,7 +173,7 @@ func statusOfJournal(ctx context.Context, stateDir string) (any, error) {
 	}
 	defer j.Close()
 	if j.Settings.Kind == state.KindMount {
-		v, err := journalStatus(ctx, endedIncompletes(j))
+		v, err := journalStatus(ctx, endedIncompletes(j), version)
 		return &v, err
 	}
 	return load.StatusOf(ctx, j, version)

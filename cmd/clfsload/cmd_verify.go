@@ -84,7 +84,7 @@ func (v *verifyCommand) run(cmd *cobra.Command, target string, f readFlags) erro
 	began := time.Now()
 	report, err := v.verify(cmd.Context(), ui, t, takes)
 	if err != nil {
-		return stopCause(cmd.Context(), err)
+		return outcome.OfContext(cmd.Context(), err)
 	}
 	if !v.json {
 		printReport(ui.out, report, time.Since(began))

@@ -81,7 +81,7 @@ func (c *warmCommand) run(cmd *cobra.Command, point string, paths []string) erro
 		return err
 	}
 	if stopped != nil {
-		return goOn(stopCause(cmd.Context(), stopped))
+		return goOn(outcome.OfContext(cmd.Context(), stopped))
 	}
 	if r.Failures > 0 {
 		return outcome.New(outcome.Incomplete, fmt.Errorf("%d entries could not be read", r.Failures), "the log of the mount says why")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -169,4 +170,20 @@ func readOnlyLog(point string) (string, error) {
 		return "", fmt.Errorf("%w; pass --log-file", err)
 	}
 	return filepath.Join(home, "mount-"+strings.ReplaceAll(strings.Trim(point, "/"), "/", "-")+".log"), nil
+}
+
+// leaveTerminal lets the command return that started a daemon. Its log is then the one that was
+// named, or else the file that is usual.
+func leaveTerminal(ui *console, named, usual string) error {
+	log, err := openLog(cmp.Or(named, usual))
+	if err != nil {
+		return err
+	}
+	if err := detachFromStarter(log, ui); err != nil {
+		return err
+	}
+	if isDaemon() && named == "" {
+		ui.quiet()
+	}
+	return nil
 }

@@ -138,7 +138,7 @@ func (r *flushReport) tell(cmd *cobra.Command, asJSON bool, done string) error {
 			return err
 		}
 	} else {
-		r.printLeft(out)
+		printUnfinished(out, r)
 	}
 	if r.Error != "" {
 		return outcome.New(r.Code, errors.New(r.Error), "")
@@ -153,8 +153,8 @@ func (r *flushReport) tell(cmd *cobra.Command, asJSON bool, done string) error {
 	return nil
 }
 
-// printLeft names the first of what is left.
-func (r *flushReport) printLeft(out io.Writer) {
+// printUnfinished names the first of what is left.
+func printUnfinished(out io.Writer, r *flushReport) {
 	printFirst(out, r.Left, r.LeftTotal)
 	if r.IncompleteTotal > 0 {
 		fmt.Fprintf(out, "not published, and no failure (see 'clfsload incomplete'):\n")

@@ -2,12 +2,20 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
 	"path"
 	"regexp"
+	"time"
 
 	"clfsload/clfs"
 	"clfsload/state"
+	"clfsload/sync/control"
+	"clfsload/sync/outcome"
 	"clfsload/sync/report"
 	"clfsload/sync/scan/filter"
 	"clfsload/sync/statedir"
@@ -212,4 +220,86 @@ func (i incompletes) accept(ctx context.Context) func(state.Ino) (bool, error) {
 		}
 		return i.journal.AcceptFile(ctx, ino)
 	}
+}
+
+// incompletesOfEnded does it with a STATE of which no mount runs.
+func incompletesOfEnded(ctx context.Context, stateDir string, v incompleteValue) (incompleteReport, error) {
+	if v.Action == "" {
+		return listEnded(ctx, stateDir, v)
+	}
+	return changeEnded(ctx, stateDir, v)
+}
+
+// listEnded lists the files of a STATE of which no mount runs, and changes nothing.
+func listEnded(ctx context.Context, stateDir string, v incompleteValue) (r incompleteReport, err error) {
+	j, err := state.OpenReadOnly(stateDir)
+	if err != nil {
+		return r, err
+	}
+	defer j.Close()
+	if j.Settings.Kind != state.KindMount {
+		return r, errLoadState(stateDir)
+	}
+	return endedIncompletes(j).report(ctx, v, justList)
+}
+
+func errLoadState(stateDir string) error {
+	return outcome.New(outcome.State, fmt.Errorf("%s is the STATE of a load", stateDir), "name the STATE of a mount")
+}
+
+// changeEnded does what the next mount does first, and then what was asked for.
+func changeEnded(ctx context.Context, stateDir string, v incompleteValue) (r incompleteReport, err error) {
+	m := &writableMount{dir: stateDir, options: mountOptions{log: slog.New(slog.DiscardHandler), logTo: func(io.Writer) {}}}
+	defer func() { err = errors.Join(err, m.close(context.WithoutCancel(ctx))) }()
+	if m.journal, err = state.Open(stateDir); err != nil {
+		return r, statedir.Explain(err)
+	}
+	if m.journal.Settings.Kind != state.KindMount {
+		return r, errLoadState(stateDir)
+	}
+	if err := m.recover(ctx); err != nil {
+		return r, err
+	}
+	i := endedIncompletes(m.journal)
+	act := i.accept(ctx)
+	if v.Action == actionRemove {
+		act = func(ino state.Ino) (bool, error) {
+			_, names, err := m.journal.RemoveIncomplete(ctx, ino, time.Now().UnixNano(), nil)
+			return len(names) > 0, err
+		}
+	}
+	r, err = i.report(ctx, v, act)
+	return r, errors.Join(err, m.journal.Sync(ctx))
+}
+
+// incompleteFiles does it in a mount that runs.
+func (m *writableMount) incompleteFiles(ctx context.Context, v incompleteValue) (incompleteReport, error) {
+	i, act := m.incompletes(), justList
+	switch v.Action {
+	case actionRemove:
+		act = func(ino state.Ino) (bool, error) { return m.fs.RemoveIncomplete(ctx, ino) }
+	case actionAccept:
+		act = i.accept(ctx)
+	}
+	r, err := i.report(ctx, v, act)
+	if v.Action == "" {
+		return r, err
+	}
+	m.options.log.Info("incomplete files", "action", v.Action, "files", r.Total)
+	return r, errors.Join(err, m.journal.Sync(ctx))
+}
+
+// answerIncomplete answers POST /incomplete.
+func (m *writableMount) answerIncomplete(w http.ResponseWriter, r *http.Request) {
+	var v incompleteValue
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 4<<20)).Decode(&v); err != nil {
+		http.Error(w, "the body must be a JSON object", http.StatusBadRequest)
+		return
+	}
+	if err := control.Patient(w); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	report, err := m.incompleteFiles(r.Context(), v)
+	answer(w, report, err)
 }

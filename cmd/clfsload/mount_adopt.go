@@ -14,7 +14,7 @@ import (
 // adopt makes the journal of a new STATE for a container that was there before. notEmpty is the
 // error if it is no CLFS container. Nothing is written to the container before it is claimed.
 func (m *writableMount) adopt(ctx context.Context, notEmpty error) error {
-	found, err := adopt.Inspect(ctx, adopt.NewTree(m.target.Container, m.flags.concurrency), m.flags.detached)
+	found, err := adopt.Inspect(ctx, adopt.NewTree(m.target.Container, m.options.concurrency), m.options.detached)
 	if errors.Is(err, tree.ErrNoContainer) {
 		return notEmpty
 	}
@@ -44,7 +44,7 @@ func (m *writableMount) adopt(ctx context.Context, notEmpty error) error {
 	}
 	m.openLog()
 	if mark := found.Bucket.Mark; mark != nil && mark.Open != "" {
-		m.ui.log.Warn("the container was left open by another STATE: what that has not published is not here", "state", mark.State, "publication", mark.Publication)
+		m.options.log.Warn("the container was left open by another STATE: what that has not published is not here", "state", mark.State, "publication", mark.Publication)
 	}
 	return nil
 }

@@ -41,7 +41,9 @@ func (m *writableMount) controlHandler() http.Handler {
 		v, err := m.status(r.Context())
 		answer(w, v, err)
 	})
-	mux.HandleFunc("PUT /limit", func(w http.ResponseWriter, r *http.Request) { control.AnswerLimitChange(w, r, m.limiter, m.ui.log) })
+	mux.HandleFunc("PUT /limit", func(w http.ResponseWriter, r *http.Request) {
+		control.AnswerLimitChange(w, r, m.limiter, m.options.log)
+	})
 	mux.HandleFunc("POST /flush", func(w http.ResponseWriter, r *http.Request) {
 		work(w, r, func(ctx context.Context, v finishValue) (flushReport, error) {
 			return m.inTime(ctx, "flush", v, func(ctx context.Context) (flushReport, error) { return m.flush(ctx, m.leaves(v)) })
@@ -155,7 +157,7 @@ func (m *writableMount) unmount(ctx context.Context, v finishValue) (r flushRepo
 
 // leaves reports whether incomplete files are no failure.
 func (m *writableMount) leaves(v finishValue) bool {
-	return v.LeaveIncomplete || m.flags.leaveIncomplete
+	return v.LeaveIncomplete || m.options.leaveIncomplete
 }
 
 // stillUsed says what to do about a file system that cannot be unmounted.
@@ -174,7 +176,7 @@ func (m *writableMount) settle(ctx context.Context) (flushReport, error) {
 func (m *writableMount) acceptIncomplete(ctx context.Context) error {
 	n, err := m.journal.AcceptIncomplete(ctx)
 	if err == nil {
-		m.ui.log.Info("incomplete files are taken as complete", "files", n)
+		m.options.log.Info("incomplete files are taken as complete", "files", n)
 	}
 	return err
 }

@@ -32,7 +32,7 @@ func (m *writableMount) create(ctx context.Context) error {
 	}
 	missing := true
 	if !m.isDefault(spec) {
-		missing, err = m.target.Fit(ctx, m.flags.createContainer)
+		missing, err = m.target.Fit(ctx, m.options.createContainer)
 		if errors.Is(err, engine.ErrNotEmpty) {
 			return m.adopt(ctx, err)
 		}
@@ -93,7 +93,7 @@ func (m *writableMount) newUploader() error {
 	if err != nil {
 		return err
 	}
-	ids.BreakEndless = m.flags.detached
+	ids.BreakEndless = m.options.detached
 	m.uploads = newUploader(m, ids)
 	return nil
 }
@@ -164,8 +164,7 @@ func (m *writableMount) newSettings() (state.Settings, state.Attr, error) {
 	root = state.Attr{Type: clfs.TypeDirectory, Mode: root.Mode, UID: root.UID, GID: root.GID, Mtime: now, Ctime: now, Atime: now,
 		Ino: uint64(state.RootIno), Nlink: 2}
 	settings := state.Settings{Kind: state.KindMount, Target: m.target.String(), PreserveHardlinks: true,
-		DirMgrCount: clfs.DefaultDirMgrCount, RootName: clfs.RootName(m.point)}
-	settings.Compression, err = parseCompression(m.flags.compression)
+		Compression: m.options.compression, DirMgrCount: clfs.DefaultDirMgrCount, RootName: clfs.RootName(m.point)}
 	random.Draw(&settings)
 	return settings, root, err
 }

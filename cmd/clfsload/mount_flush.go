@@ -169,7 +169,7 @@ func (m *writableMount) publishNow(ctx context.Context) (p engine.PublishReport,
 	if err = m.late(ctx, err); err != nil && !errors.Is(err, engine.ErrLeftover) {
 		return p, err
 	}
-	m.ui.log.Info("published", "objects", p.Nodes, "directories", p.Directories, "left_out", p.LeftOut, "kept_old", p.KeptOld)
+	m.options.log.Info("published", "objects", p.Nodes, "directories", p.Directories, "left_out", p.LeftOut, "kept_old", p.KeptOld)
 	return p, err
 }
 

@@ -35,7 +35,7 @@ func (l leftovers) String() string {
 func (m *writableMount) leftoverText() string {
 	left, err := m.journal.Leftovers(context.Background())
 	if err != nil {
-		m.ui.log.Warn("what the container still holds is not known", "error", err)
+		m.options.log.Warn("what the container still holds is not known", "error", err)
 	}
 	return leftovers(left).String()
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -13,7 +14,6 @@ import (
 	"time"
 
 	"github.com/DeRuina/timberjack"
-	"github.com/spf13/cobra"
 
 	"clfsload/fusefs/staging"
 	"clfsload/fusefs/writable"
@@ -34,8 +34,7 @@ import (
 
 // writableMount is a mount that takes writes, and what it works with.
 type writableMount struct {
-	flags   mountFlags
-	ui      *console
+	options mountOptions
 	point   string
 	dir     string // STATE
 	log     *timberjack.Logger
@@ -69,21 +68,21 @@ const (
 
 // openWritable opens everything that a mount needs, down to the mount itself. What it
 // cannot open is closed again.
-func openWritable(cmd *cobra.Command, point string, f mountFlags, ui *console) (*writableMount, error) {
-	m := &writableMount{flags: f, ui: ui, point: point, began: time.Now(), limiter: limit.New(int64(f.bandwidth.limit)),
+func openWritable(ctx context.Context, o mountOptions) (*writableMount, error) {
+	m := &writableMount{options: o, point: o.point, began: time.Now(), limiter: limit.New(o.bandwidth),
 		asked: make(chan error, 1)}
-	if err := m.open(cmd); err != nil {
-		return nil, errors.Join(stopCause(cmd.Context(), err), m.undo.Run(cmd.Context()), m.close(cmd.Context()))
+	if err := m.open(ctx); err != nil {
+		return nil, errors.Join(outcome.OfContext(ctx, err), m.undo.Run(ctx), m.close(ctx))
 	}
 	return m, nil
 }
 
-func (m *writableMount) open(cmd *cobra.Command) error {
+func (m *writableMount) open(ctx context.Context) error {
 	var err error
-	if m.metrics, err = metrics.Listen(m.flags.metrics.address); err != nil {
+	if m.metrics, err = metrics.Listen(m.options.metricsAddress); err != nil {
 		return err
 	}
-	if m.dir, err = mountState(m.flags.state, m.point); err != nil {
+	if m.dir, err = mountState(m.options.state, m.point); err != nil {
 		return err
 	}
 	found, err := state.Exists(m.dir)
@@ -91,20 +90,20 @@ func (m *writableMount) open(cmd *cobra.Command) error {
 		return outcome.New(outcome.State, fmt.Errorf("open state: %w", err), statedir.Access)
 	}
 	if found {
-		err = m.resume(cmd)
+		err = m.resume(ctx)
 		if err != nil {
-			err = m.takeOver(cmd, err)
+			err = m.takeOver(ctx, err)
 		}
 	} else {
-		err = m.create(cmd.Context())
+		err = m.create(ctx)
 	}
 	if err != nil {
 		return err
 	}
 	if path, isDir := strings.CutPrefix(m.target.String(), "dir:"); isDir {
-		statedir.WarnOfSharing(path, m.ui.log)
+		statedir.WarnOfSharing(path, m.options.log)
 	}
-	return m.recover(cmd.Context())
+	return m.recover(ctx)
 }
 
 // notePoint writes into STATE where it is mounted.
@@ -140,11 +139,11 @@ func mountState(named, point string) (string, error) {
 // spec is the container that a mount is for. was is what its journal says; "" in a
 // new one.
 func (m *writableMount) spec(was string) (target.Spec, error) {
-	text := m.flags.target
+	text := m.options.target
 	if text == "" {
 		text = was
 	}
-	if m.flags.target == "" && m.movedAlong(was) {
+	if m.options.target == "" && m.movedAlong(was) {
 		return target.Spec{Dir: filepath.Join(m.dir, containerDir)}, nil
 	}
 	spec, err := target.ParseSpec([]string{text})
@@ -183,13 +182,13 @@ func (m *writableMount) isDefault(spec target.Spec) bool {
 // openLog sends the log to STATE as well.
 func (m *writableMount) openLog() {
 	m.log = load.NewLogFile(m.dir)
-	m.ui.logTo(m.log)
+	m.options.logTo(m.log)
 }
 
 func (m *writableMount) openTarget(spec target.Spec, opening time.Duration) (err error) {
-	a := m.flags.retry.Access(m.flags.concurrency, m.ui.log)
+	a := m.options.patience.Access(m.options.concurrency, m.options.log)
 	a.Opening, a.Who = opening, "mount"
-	m.target, err = target.Open(spec, m.flags.readFlags.target, a)
+	m.target, err = target.Open(spec, m.options.sources, a)
 	return err
 }
 
@@ -198,13 +197,13 @@ func (m *writableMount) newEngine() error {
 	if err != nil {
 		return err
 	}
-	o := engine.Options{Concurrency: m.flags.concurrency, Memory: int64(m.flags.memory), StateName: statedir.Name(m.dir), Live: true, Tree: adopt.NewTree(container, m.flags.concurrency)}
-	m.reader = adopt.New(m.journal, o.Tree, m.ui.log)
+	o := engine.Options{Concurrency: m.options.concurrency, Memory: m.options.memory, StateName: statedir.Name(m.dir), Live: true, Tree: adopt.NewTree(container, m.options.concurrency)}
+	m.reader = adopt.New(m.journal, o.Tree, m.options.log)
 	e, err := engine.New(m.journal, container, o, engine.Events{
 		Failure: func(path string, p state.Problem) {
-			m.ui.log.Error("a file cannot be uploaded; it is tried again", "path", path, "op", p.Op, "reason", p.Reason)
+			m.options.log.Error("a file cannot be uploaded; it is tried again", "path", path, "op", p.Op, "reason", p.Reason)
 		},
-		Warning: func(path, text string) { m.ui.log.Warn(text, "path", path) },
+		Warning: func(path, text string) { m.options.log.Warn(text, "path", path) },
 	})
 	m.engine = e
 	return err

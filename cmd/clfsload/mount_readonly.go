@@ -34,7 +34,7 @@ func serveReadOnly(cmd *cobra.Command, point string, f mountFlags, c *console) e
 		Memory: int64(f.memory), Follow: f.follow, Cached: m.cache != nil,
 	})
 	if err != nil {
-		return stopCause(ctx, err)
+		return outcome.OfContext(ctx, err)
 	}
 	log, err := openReadOnlyLog(point, f.logFile)
 	if err != nil {

@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/spf13/cobra"
-
 	"clfsload/fusefs/staging"
 	"clfsload/state"
 	"clfsload/sync/blob"
@@ -25,34 +23,33 @@ const reachFor = 5 * time.Second
 
 // resume opens a journal that was made before. A service that cannot be reached does
 // not keep the mount from serving.
-func (m *writableMount) resume(cmd *cobra.Command) (err error) {
+func (m *writableMount) resume(ctx context.Context) (err error) {
 	if m.journal, err = state.Open(m.dir); err != nil {
 		return statedir.Explain(err)
 	}
-	if err := statedir.Close(m.dir, m.ui.log); err != nil {
+	if err := statedir.Close(m.dir, m.options.log); err != nil {
 		return err
 	}
 	m.openLog()
-	if err := m.compareSettings(cmd); err != nil {
+	if err := m.compareSettings(); err != nil {
 		return err
 	}
 	spec, err := m.spec(m.journal.Settings.Target)
 	if err != nil {
 		return err
 	}
-	opening := m.flags.retry.For
+	opening := m.options.patience.For
 	if m.journal.Phase() == state.PhaseNew {
 		opening = target.OpeningFor
 	}
 	if err := m.openTarget(spec, opening); err != nil {
 		return err
 	}
-	if target, was := m.target.String(), m.journal.Settings.Target; m.flags.target != "" && target != was {
+	if target, was := m.target.String(), m.journal.Settings.Target; m.options.target != "" && target != was {
 		return outcome.New(outcome.State, fmt.Errorf("this STATE was begun with TARGET %s, not %s", was, target), otherState)
 	}
-	ctx := cmd.Context()
 	if m.journal.Phase() == state.PhaseNew {
-		if err := m.target.Ensure(ctx, m.flags.createContainer || m.isDefault(spec)); err != nil {
+		if err := m.target.Ensure(ctx, m.options.createContainer || m.isDefault(spec)); err != nil {
 			return err
 		}
 		err := m.beginNew(ctx)
@@ -91,7 +88,7 @@ func (m *writableMount) reach(ctx context.Context, spec target.Spec) error {
 		return errors.Join(err, m.uploads.forget(err))
 	}
 	err = m.unreached(err)
-	if m.flags.takeOver { // whether STATE fits is not known
+	if m.options.takeOver { // whether STATE fits is not known
 		return errors.Join(err, m.uploads.forget(err))
 	}
 	m.uploads.failed("reach the container", err)
@@ -121,18 +118,14 @@ func (m *writableMount) unreached(err error) error {
 const otherState = "leave it out, or mount with another STATE and an empty container"
 
 // compareSettings refuses a command line that does not fit the journal.
-func (m *writableMount) compareSettings(cmd *cobra.Command) error {
+func (m *writableMount) compareSettings() error {
 	s := m.journal.Settings
 	if s.Kind != state.KindMount && m.journal.Phase() != state.PhaseComplete {
 		return outcome.New(outcome.State, fmt.Errorf("state directory %s is that of a load that is not complete", m.dir), "finish the load, or choose another STATE for the mount")
 	}
-	compression, err := parseCompression(m.flags.compression)
-	if err != nil {
-		return err
-	}
-	if cmd.Flags().Changed("compression") && compression != s.Compression {
+	if o := &m.options; o.given("compression") && o.compression != s.Compression {
 		return outcome.New(outcome.State, fmt.Errorf("this STATE was begun with --compression %s, not %s",
-			s.Compression.String(), m.flags.compression), otherState)
+			s.Compression, o.compression), otherState)
 	}
 	return nil
 }
@@ -142,16 +135,16 @@ func (m *writableMount) recover(ctx context.Context) (err error) {
 	if m.staged, err = staging.Open(filepath.Join(m.dir, stagingName)); err != nil {
 		return statedir.Explain(err)
 	}
-	m.staged.LimitOpen(m.flags.openStaged)
+	m.staged.LimitOpen(m.options.openStaged)
 	boot, rebooted := statedir.BootID(m.dir)
 	cutOff, err := m.journal.Recover(ctx, rebooted, m.staged.Stat)
 	if err != nil {
 		return err
 	}
 	if cutOff > 0 {
-		m.ui.log.Warn("files were being written when the last mount ended; they are incomplete: kept, and not published until they are written again; see 'clfsload incomplete'", "files", cutOff)
+		m.options.log.Warn("files were being written when the last mount ended; they are incomplete: kept, and not published until they are written again; see 'clfsload incomplete'", "files", cutOff)
 	}
-	if m.flags.includeIncomplete {
+	if m.options.includeIncomplete {
 		if err := m.acceptIncomplete(ctx); err != nil {
 			return err
 		}

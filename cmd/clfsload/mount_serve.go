@@ -13,7 +13,6 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/dustin/go-humanize/english"
-	"github.com/spf13/cobra"
 
 	"clfsload/fusefs/writable"
 	"clfsload/sync/blob"
@@ -29,33 +28,32 @@ import (
 const daemonErrors = "stderr.log"
 
 // serveWritable mounts, and serves until the mount is to end.
-func serveWritable(cmd *cobra.Command, point string, f mountFlags, ui *console) error {
-	ctx := cmd.Context()
-	debug.SetMemoryLimit(int64(f.memory) + mountOverhead)
+func serveWritable(ctx context.Context, o mountOptions) error {
+	debug.SetMemoryLimit(o.memory + mountOverhead)
 	debug.SetGCPercent(50)
-	m, err := openWritable(cmd, point, f, ui)
+	m, err := openWritable(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer func() {
 		if err := m.close(ctx); err != nil {
-			ui.log.Warn("end the mount", "error", err)
+			o.log.Warn("end the mount", "error", err)
 		}
 	}()
 	if err := m.mount(ctx); err != nil {
-		return errors.Join(stopCause(ctx, err), m.undo.Run(ctx))
+		return errors.Join(outcome.OfContext(ctx, err), m.undo.Run(ctx))
 	}
 	m.undo.Keep()
 	metrics := metrics.Serve(m.metrics, m.collectMetrics)
 	defer metrics.Close()
 	if control, err := control.Serve(m.dir, m.controlHandler()); err != nil {
-		ui.log.Warn("flush, publish, unmount and status cannot ask this mount", "error", err)
+		o.log.Warn("flush, publish, unmount and status cannot ask this mount", "error", err)
 	} else {
 		defer control.Finish()
 	}
 	// Whoever reads this may go on with any command.
-	ui.log.Info("mounted", "mountpoint", m.point, "target", m.target.String(), "state", m.dir)
-	if err := m.leaveTerminal(); err != nil {
+	o.log.Info("mounted", "mountpoint", m.point, "target", m.target.String(), "state", m.dir)
+	if err := o.serves(filepath.Join(m.dir, daemonErrors)); err != nil {
 		return errors.Join(err, m.fs.Unmount(true))
 	}
 	m.uploads.start(ctx)
@@ -76,8 +74,8 @@ func (m *writableMount) mount(ctx context.Context) error {
 		adopter = m.reader
 	}
 	fs, err := writable.Mount(ctx, m.point, m.journal, m.staged, m.engine, writable.Options{
-		Settle: m.flags.settle, StagingLimit: limit, StagingReserve: reserve, MaxFileSize: int64(m.flags.maxFileSize), AllowOther: m.flags.point.AllowOther,
-		Memory: int64(m.flags.memory) / 2, Log: m.ui.log, Errno: errnoOf, Source: m.target.String(), StatePath: m.dir,
+		Settle: m.options.settle, StagingLimit: limit, StagingReserve: reserve, MaxFileSize: m.options.maxFileSize, AllowOther: m.options.allowOther,
+		Memory: m.options.memory / 2, Log: m.options.log, Errno: errnoOf, Source: m.target.String(), StatePath: m.dir,
 		Adopter: adopter, MostAdopted: mostAdopted,
 		Cached: m.cache != nil,
 	})
@@ -104,8 +102,8 @@ func (m *writableMount) stagingRoom() (limit, reserve int64, err error) {
 		return 0, 0, err
 	}
 	reserve = min(stagingReserve, free/4)
-	if m.flags.stagingLimit > 0 {
-		return int64(m.flags.stagingLimit), reserve, nil
+	if m.options.stagingLimit > 0 {
+		return m.options.stagingLimit, reserve, nil
 	}
 	path := filepath.Join(m.dir, roomName)
 	if text, err := os.ReadFile(path); err == nil {
@@ -120,26 +118,6 @@ func (m *writableMount) stagingRoom() (limit, reserve int64, err error) {
 	})
 }
 
-// leaveTerminal lets the command return that started a daemon. Its log is in STATE
-// then, unless a file was named.
-func (m *writableMount) leaveTerminal() error {
-	path := m.flags.logFile
-	if path == "" {
-		path = filepath.Join(m.dir, daemonErrors)
-	}
-	log, err := openLog(path)
-	if err != nil {
-		return err
-	}
-	if err := detachFromStarter(log, m.ui); err != nil {
-		return err
-	}
-	if isDaemon() && m.flags.logFile == "" {
-		m.ui.quiet()
-	}
-	return nil
-}
-
 // serve waits for the end of the mount, and brings it about.
 func (m *writableMount) serve(ctx context.Context) error {
 	select {
@@ -149,12 +127,12 @@ func (m *writableMount) serve(ctx context.Context) error {
 		if m.commanded.Load() {
 			return m.unmounted(<-m.asked)
 		}
-		m.ui.log.Info("unmounted by somebody else")
+		m.options.log.Info("unmounted by somebody else")
 	case <-ctx.Done():
-		m.ui.log.Info("unmounting", "cause", context.Cause(ctx).Error())
+		m.options.log.Info("unmounting", "cause", context.Cause(ctx).Error())
 	}
-	_ = notifyService("STOPPING=1") // whoever waits will see the process end
-	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.flags.stopTimeout)
+	m.options.stops()
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.options.stopTimeout)
 	defer cancel()
 	report, err := m.endWithin(limit, ctx.Err() != nil)
 	return m.outcome(report, err)
@@ -170,7 +148,7 @@ func (m *writableMount) unmounted(left error) error {
 	if !m.allPublished() || m.leftoverText() != "" {
 		text = m.unpublished()
 	}
-	m.ui.log.Info(text)
+	m.options.log.Info(text)
 	return nil
 }
 
@@ -178,14 +156,14 @@ func (m *writableMount) unmounted(left error) error {
 // done, and publishes what came in meanwhile.
 func (m *writableMount) endWithin(limit context.Context, mounted bool) (r flushReport, err error) {
 	if mounted {
-		if _, _, err := m.publishLeft(limit, m.flags.leaveIncomplete); err != nil {
-			m.ui.log.Warn("not everything is published", "error", err)
+		if _, _, err := m.publishLeft(limit, m.options.leaveIncomplete); err != nil {
+			m.options.log.Warn("not everything is published", "error", err)
 		}
 		if err := m.fs.Unmount(true); err != nil {
 			return r, err
 		}
 	}
-	r, idle, err := m.publishLeft(limit, m.flags.leaveIncomplete)
+	r, idle, err := m.publishLeft(limit, m.options.leaveIncomplete)
 	if err == nil && idle {
 		err = m.confirmSoon(limit)
 	}
@@ -199,7 +177,7 @@ func (m *writableMount) confirmSoon(ctx context.Context) error {
 	defer cancel()
 	err := m.engine.Confirm(ctx)
 	if err != nil && !isGone(err) {
-		m.ui.log.Warn("the container does not tell whether it still has what was published", "error", err)
+		m.options.log.Warn("the container does not tell whether it still has what was published", "error", err)
 		return nil
 	}
 	return err
@@ -217,13 +195,13 @@ func (m *writableMount) outcome(r flushReport, err error) error {
 	case published && isGone(err):
 		return outcome.New(outcome.Incomplete, fmt.Errorf("unmounted; what was published is not there: %w", err), "")
 	case published && m.leftoverText() == "":
-		m.ui.log.Info("unmounted; everything is published")
+		m.options.log.Info("unmounted; everything is published")
 		return nil
 	case err == nil && r.LeftTotal == 0 && r.IncompleteTotal > 0 && m.leftoverText() == "":
-		m.ui.log.Info("unmounted; everything is published but incomplete files", "files", r.IncompleteTotal)
+		m.options.log.Info("unmounted; everything is published but incomplete files", "files", r.IncompleteTotal)
 		return nil
 	}
-	return m.incomplete(&r, err, fmt.Sprintf(" after %s (--stop-timeout)", m.flags.stopTimeout), m.flags.leaveIncomplete)
+	return m.incomplete(&r, err, fmt.Sprintf(" after %s (--stop-timeout)", m.options.stopTimeout), m.options.leaveIncomplete)
 }
 
 // incomplete logs what is not published at the end of a mount, and makes an error of it
@@ -232,11 +210,11 @@ func (m *writableMount) outcome(r flushReport, err error) error {
 func (m *writableMount) incomplete(r *flushReport, err error, limit string, leave bool) error {
 	if err != nil {
 		if err := m.nameLeft(context.Background(), r, true, leave); err != nil {
-			m.ui.log.Warn("name what is not published", "error", err)
+			m.options.log.Warn("name what is not published", "error", err)
 		}
 	}
 	for _, l := range r.Left[:min(len(r.Left), shownFailures)] {
-		m.ui.log.Warn("not published", "path", l.Bytes(), "why", l.Why)
+		m.options.log.Warn("not published", "path", l.Bytes(), "why", l.Why)
 	}
 	text, hint := m.unpublished(), "it is kept in "+m.dir+", and the next mount with it goes on"
 	if m.allPublished() && m.leftoverText() == "" {
@@ -248,7 +226,7 @@ func (m *writableMount) incomplete(r *flushReport, err error, limit string, leav
 	if err != nil {
 		text += ": " + err.Error()
 	}
-	m.ui.file.Warn(text)
+	m.options.file.Warn(text)
 	return outcome.New(outcome.Incomplete, errors.New(text), hint)
 }
 
@@ -303,7 +281,7 @@ func (m *writableMount) closeLog() error {
 	if m.log == nil {
 		return nil
 	}
-	m.ui.logTo(nil)
+	m.options.logTo(nil)
 	defer func() { m.log = nil }()
 	return m.log.Close()
 }
@@ -321,7 +299,7 @@ func (m *writableMount) closeMark(ctx context.Context) {
 		err = m.engine.Close(ctx)
 	}
 	if err != nil {
-		m.ui.log.Warn("the container stays marked as in use by this mount", "error", err)
+		m.options.log.Warn("the container stays marked as in use by this mount", "error", err)
 	}
 }
 

@@ -80,7 +80,7 @@ type stagingValue struct {
 const listedInStatus = 100
 
 // journalStatus is what the journal tells.
-func journalStatus(ctx context.Context, i incompletes) (mountStatus, error) {
+func journalStatus(ctx context.Context, i incompletes, version string) (mountStatus, error) {
 	j := i.journal
 	t := j.Counts()
 	v := mountStatus{Kind: progress.KindMount, Version: version, State: j.Dir(), MountPoint: mountPointOf(j.Dir()), Target: j.Settings.Target,
@@ -109,7 +109,7 @@ func journalStatus(ctx context.Context, i incompletes) (mountStatus, error) {
 
 // status describes a mount that runs.
 func (m *writableMount) status(ctx context.Context) (mountStatus, error) {
-	v, err := journalStatus(ctx, m.incompletes())
+	v, err := journalStatus(ctx, m.incompletes(), m.options.version)
 	if err != nil {
 		return v, err
 	}

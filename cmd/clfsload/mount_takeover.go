@@ -14,8 +14,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/spf13/cobra"
-
 	"clfsload/clfs"
 	"clfsload/fusefs/writable"
 	"clfsload/state"
@@ -35,15 +33,14 @@ const (
 // takeOver gives up a STATE that does not fit its container, and adopts the container anew.
 // What was not published is kept beside STATE. Nothing is deleted in the container: blobs that this
 // STATE has put may have been published with a newer copy of it.
-func (m *writableMount) takeOver(cmd *cobra.Command, cause error) error {
-	if !errors.Is(cause, engine.ErrOtherPublication) || !m.flags.takeOver {
+func (m *writableMount) takeOver(ctx context.Context, cause error) error {
+	if !errors.Is(cause, engine.ErrOtherPublication) || !m.options.takeOver {
 		return cause
 	}
 	if m.target.String() == "dir:"+filepath.Join(m.dir, containerDir) {
 		return outcome.New(outcome.State, fmt.Errorf("%w; the container is in STATE", cause), "move the container elsewhere, and name it with --target and a new STATE")
 	}
-	ctx := cmd.Context()
-	m.ui.log.Warn("STATE does not fit the container; it is given up, and the container is adopted anew", "cause", outcome.OneLine(cause))
+	m.options.log.Warn("STATE does not fit the container; it is given up, and the container is adopted anew", "cause", outcome.OneLine(cause))
 	if err := m.recover(ctx); err != nil {
 		return err
 	}
@@ -58,7 +55,7 @@ func (m *writableMount) takeOver(cmd *cobra.Command, cause error) error {
 	if err := m.create(ctx); err != nil {
 		return err
 	}
-	m.ui.log.Warn("the container is adopted anew; what the old STATE had not published is kept", "changes", count, "list", filepath.Join(kept, keptChanges), "directory", kept)
+	m.options.log.Warn("the container is adopted anew; what the old STATE had not published is kept", "changes", count, "list", filepath.Join(kept, keptChanges), "directory", kept)
 	return nil
 }
 
@@ -111,7 +108,7 @@ func (m *writableMount) keepChanges(ctx context.Context, kept string) (int, erro
 	defer root.Close()
 	k := &keeper{writableMount: m, root: root}
 	k.files = writable.OpenOffline(ctx, m.journal, m.staged, m.engine, writable.Options{MaxFileSize: writable.LargestFile,
-		Memory: int64(m.flags.memory) / 4, Log: m.ui.log, Errno: errnoOf})
+		Memory: m.options.memory / 4, Log: m.options.log, Errno: errnoOf})
 	defer k.files.Close()
 	err = durable.Replace(filepath.Join(kept, keptChanges), func(w *bufio.Writer) error {
 		k.list = json.NewEncoder(w)

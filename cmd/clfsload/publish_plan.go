@@ -4,20 +4,13 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"time"
 
-	"github.com/dustin/go-humanize"
-	"github.com/dustin/go-humanize/english"
-	"github.com/spf13/cobra"
-
 	"clfsload/sync/control"
 	"clfsload/sync/engine"
 	"clfsload/sync/engine/publish"
-	"clfsload/sync/outcome"
 	"clfsload/sync/report"
 )
 
@@ -68,7 +61,7 @@ func (m *writableMount) plan(ctx context.Context, yield func(plannedPut) error) 
 	if err != nil {
 		return r, err
 	}
-	err = m.nameBehind(ctx, &r, p, m.flags.leaveIncomplete)
+	err = m.nameBehind(ctx, &r, p, m.options.leaveIncomplete)
 	r.Uploaded, r.Objects, r.Dirs = r.LeftTotal == 0, p.Nodes, p.Directories
 	r.Seconds = time.Since(began).Seconds()
 	return r, err
@@ -126,89 +119,4 @@ func (p *planWriter) Write(text []byte) (int, error) {
 		return 0, err
 	}
 	return p.w.Write(text)
-}
-
-// planLine is what a line of a plan may have.
-type planLine struct {
-	plannedPut
-	planSummary
-}
-
-// errPlanCut: a plan ended without its summary.
-var errPlanCut = fmt.Errorf("publish: the list of puts was cut off: the mount has ended, or the list was not read for %s", planPatience)
-
-// runPlan prints what a publication would put.
-func runPlan(cmd *cobra.Command, stateDir string, asJSON bool) error {
-	ctx := cmd.Context()
-	answer, err := control.Request(ctx, stateDir, http.MethodGet, "/publish", nil)
-	if err != nil {
-		return stopCause(ctx, finishError("publish", stateDir, err))
-	}
-	defer answer.Close()
-	out := bufio.NewWriter(cmd.OutOrStdout())
-	r, err := printPlan(answer, out, asJSON)
-	if err = errors.Join(err, out.Flush()); err != nil {
-		return stopCause(ctx, err)
-	}
-	if r.Error != "" {
-		return outcome.New(r.Code, errors.New(r.Error), "")
-	}
-	return nil
-}
-
-// printPlan prints the puts as they come, and what the summary says, which it returns.
-func printPlan(plan io.Reader, out io.Writer, asJSON bool) (*flushReport, error) {
-	in, lines := json.NewDecoder(plan), json.NewEncoder(out)
-	lines.SetEscapeHTML(false)
-	for {
-		var l planLine
-		if err := in.Decode(&l); err != nil {
-			return nil, errPlanCut
-		}
-		var err error
-		switch {
-		case asJSON && l.Summary != nil:
-			return l.Summary, lines.Encode(l.planSummary)
-		case l.Summary != nil:
-			l.Summary.printPlanned(out)
-			return l.Summary, nil
-		case asJSON:
-			err = lines.Encode(l.plannedPut)
-		default:
-			err = l.print(out)
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-}
-
-// print has the path last: it may be longer than a line of the terminal.
-func (p *plannedPut) print(out io.Writer) error {
-	_, err := fmt.Fprintf(out, "%-15s  %-27s  %s\n", p.Put, p.Reason, report.Quote(p.Bytes()))
-	return err
-}
-
-// printPlanned says how much a publication would put, and what it would not have.
-func (r *flushReport) printPlanned(out io.Writer) {
-	if r.Error != "" {
-		return
-	}
-	if r.LeftTotal > 0 {
-		fmt.Fprintf(out, "not uploaded, so left out or kept as published before ('clfsload flush' uploads):\n")
-	}
-	r.printLeft(out)
-	said := "nothing to publish"
-	if puts := r.Objects + r.Dirs; puts > 0 {
-		said = fmt.Sprintf("%s: %s of directories, %s of other inodes", count(puts, "put", "puts"), humanize.Comma(r.Dirs), humanize.Comma(r.Objects))
-	}
-	if r.LeftTotal > 0 {
-		said += fmt.Sprintf("; %s not uploaded", count(int64(r.LeftTotal), "entry", "entries"))
-	}
-	fmt.Fprintf(out, "%s; dry run: nothing was changed in %s\n", said, r.Target)
-}
-
-// count is a number of things.
-func count(n int64, one, many string) string {
-	return humanize.Comma(n) + " " + english.PluralWord(int(n), one, many)
 }

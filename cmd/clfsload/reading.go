@@ -74,7 +74,7 @@ func (f *readFlags) newTree(cmd *cobra.Command, container string) (*tree.Tree, e
 	debug.SetMemoryLimit(int64(f.memory) + 64<<20)
 	c, err := target.OpenExisting(cmd.Context(), container, f.target, f.concurrency)
 	if err != nil {
-		return nil, stopCause(cmd.Context(), err)
+		return nil, outcome.OfContext(cmd.Context(), err)
 	}
 	if f.wrap != nil {
 		c = f.wrap(c)
@@ -107,23 +107,14 @@ func (f *readFlags) openTree(cmd *cobra.Command, target, path string, s scope) (
 	onDisk := s > aPath && isDirectory(target)
 	if onDisk || s == aTree && strings.Trim(path, "/") == "" {
 		if _, err := t.BuildIndex(ctx); err != nil {
-			return nil, stopCause(ctx, err)
+			return nil, outcome.OfContext(ctx, err)
 		}
 	}
 	if err := t.Check(ctx); err != nil {
 		t.Close()
-		return nil, stopCause(ctx, err)
+		return nil, outcome.OfContext(ctx, err)
 	}
 	return t, nil
-}
-
-// stopCause is err, unless a signal ended ctx: then it is that.
-func stopCause(ctx context.Context, err error) error {
-	var stopped outcome.Stopped
-	if err != nil && errors.As(context.Cause(ctx), &stopped) {
-		return stopped
-	}
-	return err
 }
 
 // containerPath gives a path on the command line the form that messages have.

@@ -187,7 +187,7 @@ func (u *uploader) work(ctx context.Context) {
 	t := u.begin(ctx)
 	var all sync.WaitGroup
 	all.Go(func() { u.upload(ctx) })
-	all.Go(func() { u.every(ctx, u.m.flags.publishInterval, "publish", u.publishChanges) })
+	all.Go(func() { u.every(ctx, u.m.options.publishInterval, "publish", u.publishChanges) })
 	all.Go(func() { u.every(ctx, collectEvery, "remove what is replaced", u.m.engine.Collect) })
 	<-ctx.Done()
 	u.end(t)
@@ -273,9 +273,9 @@ func (u *uploader) failed(what string, err error) {
 	known := u._trouble()
 	if known == nil || known.Err.Error() != err.Error() {
 		code, text := outcome.Describe(err)
-		u.m.ui.log.Error("what is written stays in STATE for now", "error", text, "code", code)
+		u.m.options.log.Error("what is written stays in STATE for now", "error", text, "code", code)
 		if p := new(rescue.Panic); errors.As(err, &p) {
-			u.m.ui.log.Error("a fault of the program", "stack", string(p.Stack))
+			u.m.options.log.Error("a fault of the program", "stack", string(p.Stack))
 		}
 		known = &target.Outage{Err: err, Since: time.Now()}
 	}

@@ -1,6 +1,7 @@
 package outcome
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -146,4 +147,13 @@ func Classify(err error) (int, string) {
 		}
 	}
 	return Failure, ""
+}
+
+// OfContext is err, unless a signal ended ctx: then it is that.
+func OfContext(ctx context.Context, err error) error {
+	var stopped Stopped
+	if err != nil && errors.As(context.Cause(ctx), &stopped) {
+		return stopped
+	}
+	return err
 }

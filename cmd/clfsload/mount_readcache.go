@@ -1,0 +1,42 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"clfsload/sync/blob"
+	"clfsload/sync/blob/cache"
+	"clfsload/sync/tree"
+)
+
+// openCachedTree opens the container of a mount that takes no writes, with its cache in front of it
+// if it has one. The entries of the cache are those of the container with this bucket object.
+func openCachedTree(cmd *cobra.Command, f *readFlags, target string, look scope, c cacheFlags, log *slog.Logger) (*cache.Dir, *tree.Tree, error) {
+	if c.dir == "" {
+		t, err := f.openTree(cmd, target, "", look)
+		return nil, t, err
+	}
+	dir, err := openCache(c.dir, int64(c.size), log)
+	if err != nil {
+		return nil, nil, err
+	}
+	var cached *cache.Container
+	f.wrap = func(c blob.Container) blob.Container {
+		cached = dir.Wrap(c, isImmutable)
+		return cached
+	}
+	t, err := f.openTree(cmd, target, "", look)
+	if err != nil {
+		dir.Close()
+		return nil, nil, err
+	}
+	b, _, err := t.Bucket(cmd.Context())
+	if err != nil {
+		dir.Close()
+		return nil, nil, errors.Join(err, t.Close())
+	}
+	cached.Identify(b.UUID)
+	return dir, t, nil
+}
