@@ -222,7 +222,3 @@ func loadRate(v *load.Status, text string) string {
 	}
 	return ", " + text + "/s"
 }
-
-func seconds(s float64) time.Duration {
-	return time.Duration(s * float64(time.Second)).Round(time.Second)
-}

@@ -9,44 +9,6 @@ import (
 	"clfsload/sync/target"
 )
 
-// checkSites refuses files and directories of the command line that overlap, before
-// anything is made.
-func (f *mountFlags) checkSites(point string) error {
-	mountPoint, err := site.New("MOUNTPOINT", point)
-	if err != nil {
-		return err
-	}
-	used := []site.Site{mountPoint}
-	stateDir := ""
-	if !f.readOnly {
-		if stateDir, err = mountState(f.state, mountPoint.Path); err != nil {
-			return err
-		}
-		s, err := site.New("STATE", stateDir)
-		if err != nil {
-			return err
-		}
-		used = append(used, s)
-	}
-	if f.target != "" {
-		spec, err := target.ParseSpec([]string{f.target})
-		if err != nil {
-			return outcome.New(outcome.Usage, err, "")
-		}
-		if spec.Dir != "" {
-			container, err := checkContainer(spec, mountPoint.Path, stateDir)
-			if err != nil {
-				return err
-			}
-			used = append(used, container)
-		}
-	}
-	if err := f.cache.checkSite(used); err != nil {
-		return err
-	}
-	return f.checkFiles(mountPoint, used)
-}
-
 // checkContainer refuses a container directory that overlaps with the mount point or
 // with STATE, but for the one in STATE that a mount makes where none is named.
 // stateDir is empty for a mount that has none.
@@ -68,30 +30,4 @@ func checkContainer(spec target.Spec, point, stateDir string) (site.Site, error)
 		err = cmp.Or(err, container.ApartFrom(s), container.OutOfOthers())
 	}
 	return container, outcome.New(outcome.Usage, err, site.AnotherPlace)
-}
-
-// checkFiles refuses a log in what the mount works with, and other files in the mount
-// itself: the process that serves it would wait for itself.
-func (f *mountFlags) checkFiles(point site.Site, used []site.Site) error {
-	for _, file := range []struct {
-		what, path string
-		not        []site.Site
-	}{
-		{"--log-file", f.logFile, used},
-		{"--temp-dir", f.tempDir, used},
-		{"--credentials-file", f.readFlags.target.CredentialsFile, []site.Site{point}},
-		{"--credentials-env-file", f.readFlags.target.CredentialsEnvFile, []site.Site{point}},
-	} {
-		if file.path == "" {
-			continue
-		}
-		s, err := site.New(file.what, file.path)
-		if err != nil {
-			return err
-		}
-		if err := s.OutOf(file.not...); err != nil {
-			return outcome.New(outcome.Usage, err, site.AnotherPlace)
-		}
-	}
-	return nil
 }

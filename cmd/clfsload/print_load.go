@@ -11,9 +11,6 @@ import (
 	"clfsload/sync/report"
 )
 
-// shownFailures are listed in a summary; the journal has them all.
-const shownFailures = 20
-
 // printLoad tells a person what a run did.
 func printLoad(ui *console, l *load.Load) {
 	s := &l.Journal.Settings

@@ -129,5 +129,3 @@ func bytesRate(m *progress.Meter) string {
 	}
 	return text
 }
-
-func ibytes(n int64) string { return humanize.IBytes(uint64(max(n, 0))) }
