@@ -33,5 +33,5 @@ func runFlush(cmd *cobra.Command, arg string, f finishFlags) error {
 	if err != nil {
 		return err
 	}
-	return r.tell(cmd, f.json, "uploaded to "+r.Target)
+	return tell(&r, cmd, f.json, "uploaded to "+r.Target)
 }

@@ -81,5 +81,5 @@ func runPublish(cmd *cobra.Command, arg string, f finishFlags, v finishValue) er
 	if err != nil {
 		return err
 	}
-	return r.tell(cmd, f.json, "published in "+r.Target)
+	return tell(&r, cmd, f.json, "published in "+r.Target)
 }

@@ -60,7 +60,7 @@ func runUnmount(cmd *cobra.Command, arg string, f finishFlags, noPublish, leaveI
 	if noPublish {
 		done = "unmounted"
 	}
-	return r.tell(cmd, f.json, done)
+	return tell(&r, cmd, f.json, done)
 }
 
 // clearDead takes away what a mount left behind whose process is gone.

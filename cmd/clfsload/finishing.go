@@ -131,7 +131,7 @@ func waitsFor(ctx context.Context, stateDir string) string {
 }
 
 // tell prints a report, and returns an error that says that something is left.
-func (r *flushReport) tell(cmd *cobra.Command, asJSON bool, done string) error {
+func tell(r *flushReport, cmd *cobra.Command, asJSON bool, done string) error {
 	out := cmd.OutOrStdout()
 	if asJSON {
 		if err := report.WriteJSON(out, r); err != nil {
