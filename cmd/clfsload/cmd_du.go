@@ -15,6 +15,7 @@ import (
 
 	"clfsload/clfs"
 	"clfsload/sync/outcome"
+	"clfsload/sync/report"
 	"clfsload/sync/tree"
 )
 
@@ -121,7 +122,7 @@ func (d *duCommand) fail(path string, err error) error {
 	if damaged {
 		d.damage++
 	}
-	if len(d.errors) < shownFailures {
+	if len(d.errors) < report.Shown {
 		d.errors = append(d.errors, fmt.Sprintf("%q: %s", path, outcome.OneLine(err)))
 	}
 	return nil
@@ -196,7 +197,7 @@ func (d *duCommand) print(cmd *cobra.Command) error {
 			}
 			continue
 		}
-		size := ibytes(int64(u.Bytes))
+		size := report.Size(int64(u.Bytes))
 		if d.bytes {
 			size = fmt.Sprint(u.Bytes)
 		}

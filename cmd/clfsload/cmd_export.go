@@ -14,6 +14,7 @@ import (
 
 	"clfsload/sync/outcome"
 	"clfsload/sync/progress"
+	"clfsload/sync/report"
 	"clfsload/sync/tree"
 	"clfsload/sync/tree/export"
 )
@@ -187,7 +188,7 @@ func goOn(err error) error {
 }
 
 func printExport(ui *console, c export.Counts, took time.Duration, dest string) {
-	fmt.Fprintf(ui.out, "exported %s files (%s written), %s directories, %s others to %s in %s\n", humanize.Comma(c.Files), ibytes(c.Bytes),
+	fmt.Fprintf(ui.out, "exported %s files (%s written), %s directories, %s others to %s in %s\n", humanize.Comma(c.Files), report.Size(c.Bytes),
 		humanize.Comma(c.Directories), humanize.Comma(c.Others), dest, took.Round(time.Millisecond))
 	if c.Skipped > 0 {
 		fmt.Fprintf(ui.out, "%s were there already\n", humanize.Comma(c.Skipped))

@@ -12,6 +12,7 @@ import (
 	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
+	"clfsload/fusefs/daemon"
 	"clfsload/sync/control"
 	"clfsload/sync/report"
 	"clfsload/sync/scan/filter"
@@ -51,15 +52,15 @@ the shell.`,
 	return cmd
 }
 
-func (f *incompleteFlags) value(patterns []string) (incompleteValue, error) {
-	v := incompleteValue{Patterns: patterns}
+func (f *incompleteFlags) value(patterns []string) (daemon.IncompleteValue, error) {
+	v := daemon.IncompleteValue{Patterns: patterns}
 	switch {
 	case f.remove && f.accept:
 		return v, errors.New("--remove and --accept exclude each other")
 	case f.remove:
-		v.Action = actionRemove
+		v.Action = daemon.ActionRemove
 	case f.accept:
-		v.Action = actionAccept
+		v.Action = daemon.ActionAccept
 	}
 	_, err := filter.New(patterns, nil)
 	return v, err
@@ -86,7 +87,7 @@ func runIncomplete(cmd *cobra.Command, arg string, patterns []string, f incomple
 }
 
 // askIncomplete asks the mount that runs on a STATE, or else the journal.
-func askIncomplete(ctx context.Context, stateDir string, v incompleteValue) (r incompleteReport, err error) {
+func askIncomplete(ctx context.Context, stateDir string, v daemon.IncompleteValue) (r daemon.IncompleteReport, err error) {
 	body, err := json.Marshal(v)
 	if err != nil {
 		return r, err
@@ -95,10 +96,10 @@ func askIncomplete(ctx context.Context, stateDir string, v incompleteValue) (r i
 	if !errors.Is(err, control.ErrNotRunning) {
 		return r, finishError("incomplete", stateDir, err)
 	}
-	return incompletesOfEnded(ctx, stateDir, v)
+	return daemon.IncompletesOf(ctx, stateDir, v)
 }
 
-func printIncompletes(cmd *cobra.Command, r *incompleteReport, action string) {
+func printIncompletes(cmd *cobra.Command, r *daemon.IncompleteReport, action string) {
 	out := cmd.OutOrStdout()
 	for _, file := range r.Files {
 		fmt.Fprintf(out, "%s: %s\n", report.Quote(file.Bytes()), file.Why)
@@ -106,6 +107,6 @@ func printIncompletes(cmd *cobra.Command, r *incompleteReport, action string) {
 	if n := r.Total - len(r.Files); n > 0 {
 		fmt.Fprintf(out, "and %s more\n", humanize.Comma(int64(n)))
 	}
-	done := map[string]string{"": "incomplete", actionRemove: "removed", actionAccept: "accepted: the next publication has them"}[action]
+	done := map[string]string{"": "incomplete", daemon.ActionRemove: "removed", daemon.ActionAccept: "accepted: the next publication has them"}[action]
 	fmt.Fprintf(out, "%s %s %s\n", humanize.Comma(int64(r.Total)), english.PluralWord(r.Total, "file", "files"), done)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"clfsload/fusefs"
+	"clfsload/fusefs/daemon"
 	"clfsload/fusefs/writable"
 	"clfsload/sync/engine"
 	"clfsload/sync/outcome"
@@ -191,8 +192,8 @@ func (f *mountFlags) checkWriting() error {
 		return fmt.Errorf("--settle %s: it must not be negative", f.settle)
 	case f.publishInterval < 0 || f.publishInterval > 0 && f.publishInterval < time.Second:
 		return fmt.Errorf("--publish-interval %s: it must be 0, or 1s or more", f.publishInterval)
-	case f.stagingLimit != 0 && f.stagingLimit < leastRoom:
-		least := byteSize(leastRoom)
+	case f.stagingLimit != 0 && f.stagingLimit < daemon.LeastRoom:
+		least := byteSize(daemon.LeastRoom)
 		return fmt.Errorf("--staging-limit %s: it must be %s or more", &f.stagingLimit, &least)
 	case f.maxFileSize < 1<<30 || f.maxFileSize > writable.LargestFile:
 		return fmt.Errorf("--max-file-size %s: it must be 1GiB to 1PiB", &f.maxFileSize)
@@ -235,21 +236,21 @@ func runMount(cmd *cobra.Command, point string, f mountFlags) error {
 	if err := f.fitOpenFiles(c.log); err != nil {
 		return err
 	}
-	return pointError(serveWritable(cmd.Context(), f.options(cmd, point, c)))
+	return pointError(daemon.Serve(cmd.Context(), f.options(cmd, point, c)))
 }
 
 // options are what the command line asks of a mount that takes writes.
-func (f *mountFlags) options(cmd *cobra.Command, point string, c *console) mountOptions {
+func (f *mountFlags) options(cmd *cobra.Command, point string, c *console) daemon.Options {
 	compression, _ := parseCompression(f.compression) // check has refused others
-	return mountOptions{point: point, state: f.state, target: f.target, sources: f.readFlags.target, patience: f.retry,
-		createContainer: f.createContainer, compression: compression, given: cmd.Flags().Changed, detached: f.detached, takeOver: f.takeOver,
-		concurrency: f.concurrency, memory: int64(f.memory), openStaged: f.openStaged, bandwidth: int64(f.bandwidth.limit), cacheSize: int64(f.cache.size),
-		allowOther: f.point.AllowOther, settle: f.settle, publishInterval: f.publishInterval, stopTimeout: f.stopTimeout,
-		stagingLimit: int64(f.stagingLimit), maxFileSize: int64(f.maxFileSize),
-		includeIncomplete: f.includeIncomplete, leaveIncomplete: f.leaveIncomplete,
-		metricsAddress: f.metrics.address, version: version, log: c.log, file: c.file, logTo: c.logTo,
-		serves: func(usual string) error { return leaveTerminal(c, f.logFile, usual) },
-		stops:  func() { _ = notifyService("STOPPING=1") }} // whoever waits will see the process end
+	return daemon.Options{Point: point, State: f.state, Target: f.target, Sources: f.readFlags.target, Patience: f.retry,
+		CreateContainer: f.createContainer, Compression: compression, Given: cmd.Flags().Changed, Detached: f.detached, TakeOver: f.takeOver,
+		Concurrency: f.concurrency, Memory: int64(f.memory), OpenStaged: f.openStaged, Bandwidth: int64(f.bandwidth.limit), CacheSize: int64(f.cache.size),
+		AllowOther: f.point.AllowOther, Settle: f.settle, PublishInterval: f.publishInterval, StopTimeout: f.stopTimeout,
+		StagingLimit: int64(f.stagingLimit), MaxFileSize: int64(f.maxFileSize),
+		IncludeIncomplete: f.includeIncomplete, LeaveIncomplete: f.leaveIncomplete,
+		MetricsAddress: f.metrics.address, Version: version, Log: c.log, File: c.file, LogTo: c.logTo,
+		Serves: func(usual string) error { return leaveTerminal(c, f.logFile, usual) },
+		Stops:  func() { _ = notifyService("STOPPING=1") }} // whoever waits will see the process end
 }
 
 // pointError gives an error its exit code if the mount point is to blame.

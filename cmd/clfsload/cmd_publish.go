@@ -4,6 +4,8 @@ import (
 	"errors"
 
 	"github.com/spf13/cobra"
+
+	"clfsload/fusefs/daemon"
 )
 
 func newPublishCommand() *cobra.Command {
@@ -55,8 +57,8 @@ var errIncludeAndLeave = errors.New("--include-incomplete and --leave-incomplete
 
 var errDryRunAlone = errors.New("--dry-run excludes --timeout, --include-incomplete and --leave-incomplete")
 
-func runPublishDry(cmd *cobra.Command, arg string, asJSON bool, v finishValue) error {
-	if v != (finishValue{}) {
+func runPublishDry(cmd *cobra.Command, arg string, asJSON bool, v daemon.Request) error {
+	if v != (daemon.Request{}) {
 		return usageError(cmd, errDryRunAlone)
 	}
 	dir, err := stateOf(arg, cmd.ErrOrStderr())
@@ -66,7 +68,7 @@ func runPublishDry(cmd *cobra.Command, arg string, asJSON bool, v finishValue) e
 	return runPlan(cmd, dir, asJSON)
 }
 
-func runPublish(cmd *cobra.Command, arg string, f finishFlags, v finishValue) error {
+func runPublish(cmd *cobra.Command, arg string, f finishFlags, v daemon.Request) error {
 	if err := f.check(); err != nil {
 		return usageError(cmd, err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
+	"clfsload/fusefs/daemon"
 	"clfsload/state"
 	"clfsload/sync/control"
 	"clfsload/sync/load"
@@ -113,7 +114,7 @@ func printStatus(w io.Writer, v any, asJSON bool) error {
 	switch v := v.(type) {
 	case *load.Status:
 		printLoadStatus(w, v)
-	case *mountStatus:
+	case *daemon.Status:
 		printMountStatus(w, v)
 	}
 	return nil
@@ -155,7 +156,7 @@ func lookForStatus(ctx context.Context, stateDir string) (any, error) {
 		return nil, err
 	}
 	if kind.Kind == progress.KindMount {
-		v := new(mountStatus)
+		v := new(daemon.Status)
 		return v, json.Unmarshal(raw, v)
 	}
 	v := new(load.Status)
@@ -173,7 +174,7 @@ func statusOfJournal(ctx context.Context, stateDir string) (any, error) {
 	}
 	defer j.Close()
 	if j.Settings.Kind == state.KindMount {
-		v, err := journalStatus(ctx, endedIncompletes(j), version)
+		v, err := daemon.StatusOf(ctx, daemon.EndedIncompletes(j), version)
 		return &v, err
 	}
 	return load.StatusOf(ctx, j, version)
@@ -197,7 +198,7 @@ func printLoadStatus(w io.Writer, v *load.Status) {
 		line("into", "%s", report.Quote(v.Into))
 	}
 	line("objects", "%s of %s%s%s", humanize.Comma(v.ObjectsDone), humanize.Comma(v.ObjectsFound), more, loadRate(v, humanize.Comma(int64(v.ObjectsPerSecond))))
-	line("bytes", "%s of %s%s%s", ibytes(v.BytesDone), ibytes(v.BytesFound), more, loadRate(v, ibytes(int64(v.BytesPerSecond))))
+	line("bytes", "%s of %s%s%s", report.Size(v.BytesDone), report.Size(v.BytesFound), more, loadRate(v, report.Size(int64(v.BytesPerSecond))))
 	line("failures", "%s", humanize.Comma(v.Failures))
 	if !v.Running {
 		return
@@ -205,10 +206,10 @@ func printLoadStatus(w io.Writer, v *load.Status) {
 	limit := byteRate(v.BandwidthLimit)
 	eta, oldest := "not known", "none in flight"
 	if v.ETASeconds != nil {
-		eta = seconds(*v.ETASeconds).String()
+		eta = report.Seconds(*v.ETASeconds).String()
 	}
 	if o := v.Oldest; o != nil {
-		oldest = fmt.Sprintf("%s, for %s", report.Quote(o.Bytes()), seconds(o.Seconds))
+		oldest = fmt.Sprintf("%s, for %s", report.Quote(o.Bytes()), report.Seconds(o.Seconds))
 	}
 	line("time left", "%s", eta)
 	line("limit", "%s", limit.String())

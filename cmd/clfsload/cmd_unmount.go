@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"clfsload/fusefs"
+	"clfsload/fusefs/daemon"
 	"clfsload/sync/control"
 )
 
@@ -65,7 +66,7 @@ func runUnmount(cmd *cobra.Command, arg string, f finishFlags, noPublish, leaveI
 
 // clearDead takes away what a mount left behind whose process is gone.
 func clearDead(cmd *cobra.Command, stateDir string, notRunning error) error {
-	point := mountPointOf(stateDir)
+	point := daemon.MountPointOf(stateDir)
 	if point == "" {
 		return notRunning
 	}

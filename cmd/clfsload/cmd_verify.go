@@ -18,6 +18,7 @@ import (
 	"clfsload/sync/blob"
 	"clfsload/sync/outcome"
 	"clfsload/sync/progress"
+	"clfsload/sync/report"
 	"clfsload/sync/tree"
 	"clfsload/sync/tree/verify"
 )
@@ -174,7 +175,7 @@ func (p *findingPrinter) finish(r verify.Report, err error) {
 }
 
 func printReport(w io.Writer, r verify.Report, took time.Duration) {
-	fmt.Fprintf(w, "%s blobs, %s, checked in %s\n", humanize.Comma(r.Blobs), ibytes(r.Bytes), took.Round(time.Millisecond))
+	fmt.Fprintf(w, "%s blobs, %s, checked in %s\n", humanize.Comma(r.Blobs), report.Size(r.Bytes), took.Round(time.Millisecond))
 	for _, kind := range slices.Sorted(maps.Keys(r.Objects)) {
 		fmt.Fprintf(w, "  %12s %s\n", humanize.Comma(r.Objects[kind]), kind)
 	}

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"clfsload/fusefs"
+	"clfsload/fusefs/daemon"
 	"clfsload/sync/outcome"
 	"clfsload/sync/progress"
 	"clfsload/sync/report"
@@ -69,7 +70,7 @@ func (c *warmCommand) run(cmd *cobra.Command, point string, paths []string) erro
 		return err
 	}
 	defer root.Close()
-	r := warmReport{Failed: []leftValue{}, log: ui}
+	r := warmReport{Failed: []daemon.LeftValue{}, log: ui}
 	w, err := newWarmer(root, r.add)
 	if err != nil {
 		return err
@@ -147,14 +148,14 @@ func (w *warmer) runShown(ctx context.Context, ui *console, paths []string, read
 
 // warmReport is what a run has done.
 type warmReport struct {
-	Files       int64       `json:"files"`
-	Bytes       int64       `json:"bytes"`
-	Directories int64       `json:"directories"`
-	Others      int64       `json:"others"` // links, devices and the like, which have no contents
-	Gone        int64       `json:"gone"`   // removed or replaced again and again meanwhile
-	Failures    int64       `json:"failures"`
-	Failed      []leftValue `json:"failed"` // the first of them
-	Seconds     float64     `json:"seconds"`
+	Files       int64              `json:"files"`
+	Bytes       int64              `json:"bytes"`
+	Directories int64              `json:"directories"`
+	Others      int64              `json:"others"` // links, devices and the like, which have no contents
+	Gone        int64              `json:"gone"`   // removed or replaced again and again meanwhile
+	Failures    int64              `json:"failures"`
+	Failed      []daemon.LeftValue `json:"failed"` // the first of them
+	Seconds     float64            `json:"seconds"`
 
 	log *console
 	mu  sync.Mutex
@@ -170,8 +171,8 @@ func (r *warmReport) add(path string, err error) {
 	r.log.log.Error("not read", "path", path, "reason", reason)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.Failed) < shownLeft {
-		r.Failed = append(r.Failed, leftValue{report.NewPath(path), reason})
+	if len(r.Failed) < daemon.ShownLeft {
+		r.Failed = append(r.Failed, daemon.LeftValue{Path: report.NewPath(path), Why: reason})
 	}
 }
 
@@ -187,7 +188,7 @@ func (r *warmReport) print(ui *console, asJSON bool, point string) error {
 	if asJSON {
 		return json.NewEncoder(ui.out).Encode(r)
 	}
-	fmt.Fprintf(ui.out, "read %s files (%s) in %s directories of %s in %s\n", humanize.Comma(r.Files), ibytes(r.Bytes),
+	fmt.Fprintf(ui.out, "read %s files (%s) in %s directories of %s in %s\n", humanize.Comma(r.Files), report.Size(r.Bytes),
 		humanize.Comma(r.Directories), point, time.Duration(r.Seconds*float64(time.Second)).Round(time.Millisecond))
 	if r.Gone > 0 {
 		fmt.Fprintf(ui.out, "%s were removed or replaced meanwhile\n", humanize.Comma(r.Gone))

@@ -14,6 +14,7 @@ import (
 	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
+	"clfsload/fusefs/daemon"
 	"clfsload/state"
 	"clfsload/sync/control"
 	"clfsload/sync/outcome"
@@ -39,12 +40,14 @@ func (f *finishFlags) check() error {
 	return nil
 }
 
-func (f *finishFlags) value() finishValue { return finishValue{TimeoutSeconds: f.timeout.Seconds()} }
+func (f *finishFlags) value() daemon.Request {
+	return daemon.Request{TimeoutSeconds: f.timeout.Seconds()}
+}
 
 // finish asks the mount that runs on a STATE to flush, publish or unmount, and tells
 // on standard error what it waits for. The mount answers at v's timeout; when it does
 // not, the asker gives up a while later, but not before an unmount is over.
-func finish(cmd *cobra.Command, stateDir, what string, v finishValue) (r flushReport, err error) {
+func finish(cmd *cobra.Command, stateDir, what string, v daemon.Request) (r daemon.Report, err error) {
 	body, err := json.Marshal(v)
 	if err != nil {
 		return r, err
@@ -52,7 +55,7 @@ func finish(cmd *cobra.Command, stateDir, what string, v finishValue) (r flushRe
 	ctx := cmd.Context()
 	if v.TimeoutSeconds > 0 && what != "unmount" {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, v.timeout()+control.AnswerLimit)
+		ctx, cancel = context.WithTimeout(ctx, v.Timeout()+control.AnswerLimit)
 		defer cancel()
 	}
 	telling, stop := context.WithCancel(ctx)
@@ -65,7 +68,7 @@ func finish(cmd *cobra.Command, stateDir, what string, v finishValue) (r flushRe
 	stop()
 	<-told
 	if err != nil && errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
-		r.fail(outcome.New(outcome.Incomplete, fmt.Errorf("%s: not done after %s: the mount does not answer", what, v.timeout()), ""))
+		r.Fail(outcome.New(outcome.Incomplete, fmt.Errorf("%s: not done after %s: the mount does not answer", what, v.Timeout()), ""))
 		return r, nil
 	}
 	return r, finishError(what, stateDir, err)
@@ -123,15 +126,15 @@ func tellWaiting(ctx context.Context, cmd *cobra.Command, stateDir string) {
 // waitsFor asks a mount what it waits for.
 func waitsFor(ctx context.Context, stateDir string) string {
 	found, err := findStatus(ctx, stateDir)
-	v, ok := found.(*mountStatus)
+	v, ok := found.(*daemon.Status)
 	if err != nil || !ok {
 		return "the mount does not tell how it stands"
 	}
-	return v.waitsFor()
+	return v.WaitsFor()
 }
 
 // tell prints a report, and returns an error that says that something is left.
-func tell(r *flushReport, cmd *cobra.Command, asJSON bool, done string) error {
+func tell(r *daemon.Report, cmd *cobra.Command, asJSON bool, done string) error {
 	out := cmd.OutOrStdout()
 	if asJSON {
 		if err := report.WriteJSON(out, r); err != nil {
@@ -154,7 +157,7 @@ func tell(r *flushReport, cmd *cobra.Command, asJSON bool, done string) error {
 }
 
 // printUnfinished names the first of what is left.
-func printUnfinished(out io.Writer, r *flushReport) {
+func printUnfinished(out io.Writer, r *daemon.Report) {
 	printFirst(out, r.Left, r.LeftTotal)
 	if r.IncompleteTotal > 0 {
 		fmt.Fprintf(out, "not published, and no failure (see 'clfsload incomplete'):\n")
@@ -162,8 +165,8 @@ func printUnfinished(out io.Writer, r *flushReport) {
 	}
 }
 
-func printFirst(out io.Writer, list []leftValue, total int) {
-	shown := list[:min(len(list), shownFailures)]
+func printFirst(out io.Writer, list []daemon.LeftValue, total int) {
+	shown := list[:min(len(list), report.Shown)]
 	for _, l := range shown {
 		fmt.Fprintf(out, "  %s: %s\n", report.Quote(l.Bytes()), l.Why)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"clfsload/fusefs/daemon"
 	"clfsload/sync/outcome"
 	"clfsload/sync/site"
 	"clfsload/sync/target"
@@ -16,7 +17,7 @@ func (f *mountFlags) checkSites(point string) error {
 	used := []site.Site{mountPoint}
 	stateDir := ""
 	if !f.readOnly {
-		if stateDir, err = mountState(f.state, mountPoint.Path); err != nil {
+		if stateDir, err = daemon.MountState(f.state, mountPoint.Path); err != nil {
 			return err
 		}
 		s, err := site.New("STATE", stateDir)
@@ -31,7 +32,7 @@ func (f *mountFlags) checkSites(point string) error {
 			return outcome.New(outcome.Usage, err, "")
 		}
 		if spec.Dir != "" {
-			container, err := checkContainer(spec, mountPoint.Path, stateDir)
+			container, err := daemon.CheckContainer(spec, mountPoint.Path, stateDir)
 			if err != nil {
 				return err
 			}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"clfsload/fusefs/daemon"
 	"clfsload/sync/blob"
 	"clfsload/sync/blob/cache"
 	"clfsload/sync/tree"
@@ -18,13 +19,13 @@ func openCachedTree(cmd *cobra.Command, f *readFlags, target string, look scope,
 		t, err := f.openTree(cmd, target, "", look)
 		return nil, t, err
 	}
-	dir, err := openCache(c.dir, int64(c.size), log)
+	dir, err := daemon.OpenCache(c.dir, int64(c.size), log)
 	if err != nil {
 		return nil, nil, err
 	}
 	var cached *cache.Container
 	f.wrap = func(c blob.Container) blob.Container {
-		cached = dir.Wrap(c, isImmutable)
+		cached = dir.Wrap(c, daemon.IsImmutable)
 		return cached
 	}
 	t, err := f.openTree(cmd, target, "", look)

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"clfsload/fusefs"
+	"clfsload/fusefs/daemon"
 	"clfsload/sync/outcome"
 )
 
@@ -30,7 +31,7 @@ func serveReadOnly(cmd *cobra.Command, point string, f mountFlags, c *console) e
 	debug.SetMemoryLimit(math.MaxInt64)
 	debug.SetGCPercent(50)
 	mount, err := fusefs.MountReadOnly(ctx, point, m, fusefs.Options{
-		Errno: errnoOf, Missing: isMissing, Log: c.log, Source: m.source, AllowOther: f.point.AllowOther,
+		Errno: daemon.ErrnoOf, Missing: daemon.IsMissing, Log: c.log, Source: m.source, AllowOther: f.point.AllowOther,
 		Memory: int64(f.memory), Follow: f.follow, Cached: m.cache != nil,
 	})
 	if err != nil {

@@ -39,20 +39,20 @@ func printDryRun(w io.Writer, r *load.Survey) {
 			types = append(types, fmt.Sprintf("%s %s", humanize.Comma(n), t))
 		}
 	}
-	line("dry run", "nothing was written; listed in %s", seconds(r.Seconds))
+	line("dry run", "nothing was written; listed in %s", report.Seconds(r.Seconds))
 	line("source", "%s", r.Source)
 	line("entries", "%s: %s", humanize.Comma(r.Entries), strings.Join(types, ", "))
-	line("bytes", "%s (%s)", humanize.Comma(r.Bytes), ibytes(r.Bytes))
+	line("bytes", "%s (%s)", humanize.Comma(r.Bytes), report.Size(r.Bytes))
 	line("largest directory", "%s entries: %s", humanize.Comma(r.LargestDirectory.Size), report.Quote("/"+r.LargestDirectory.Bytes()))
-	line("largest file", "%s: %s", ibytes(r.LargestFile.Size), report.Quote("/"+r.LargestFile.Bytes()))
+	line("largest file", "%s: %s", report.Size(r.LargestFile.Size), report.Quote("/"+r.LargestFile.Bytes()))
 	line("hard links", "%s files with %s names", humanize.Comma(r.HardLinkGroups), humanize.Comma(r.HardLinkedNames))
 	line("blobs to write", "%s: %s objects, %s segments, %s directory segments, %s indirect blocks, 1 bucket", humanize.Comma(r.Blobs),
 		humanize.Comma(r.Objects), humanize.Comma(r.Segments), humanize.Comma(r.DirectorySegments), humanize.Comma(r.IndirectBlocks))
-	line("journal", "about %s in STATE, and up to 32 MiB for its write-ahead log", ibytes(r.JournalBytes))
+	line("journal", "about %s in STATE, and up to 32 MiB for its write-ahead log", report.Size(r.JournalBytes))
 	line("unreadable", "%s", humanize.Comma(r.Unreadable))
 	for i, p := range r.Problems {
-		if i == shownFailures {
-			fmt.Fprintf(w, "  and %s more; --json and the log tell more\n", humanize.Comma(r.Unreadable-shownFailures))
+		if i == report.Shown {
+			fmt.Fprintf(w, "  and %s more; --json and the log tell more\n", humanize.Comma(r.Unreadable-report.Shown))
 			break
 		}
 		fmt.Fprintf(w, "  %s: %s: %s\n", report.Quote(p.Bytes()), p.Op, p.Reason)

@@ -26,12 +26,12 @@ func printLoad(ui *console, l *load.Load) {
 	t, run := &r.Totals, &r.ThisRun
 	fmt.Fprintf(ui.out, "%s %s of %s objects (%s of %s) in %s\n", word,
 		humanize.Comma(int64(t.ObjectsDone)), humanize.Comma(int64(t.ObjectsFound)),
-		ibytes(int64(t.BytesDone)), ibytes(int64(t.BytesFound)), r.Ended.Sub(r.Began).Round(time.Millisecond))
+		report.Size(int64(t.BytesDone)), report.Size(int64(t.BytesFound)), r.Ended.Sub(r.Began).Round(time.Millisecond))
 	if run.Entries != nil {
 		fmt.Fprintf(ui.out, "into %s: %s\n", r.Settings.Into, run.Entries)
 	}
 	fmt.Fprintf(ui.out, "this run: %s blobs, %s sent, %s objects/s, %s/s\n",
-		humanize.Comma(run.Blobs), ibytes(run.BytesSent), humanize.Comma(int64(run.ObjectsPerSecond)), ibytes(int64(max(0, run.BytesPerSecond))))
+		humanize.Comma(run.Blobs), report.Size(run.BytesSent), humanize.Comma(int64(run.ObjectsPerSecond)), report.Size(int64(max(0, run.BytesPerSecond))))
 	if t.Failures > 0 {
 		printFailures(ui, l, int64(t.Failures))
 	}
@@ -44,7 +44,7 @@ func printLoad(ui *console, l *load.Load) {
 
 func printFailures(ui *console, l *load.Load, n int64) {
 	fmt.Fprintf(ui.out, "%s failed:\n", count(n, "entry", "entries"))
-	list, err := l.Failures(shownFailures)
+	list, err := l.Failures(report.Shown)
 	if err != nil {
 		ui.log.Error("list failures", "error", err)
 	}

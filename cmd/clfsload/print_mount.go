@@ -7,17 +7,18 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"clfsload/fusefs/daemon"
 	"clfsload/sync/report"
 )
 
-func printMountStatus(w io.Writer, v *mountStatus) {
+func printMountStatus(w io.Writer, v *daemon.Status) {
 	line := func(title, format string, args ...any) {
 		fmt.Fprintf(w, "%-12s %s\n", title, fmt.Sprintf(format, args...))
 	}
 	running, rate := "not running", ""
 	if v.Running {
 		running = fmt.Sprintf("running as process %d", v.PID)
-		rate = fmt.Sprintf(", %s/s, %s/s", humanize.Comma(int64(v.ObjectsPerSecond)), ibytes(int64(v.BytesPerSecond)))
+		rate = fmt.Sprintf(", %s/s, %s/s", humanize.Comma(int64(v.ObjectsPerSecond)), report.Size(int64(v.BytesPerSecond)))
 	}
 	published := "never"
 	if v.PublishedAt != nil {
@@ -51,30 +52,30 @@ func printMountStatus(w io.Writer, v *mountStatus) {
 }
 
 // printLive prints what a mount tells that runs.
-func printLive(v *mountStatus, line func(title, format string, args ...any)) {
+func printLive(v *daemon.Status, line func(title, format string, args ...any)) {
 	if !v.Running {
 		return
 	}
 	limit := byteRate(v.BandwidthLimit)
 	line("limit", "%s", limit.String())
 	if s := v.Staging; s != nil {
-		line("staging", "%s of %s in use", ibytes(s.Bytes), ibytes(s.Limit))
+		line("staging", "%s of %s in use", report.Size(s.Bytes), report.Size(s.Limit))
 	}
 	if o := v.Open; o != nil {
 		line("open", "%s files for writing", humanize.Comma(int64(o.Files)))
 	}
 	if o := v.Oldest; o != nil {
-		line("oldest", "%s, for %s", report.Quote(o.Bytes()), seconds(o.Seconds))
+		line("oldest", "%s, for %s", report.Quote(o.Bytes()), report.Seconds(o.Seconds))
 	}
 	if t := v.Trouble; t != nil {
-		line("trouble", "for %s: %s", seconds(t.Seconds), t.Reason)
+		line("trouble", "for %s: %s", report.Seconds(t.Seconds), t.Reason)
 	}
 }
 
 // printList prints the first paths of a list with what there is to say of each.
 func printList(w io.Writer, line func(title, format string, args ...any), title string, n int, at func(int) (report.Path, string)) {
 	line(title, "%s", atLeast(n))
-	for i := range min(n, shownFailures) {
+	for i := range min(n, report.Shown) {
 		path, text := at(i)
 		fmt.Fprintf(w, "  %s: %s\n", report.Quote(path.Bytes()), text)
 	}
@@ -82,7 +83,7 @@ func printList(w io.Writer, line func(title, format string, args ...any), title 
 
 // atLeast counts a list that may have been cut.
 func atLeast(n int) string {
-	if n >= listedInStatus {
+	if n >= daemon.ListedInStatus {
 		return fmt.Sprintf("%d or more", n)
 	}
 	return fmt.Sprint(n)

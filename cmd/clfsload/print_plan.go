@@ -27,7 +27,7 @@ func runMergePlan(ctx context.Context, out io.Writer, o load.Options, asJSON boo
 		return report.WriteJSON(out, t)
 	}
 	fmt.Fprintf(out, "dry run: into %s: %s\n", t.Into, t.Entries)
-	fmt.Fprintf(out, "%s to upload, %s failures; nothing was written\n", ibytes(t.Bytes), humanize.Comma(t.Failures))
+	fmt.Fprintf(out, "%s to upload, %s failures; nothing was written\n", report.Size(t.Bytes), humanize.Comma(t.Failures))
 	return nil
 }
 

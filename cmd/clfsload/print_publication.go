@@ -11,6 +11,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
+	"clfsload/fusefs/daemon"
 	"clfsload/sync/control"
 	"clfsload/sync/outcome"
 	"clfsload/sync/report"
@@ -18,12 +19,12 @@ import (
 
 // planLine is what a line of a plan may have.
 type planLine struct {
-	plannedPut
-	planSummary
+	daemon.PlannedPut
+	daemon.PlanSummary
 }
 
 // errPlanCut: a plan ended without its summary.
-var errPlanCut = fmt.Errorf("publish: the list of puts was cut off: the mount has ended, or the list was not read for %s", planPatience)
+var errPlanCut = fmt.Errorf("publish: the list of puts was cut off: the mount has ended, or the list was not read for %s", daemon.PlanPatience)
 
 // runPlan prints what a publication would put.
 func runPlan(cmd *cobra.Command, stateDir string, asJSON bool) error {
@@ -45,7 +46,7 @@ func runPlan(cmd *cobra.Command, stateDir string, asJSON bool) error {
 }
 
 // printPlan prints the puts as they come, and what the summary says, which it returns.
-func printPlan(plan io.Reader, out io.Writer, asJSON bool) (*flushReport, error) {
+func printPlan(plan io.Reader, out io.Writer, asJSON bool) (*daemon.Report, error) {
 	in, lines := json.NewDecoder(plan), json.NewEncoder(out)
 	lines.SetEscapeHTML(false)
 	for {
@@ -56,14 +57,14 @@ func printPlan(plan io.Reader, out io.Writer, asJSON bool) (*flushReport, error)
 		var err error
 		switch {
 		case asJSON && l.Summary != nil:
-			return l.Summary, lines.Encode(l.planSummary)
+			return l.Summary, lines.Encode(l.PlanSummary)
 		case l.Summary != nil:
 			printPlanned(out, l.Summary)
 			return l.Summary, nil
 		case asJSON:
-			err = lines.Encode(l.plannedPut)
+			err = lines.Encode(l.PlannedPut)
 		default:
-			err = printPut(out, &l.plannedPut)
+			err = printPut(out, &l.PlannedPut)
 		}
 		if err != nil {
 			return nil, err
@@ -72,13 +73,13 @@ func printPlan(plan io.Reader, out io.Writer, asJSON bool) (*flushReport, error)
 }
 
 // printPut has the path last: it may be longer than a line of the terminal.
-func printPut(out io.Writer, p *plannedPut) error {
+func printPut(out io.Writer, p *daemon.PlannedPut) error {
 	_, err := fmt.Fprintf(out, "%-15s  %-27s  %s\n", p.Put, p.Reason, report.Quote(p.Bytes()))
 	return err
 }
 
 // printPlanned says how much a publication would put, and what it would not have.
-func printPlanned(out io.Writer, r *flushReport) {
+func printPlanned(out io.Writer, r *daemon.Report) {
 	if r.Error != "" {
 		return
 	}

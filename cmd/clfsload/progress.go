@@ -10,6 +10,7 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 
 	"clfsload/sync/progress"
+	"clfsload/sync/report"
 )
 
 const (
@@ -115,12 +116,12 @@ func objectsRate(m *progress.Meter) string {
 
 func bytesText(m *progress.Meter) string {
 	s := m.Last()
-	return fmt.Sprintf("%-28s", fmt.Sprintf("bytes %s of %s ", ibytes(s.Bytes), ibytes(s.Total)))
+	return fmt.Sprintf("%-28s", fmt.Sprintf("bytes %s of %s ", report.Size(s.Bytes), report.Size(s.Total)))
 }
 
 func bytesRate(m *progress.Meter) string {
 	_, rate := m.Rates()
-	text := fmt.Sprintf(" %s/s", ibytes(int64(rate)))
+	text := fmt.Sprintf(" %s/s", report.Size(int64(rate)))
 	switch left, ok := m.Remaining(); {
 	case ok:
 		text += "  ETA " + left.Round(time.Second).String()

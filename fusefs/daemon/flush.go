@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"context"
@@ -13,10 +13,10 @@ import (
 	"clfsload/sync/report"
 )
 
-// flushReport answers flush, publish and unmount. Uploaded says that everything is
+// Report answers flush, publish and unmount. Uploaded says that everything is
 // uploaded that was acknowledged before the call, Published that all of that is
 // reachable from the root of the container.
-type flushReport struct {
+type Report struct {
 	Uploaded  bool        `json:"uploaded"`
 	Published bool        `json:"published"`
 	Target    string      `json:"target"`
@@ -25,41 +25,41 @@ type flushReport struct {
 	Objects   int64       `json:"objects"`     // that the publication wrote
 	Dirs      int64       `json:"directories"` // likewise
 	LeftTotal int         `json:"left_total"`
-	Left      []leftValue `json:"left"` // the first of them
+	Left      []LeftValue `json:"left"` // the first of them
 
 	// Incomplete files that are not published, and that are no failure.
 	IncompleteTotal int         `json:"left_incomplete_total"`
-	Incomplete      []leftValue `json:"left_incomplete"` // the first of them
+	Incomplete      []LeftValue `json:"left_incomplete"` // the first of them
 
 	Error string `json:"error,omitempty"` // why not everything was done, and what to do
 	Code  int    `json:"code,omitempty"`  // the exit code that goes with Error
 }
 
-func newFlushReport(target string) flushReport {
-	return flushReport{Target: target, Left: []leftValue{}, Incomplete: []leftValue{}}
+func newFlushReport(target string) Report {
+	return Report{Target: target, Left: []LeftValue{}, Incomplete: []LeftValue{}}
 }
 
-func (r *flushReport) add(path, why string) {
-	if len(r.Left) < shownLeft {
-		r.Left = append(r.Left, leftValue{report.NewPath(path), why})
+func (r *Report) add(path, why string) {
+	if len(r.Left) < ShownLeft {
+		r.Left = append(r.Left, LeftValue{report.NewPath(path), why})
 	}
 	r.LeftTotal++
 }
 
-func (r *flushReport) addIncomplete(path, why string) {
-	if len(r.Incomplete) < shownLeft {
-		r.Incomplete = append(r.Incomplete, leftValue{report.NewPath(path), why})
+func (r *Report) addIncomplete(path, why string) {
+	if len(r.Incomplete) < ShownLeft {
+		r.Incomplete = append(r.Incomplete, LeftValue{report.NewPath(path), why})
 	}
 	r.IncompleteTotal++
 }
 
 // reset forgets what is left.
-func (r *flushReport) reset() {
-	r.Left, r.LeftTotal, r.Incomplete, r.IncompleteTotal = []leftValue{}, 0, []leftValue{}, 0
+func (r *Report) reset() {
+	r.Left, r.LeftTotal, r.Incomplete, r.IncompleteTotal = []LeftValue{}, 0, []LeftValue{}, 0
 }
 
-// fail notes why not everything was done.
-func (r *flushReport) fail(err error) {
+// Fail notes why not everything was done.
+func (r *Report) Fail(err error) {
 	if r.Left == nil {
 		r.reset()
 	}
@@ -69,7 +69,7 @@ func (r *flushReport) fail(err error) {
 }
 
 // after adds what was done before for the same request.
-func (r *flushReport) after(before flushReport) {
+func (r *Report) after(before Report) {
 	r.Seconds += before.Seconds
 	r.Objects += before.Objects
 	r.Dirs += before.Dirs
@@ -77,7 +77,7 @@ func (r *flushReport) after(before flushReport) {
 
 // flush returns when everything that was acknowledged before the call is uploaded, but
 // for what cannot be. leave: incomplete files are no failure.
-func (m *writableMount) flush(ctx context.Context, leave bool) (r flushReport, err error) {
+func (m *Mount) flush(ctx context.Context, leave bool) (r Report, err error) {
 	began := time.Now()
 	r = newFlushReport(m.target.String())
 	if err := m.settleAll(ctx); err != nil {
@@ -109,7 +109,7 @@ func (m *writableMount) flush(ctx context.Context, leave bool) (r flushReport, e
 
 // settleAll makes everything that is closed ready for its upload. That is short work
 // on the local disk, and is done even when there is no time for the upload.
-func (m *writableMount) settleAll(ctx context.Context) error {
+func (m *Mount) settleAll(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleLimit)
 	defer cancel()
 	if err := m.fs.SettleNow(ctx); err != nil {
@@ -123,7 +123,7 @@ const settleLimit = time.Minute
 
 // publish flushes, and makes what is uploaded reachable from the root. Where nothing is
 // to be done, nothing else would notice that what was published is gone.
-func (m *writableMount) publish(ctx context.Context, leave bool) (flushReport, error) {
+func (m *Mount) publish(ctx context.Context, leave bool) (Report, error) {
 	r, idle, err := m.publishLeft(ctx, leave)
 	if err == nil && idle {
 		err = m.late(ctx, m.engine.Confirm(ctx))
@@ -133,7 +133,7 @@ func (m *writableMount) publish(ctx context.Context, leave bool) (flushReport, e
 }
 
 // publishLeft is publish for what is not published yet. idle: there is nothing.
-func (m *writableMount) publishLeft(ctx context.Context, leave bool) (r flushReport, idle bool, err error) {
+func (m *Mount) publishLeft(ctx context.Context, leave bool) (r Report, idle bool, err error) {
 	began := time.Now()
 	if r, err = m.flush(ctx, leave); err != nil {
 		return r, false, err
@@ -159,7 +159,7 @@ func (m *writableMount) publishLeft(ctx context.Context, leave bool) (r flushRep
 }
 
 // publishNow publishes what is uploaded, and logs it.
-func (m *writableMount) publishNow(ctx context.Context) (p engine.PublishReport, err error) {
+func (m *Mount) publishNow(ctx context.Context) (p engine.PublishReport, err error) {
 	m.publishing.Add(1)
 	defer m.publishing.Add(-1)
 	err = m.uploads.within(ctx, func(ctx context.Context) error {
@@ -169,12 +169,12 @@ func (m *writableMount) publishNow(ctx context.Context) (p engine.PublishReport,
 	if err = m.late(ctx, err); err != nil && !errors.Is(err, engine.ErrLeftover) {
 		return p, err
 	}
-	m.options.log.Info("published", "objects", p.Nodes, "directories", p.Directories, "left_out", p.LeftOut, "kept_old", p.KeptOld)
+	m.options.Log.Info("published", "objects", p.Nodes, "directories", p.Directories, "left_out", p.LeftOut, "kept_old", p.KeptOld)
 	return p, err
 }
 
 // late says why something was not done in the time that there was.
-func (m *writableMount) late(ctx context.Context, err error) error {
+func (m *Mount) late(ctx context.Context, err error) error {
 	if err == nil || !errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
 		return err
 	}
@@ -191,7 +191,7 @@ func (m *writableMount) late(ctx context.Context, err error) error {
 var errOutOfTime = errors.New("there was not enough time")
 
 // allPublished reports whether nothing waits for the next mount.
-func (m *writableMount) allPublished() bool {
+func (m *Mount) allPublished() bool {
 	t := m.journal.Counts()
 	return t.PublishedAt != 0 && !m.journal.Publishing() && t.Dirty+t.Queued+t.Sealed+t.Held == 0
 }

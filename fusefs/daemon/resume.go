@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"bufio"
@@ -23,11 +23,11 @@ const reachFor = 5 * time.Second
 
 // resume opens a journal that was made before. A service that cannot be reached does
 // not keep the mount from serving.
-func (m *writableMount) resume(ctx context.Context) (err error) {
+func (m *Mount) resume(ctx context.Context) (err error) {
 	if m.journal, err = state.Open(m.dir); err != nil {
 		return statedir.Explain(err)
 	}
-	if err := statedir.Close(m.dir, m.options.log); err != nil {
+	if err := statedir.Close(m.dir, m.options.Log); err != nil {
 		return err
 	}
 	m.openLog()
@@ -38,18 +38,18 @@ func (m *writableMount) resume(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	opening := m.options.patience.For
+	opening := m.options.Patience.For
 	if m.journal.Phase() == state.PhaseNew {
 		opening = target.OpeningFor
 	}
 	if err := m.openTarget(spec, opening); err != nil {
 		return err
 	}
-	if target, was := m.target.String(), m.journal.Settings.Target; m.options.target != "" && target != was {
+	if target, was := m.target.String(), m.journal.Settings.Target; m.options.Target != "" && target != was {
 		return outcome.New(outcome.State, fmt.Errorf("this STATE was begun with TARGET %s, not %s", was, target), otherState)
 	}
 	if m.journal.Phase() == state.PhaseNew {
-		if err := m.target.Ensure(ctx, m.options.createContainer || m.isDefault(spec)); err != nil {
+		if err := m.target.Ensure(ctx, m.options.CreateContainer || m.isDefault(spec)); err != nil {
 			return err
 		}
 		err := m.beginNew(ctx)
@@ -64,7 +64,7 @@ func (m *writableMount) resume(ctx context.Context) (err error) {
 
 // reach claims the container, or leaves that to the background when the service does
 // not answer.
-func (m *writableMount) reach(ctx context.Context, spec target.Spec) error {
+func (m *Mount) reach(ctx context.Context, spec target.Spec) error {
 	soon, cancel := context.WithTimeout(ctx, reachFor)
 	defer cancel()
 	err := m.target.Check(soon)
@@ -88,7 +88,7 @@ func (m *writableMount) reach(ctx context.Context, spec target.Spec) error {
 		return errors.Join(err, m.uploads.forget(err))
 	}
 	err = m.unreached(err)
-	if m.options.takeOver { // whether STATE fits is not known
+	if m.options.TakeOver { // whether STATE fits is not known
 		return errors.Join(err, m.uploads.forget(err))
 	}
 	m.uploads.failed("reach the container", err)
@@ -96,7 +96,7 @@ func (m *writableMount) reach(ctx context.Context, spec target.Spec) error {
 }
 
 // giveBack ends the lease of a mount that is refused, and takes back that STATE has it.
-func (m *writableMount) giveBack(ctx context.Context) error {
+func (m *Mount) giveBack(ctx context.Context) error {
 	if err := m.target.Release(ctx); err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func (m *writableMount) giveBack(ctx context.Context) error {
 }
 
 // unreached says why a container did not answer in time.
-func (m *writableMount) unreached(err error) error {
+func (m *Mount) unreached(err error) error {
 	switch t := m.target.Narrator.Failing.Load(); {
 	case t != nil:
 		return t.Err
@@ -118,33 +118,33 @@ func (m *writableMount) unreached(err error) error {
 const otherState = "leave it out, or mount with another STATE and an empty container"
 
 // compareSettings refuses a command line that does not fit the journal.
-func (m *writableMount) compareSettings() error {
+func (m *Mount) compareSettings() error {
 	s := m.journal.Settings
 	if s.Kind != state.KindMount && m.journal.Phase() != state.PhaseComplete {
 		return outcome.New(outcome.State, fmt.Errorf("state directory %s is that of a load that is not complete", m.dir), "finish the load, or choose another STATE for the mount")
 	}
-	if o := &m.options; o.given("compression") && o.compression != s.Compression {
+	if o := &m.options; o.Given("compression") && o.Compression != s.Compression {
 		return outcome.New(outcome.State, fmt.Errorf("this STATE was begun with --compression %s, not %s",
-			s.Compression, o.compression), otherState)
+			s.Compression, o.Compression), otherState)
 	}
 	return nil
 }
 
 // recover puts the journal in order after a crash.
-func (m *writableMount) recover(ctx context.Context) (err error) {
+func (m *Mount) recover(ctx context.Context) (err error) {
 	if m.staged, err = staging.Open(filepath.Join(m.dir, stagingName)); err != nil {
 		return statedir.Explain(err)
 	}
-	m.staged.LimitOpen(m.options.openStaged)
+	m.staged.LimitOpen(m.options.OpenStaged)
 	boot, rebooted := statedir.BootID(m.dir)
 	cutOff, err := m.journal.Recover(ctx, rebooted, m.staged.Stat)
 	if err != nil {
 		return err
 	}
 	if cutOff > 0 {
-		m.options.log.Warn("files were being written when the last mount ended; they are incomplete: kept, and not published until they are written again; see 'clfsload incomplete'", "files", cutOff)
+		m.options.Log.Warn("files were being written when the last mount ended; they are incomplete: kept, and not published until they are written again; see 'clfsload incomplete'", "files", cutOff)
 	}
-	if m.options.includeIncomplete {
+	if m.options.IncludeIncomplete {
 		if err := m.acceptIncomplete(ctx); err != nil {
 			return err
 		}

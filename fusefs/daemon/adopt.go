@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"context"
@@ -13,8 +13,8 @@ import (
 
 // adopt makes the journal of a new STATE for a container that was there before. notEmpty is the
 // error if it is no CLFS container. Nothing is written to the container before it is claimed.
-func (m *writableMount) adopt(ctx context.Context, notEmpty error) error {
-	found, err := adopt.Inspect(ctx, adopt.NewTree(m.target.Container, m.options.concurrency), m.options.detached)
+func (m *Mount) adopt(ctx context.Context, notEmpty error) error {
+	found, err := adopt.Inspect(ctx, adopt.NewTree(m.target.Container, m.options.Concurrency), m.options.Detached)
 	if errors.Is(err, tree.ErrNoContainer) {
 		return notEmpty
 	}
@@ -44,14 +44,14 @@ func (m *writableMount) adopt(ctx context.Context, notEmpty error) error {
 	}
 	m.openLog()
 	if mark := found.Bucket.Mark; mark != nil && mark.Open != "" {
-		m.options.log.Warn("the container was left open by another STATE: what that has not published is not here", "state", mark.State, "publication", mark.Publication)
+		m.options.Log.Warn("the container was left open by another STATE: what that has not published is not here", "state", mark.State, "publication", mark.Publication)
 	}
 	return nil
 }
 
 // beginAdopted claims the container. Another process may have published there since it was
 // looked at.
-func (m *writableMount) beginAdopted(ctx context.Context) error {
+func (m *Mount) beginAdopted(ctx context.Context) error {
 	if err := errors.Join(m.newEngine(), m.newUploader()); err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"bufio"
@@ -32,9 +32,9 @@ import (
 	"clfsload/sync/target"
 )
 
-// writableMount is a mount that takes writes, and what it works with.
-type writableMount struct {
-	options mountOptions
+// Mount is a mount that takes writes, and what it works with.
+type Mount struct {
+	options Options
 	point   string
 	dir     string // STATE
 	log     *timberjack.Logger
@@ -63,13 +63,13 @@ const (
 	containerDir = "container" // directory in STATE: the container where none is named
 	pointName    = "mountpoint"
 	roomName     = "staging-limit"
-	leastRoom    = 64 << 20 // that --staging-limit can be
+	LeastRoom    = 64 << 20 // that --staging-limit can be
 )
 
 // openWritable opens everything that a mount needs, down to the mount itself. What it
 // cannot open is closed again.
-func openWritable(ctx context.Context, o mountOptions) (*writableMount, error) {
-	m := &writableMount{options: o, point: o.point, began: time.Now(), limiter: limit.New(o.bandwidth),
+func openWritable(ctx context.Context, o Options) (*Mount, error) {
+	m := &Mount{options: o, point: o.Point, began: time.Now(), limiter: limit.New(o.Bandwidth),
 		asked: make(chan error, 1)}
 	if err := m.open(ctx); err != nil {
 		return nil, errors.Join(outcome.OfContext(ctx, err), m.undo.Run(ctx), m.close(ctx))
@@ -77,12 +77,12 @@ func openWritable(ctx context.Context, o mountOptions) (*writableMount, error) {
 	return m, nil
 }
 
-func (m *writableMount) open(ctx context.Context) error {
+func (m *Mount) open(ctx context.Context) error {
 	var err error
-	if m.metrics, err = metrics.Listen(m.options.metricsAddress); err != nil {
+	if m.metrics, err = metrics.Listen(m.options.MetricsAddress); err != nil {
 		return err
 	}
-	if m.dir, err = mountState(m.options.state, m.point); err != nil {
+	if m.dir, err = MountState(m.options.State, m.point); err != nil {
 		return err
 	}
 	found, err := state.Exists(m.dir)
@@ -101,21 +101,21 @@ func (m *writableMount) open(ctx context.Context) error {
 		return err
 	}
 	if path, isDir := strings.CutPrefix(m.target.String(), "dir:"); isDir {
-		statedir.WarnOfSharing(path, m.options.log)
+		statedir.WarnOfSharing(path, m.options.Log)
 	}
 	return m.recover(ctx)
 }
 
 // notePoint writes into STATE where it is mounted.
-func (m *writableMount) notePoint() error {
+func (m *Mount) notePoint() error {
 	return durable.Replace(filepath.Join(m.dir, pointName), func(w *bufio.Writer) error {
 		_, err := w.WriteString(m.point)
 		return err
 	})
 }
 
-// mountState returns the absolute STATE of a mount.
-func mountState(named, point string) (string, error) {
+// MountState returns the absolute STATE of a mount.
+func MountState(named, point string) (string, error) {
 	if named == "" {
 		var err error
 		if named, err = statedir.OfMount(point); err != nil {
@@ -138,12 +138,12 @@ func mountState(named, point string) (string, error) {
 
 // spec is the container that a mount is for. was is what its journal says; "" in a
 // new one.
-func (m *writableMount) spec(was string) (target.Spec, error) {
-	text := m.options.target
+func (m *Mount) spec(was string) (target.Spec, error) {
+	text := m.options.Target
 	if text == "" {
 		text = was
 	}
-	if m.options.target == "" && m.movedAlong(was) {
+	if m.options.Target == "" && m.movedAlong(was) {
 		return target.Spec{Dir: filepath.Join(m.dir, containerDir)}, nil
 	}
 	spec, err := target.ParseSpec([]string{text})
@@ -153,13 +153,13 @@ func (m *writableMount) spec(was string) (target.Spec, error) {
 	if spec.Dir == "" {
 		return spec, nil
 	}
-	_, err = checkContainer(spec, m.point, m.dir)
+	_, err = CheckContainer(spec, m.point, m.dir)
 	return spec, err
 }
 
 // movedAlong reports whether the container is the one in STATE: that is so of one that
 // was never named, also after STATE was moved.
-func (m *writableMount) movedAlong(was string) bool {
+func (m *Mount) movedAlong(was string) bool {
 	if was == "" {
 		return true
 	}
@@ -175,35 +175,35 @@ func (m *writableMount) movedAlong(was string) bool {
 }
 
 // isDefault reports whether a container is the one in STATE, which is made with it.
-func (m *writableMount) isDefault(spec target.Spec) bool {
+func (m *Mount) isDefault(spec target.Spec) bool {
 	return spec.Dir == filepath.Join(m.dir, containerDir)
 }
 
 // openLog sends the log to STATE as well.
-func (m *writableMount) openLog() {
+func (m *Mount) openLog() {
 	m.log = load.NewLogFile(m.dir)
-	m.options.logTo(m.log)
+	m.options.LogTo(m.log)
 }
 
-func (m *writableMount) openTarget(spec target.Spec, opening time.Duration) (err error) {
-	a := m.options.patience.Access(m.options.concurrency, m.options.log)
+func (m *Mount) openTarget(spec target.Spec, opening time.Duration) (err error) {
+	a := m.options.Patience.Access(m.options.Concurrency, m.options.Log)
 	a.Opening, a.Who = opening, "mount"
-	m.target, err = target.Open(spec, m.options.sources, a)
+	m.target, err = target.Open(spec, m.options.Sources, a)
 	return err
 }
 
-func (m *writableMount) newEngine() error {
+func (m *Mount) newEngine() error {
 	container, err := m.cacheOf(limit.Wrap(m.target.Container, m.limiter))
 	if err != nil {
 		return err
 	}
-	o := engine.Options{Concurrency: m.options.concurrency, Memory: m.options.memory, StateName: statedir.Name(m.dir), Live: true, Tree: adopt.NewTree(container, m.options.concurrency)}
-	m.reader = adopt.New(m.journal, o.Tree, m.options.log)
+	o := engine.Options{Concurrency: m.options.Concurrency, Memory: m.options.Memory, StateName: statedir.Name(m.dir), Live: true, Tree: adopt.NewTree(container, m.options.Concurrency)}
+	m.reader = adopt.New(m.journal, o.Tree, m.options.Log)
 	e, err := engine.New(m.journal, container, o, engine.Events{
 		Failure: func(path string, p state.Problem) {
-			m.options.log.Error("a file cannot be uploaded; it is tried again", "path", path, "op", p.Op, "reason", p.Reason)
+			m.options.Log.Error("a file cannot be uploaded; it is tried again", "path", path, "op", p.Op, "reason", p.Reason)
 		},
-		Warning: func(path, text string) { m.options.log.Warn(text, "path", path) },
+		Warning: func(path, text string) { m.options.Log.Warn(text, "path", path) },
 	})
 	m.engine = e
 	return err

@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"cmp"
@@ -10,24 +10,24 @@ import (
 	"clfsload/sync/report"
 )
 
-// shownLeft bounds the lists of what is not uploaded or not published.
-const shownLeft = 1000
+// ShownLeft bounds the lists of what is not uploaded or not published.
+const ShownLeft = 1000
 
-// leftValue is an entry that is not uploaded, or not published as it is now.
-type leftValue struct {
+// LeftValue is an entry that is not uploaded, or not published as it is now.
+type LeftValue struct {
 	report.Path
 	Why string `json:"why"`
 }
 
 // nameLeft makes a report name, in place of what it has named, all that is not uploaded
 // now, or with toPublish not published.
-func (m *writableMount) nameLeft(ctx context.Context, r *flushReport, toPublish, leave bool) error {
+func (m *Mount) nameLeft(ctx context.Context, r *Report, toPublish, leave bool) error {
 	r.reset()
 	reasons, err := m.failureReasons(ctx)
 	if err != nil {
 		return err
 	}
-	nodes, err := m.journal.Waiting(ctx, toPublish, shownLeft)
+	nodes, err := m.journal.Waiting(ctx, toPublish, ShownLeft)
 	if err != nil {
 		return err
 	}
@@ -45,7 +45,7 @@ func (m *writableMount) nameLeft(ctx context.Context, r *flushReport, toPublish,
 }
 
 // addLeft adds a node that is not uploaded or published to a report.
-func (m *writableMount) addLeft(ctx context.Context, r *flushReport, n state.Node, path string, reasons map[string]string, leave bool) error {
+func (m *Mount) addLeft(ctx context.Context, r *Report, n state.Node, path string, reasons map[string]string, leave bool) error {
 	why, err := m.incompletes().excuse(ctx, n, leave)
 	if err != nil {
 		return err
@@ -59,7 +59,7 @@ func (m *writableMount) addLeft(ctx context.Context, r *flushReport, n state.Nod
 }
 
 // countLeft makes the counts of a report right of which not all of total nodes are named.
-func (m *writableMount) countLeft(ctx context.Context, r *flushReport, total int, leave bool) error {
+func (m *Mount) countLeft(ctx context.Context, r *Report, total int, leave bool) error {
 	excused, err := m.incompletes().excused(ctx, leave)
 	r.IncompleteTotal = max(r.IncompleteTotal, excused)
 	r.LeftTotal = max(r.LeftTotal, total-r.IncompleteTotal)
@@ -68,7 +68,7 @@ func (m *writableMount) countLeft(ctx context.Context, r *flushReport, total int
 
 // nameBehind makes a report name, in place of what it has named, what a publication
 // does not have as it was then.
-func (m *writableMount) nameBehind(ctx context.Context, r *flushReport, p engine.PublishReport, leave bool) error {
+func (m *Mount) nameBehind(ctx context.Context, r *Report, p engine.PublishReport, leave bool) error {
 	reasons, err := m.failureReasons(ctx)
 	if err != nil {
 		return err
@@ -85,8 +85,8 @@ func (m *writableMount) nameBehind(ctx context.Context, r *flushReport, p engine
 }
 
 // failureReasons tells of files that could not be uploaded why, by their paths.
-func (m *writableMount) failureReasons(ctx context.Context) (map[string]string, error) {
-	failures, err := m.journal.UploadFailures(ctx, shownLeft)
+func (m *Mount) failureReasons(ctx context.Context) (map[string]string, error) {
+	failures, err := m.journal.UploadFailures(ctx, ShownLeft)
 	reasons := map[string]string{}
 	for _, f := range failures {
 		reasons[f.Path] = "cannot be uploaded: " + f.Reason
@@ -95,7 +95,7 @@ func (m *writableMount) failureReasons(ctx context.Context) (map[string]string, 
 }
 
 // pathOf is the path of a node, for a message.
-func (m *writableMount) pathOf(ctx context.Context, n state.Node) string {
+func (m *Mount) pathOf(ctx context.Context, n state.Node) string {
 	path, err := m.journal.Path(ctx, n.Inode)
 	switch {
 	case err != nil:
@@ -107,7 +107,7 @@ func (m *writableMount) pathOf(ctx context.Context, n state.Node) string {
 }
 
 // listUnsettled names what was changed up to seq and is not settled.
-func (m *writableMount) listUnsettled(ctx context.Context, seq uint64, r *flushReport, leave bool) error {
+func (m *Mount) listUnsettled(ctx context.Context, seq uint64, r *Report, leave bool) error {
 	const page = 500
 	for after := state.Ino(0); ; {
 		nodes, err := m.journal.Unsettled(ctx, after, page)
@@ -130,7 +130,7 @@ const openForWriting = "open for writing"
 
 // whyLeft is whyLeft of a node of a mount that serves. It knows of descriptors that the
 // journal takes for closed because a copy of them was.
-func (m *writableMount) whyLeft(n state.Node) string {
+func (m *Mount) whyLeft(n state.Node) string {
 	if n.State == state.Dirty && m.fs.IsWritten(n.Ino) {
 		return openForWriting
 	}

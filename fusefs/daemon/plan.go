@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"bufio"
@@ -14,8 +14,8 @@ import (
 	"clfsload/sync/report"
 )
 
-// plannedPut is an inode that the next publication puts.
-type plannedPut struct {
+// PlannedPut is an inode that the next publication puts.
+type PlannedPut struct {
 	Put string `json:"put"`
 	report.Path
 	Reason string `json:"reason"`
@@ -23,12 +23,12 @@ type plannedPut struct {
 	Form   string `json:"form,omitempty"` // of a directory: interim or final
 }
 
-func newPlannedPut(p engine.PlannedPut) plannedPut {
+func newPlannedPut(p engine.PlannedPut) PlannedPut {
 	path := p.Path
 	if path == "" {
 		path = "/"
 	}
-	v := plannedPut{Put: "inode", Path: report.NewPath(path), Reason: string(p.Reason), Phase: p.Phase.String()}
+	v := PlannedPut{Put: "inode", Path: report.NewPath(path), Reason: string(p.Reason), Phase: p.Phase.String()}
 	if !p.Node.IsDirectory() {
 		return v
 	}
@@ -48,27 +48,27 @@ func newPlannedPut(p engine.PlannedPut) plannedPut {
 	return v
 }
 
-// planSummary follows the puts. Where it is missing, the list was cut off.
-type planSummary struct {
-	Summary *flushReport `json:"summary"`
+// PlanSummary follows the puts. Where it is missing, the list was cut off.
+type PlanSummary struct {
+	Summary *Report `json:"summary"`
 }
 
 // plan calls yield with what a publication would put now, and returns what that would report.
-func (m *writableMount) plan(ctx context.Context, yield func(plannedPut) error) (flushReport, error) {
+func (m *Mount) plan(ctx context.Context, yield func(PlannedPut) error) (Report, error) {
 	began := time.Now()
 	r := newFlushReport(m.target.String())
 	p, err := m.engine.PlanPublish(ctx, func(p engine.PlannedPut) error { return yield(newPlannedPut(p)) })
 	if err != nil {
 		return r, err
 	}
-	err = m.nameBehind(ctx, &r, p, m.options.leaveIncomplete)
+	err = m.nameBehind(ctx, &r, p, m.options.LeaveIncomplete)
 	r.Uploaded, r.Objects, r.Dirs = r.LeftTotal == 0, p.Nodes, p.Directories
 	r.Seconds = time.Since(began).Seconds()
 	return r, err
 }
 
 // answerPlan answers GET /publish: a line of JSON for each put, and one for the summary.
-func (m *writableMount) answerPlan(w http.ResponseWriter, r *http.Request) {
+func (m *Mount) answerPlan(w http.ResponseWriter, r *http.Request) {
 	if err := control.Patient(w); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
@@ -81,14 +81,14 @@ func (m *writableMount) answerPlan(w http.ResponseWriter, r *http.Request) {
 	out := bufio.NewWriterSize(&planWriter{ctx, w, control}, 64<<10)
 	lines := json.NewEncoder(out)
 	lines.SetEscapeHTML(false)
-	report, err := m.plan(ctx, func(p plannedPut) error { return lines.Encode(p) })
-	report.fail(err)
-	_ = lines.Encode(planSummary{&report}) // nobody is there to tell if it fails
+	report, err := m.plan(ctx, func(p PlannedPut) error { return lines.Encode(p) })
+	report.Fail(err)
+	_ = lines.Encode(PlanSummary{&report}) // nobody is there to tell if it fails
 	_ = out.Flush()
 }
 
 // whileMounted returns a context that ends with the mount.
-func (m *writableMount) whileMounted(ctx context.Context) (context.Context, context.CancelFunc) {
+func (m *Mount) whileMounted(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, stop := context.WithCancel(ctx)
 	go func() {
 		select {
@@ -108,10 +108,10 @@ type planWriter struct {
 	control *http.ResponseController
 }
 
-const planPatience = time.Minute
+const PlanPatience = time.Minute
 
 func (p *planWriter) Write(text []byte) (int, error) {
-	if err := p.control.SetWriteDeadline(time.Now().Add(planPatience)); err != nil {
+	if err := p.control.SetWriteDeadline(time.Now().Add(PlanPatience)); err != nil {
 		return 0, err
 	}
 	// When ctx ends later, it ends the write.

@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"context"
@@ -21,7 +21,7 @@ import (
 // uploader keeps the container of a mount claimed and the engine at work, for as long
 // as the mount lives. Whatever goes wrong is logged, told by status, and tried again.
 type uploader struct {
-	m   *writableMount
+	m   *Mount
 	ids target.LeaseIDs
 
 	stop  context.CancelFunc // nil before start
@@ -44,7 +44,7 @@ type tenure struct {
 	work sync.WaitGroup  // what writes to the container
 }
 
-func newUploader(m *writableMount, ids target.LeaseIDs) *uploader {
+func newUploader(m *Mount, ids target.LeaseIDs) *uploader {
 	return &uploader{m: m, ids: ids, changed: make(chan struct{}), done: make(chan struct{}), taken: make(chan struct{})}
 }
 
@@ -187,7 +187,7 @@ func (u *uploader) work(ctx context.Context) {
 	t := u.begin(ctx)
 	var all sync.WaitGroup
 	all.Go(func() { u.upload(ctx) })
-	all.Go(func() { u.every(ctx, u.m.options.publishInterval, "publish", u.publishChanges) })
+	all.Go(func() { u.every(ctx, u.m.options.PublishInterval, "publish", u.publishChanges) })
 	all.Go(func() { u.every(ctx, collectEvery, "remove what is replaced", u.m.engine.Collect) })
 	<-ctx.Done()
 	u.end(t)
@@ -273,9 +273,9 @@ func (u *uploader) failed(what string, err error) {
 	known := u._trouble()
 	if known == nil || known.Err.Error() != err.Error() {
 		code, text := outcome.Describe(err)
-		u.m.options.log.Error("what is written stays in STATE for now", "error", text, "code", code)
+		u.m.options.Log.Error("what is written stays in STATE for now", "error", text, "code", code)
 		if p := new(rescue.Panic); errors.As(err, &p) {
-			u.m.options.log.Error("a fault of the program", "stack", string(p.Stack))
+			u.m.options.Log.Error("a fault of the program", "stack", string(p.Stack))
 		}
 		known = &target.Outage{Err: err, Since: time.Now()}
 	}

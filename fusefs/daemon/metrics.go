@@ -1,9 +1,9 @@
-package main
+package daemon
 
 import "clfsload/sync/metrics"
 
 // collectMetrics are the numbers of a mount.
-func (m *writableMount) collectMetrics() []metrics.Metric {
+func (m *Mount) collectMetrics() []metrics.Metric {
 	t, u := m.journal.Counts(), m.fs.Usage()
 	_, open := m.fs.OpenForWriting(0)
 	last := 0.0

@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"bufio"
@@ -21,15 +21,16 @@ import (
 	"clfsload/sync/engine"
 	"clfsload/sync/metrics"
 	"clfsload/sync/outcome"
+	"clfsload/sync/report"
 )
 
 // daemonErrors is where a mount in the background has what the language's runtime
 // prints, in STATE.
 const daemonErrors = "stderr.log"
 
-// serveWritable mounts, and serves until the mount is to end.
-func serveWritable(ctx context.Context, o mountOptions) error {
-	debug.SetMemoryLimit(o.memory + mountOverhead)
+// Serve mounts, and serves until the mount is to end.
+func Serve(ctx context.Context, o Options) error {
+	debug.SetMemoryLimit(o.Memory + mountOverhead)
 	debug.SetGCPercent(50)
 	m, err := openWritable(ctx, o)
 	if err != nil {
@@ -37,7 +38,7 @@ func serveWritable(ctx context.Context, o mountOptions) error {
 	}
 	defer func() {
 		if err := m.close(ctx); err != nil {
-			o.log.Warn("end the mount", "error", err)
+			o.Log.Warn("end the mount", "error", err)
 		}
 	}()
 	if err := m.mount(ctx); err != nil {
@@ -47,13 +48,13 @@ func serveWritable(ctx context.Context, o mountOptions) error {
 	metrics := metrics.Serve(m.metrics, m.collectMetrics)
 	defer metrics.Close()
 	if control, err := control.Serve(m.dir, m.controlHandler()); err != nil {
-		o.log.Warn("flush, publish, unmount and status cannot ask this mount", "error", err)
+		o.Log.Warn("flush, publish, unmount and status cannot ask this mount", "error", err)
 	} else {
 		defer control.Finish()
 	}
 	// Whoever reads this may go on with any command.
-	o.log.Info("mounted", "mountpoint", m.point, "target", m.target.String(), "state", m.dir)
-	if err := o.serves(filepath.Join(m.dir, daemonErrors)); err != nil {
+	o.Log.Info("mounted", "mountpoint", m.point, "target", m.target.String(), "state", m.dir)
+	if err := o.Serves(filepath.Join(m.dir, daemonErrors)); err != nil {
 		return errors.Join(err, m.fs.Unmount(true))
 	}
 	m.uploads.start(ctx)
@@ -64,7 +65,7 @@ func serveWritable(ctx context.Context, o mountOptions) error {
 // journal's pages, and what garbage the collector has not seen yet.
 const mountOverhead = 96 << 20
 
-func (m *writableMount) mount(ctx context.Context) error {
+func (m *Mount) mount(ctx context.Context) error {
 	limit, reserve, err := m.stagingRoom()
 	if err != nil {
 		return err
@@ -74,8 +75,8 @@ func (m *writableMount) mount(ctx context.Context) error {
 		adopter = m.reader
 	}
 	fs, err := writable.Mount(ctx, m.point, m.journal, m.staged, m.engine, writable.Options{
-		Settle: m.options.settle, StagingLimit: limit, StagingReserve: reserve, MaxFileSize: m.options.maxFileSize, AllowOther: m.options.allowOther,
-		Memory: m.options.memory / 2, Log: m.options.log, Errno: errnoOf, Source: m.target.String(), StatePath: m.dir,
+		Settle: m.options.Settle, StagingLimit: limit, StagingReserve: reserve, MaxFileSize: m.options.MaxFileSize, AllowOther: m.options.AllowOther,
+		Memory: m.options.Memory / 2, Log: m.options.Log, Errno: ErrnoOf, Source: m.target.String(), StatePath: m.dir,
 		Adopter: adopter, MostAdopted: mostAdopted,
 		Cached: m.cache != nil,
 	})
@@ -96,14 +97,14 @@ const stagingReserve = 1 << 30
 // stagingRoom returns how many bytes may be staged, and how many of the disk stay free.
 // Half of what was free when STATE was new is remembered: later what is staged would
 // make it less and less.
-func (m *writableMount) stagingRoom() (limit, reserve int64, err error) {
+func (m *Mount) stagingRoom() (limit, reserve int64, err error) {
 	_, free, err := m.staged.Disk()
 	if err != nil {
 		return 0, 0, err
 	}
 	reserve = min(stagingReserve, free/4)
-	if m.options.stagingLimit > 0 {
-		return m.options.stagingLimit, reserve, nil
+	if m.options.StagingLimit > 0 {
+		return m.options.StagingLimit, reserve, nil
 	}
 	path := filepath.Join(m.dir, roomName)
 	if text, err := os.ReadFile(path); err == nil {
@@ -111,7 +112,7 @@ func (m *writableMount) stagingRoom() (limit, reserve int64, err error) {
 			return limit, reserve, nil
 		}
 	}
-	limit = max(free/2, leastRoom)
+	limit = max(free/2, LeastRoom)
 	return limit, reserve, durable.Replace(path, func(w *bufio.Writer) error {
 		_, err := fmt.Fprintln(w, limit)
 		return err
@@ -119,7 +120,7 @@ func (m *writableMount) stagingRoom() (limit, reserve int64, err error) {
 }
 
 // serve waits for the end of the mount, and brings it about.
-func (m *writableMount) serve(ctx context.Context) error {
+func (m *Mount) serve(ctx context.Context) error {
 	select {
 	case err := <-m.asked: // by a command, which has done everything
 		return m.unmounted(err)
@@ -127,12 +128,12 @@ func (m *writableMount) serve(ctx context.Context) error {
 		if m.commanded.Load() {
 			return m.unmounted(<-m.asked)
 		}
-		m.options.log.Info("unmounted by somebody else")
+		m.options.Log.Info("unmounted by somebody else")
 	case <-ctx.Done():
-		m.options.log.Info("unmounting", "cause", context.Cause(ctx).Error())
+		m.options.Log.Info("unmounting", "cause", context.Cause(ctx).Error())
 	}
-	m.options.stops()
-	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.options.stopTimeout)
+	m.options.Stops()
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.options.StopTimeout)
 	defer cancel()
 	report, err := m.endWithin(limit, ctx.Err() != nil)
 	return m.outcome(report, err)
@@ -140,7 +141,7 @@ func (m *writableMount) serve(ctx context.Context) error {
 
 // unmounted is the last word of a mount that a command has ended. left is what that
 // says of what is not published; nil: nothing, or nobody has asked for it.
-func (m *writableMount) unmounted(left error) error {
+func (m *Mount) unmounted(left error) error {
 	if left != nil {
 		return left
 	}
@@ -148,22 +149,22 @@ func (m *writableMount) unmounted(left error) error {
 	if !m.allPublished() || m.leftoverText() != "" {
 		text = m.unpublished()
 	}
-	m.options.log.Info(text)
+	m.options.Log.Info(text)
 	return nil
 }
 
 // endWithin uploads and publishes what there is, unmounts if that is still to be
 // done, and publishes what came in meanwhile.
-func (m *writableMount) endWithin(limit context.Context, mounted bool) (r flushReport, err error) {
+func (m *Mount) endWithin(limit context.Context, mounted bool) (r Report, err error) {
 	if mounted {
-		if _, _, err := m.publishLeft(limit, m.options.leaveIncomplete); err != nil {
-			m.options.log.Warn("not everything is published", "error", err)
+		if _, _, err := m.publishLeft(limit, m.options.LeaveIncomplete); err != nil {
+			m.options.Log.Warn("not everything is published", "error", err)
 		}
 		if err := m.fs.Unmount(true); err != nil {
 			return r, err
 		}
 	}
-	r, idle, err := m.publishLeft(limit, m.options.leaveIncomplete)
+	r, idle, err := m.publishLeft(limit, m.options.LeaveIncomplete)
 	if err == nil && idle {
 		err = m.confirmSoon(limit)
 	}
@@ -172,12 +173,12 @@ func (m *writableMount) endWithin(limit context.Context, mounted bool) (r flushR
 
 // confirmSoon notices that what was published is gone, but does not hold up the end of
 // a mount through an outage.
-func (m *writableMount) confirmSoon(ctx context.Context) error {
+func (m *Mount) confirmSoon(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, reachFor)
 	defer cancel()
 	err := m.engine.Confirm(ctx)
 	if err != nil && !isGone(err) {
-		m.options.log.Warn("the container does not tell whether it still has what was published", "error", err)
+		m.options.Log.Warn("the container does not tell whether it still has what was published", "error", err)
 		return nil
 	}
 	return err
@@ -190,31 +191,31 @@ func isGone(err error) bool {
 }
 
 // outcome is the last word of a mount that a signal or umount has ended.
-func (m *writableMount) outcome(r flushReport, err error) error {
+func (m *Mount) outcome(r Report, err error) error {
 	switch published := m.allPublished(); {
 	case published && isGone(err):
 		return outcome.New(outcome.Incomplete, fmt.Errorf("unmounted; what was published is not there: %w", err), "")
 	case published && m.leftoverText() == "":
-		m.options.log.Info("unmounted; everything is published")
+		m.options.Log.Info("unmounted; everything is published")
 		return nil
 	case err == nil && r.LeftTotal == 0 && r.IncompleteTotal > 0 && m.leftoverText() == "":
-		m.options.log.Info("unmounted; everything is published but incomplete files", "files", r.IncompleteTotal)
+		m.options.Log.Info("unmounted; everything is published but incomplete files", "files", r.IncompleteTotal)
 		return nil
 	}
-	return m.incomplete(&r, err, fmt.Sprintf(" after %s (--stop-timeout)", m.options.stopTimeout), m.options.leaveIncomplete)
+	return m.incomplete(&r, err, fmt.Sprintf(" after %s (--stop-timeout)", m.options.StopTimeout), m.options.LeaveIncomplete)
 }
 
 // incomplete logs what is not published at the end of a mount, and makes an error of it
 // for whoever has ended it. limit says how long that was tried. When it was not tried to
 // the end, the report names all that is left.
-func (m *writableMount) incomplete(r *flushReport, err error, limit string, leave bool) error {
+func (m *Mount) incomplete(r *Report, err error, limit string, leave bool) error {
 	if err != nil {
 		if err := m.nameLeft(context.Background(), r, true, leave); err != nil {
-			m.options.log.Warn("name what is not published", "error", err)
+			m.options.Log.Warn("name what is not published", "error", err)
 		}
 	}
-	for _, l := range r.Left[:min(len(r.Left), shownFailures)] {
-		m.options.log.Warn("not published", "path", l.Bytes(), "why", l.Why)
+	for _, l := range r.Left[:min(len(r.Left), report.Shown)] {
+		m.options.Log.Warn("not published", "path", l.Bytes(), "why", l.Why)
 	}
 	text, hint := m.unpublished(), "it is kept in "+m.dir+", and the next mount with it goes on"
 	if m.allPublished() && m.leftoverText() == "" {
@@ -226,17 +227,17 @@ func (m *writableMount) incomplete(r *flushReport, err error, limit string, leav
 	if err != nil {
 		text += ": " + err.Error()
 	}
-	m.options.file.Warn(text)
+	m.options.File.Warn(text)
 	return outcome.New(outcome.Incomplete, errors.New(text), hint)
 }
 
 // unpublished tells what waits for the next mount.
-func (m *writableMount) unpublished() string {
+func (m *Mount) unpublished() string {
 	t := m.journal.Counts()
 	text := "unmounted; not everything is published"
 	if n := t.Dirty + t.Queued + t.Sealed; n > 0 {
 		text = fmt.Sprintf("unmounted; %s %s (%s) not published", humanize.Comma(int64(n)), english.PluralWord(int(n), "entry", "entries"),
-			ibytes(int64(t.DirtyBytes+t.QueuedBytes+t.SealedBytes)))
+			report.Size(int64(t.DirtyBytes+t.QueuedBytes+t.SealedBytes)))
 	} else if m.allPublished() {
 		text = "unmounted; everything is published"
 	}
@@ -247,7 +248,7 @@ func (m *writableMount) unpublished() string {
 }
 
 // close ends everything that was begun, in the reverse order.
-func (m *writableMount) close(ctx context.Context) error {
+func (m *Mount) close(ctx context.Context) error {
 	var errs []error
 	metrics.CloseListener(m.metrics)
 	if m.uploads != nil {
@@ -268,7 +269,7 @@ func (m *writableMount) close(ctx context.Context) error {
 	return errors.Join(append(errs, m.closeLog())...)
 }
 
-func (m *writableMount) closeStaging() error {
+func (m *Mount) closeStaging() error {
 	if m.staged == nil {
 		return nil
 	}
@@ -277,18 +278,18 @@ func (m *writableMount) closeStaging() error {
 }
 
 // closeLog ends the log in STATE.
-func (m *writableMount) closeLog() error {
+func (m *Mount) closeLog() error {
 	if m.log == nil {
 		return nil
 	}
-	m.options.logTo(nil)
+	m.options.LogTo(nil)
 	defer func() { m.log = nil }()
 	return m.log.Close()
 }
 
 // closeMark notes in the container that nothing of this mount is left to publish, if
 // that is so. Where it fails the container only stays marked as in use.
-func (m *writableMount) closeMark(ctx context.Context) {
+func (m *Mount) closeMark(ctx context.Context) {
 	if m.uploads == nil || !m.uploads.held || !m.allPublished() {
 		return
 	}
@@ -299,12 +300,12 @@ func (m *writableMount) closeMark(ctx context.Context) {
 		err = m.engine.Close(ctx)
 	}
 	if err != nil {
-		m.options.log.Warn("the container stays marked as in use by this mount", "error", err)
+		m.options.Log.Warn("the container stays marked as in use by this mount", "error", err)
 	}
 }
 
-// mountPointOf is where the last mount with a STATE was; "" if it is not known.
-func mountPointOf(stateDir string) string {
+// MountPointOf is where the last mount with a STATE was; "" if it is not known.
+func MountPointOf(stateDir string) string {
 	text, err := os.ReadFile(filepath.Join(stateDir, pointName))
 	if err != nil {
 		return ""

@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"context"
@@ -14,45 +14,45 @@ import (
 	"clfsload/sync/outcome"
 )
 
-// finishValue is the body of POST /flush, /publish and /unmount.
-type finishValue struct {
+// Request is the body of POST /flush, /publish and /unmount.
+type Request struct {
 	IncludeIncomplete bool    `json:"include_incomplete,omitempty"` // of publish
 	LeaveIncomplete   bool    `json:"leave_incomplete,omitempty"`   // of publish and unmount: an incomplete file is no failure
 	NoPublish         bool    `json:"no_publish,omitempty"`         // of unmount
 	TimeoutSeconds    float64 `json:"timeout_seconds,omitempty"`    // 0: none
 }
 
-func (v finishValue) timeout() time.Duration {
+func (v Request) Timeout() time.Duration {
 	return time.Duration(v.TimeoutSeconds * float64(time.Second))
 }
 
 // limit returns a context that ends at the timeout.
-func (v finishValue) limit(ctx context.Context) (context.Context, context.CancelFunc) {
+func (v Request) limit(ctx context.Context) (context.Context, context.CancelFunc) {
 	if v.TimeoutSeconds <= 0 {
 		return ctx, func() {}
 	}
-	return context.WithTimeout(ctx, v.timeout())
+	return context.WithTimeout(ctx, v.Timeout())
 }
 
 // controlHandler answers what comes through the control socket.
-func (m *writableMount) controlHandler() http.Handler {
+func (m *Mount) controlHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
 		v, err := m.status(r.Context())
 		answer(w, v, err)
 	})
 	mux.HandleFunc("PUT /limit", func(w http.ResponseWriter, r *http.Request) {
-		control.AnswerLimitChange(w, r, m.limiter, m.options.log)
+		control.AnswerLimitChange(w, r, m.limiter, m.options.Log)
 	})
 	mux.HandleFunc("POST /flush", func(w http.ResponseWriter, r *http.Request) {
-		work(w, r, func(ctx context.Context, v finishValue) (flushReport, error) {
-			return m.inTime(ctx, "flush", v, func(ctx context.Context) (flushReport, error) { return m.flush(ctx, m.leaves(v)) })
+		work(w, r, func(ctx context.Context, v Request) (Report, error) {
+			return m.inTime(ctx, "flush", v, func(ctx context.Context) (Report, error) { return m.flush(ctx, m.leaves(v)) })
 		})
 	})
 	mux.HandleFunc("GET /publish", m.answerPlan)
 	mux.HandleFunc("POST /publish", func(w http.ResponseWriter, r *http.Request) {
-		work(w, r, func(ctx context.Context, v finishValue) (flushReport, error) {
-			return m.inTime(ctx, "publish", v, func(ctx context.Context) (r flushReport, err error) {
+		work(w, r, func(ctx context.Context, v Request) (Report, error) {
+			return m.inTime(ctx, "publish", v, func(ctx context.Context) (r Report, err error) {
 				if v.IncludeIncomplete {
 					if err := m.acceptIncomplete(ctx); err != nil {
 						return r, err
@@ -69,8 +69,8 @@ func (m *writableMount) controlHandler() http.Handler {
 
 // work answers a request that may take long: with a report, which says also what
 // went wrong.
-func work(w http.ResponseWriter, r *http.Request, do func(context.Context, finishValue) (flushReport, error)) {
-	var v finishValue
+func work(w http.ResponseWriter, r *http.Request, do func(context.Context, Request) (Report, error)) {
+	var v Request
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1000)).Decode(&v); err != nil {
 		http.Error(w, "the body must be a JSON object", http.StatusBadRequest)
 		return
@@ -80,7 +80,7 @@ func work(w http.ResponseWriter, r *http.Request, do func(context.Context, finis
 		return
 	}
 	report, err := do(r.Context(), v)
-	report.fail(err)
+	report.Fail(err)
 	control.AnswerJSON(w, report)
 }
 
@@ -96,7 +96,7 @@ func answer(w http.ResponseWriter, v any, err error) {
 
 // inTime does what was asked for until it is too late. Then the report names what is
 // left.
-func (m *writableMount) inTime(ctx context.Context, what string, v finishValue, do func(context.Context) (flushReport, error)) (flushReport, error) {
+func (m *Mount) inTime(ctx context.Context, what string, v Request, do func(context.Context) (Report, error)) (Report, error) {
 	limit, cancel := v.limit(ctx)
 	defer cancel()
 	r, err := do(limit)
@@ -111,12 +111,12 @@ func (m *writableMount) inTime(ctx context.Context, what string, v finishValue, 
 		return r, err
 	}
 	return r, errors.Join(m.nameLeft(ctx, &r, what == "publish", m.leaves(v)),
-		outcome.New(outcome.Incomplete, fmt.Errorf("%s: not done after %s: %s", what, v.timeout(), s.waitsFor()), "the mount goes on with it"))
+		outcome.New(outcome.Incomplete, fmt.Errorf("%s: not done after %s: %s", what, v.Timeout(), s.WaitsFor()), "the mount goes on with it"))
 }
 
 // unmount publishes, takes the file system away, and publishes what came in
 // meanwhile. When the file system is in use, it stays.
-func (m *writableMount) unmount(ctx context.Context, v finishValue) (r flushReport, err error) {
+func (m *Mount) unmount(ctx context.Context, v Request) (r Report, err error) {
 	limit, cancel := v.limit(ctx)
 	defer cancel()
 	// Nothing keeps the mount then: there is nothing to wait for.
@@ -124,7 +124,7 @@ func (m *writableMount) unmount(ctx context.Context, v finishValue) (r flushRepo
 		return errors.Is(err, errOutOfTime) && ctx.Err() == nil || errors.Is(err, errTaken)
 	}
 	leave := m.leaves(v)
-	finish := func(ctx context.Context) (flushReport, error) { return m.publish(ctx, leave) }
+	finish := func(ctx context.Context) (Report, error) { return m.publish(ctx, leave) }
 	if v.NoPublish {
 		finish = m.settle
 	}
@@ -143,7 +143,7 @@ func (m *writableMount) unmount(ctx context.Context, v finishValue) (r flushRepo
 	r.Unmounted = true
 	var left error
 	if err != nil || r.LeftTotal > 0 || !v.NoPublish && m.leftoverText() != "" {
-		left = m.incomplete(&r, err, fmt.Sprintf(" after %s (--timeout)", v.timeout()), leave)
+		left = m.incomplete(&r, err, fmt.Sprintf(" after %s (--timeout)", v.Timeout()), leave)
 	}
 	m.asked <- left
 	if err != nil && !errors.Is(err, engine.ErrLeftover) {
@@ -156,8 +156,8 @@ func (m *writableMount) unmount(ctx context.Context, v finishValue) (r flushRepo
 }
 
 // leaves reports whether incomplete files are no failure.
-func (m *writableMount) leaves(v finishValue) bool {
-	return v.LeaveIncomplete || m.options.leaveIncomplete
+func (m *Mount) leaves(v Request) bool {
+	return v.LeaveIncomplete || m.options.LeaveIncomplete
 }
 
 // stillUsed says what to do about a file system that cannot be unmounted.
@@ -169,14 +169,14 @@ func stillUsed(err error) error {
 }
 
 // settle makes ready for the next mount what is written.
-func (m *writableMount) settle(ctx context.Context) (flushReport, error) {
+func (m *Mount) settle(ctx context.Context) (Report, error) {
 	return newFlushReport(m.target.String()), m.settleAll(ctx)
 }
 
-func (m *writableMount) acceptIncomplete(ctx context.Context) error {
+func (m *Mount) acceptIncomplete(ctx context.Context) error {
 	n, err := m.journal.AcceptIncomplete(ctx)
 	if err == nil {
-		m.options.log.Info("incomplete files are taken as complete", "files", n)
+		m.options.Log.Info("incomplete files are taken as complete", "files", n)
 	}
 	return err
 }

@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"context"
@@ -13,9 +13,9 @@ import (
 	"clfsload/sync/report"
 )
 
-// mountStatus is how a mount stands, for `clfsload status --json`. Sizes are in bytes,
+// Status is how a mount stands, for `clfsload status --json`. Sizes are in bytes,
 // of contents of regular files.
-type mountStatus struct {
+type Status struct {
 	Kind       string `json:"kind"` // "mount"
 	Running    bool   `json:"running"`
 	PID        int    `json:"pid,omitempty"`
@@ -43,7 +43,7 @@ type mountStatus struct {
 	Oldest           *progress.Flight `json:"oldest_in_flight"`
 	Trouble          *troubleValue    `json:"trouble"` // why nothing is uploaded; null: nothing is known
 	Failures         []failureValue   `json:"failures"`
-	Incomplete       []leftValue      `json:"incomplete"`
+	Incomplete       []LeftValue      `json:"incomplete"`
 	Open             *openValue       `json:"open_for_writing"`
 	Staging          *stagingValue    `json:"staging"`
 }
@@ -76,14 +76,14 @@ type stagingValue struct {
 	Limit int64 `json:"limit"`
 }
 
-// listedInStatus bounds the lists in a status.
-const listedInStatus = 100
+// ListedInStatus bounds the lists in a status.
+const ListedInStatus = 100
 
-// journalStatus is what the journal tells.
-func journalStatus(ctx context.Context, i incompletes, version string) (mountStatus, error) {
+// StatusOf is what the journal tells.
+func StatusOf(ctx context.Context, i incompletes, version string) (Status, error) {
 	j := i.journal
 	t := j.Counts()
-	v := mountStatus{Kind: progress.KindMount, Version: version, State: j.Dir(), MountPoint: mountPointOf(j.Dir()), Target: j.Settings.Target,
+	v := Status{Kind: progress.KindMount, Version: version, State: j.Dir(), MountPoint: MountPointOf(j.Dir()), Target: j.Settings.Target,
 		Adopted: j.Settings.Adopted, Entries: t.Nodes(), Directories: t.Directories, Staged: countValue{t.Dirty, t.DirtyBytes}, Uploading: countValue{t.Queued, t.QueuedBytes},
 		Uploaded: countValue{t.Sealed, t.SealedBytes}, Unchanged: countValue{t.Uploaded, t.UploadedBytes}, Unpublished: t.Held, Interrupted: j.Publishing(),
 		Failures: []failureValue{}}
@@ -96,20 +96,20 @@ func journalStatus(ctx context.Context, i incompletes, version string) (mountSta
 		return v, err
 	}
 	v.Deleting = leftovers(left)
-	failures, err := j.UploadFailures(ctx, listedInStatus)
+	failures, err := j.UploadFailures(ctx, ListedInStatus)
 	if err != nil {
 		return v, err
 	}
 	for _, f := range failures {
 		v.Failures = append(v.Failures, failureValue{report.NewPath(f.Path), f.Reason, time.Since(time.Unix(0, f.At)).Seconds()})
 	}
-	v.Incomplete, err = i.first(ctx, listedInStatus)
+	v.Incomplete, err = i.first(ctx, ListedInStatus)
 	return v, err
 }
 
 // status describes a mount that runs.
-func (m *writableMount) status(ctx context.Context) (mountStatus, error) {
-	v, err := journalStatus(ctx, m.incompletes(), m.options.version)
+func (m *Mount) status(ctx context.Context) (Status, error) {
+	v, err := StatusOf(ctx, m.incompletes(), m.options.Version)
 	if err != nil {
 		return v, err
 	}
@@ -126,7 +126,7 @@ func (m *writableMount) status(ctx context.Context) (mountStatus, error) {
 	}
 	u := m.fs.Usage()
 	v.Staging = &stagingValue{u.Bytes, u.Limit}
-	inos, total := m.fs.OpenForWriting(listedInStatus)
+	inos, total := m.fs.OpenForWriting(ListedInStatus)
 	v.Open = &openValue{Files: total, First: []report.Path{}}
 	for _, ino := range inos {
 		if path, err := m.path(ctx, ino); err == nil {
@@ -136,7 +136,7 @@ func (m *writableMount) status(ctx context.Context) (mountStatus, error) {
 	return v, nil
 }
 
-func (m *writableMount) path(ctx context.Context, ino state.Ino) (string, error) {
+func (m *Mount) path(ctx context.Context, ino state.Ino) (string, error) {
 	n, err := m.journal.Node(ctx, ino)
 	if err != nil {
 		return "", err
@@ -145,7 +145,7 @@ func (m *writableMount) path(ctx context.Context, ino state.Ino) (string, error)
 }
 
 // sampleRates looks every second, so that a rate is that of the last moments.
-func (m *writableMount) sampleRates(ctx context.Context) {
+func (m *Mount) sampleRates(ctx context.Context) {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
 	for ctx.Err() == nil {
@@ -158,14 +158,14 @@ func (m *writableMount) sampleRates(ctx context.Context) {
 }
 
 // look is how much was uploaded by now, for the rates.
-func (m *writableMount) look() progress.Sample {
+func (m *Mount) look() progress.Sample {
 	s := m.engine.Stats()
 	return progress.Sample{At: time.Now(), Done: s.Inodes.Load(), Moved: s.Moved.Load()}
 }
 
-// waitsFor tells in one line what a mount has to do, and what keeps it from that.
-func (v *mountStatus) waitsFor() string {
-	text := fmt.Sprintf("%s to settle, %s to upload, %s/s", v.Staged, v.Uploading, ibytes(int64(v.BytesPerSecond)))
+// WaitsFor tells in one line what a mount has to do, and what keeps it from that.
+func (v *Status) WaitsFor() string {
+	text := fmt.Sprintf("%s to settle, %s to upload, %s/s", v.Staged, v.Uploading, report.Size(int64(v.BytesPerSecond)))
 	if v.Publishing {
 		text += fmt.Sprintf("; publishing, %s directories to go", humanize.Comma(int64(v.Unpublished)))
 	}
@@ -173,11 +173,11 @@ func (v *mountStatus) waitsFor() string {
 		text += "; deleting " + left
 	}
 	if t := v.Trouble; t != nil {
-		text += fmt.Sprintf("; for %s: %s", seconds(t.Seconds), t.Reason)
+		text += fmt.Sprintf("; for %s: %s", report.Seconds(t.Seconds), t.Reason)
 	}
 	return text
 }
 
 func (c countValue) String() string {
-	return fmt.Sprintf("%s (%s)", humanize.Comma(int64(c.Entries)), ibytes(int64(c.Bytes)))
+	return fmt.Sprintf("%s (%s)", humanize.Comma(int64(c.Entries)), report.Size(int64(c.Bytes)))
 }

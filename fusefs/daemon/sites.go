@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"cmp"
@@ -9,10 +9,10 @@ import (
 	"clfsload/sync/target"
 )
 
-// checkContainer refuses a container directory that overlaps with the mount point or
+// CheckContainer refuses a container directory that overlaps with the mount point or
 // with STATE, but for the one in STATE that a mount makes where none is named.
 // stateDir is empty for a mount that has none.
-func checkContainer(spec target.Spec, point, stateDir string) (site.Site, error) {
+func CheckContainer(spec target.Spec, point, stateDir string) (site.Site, error) {
 	container, err := site.New("container", spec.Dir)
 	if err != nil {
 		return site.Site{}, err

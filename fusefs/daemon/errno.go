@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"context"
@@ -24,13 +24,13 @@ var errnos = []struct {
 	{blob.ErrPermission, syscall.EACCES},
 }
 
-// isMissing reports whether an error is about an object that is not there.
-func isMissing(err error) bool {
+// IsMissing reports whether an error is about an object that is not there.
+func IsMissing(err error) bool {
 	var damage *tree.Damage
 	return errors.As(err, &damage) && damage.Kind == tree.KindMissing
 }
 
-func errnoOf(err error) syscall.Errno {
+func ErrnoOf(err error) syscall.Errno {
 	for _, e := range errnos {
 		if errors.Is(err, e.sentinel) {
 			return e.errno

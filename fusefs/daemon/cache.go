@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"errors"
@@ -17,8 +17,8 @@ import (
 // cacheName is the directory of the cache in STATE.
 const cacheName = "cache"
 
-// openCache opens the directory of a cache.
-func openCache(dir string, size int64, log *slog.Logger) (*cache.Dir, error) {
+// OpenCache opens the directory of a cache.
+func OpenCache(dir string, size int64, log *slog.Logger) (*cache.Dir, error) {
 	d, err := cache.Open(dir, cache.Options{
 		Size: size,
 		Damaged: func(path string, err error) {
@@ -31,25 +31,25 @@ func openCache(dir string, size int64, log *slog.Logger) (*cache.Dir, error) {
 	return d, outcome.New(outcome.Usage, err, "choose an empty directory that belongs to the account you run as")
 }
 
-// isImmutable reports whether no blob of that name gets other bytes once an inode refers to
+// IsImmutable reports whether no blob of that name gets other bytes once an inode refers to
 // it: segments and indirect blocks.
-func isImmutable(name string) bool {
+func IsImmutable(name string) bool {
 	n, err := clfs.ParseName(name)
 	return err == nil && (n.Type == clfs.TypeSegment || n.Type == clfs.TypeIndirect)
 }
 
 // cacheOf puts the cache in STATE, if there is to be one, in front of the container of a mount that
 // takes writes.
-func (m *writableMount) cacheOf(c blob.Container) (blob.Container, error) {
+func (m *Mount) cacheOf(c blob.Container) (blob.Container, error) {
 	path := filepath.Join(m.dir, cacheName)
-	if m.options.cacheSize == 0 {
+	if m.options.CacheSize == 0 {
 		return c, dropCache(path)
 	}
 	var err error
-	if m.cache, err = openCache(path, m.options.cacheSize, m.options.log); err != nil {
+	if m.cache, err = OpenCache(path, m.options.CacheSize, m.options.Log); err != nil {
 		return nil, err
 	}
-	cached := m.cache.Wrap(c, isImmutable)
+	cached := m.cache.Wrap(c, IsImmutable)
 	cached.Identify(m.journal.Settings.BucketUUID)
 	return cached, nil
 }
@@ -76,7 +76,7 @@ func syncDirectory(path string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-func (m *writableMount) closeCache() {
+func (m *Mount) closeCache() {
 	if m.cache != nil {
 		m.cache.Close()
 		m.cache = nil

@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"context"
@@ -32,17 +32,17 @@ func (l leftovers) String() string {
 }
 
 // leftoverText names what is left to be deleted; "" if there is nothing.
-func (m *writableMount) leftoverText() string {
+func (m *Mount) leftoverText() string {
 	left, err := m.journal.Leftovers(context.Background())
 	if err != nil {
-		m.options.log.Warn("what the container still holds is not known", "error", err)
+		m.options.Log.Warn("what the container still holds is not known", "error", err)
 	}
 	return leftovers(left).String()
 }
 
 // countLeftovers adds to the error of a publication that could not delete everything how
 // much that is.
-func (m *writableMount) countLeftovers(err error) error {
+func (m *Mount) countLeftovers(err error) error {
 	if !errors.Is(err, engine.ErrLeftover) {
 		return err
 	}

@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"context"
@@ -22,7 +22,7 @@ import (
 
 // create makes the journal of a new STATE and claims its container. What can be checked
 // before anything is made is checked first.
-func (m *writableMount) create(ctx context.Context) error {
+func (m *Mount) create(ctx context.Context) error {
 	spec, err := m.spec("")
 	if err != nil {
 		return err
@@ -32,7 +32,7 @@ func (m *writableMount) create(ctx context.Context) error {
 	}
 	missing := true
 	if !m.isDefault(spec) {
-		missing, err = m.target.Fit(ctx, m.options.createContainer)
+		missing, err = m.target.Fit(ctx, m.options.CreateContainer)
 		if errors.Is(err, engine.ErrNotEmpty) {
 			return m.adopt(ctx, err)
 		}
@@ -65,7 +65,7 @@ func (m *writableMount) create(ctx context.Context) error {
 
 // removeState removes what create has made. Nothing may write to STATE any more: the log
 // would make it again.
-func (m *writableMount) removeState(context.Context) error {
+func (m *Mount) removeState(context.Context) error {
 	m.closeCache()
 	err := errors.Join(m.closeLog(), m.closeStaging(), m.journal.Remove())
 	m.journal = nil
@@ -73,7 +73,7 @@ func (m *writableMount) removeState(context.Context) error {
 }
 
 // beginNew makes the container the journal's, for the first time.
-func (m *writableMount) beginNew(ctx context.Context) error {
+func (m *Mount) beginNew(ctx context.Context) error {
 	if err := m.newEngine(); err != nil {
 		return err
 	}
@@ -88,12 +88,12 @@ func (m *writableMount) beginNew(ctx context.Context) error {
 	return m.uploads.connect(ctx)
 }
 
-func (m *writableMount) newUploader() error {
+func (m *Mount) newUploader() error {
 	ids, err := target.DrawLease(m.dir)
 	if err != nil {
 		return err
 	}
-	ids.BreakEndless = m.options.detached
+	ids.BreakEndless = m.options.Detached
 	m.uploads = newUploader(m, ids)
 	return nil
 }
@@ -150,7 +150,7 @@ func removeEmpty(dir string) error {
 
 // newSettings are those of the journal of a new container. The root directory begins with
 // mode and owner of the mount point.
-func (m *writableMount) newSettings() (state.Settings, state.Attr, error) {
+func (m *Mount) newSettings() (state.Settings, state.Attr, error) {
 	tree, err := scan.OpenTree(m.point)
 	if err != nil {
 		return state.Settings{}, state.Attr{}, err
@@ -164,7 +164,7 @@ func (m *writableMount) newSettings() (state.Settings, state.Attr, error) {
 	root = state.Attr{Type: clfs.TypeDirectory, Mode: root.Mode, UID: root.UID, GID: root.GID, Mtime: now, Ctime: now, Atime: now,
 		Ino: uint64(state.RootIno), Nlink: 2}
 	settings := state.Settings{Kind: state.KindMount, Target: m.target.String(), PreserveHardlinks: true,
-		Compression: m.options.compression, DirMgrCount: clfs.DefaultDirMgrCount, RootName: clfs.RootName(m.point)}
+		Compression: m.options.Compression, DirMgrCount: clfs.DefaultDirMgrCount, RootName: clfs.RootName(m.point)}
 	random.Draw(&settings)
 	return settings, root, err
 }

@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"context"
@@ -29,13 +29,13 @@ type incompletes struct {
 }
 
 // incompletes are those of a mount that runs.
-func (m *writableMount) incompletes() incompletes {
+func (m *Mount) incompletes() incompletes {
 	return incompletes{m.journal, m.journal.Incompletes, m.fs.IsWritten}
 }
 
-// endedIncompletes are those of a STATE of which no mount runs: what was open for writing
+// EndedIncompletes are those of a STATE of which no mount runs: what was open for writing
 // when the last one ended is one of them.
-func endedIncompletes(j *state.Journal) incompletes {
+func EndedIncompletes(j *state.Journal) incompletes {
 	_, rebooted := statedir.BootID(j.Dir())
 	return incompletes{j, func(ctx context.Context, after state.Ino, limit int) ([]state.Node, error) {
 		return j.CutOff(ctx, rebooted, after, limit)
@@ -60,8 +60,8 @@ func (i incompletes) each(ctx context.Context, fn func(state.Node) error) error 
 }
 
 // first returns the first files, for a status.
-func (i incompletes) first(ctx context.Context, limit int) ([]leftValue, error) {
-	list := []leftValue{}
+func (i incompletes) first(ctx context.Context, limit int) ([]LeftValue, error) {
+	list := []LeftValue{}
 	nodes, err := i.list(ctx, 0, limit)
 	for _, n := range nodes {
 		v, e := i.describe(ctx, n)
@@ -75,20 +75,20 @@ func (i incompletes) first(ctx context.Context, limit int) ([]leftValue, error) 
 const cutOffWriter = "incomplete: its writer was cut off"
 
 // describe says what a file is.
-func (i incompletes) describe(ctx context.Context, n state.Node) (leftValue, error) {
+func (i incompletes) describe(ctx context.Context, n state.Node) (LeftValue, error) {
 	p, err := i.journal.Path(ctx, n.Inode)
 	if err != nil {
-		return leftValue{}, err
+		return LeftValue{}, err
 	}
 	why := cutOffWriter
 	if i.written(n.Ino) {
 		why = openForWriting
 	} else if name, err := i.successor(ctx, n); err != nil {
-		return leftValue{}, err
+		return LeftValue{}, err
 	} else if name != "" {
 		why = supersededBy(name)
 	}
-	return leftValue{report.NewPath(p), why}, nil
+	return LeftValue{report.NewPath(p), why}, nil
 }
 
 func supersededBy(name string) string {
@@ -161,28 +161,28 @@ func (i incompletes) excused(ctx context.Context, leave bool) (count int, err er
 	return count, err
 }
 
-// incompleteValue is the body of POST /incomplete.
-type incompleteValue struct {
+// IncompleteValue is the body of POST /incomplete.
+type IncompleteValue struct {
 	Action   string   `json:"action,omitempty"`   // "": list them, actionRemove, actionAccept
 	Patterns []string `json:"patterns,omitempty"` // none: all files
 }
 
 const (
-	actionRemove = "remove"
-	actionAccept = "accept"
+	ActionRemove = "remove"
+	ActionAccept = "accept"
 )
 
-// incompleteReport answers it.
-type incompleteReport struct {
+// IncompleteReport answers it.
+type IncompleteReport struct {
 	State string      `json:"state"`
 	Total int         `json:"total"` // files that match, or to which the action was done
-	Files []leftValue `json:"files"` // the first of them
+	Files []LeftValue `json:"files"` // the first of them
 }
 
 // report lists the files that match, and does to each what act does. act reports false
 // for a file that is not incomplete any more.
-func (i incompletes) report(ctx context.Context, v incompleteValue, act func(state.Ino) (bool, error)) (incompleteReport, error) {
-	r := incompleteReport{State: i.journal.Dir(), Files: []leftValue{}}
+func (i incompletes) report(ctx context.Context, v IncompleteValue, act func(state.Ino) (bool, error)) (IncompleteReport, error) {
+	r := IncompleteReport{State: i.journal.Dir(), Files: []LeftValue{}}
 	taken, err := filter.New(v.Patterns, nil)
 	if err != nil {
 		return r, err
@@ -201,7 +201,7 @@ func (i incompletes) report(ctx context.Context, v incompleteValue, act func(sta
 		if done, err := act(n.Ino); err != nil || !done {
 			return err
 		}
-		if r.Total++; len(r.Files) < shownLeft {
+		if r.Total++; len(r.Files) < ShownLeft {
 			r.Files = append(r.Files, file)
 		}
 		return nil
@@ -222,8 +222,8 @@ func (i incompletes) accept(ctx context.Context) func(state.Ino) (bool, error) {
 	}
 }
 
-// incompletesOfEnded does it with a STATE of which no mount runs.
-func incompletesOfEnded(ctx context.Context, stateDir string, v incompleteValue) (incompleteReport, error) {
+// IncompletesOf does it with a STATE of which no mount runs.
+func IncompletesOf(ctx context.Context, stateDir string, v IncompleteValue) (IncompleteReport, error) {
 	if v.Action == "" {
 		return listEnded(ctx, stateDir, v)
 	}
@@ -231,7 +231,7 @@ func incompletesOfEnded(ctx context.Context, stateDir string, v incompleteValue)
 }
 
 // listEnded lists the files of a STATE of which no mount runs, and changes nothing.
-func listEnded(ctx context.Context, stateDir string, v incompleteValue) (r incompleteReport, err error) {
+func listEnded(ctx context.Context, stateDir string, v IncompleteValue) (r IncompleteReport, err error) {
 	j, err := state.OpenReadOnly(stateDir)
 	if err != nil {
 		return r, err
@@ -240,7 +240,7 @@ func listEnded(ctx context.Context, stateDir string, v incompleteValue) (r incom
 	if j.Settings.Kind != state.KindMount {
 		return r, errLoadState(stateDir)
 	}
-	return endedIncompletes(j).report(ctx, v, justList)
+	return EndedIncompletes(j).report(ctx, v, justList)
 }
 
 func errLoadState(stateDir string) error {
@@ -248,8 +248,8 @@ func errLoadState(stateDir string) error {
 }
 
 // changeEnded does what the next mount does first, and then what was asked for.
-func changeEnded(ctx context.Context, stateDir string, v incompleteValue) (r incompleteReport, err error) {
-	m := &writableMount{dir: stateDir, options: mountOptions{log: slog.New(slog.DiscardHandler), logTo: func(io.Writer) {}}}
+func changeEnded(ctx context.Context, stateDir string, v IncompleteValue) (r IncompleteReport, err error) {
+	m := &Mount{dir: stateDir, options: Options{Log: slog.New(slog.DiscardHandler), LogTo: func(io.Writer) {}}}
 	defer func() { err = errors.Join(err, m.close(context.WithoutCancel(ctx))) }()
 	if m.journal, err = state.Open(stateDir); err != nil {
 		return r, statedir.Explain(err)
@@ -260,9 +260,9 @@ func changeEnded(ctx context.Context, stateDir string, v incompleteValue) (r inc
 	if err := m.recover(ctx); err != nil {
 		return r, err
 	}
-	i := endedIncompletes(m.journal)
+	i := EndedIncompletes(m.journal)
 	act := i.accept(ctx)
-	if v.Action == actionRemove {
+	if v.Action == ActionRemove {
 		act = func(ino state.Ino) (bool, error) {
 			_, names, err := m.journal.RemoveIncomplete(ctx, ino, time.Now().UnixNano(), nil)
 			return len(names) > 0, err
@@ -273,25 +273,25 @@ func changeEnded(ctx context.Context, stateDir string, v incompleteValue) (r inc
 }
 
 // incompleteFiles does it in a mount that runs.
-func (m *writableMount) incompleteFiles(ctx context.Context, v incompleteValue) (incompleteReport, error) {
+func (m *Mount) incompleteFiles(ctx context.Context, v IncompleteValue) (IncompleteReport, error) {
 	i, act := m.incompletes(), justList
 	switch v.Action {
-	case actionRemove:
+	case ActionRemove:
 		act = func(ino state.Ino) (bool, error) { return m.fs.RemoveIncomplete(ctx, ino) }
-	case actionAccept:
+	case ActionAccept:
 		act = i.accept(ctx)
 	}
 	r, err := i.report(ctx, v, act)
 	if v.Action == "" {
 		return r, err
 	}
-	m.options.log.Info("incomplete files", "action", v.Action, "files", r.Total)
+	m.options.Log.Info("incomplete files", "action", v.Action, "files", r.Total)
 	return r, errors.Join(err, m.journal.Sync(ctx))
 }
 
 // answerIncomplete answers POST /incomplete.
-func (m *writableMount) answerIncomplete(w http.ResponseWriter, r *http.Request) {
-	var v incompleteValue
+func (m *Mount) answerIncomplete(w http.ResponseWriter, r *http.Request) {
+	var v IncompleteValue
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 4<<20)).Decode(&v); err != nil {
 		http.Error(w, "the body must be a JSON object", http.StatusBadRequest)
 		return

@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"bufio"
@@ -33,14 +33,14 @@ const (
 // takeOver gives up a STATE that does not fit its container, and adopts the container anew.
 // What was not published is kept beside STATE. Nothing is deleted in the container: blobs that this
 // STATE has put may have been published with a newer copy of it.
-func (m *writableMount) takeOver(ctx context.Context, cause error) error {
-	if !errors.Is(cause, engine.ErrOtherPublication) || !m.options.takeOver {
+func (m *Mount) takeOver(ctx context.Context, cause error) error {
+	if !errors.Is(cause, engine.ErrOtherPublication) || !m.options.TakeOver {
 		return cause
 	}
 	if m.target.String() == "dir:"+filepath.Join(m.dir, containerDir) {
 		return outcome.New(outcome.State, fmt.Errorf("%w; the container is in STATE", cause), "move the container elsewhere, and name it with --target and a new STATE")
 	}
-	m.options.log.Warn("STATE does not fit the container; it is given up, and the container is adopted anew", "cause", outcome.OneLine(cause))
+	m.options.Log.Warn("STATE does not fit the container; it is given up, and the container is adopted anew", "cause", outcome.OneLine(cause))
 	if err := m.recover(ctx); err != nil {
 		return err
 	}
@@ -55,12 +55,12 @@ func (m *writableMount) takeOver(ctx context.Context, cause error) error {
 	if err := m.create(ctx); err != nil {
 		return err
 	}
-	m.options.log.Warn("the container is adopted anew; what the old STATE had not published is kept", "changes", count, "list", filepath.Join(kept, keptChanges), "directory", kept)
+	m.options.Log.Warn("the container is adopted anew; what the old STATE had not published is kept", "changes", count, "list", filepath.Join(kept, keptChanges), "directory", kept)
 	return nil
 }
 
 // setStateAside closes STATE and moves it.
-func (m *writableMount) setStateAside(ctx context.Context, to string) error {
+func (m *Mount) setStateAside(ctx context.Context, to string) error {
 	m.closeCache()
 	err := errors.Join(m.target.Close(ctx), m.closeLog(), m.closeStaging(), m.journal.Close())
 	m.journal, m.engine, m.uploads = nil, nil, nil
@@ -88,7 +88,7 @@ type keptChange struct {
 
 // keeper copies what was not published to a directory beside STATE.
 type keeper struct {
-	*writableMount
+	*Mount
 	files *writable.Offline
 	root  *os.Root
 	list  *json.Encoder
@@ -96,7 +96,7 @@ type keeper struct {
 }
 
 // keepChanges makes the directory kept, and returns how many changes it lists.
-func (m *writableMount) keepChanges(ctx context.Context, kept string) (int, error) {
+func (m *Mount) keepChanges(ctx context.Context, kept string) (int, error) {
 	if err := os.Mkdir(kept, 0o700); err != nil {
 		return 0, err
 	}
@@ -106,9 +106,9 @@ func (m *writableMount) keepChanges(ctx context.Context, kept string) (int, erro
 		return 0, err
 	}
 	defer root.Close()
-	k := &keeper{writableMount: m, root: root}
+	k := &keeper{Mount: m, root: root}
 	k.files = writable.OpenOffline(ctx, m.journal, m.staged, m.engine, writable.Options{MaxFileSize: writable.LargestFile,
-		Memory: m.options.memory / 4, Log: m.options.log, Errno: errnoOf})
+		Memory: m.options.Memory / 4, Log: m.options.Log, Errno: ErrnoOf})
 	defer k.files.Close()
 	err = durable.Replace(filepath.Join(kept, keptChanges), func(w *bufio.Writer) error {
 		k.list = json.NewEncoder(w)

@@ -1,0 +1,18 @@
+package report
+
+import (
+	"time"
+
+	"github.com/dustin/go-humanize"
+)
+
+// Shown is how many entries of a list people are shown; the journal has them all.
+const Shown = 20
+
+// Size writes a number of bytes as people read it.
+func Size(n int64) string { return humanize.IBytes(uint64(max(n, 0))) }
+
+// Seconds is a duration as people read it.
+func Seconds(s float64) time.Duration {
+	return time.Duration(s * float64(time.Second)).Round(time.Second)
+}
