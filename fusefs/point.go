@@ -1,16 +1,14 @@
 package fusefs
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 
+	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 
 	"clfsload/fusefs/internal/attach"
@@ -37,17 +35,17 @@ func PreparePoint(path string, o PointOptions, log *slog.Logger) (string, error)
 		return "", fmt.Errorf("%w on %s: %w", ErrMountPoint, path, err)
 	}
 	for {
-		m, mounted, err := mountAt(point)
+		m, err := mountAt(point)
 		if err != nil {
 			return "", fmt.Errorf("%w on %s: %w", ErrMountPoint, path, err)
 		}
-		if !mounted {
+		if m == nil {
 			break
 		}
-		if m.kind != "fuse."+attach.FileSystemName || !isDead(point) {
-			return "", fmt.Errorf("%w on %s: %s of type %s is mounted there", ErrMountPoint, path, m.source, m.kind)
+		if m.FSType != "fuse."+attach.FileSystemName || !isDead(point) {
+			return "", fmt.Errorf("%w on %s: %s of type %s is mounted there", ErrMountPoint, path, m.Source, m.FSType)
 		}
-		log.Warn("clearing a mount whose process is gone", "mountpoint", point, "source", m.source)
+		log.Warn("clearing a mount whose process is gone", "mountpoint", point, "source", m.Source)
 		if err := attach.Detach(point); err != nil {
 			return "", fmt.Errorf("%w on %s: clear the mount that was left there: %w", ErrMountPoint, path, err)
 		}
@@ -90,8 +88,8 @@ func checkEmpty(dir string) error {
 // ClearDead takes a mount of ours away from a directory whose process is gone. It
 // reports false when there is none.
 func ClearDead(point string) (cleared bool, err error) {
-	m, mounted, err := mountAt(point)
-	if err != nil || !mounted || m.kind != "fuse."+attach.FileSystemName || !isDead(point) {
+	m, err := mountAt(point)
+	if err != nil || m == nil || m.FSType != "fuse."+attach.FileSystemName || !isDead(point) {
 		return false, err
 	}
 	if err := attach.Detach(point); err != nil {
@@ -122,50 +120,11 @@ func isDead(point string) bool {
 	return errors.Is(unix.Statfs(point, &st), unix.ENOTCONN)
 }
 
-// mounted is a line of mountinfo.
-type mounted struct{ kind, source string }
-
-// mountAt returns what is mounted at a path, the topmost where there are several.
-func mountAt(point string) (m mounted, found bool, err error) {
-	f, err := os.Open("/proc/self/mountinfo")
-	if err != nil {
-		return m, false, err
+// mountAt returns what is mounted at a path, the topmost where there are several; nil: nothing.
+func mountAt(point string) (*mountinfo.Info, error) {
+	table, err := mountinfo.GetMounts(func(m *mountinfo.Info) (skip, stop bool) { return m.Mountpoint != point, false })
+	if err != nil || len(table) == 0 {
+		return nil, err
 	}
-	defer f.Close()
-	lines := bufio.NewScanner(f)
-	for lines.Scan() {
-		if at, line, ok := parseMount(lines.Text()); ok && at == point {
-			m, found = line, true
-		}
-	}
-	return m, found, lines.Err()
-}
-
-// parseMount reads a line of mountinfo (see proc(5)):
-//
-//	36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue
-func parseMount(line string) (point string, m mounted, ok bool) {
-	before, after, found := strings.Cut(line, " - ")
-	left, right := strings.Fields(before), strings.Fields(after)
-	if !found || len(left) < 5 || len(right) < 2 {
-		return "", m, false
-	}
-	return unescape(left[4]), mounted{kind: right[0], source: unescape(right[1])}, true
-}
-
-// unescape undoes the octal escapes of mountinfo for space, tab, newline and
-// backslash.
-func unescape(text string) string {
-	var out strings.Builder
-	for i := 0; i < len(text); i++ {
-		if text[i] == '\\' && i+3 < len(text) {
-			if c, err := strconv.ParseUint(text[i+1:i+4], 8, 8); err == nil {
-				out.WriteByte(byte(c))
-				i += 3
-				continue
-			}
-		}
-		out.WriteByte(text[i])
-	}
-	return out.String()
+	return table[len(table)-1], nil
 }

@@ -269,22 +269,6 @@ func TestALostBlockEndsAListingAndHidesNoOther(t *testing.T) {
 	}
 }
 
-func TestFilesystemsAreFoundInMountinfo(t *testing.T) {
-	for line, want := range map[string]string{
-		`36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue`: "/mnt2 ext3 /dev/root",
-		`41 22 0:36 / /mnt/with\040space ro - fuse.clfsload dir:/a\134b ro,user_id=0`:    `/mnt/with space fuse.clfsload dir:/a\b`,
-		`nonsense`: "none",
-	} {
-		got := "none"
-		if point, m, ok := parseMount(line); ok {
-			got = point + " " + m.kind + " " + m.source
-		}
-		if got != want {
-			t.Errorf("%s: %q, want %q", line, got, want)
-		}
-	}
-}
-
 func (k *kernel) opendir(node uint64) {
 	k.t.Helper()
 	in := &fuse.OpenIn{InHeader: fuse.InHeader{NodeId: node}}

@@ -7,7 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"clfsload/fusefs"
+	"github.com/moby/sys/mountinfo"
+
 	"clfsload/state"
 	"clfsload/sync/blob/secrecy"
 	"clfsload/sync/engine"
@@ -40,7 +41,7 @@ func New(what, path string) (Site, error) {
 	if err != nil {
 		return Site{}, outcome.New(outcome.Usage, fmt.Errorf("find %s: %w", what, err), "")
 	}
-	table, err := fusefs.MountTable()
+	table, err := mountinfo.GetMounts(nil)
 	if err != nil && !errors.Is(err, os.ErrNotExist) { // without /proc paths alone are compared
 		return Site{}, fmt.Errorf("find %s: %w", what, err)
 	}
@@ -86,17 +87,18 @@ func within(path, dir string) bool {
 	return err == nil && rel != ".." && !strings.HasPrefix(rel, "../")
 }
 
-func locate(what, path string, table []fusefs.MountEntry) Site {
+func locate(what, path string, table []*mountinfo.Info) Site {
 	s := Site{what: what, Path: path, itself: location{path: path}}
 	longest := -1
 	for _, m := range table {
-		rel, err := filepath.Rel(m.Point, path)
-		if err == nil && within(path, m.Point) && len(m.Point) >= longest { // the last one hides others
-			longest = len(m.Point)
-			s.itself = location{m.Device, filepath.Join(m.Root, rel)}
+		point, device := m.Mountpoint, fmt.Sprintf("%d:%d", m.Major, m.Minor)
+		rel, err := filepath.Rel(point, path)
+		if err == nil && within(path, point) && len(point) >= longest { // the last one hides others
+			longest = len(point)
+			s.itself = location{device, filepath.Join(m.Root, rel)}
 		}
-		if m.Point != path && within(m.Point, path) {
-			s.inside = append(s.inside, location{m.Device, m.Root})
+		if point != path && within(point, path) {
+			s.inside = append(s.inside, location{device, m.Root})
 		}
 	}
 	s.inside = append(s.inside, s.itself)

@@ -5,17 +5,17 @@ import (
 	"path/filepath"
 	"testing"
 
-	"clfsload/fusefs"
+	"github.com/moby/sys/mountinfo"
 )
 
 // The table of a machine where /srv is a disk of its own, /srv/data is seen at /alias,
 // /srv/data/sub at /sub, and /other at /srv/data/mnt.
-var someMounts = []fusefs.MountEntry{
-	{Point: "/", Device: "8:1", Root: "/"},
-	{Point: "/srv", Device: "8:2", Root: "/"},
-	{Point: "/alias", Device: "8:2", Root: "/data"},
-	{Point: "/sub", Device: "8:2", Root: "/data/sub"},
-	{Point: "/srv/data/mnt", Device: "8:1", Root: "/other"},
+var someMounts = []*mountinfo.Info{
+	{Mountpoint: "/", Major: 8, Minor: 1, Root: "/"},
+	{Mountpoint: "/srv", Major: 8, Minor: 2, Root: "/"},
+	{Mountpoint: "/alias", Major: 8, Minor: 2, Root: "/data"},
+	{Mountpoint: "/sub", Major: 8, Minor: 2, Root: "/data/sub"},
+	{Mountpoint: "/srv/data/mnt", Major: 8, Minor: 1, Root: "/other"},
 }
 
 func TestSitesOverlapThroughEveryMount(t *testing.T) {
