@@ -11,6 +11,7 @@ import (
 	"clfsload/clfs"
 	"clfsload/sync/engine"
 	"clfsload/sync/load"
+	"clfsload/sync/statedir"
 	"clfsload/sync/target"
 )
 
@@ -134,7 +135,7 @@ func runLoad(cmd *cobra.Command, args []string, f loadFlags) error {
 			ui.log.Warn("end the load", "error", err)
 		}
 	}()
-	log := load.NewLogFile(l.Journal.Dir())
+	log := statedir.NewLog(l.Journal.Dir())
 	defer log.Close()
 	ui.logTo(log)
 	l.Target.LogTo(ui.log)

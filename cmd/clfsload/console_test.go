@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"clfsload/sync/load"
+	"clfsload/sync/statedir"
 )
 
 func TestALogThatCannotBeWrittenStopsNothing(t *testing.T) {
@@ -13,7 +13,7 @@ func TestALogThatCannotBeWrittenStopsNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := load.NewLogFile(filepath.Join(t.TempDir(), "file", "missing\x00"))
+	f := statedir.NewLog(filepath.Join(t.TempDir(), "file", "missing\x00"))
 	defer f.Close()
 	ui.logTo(f)
 	ui.log.Info("a line")

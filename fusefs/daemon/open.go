@@ -23,7 +23,6 @@ import (
 	"clfsload/sync/blob/limit"
 	"clfsload/sync/durable"
 	"clfsload/sync/engine"
-	"clfsload/sync/load"
 	"clfsload/sync/metrics"
 	"clfsload/sync/outcome"
 	"clfsload/sync/progress"
@@ -181,7 +180,7 @@ func (m *Mount) isDefault(spec target.Spec) bool {
 
 // openLog sends the log to STATE as well.
 func (m *Mount) openLog() {
-	m.log = load.NewLogFile(m.dir)
+	m.log = statedir.NewLog(m.dir)
 	m.options.LogTo(m.log)
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"clfsload/state"
 	"clfsload/sync/blob"
+	"clfsload/sync/statedir"
 )
 
 func TestRotatedLogsAreUploadedTheOldestFirstUnderNamesThatStay(t *testing.T) {
@@ -20,7 +21,7 @@ func TestRotatedLogsAreUploadedTheOldestFirstUnderNamesThatStay(t *testing.T) {
 	if logs, err := l.logsToUpload(); err != nil || len(logs) != 0 {
 		t.Errorf("before anything was logged: %v %v", logs, err)
 	}
-	f := NewLogFile(dir)
+	f := statedir.NewLog(dir)
 	defer f.Close()
 	for i := range 3 {
 		fmt.Fprintf(f, "line %d\n", i)

@@ -1,3 +1,3 @@
-// Package statedir knows what is in a STATE beside the journal, where that of a mount is, and who may
+// Package statedir knows what is in a STATE beside the journal, its log among it, where that of a mount is, and who may
 // read it.
 package statedir
