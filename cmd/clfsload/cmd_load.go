@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -11,7 +10,6 @@ import (
 	"clfsload/clfs"
 	"clfsload/sync/engine"
 	"clfsload/sync/load"
-	"clfsload/sync/statedir"
 	"clfsload/sync/target"
 )
 
@@ -135,16 +133,12 @@ func runLoad(cmd *cobra.Command, args []string, f loadFlags) error {
 			ui.log.Warn("end the load", "error", err)
 		}
 	}()
-	log := statedir.NewLog(l.Journal.Dir())
-	defer log.Close()
-	ui.logTo(log)
-	l.Target.LogTo(ui.log)
-	err = l.Holding(cmd.Context(), func(ctx context.Context) error { return l.Run(ctx, ui.showProgress) })
+	err = l.Run(cmd.Context(), ui.showProgress)
 	printLoad(ui, l)
 	if err == nil && f.verify {
-		err = verifyContainer(cmd.Context(), ui, l.Target.Container)
+		err = verifyContainer(cmd.Context(), ui, l.Container())
 	}
-	l.LeaveFiles(err)
+	l.WriteReport(err)
 	return err
 }
 
@@ -161,7 +155,7 @@ func (f *loadFlags) options(cmd *cobra.Command, args []string, ui *console) (o l
 		Given: cmd.Flags().Changed, Concurrency: f.concurrency, ScanWorkers: f.scanWorkers, Memory: int64(f.memory), Bandwidth: int64(f.bandwidth.limit),
 		MaxErrors: f.maxErrors, RetryErrors: f.retryErrors, PublishIncomplete: f.publishIncomplete, UploadLog: !f.uploadLog.no,
 		ExpectedObjects: f.dryRun.count, ExpectedBytes: int64(f.dryRun.gb * 1e9), MetricsAddress: f.metrics.address,
-		Version: version, Log: ui.log, File: ui.file}
+		Version: version, Log: ui.log, File: ui.file, LogTo: ui.logTo}
 	if o.Target, o.StateDir, o.Source, err = placesOf(cmd, args); err != nil {
 		return o, err
 	}

@@ -13,14 +13,13 @@ import (
 
 // printLoad tells a person what a run did.
 func printLoad(ui *console, l *load.Load) {
-	s := &l.Journal.Settings
-	if l.Engine == nil {
-		fmt.Fprintf(ui.out, "already complete: %s holds %s\n", s.Target, s.Source)
+	r := l.Report(nil)
+	if r.AlreadyComplete {
+		fmt.Fprintf(ui.out, "already complete: %s holds %s\n", r.Settings.Target, r.Settings.Source)
 		return
 	}
-	r := l.Report(nil)
 	word := "loaded"
-	if l.Stopped {
+	if r.Stopped {
 		word = "stopped after"
 	}
 	t, run := &r.Totals, &r.ThisRun
@@ -33,16 +32,17 @@ func printLoad(ui *console, l *load.Load) {
 	fmt.Fprintf(ui.out, "this run: %s blobs, %s sent, %s objects/s, %s/s\n",
 		humanize.Comma(run.Blobs), report.Size(run.BytesSent), humanize.Comma(int64(run.ObjectsPerSecond)), report.Size(int64(max(0, run.BytesPerSecond))))
 	if t.Failures > 0 {
-		printFailures(ui, l, int64(t.Failures))
+		printFailures(ui, l, r)
 	}
-	if !l.Stopped && run.Blobs == 0 {
-		fmt.Fprintf(ui.out, "unchanged: %s\n", s.Target)
-	} else if !l.Stopped {
-		fmt.Fprintf(ui.out, "published: %s can be attached\n", s.Target)
+	if !r.Stopped && run.Blobs == 0 {
+		fmt.Fprintf(ui.out, "unchanged: %s\n", r.Settings.Target)
+	} else if !r.Stopped {
+		fmt.Fprintf(ui.out, "published: %s can be attached\n", r.Settings.Target)
 	}
 }
 
-func printFailures(ui *console, l *load.Load, n int64) {
+func printFailures(ui *console, l *load.Load, r load.Report) {
+	n := int64(r.Totals.Failures)
 	fmt.Fprintf(ui.out, "%s failed:\n", count(n, "entry", "entries"))
 	list, err := l.Failures(report.Shown)
 	if err != nil {
@@ -54,5 +54,5 @@ func printFailures(ui *console, l *load.Load, n int64) {
 	if more := n - int64(len(list)); more > 0 {
 		fmt.Fprintf(ui.out, "  and %s more\n", humanize.Comma(more))
 	}
-	fmt.Fprintf(ui.out, "all of them: %s\n", filepath.Join(l.Journal.Dir(), load.ProblemsText))
+	fmt.Fprintf(ui.out, "all of them: %s\n", filepath.Join(r.Settings.State, load.ProblemsText))
 }

@@ -105,7 +105,7 @@ func (m *Mount) giveBack(ctx context.Context) error {
 
 // unreached says why a container did not answer in time.
 func (m *Mount) unreached(err error) error {
-	switch t := m.target.Narrator.Failing.Load(); {
+	switch t := m.target.Outage(); {
 	case t != nil:
 		return t.Err
 	case errors.Is(err, context.DeadlineExceeded):

@@ -298,7 +298,7 @@ func (u *uploader) why() *target.Outage {
 	if t := u._trouble(); t != nil {
 		return t
 	}
-	return u.m.target.Narrator.Failing.Load()
+	return u.m.target.Outage()
 }
 
 // within runs do, which writes to the container, once that is ours. Its context ends

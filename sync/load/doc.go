@@ -6,6 +6,6 @@
 // is the container. A load with a merge goes into a container that has a tree.
 //
 // Hazards: Open changes nothing before all is checked, and takes back what it has made if the load
-// is refused later; so a step of Open that makes something must tell the undo first. The lease of
-// the container is kept by Holding alone: nothing may write outside of it.
+// is refused later; so a step of Open that makes something must tell the undo first. Only Run renews
+// the lease of the container: after Open, nothing else may write.
 package load

@@ -11,25 +11,25 @@ import (
 
 // claim takes the lease of the container.
 func (l *Load) claim(ctx context.Context) error {
-	ids, err := target.DrawLease(l.Journal.Dir())
+	ids, err := target.DrawLease(l.journal.Dir())
 	if err != nil {
 		return err
 	}
 	ids.BreakEndless = l.options.Detached
-	if err := l.Target.Claim(ctx, ids); err != nil {
+	if err := l.target.Claim(ctx, ids); err != nil {
 		return errors.Join(err, ids.Forget(err))
 	}
 	return nil
 }
 
-// Holding runs do while it keeps the lease, ends its context when the lease is lost,
-// and gives the lease back.
-func (l *Load) Holding(ctx context.Context, do func(context.Context) error) error {
+// holding runs do while it renews the lease, cancels the context of do when the lease is lost,
+// and releases the lease.
+func (l *Load) holding(ctx context.Context, do func(context.Context) error) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	keeping, done := context.WithCancel(ctx)
 	var keeper errgroup.Group
 	keeper.Go(func() error {
-		err := l.Target.Lease.Keep(keeping)
+		err := l.target.Lease.Keep(keeping)
 		if err != nil {
 			stop(err)
 		}
@@ -39,7 +39,7 @@ func (l *Load) Holding(ctx context.Context, do func(context.Context) error) erro
 	done()
 	lost := keeper.Wait()
 	stop(nil)
-	if err := l.Target.Release(ctx); err != nil {
+	if err := l.target.Release(ctx); err != nil {
 		l.log.Warn("the container may be taken for in use for another minute", "error", err)
 	}
 	if err != nil && lost != nil {

@@ -14,14 +14,14 @@ func (l *Load) logsToUpload() ([]engine.Log, error) {
 	if !l.options.UploadLog || l.options.Merge.Into != "" { // a container has one transfer, and its log
 		return nil, nil
 	}
-	files, err := statedir.Logs(l.Journal.Dir())
+	files, err := statedir.Logs(l.journal.Dir())
 	if err != nil {
 		return nil, fmt.Errorf("find logs: %w", err)
 	}
 	var logs []engine.Log
 	for i, file := range files {
 		logs = append(logs, engine.Log{
-			Name: fmt.Sprintf("clfsload-%s-%03d.log", l.Journal.Settings.BucketUUID, i+1),
+			Name: fmt.Sprintf("clfsload-%s-%03d.log", l.journal.Settings.BucketUUID, i+1),
 			Read: func() ([]byte, error) { return os.ReadFile(file) },
 		})
 	}

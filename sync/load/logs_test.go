@@ -17,7 +17,7 @@ func TestRotatedLogsAreUploadedTheOldestFirstUnderNamesThatStay(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer j.Close()
-	l := &Load{Journal: j, options: Options{UploadLog: true}}
+	l := &Load{journal: j, options: Options{UploadLog: true}}
 	if logs, err := l.logsToUpload(); err != nil || len(logs) != 0 {
 		t.Errorf("before anything was logged: %v %v", logs, err)
 	}

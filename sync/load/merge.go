@@ -26,7 +26,7 @@ func orNone(path string) string { return cmp.Or(path, "(none)") }
 
 // isUnderWay reports whether the journal has a load that is not complete.
 func (l *Load) isUnderWay() bool {
-	return l.Journal.Settings.Kind != state.KindMount && l.Journal.Phase() != state.PhaseComplete
+	return l.journal.Settings.Kind != state.KindMount && l.journal.Phase() != state.PhaseComplete
 }
 
 // adopt makes the journal of a new STATE for a container that is there. Nothing is written to the
@@ -35,33 +35,33 @@ func (l *Load) adopt(ctx context.Context) error {
 	if err := statedir.CheckNew(l.options.StateDir); err != nil {
 		return err
 	}
-	if err := l.Target.Check(ctx); err != nil {
+	if err := l.target.Check(ctx); err != nil {
 		return err
 	}
 	if err := l.adoptAt(ctx, l.options.StateDir); err != nil {
 		return err
 	}
-	if err := l.Target.Probe(ctx); err != nil {
+	if err := l.target.Probe(ctx); err != nil {
 		return err
 	}
-	l.undo.Add(l.Target.Release)
+	l.undo.Add(l.target.Release)
 	return nil
 }
 
 // adoptAt makes a journal for the container.
 func (l *Load) adoptAt(ctx context.Context, stateDir string) error {
-	found, err := adopt.Inspect(ctx, adopt.NewTree(l.Target.Container, l.options.Concurrency), l.options.Detached)
+	found, err := adopt.Inspect(ctx, adopt.NewTree(l.target.Container, l.options.Concurrency), l.options.Detached)
 	if errors.Is(err, tree.ErrNoContainer) {
 		return outcome.New(outcome.Damaged, err, "a load without --into begins with an empty container")
 	}
 	if err != nil {
 		return err
 	}
-	settings, err := found.Settings(newSettings(&l.options, l.Target.String()))
+	settings, err := found.Settings(newSettings(&l.options, l.target.String()))
 	if err != nil {
 		return outcome.New(outcome.State, err, "")
 	}
-	if l.Journal, err = state.Adopt(stateDir, settings, found.Adoption()); err != nil {
+	if l.journal, err = state.Adopt(stateDir, settings, found.Adoption()); err != nil {
 		return statedir.Explain(err)
 	}
 	l.undo.Add(l.removeState)
@@ -74,10 +74,10 @@ func (l *Load) adoptAt(ctx context.Context, stateDir string) error {
 // compareContainer refuses a STATE that has no load under way if it is of another container, or
 // if it has changes of a mount that are not uploaded.
 func (l *Load) compareContainer() error {
-	s, o := &l.Journal.Settings, &l.options
+	s, o := &l.journal.Settings, &l.options
 	switch {
-	case s.Target != l.Target.String():
-		return outcome.New(outcome.State, fmt.Errorf("this STATE is that of TARGET %s, not %s", s.Target, l.Target), "pass the same TARGET, or another STATE")
+	case s.Target != l.target.String():
+		return outcome.New(outcome.State, fmt.Errorf("this STATE is that of TARGET %s, not %s", s.Target, l.target), "pass the same TARGET, or another STATE")
 	case o.Given("compression") && s.Compression != o.Compression:
 		return outcome.New(outcome.State, fmt.Errorf("this STATE was begun with --compression %s, not %s", s.Compression, o.Compression), "leave --compression out")
 	case o.Given("dirmgr-count") && s.DirMgrCount != o.DirMgrCount:
@@ -86,7 +86,7 @@ func (l *Load) compareContainer() error {
 	if s.Kind != state.KindMount {
 		return nil
 	}
-	if c := l.Journal.Counts(); c.Dirty+c.Queued+c.Failed > 0 {
+	if c := l.journal.Counts(); c.Dirty+c.Queued+c.Failed > 0 {
 		return outcome.New(outcome.State, fmt.Errorf("the mount of this STATE has %s files that are not uploaded", humanize.Comma(int64(c.Dirty+c.Queued+c.Failed))),
 			"mount it again, and 'clfsload unmount' it when 'clfsload status' tells that all is uploaded")
 	}
@@ -99,7 +99,7 @@ func (l *Load) beginInto(ctx context.Context) error {
 		return nil
 	}
 	if l.isUnderWay() {
-		err := l.Journal.ChangeMerge(ctx, l.options.Merge)
+		err := l.journal.ChangeMerge(ctx, l.options.Merge)
 		if errors.Is(err, state.ErrTakenBack) {
 			return outcome.New(outcome.State, err, "pass --update or --delete as before; to begin anew use --new and another STATE")
 		}
@@ -112,10 +112,10 @@ func (l *Load) beginInto(ctx context.Context) error {
 	if err := e.Begin(ctx); err != nil { // it may have changed before it was claimed
 		return err
 	}
-	if l.Journal.Settings.Kind == state.KindMount {
-		_, rebooted := statedir.BootID(l.Journal.Dir())
+	if l.journal.Settings.Kind == state.KindMount {
+		_, rebooted := statedir.BootID(l.journal.Dir())
 		noStaged := func(state.Ino) (size, mtime int64, ok bool) { return 0, 0, false } // no file is dirty
-		if _, err := l.Journal.Recover(ctx, rebooted, noStaged); err != nil {
+		if _, err := l.journal.Recover(ctx, rebooted, noStaged); err != nil {
 			return err
 		}
 		if err := l.publishWaiting(ctx, e); err != nil {
@@ -145,11 +145,11 @@ func (l *Load) startMerge(ctx context.Context) error {
 	if err != nil {
 		return outcome.New(outcome.Source, err, "")
 	}
-	s := l.Journal.Settings
+	s := l.journal.Settings
 	s.Source, s.PreserveHardlinks, s.Include, s.Exclude = l.options.Source, l.options.PreserveHardlinks, l.options.Include, l.options.Exclude
 	s.Merge = l.options.Merge
 	for {
-		err := l.Journal.BeginLoad(ctx, s, root, newDirectory())
+		err := l.journal.BeginLoad(ctx, s, root, newDirectory())
 		var unread *state.Unread
 		switch {
 		case errors.As(err, &unread):
@@ -173,11 +173,11 @@ func newDirectory() state.Attr {
 
 // isChanged reports whether the namespace has changes that are not published.
 func (l *Load) isChanged(ctx context.Context) (bool, error) {
-	c := l.Journal.Counts()
+	c := l.journal.Counts()
 	if c.Held+c.Dirty+c.Queued+c.Sealed+c.Linking+c.Failed > 0 {
 		return true, nil
 	}
-	tidy, err := l.Journal.Tidy(ctx)
+	tidy, err := l.journal.Tidy(ctx)
 	return !tidy, err
 }
 
@@ -194,7 +194,7 @@ func (l *Load) transferInto(ctx context.Context, e *engine.Engine) (changed bool
 		if err := e.Open(ctx); err != nil {
 			return err
 		}
-		return e.Upload(ctx, treeSource{l.tree, &l.Journal.Settings}, produced)
+		return e.Upload(ctx, treeSource{l.tree, &l.journal.Settings}, produced)
 	})
 	err = g.Wait()
 	return changed, err
@@ -203,7 +203,7 @@ func (l *Load) transferInto(ctx context.Context, e *engine.Engine) (changed bool
 // awaitChange waits until there is something to change, or all is known.
 func (l *Load) awaitChange(ctx context.Context, produced <-chan struct{}) (bool, error) {
 	for {
-		more := l.Journal.Changed()
+		more := l.journal.Changed()
 		if changed, err := l.isChanged(ctx); changed || err != nil {
 			return changed, err
 		}
@@ -226,13 +226,13 @@ func (l *Load) runInto(ctx context.Context, e *engine.Engine) error {
 	if changed {
 		return l.publish(ctx, e)
 	}
-	if l.Journal.Totals().Failures > 0 && !l.options.PublishIncomplete {
+	if l.journal.Totals().Failures > 0 && !l.options.PublishIncomplete {
 		return engine.ErrIncomplete
 	}
 	if err := e.Close(ctx); err != nil { // a run that was cut off after its publication has not done it
 		return err
 	}
-	return l.Journal.SetPhase(ctx, state.PhaseComplete)
+	return l.journal.SetPhase(ctx, state.PhaseComplete)
 }
 
 // mergeCounts counts what became of the entries in a run.

@@ -7,13 +7,13 @@ import (
 
 // loadMetrics are the numbers of a load.
 func (l *Load) loadMetrics(e *engine.Engine) []metrics.Metric {
-	t := l.Journal.Totals()
+	t := l.journal.Totals()
 	s := l.look(e)
 	published := 0.0
 	if l.phase() == phaseComplete {
 		published = 1
 	}
-	return append(metrics.OfEngine(e.Stats(), l.limiter.BytesPerSecond(), l.Target.Narrator.Failing.Load()),
+	return append(metrics.OfEngine(e.Stats(), l.limiter.BytesPerSecond(), l.target.Outage()),
 		metrics.Gauge("clfsload_load_objects_found", "Objects found in the source.", float64(s.Found)),
 		metrics.Gauge("clfsload_load_objects_done", "Objects whose blobs are all in the container.", float64(s.Done)),
 		metrics.Gauge("clfsload_load_bytes_found", "Bytes of file contents found in the source.", float64(s.Total)),

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"clfsload/clfs"
 	"clfsload/state"
 	"clfsload/sync/adopt"
+	"clfsload/sync/blob"
 	"clfsload/sync/blob/limit"
 	"clfsload/sync/engine"
 	"clfsload/sync/metrics"
@@ -33,33 +35,39 @@ type Load struct {
 	options Options
 	log     *slog.Logger
 	tree    *scan.Tree
-	Target  *target.Target
-	Journal *state.Journal
+	target  *target.Target
+	journal *state.Journal
 	limiter *limit.Limiter
 	reader  *adopt.Reader // with --into: of what the container has
 	merge   mergeCounts   // likewise: what became of the entries
 	metrics net.Listener  // nil: none
+	logFile io.Closer     // in STATE; nil: the load was refused
 	undo    target.Undo   // of what a refused load has made
 
 	// Of the run that goes on.
 	failed     func(path string, p state.Problem) // is told of each entry that failed
-	Engine     *engine.Engine
+	engine     *engine.Engine                     // nil: there was nothing to run
 	began      time.Time
-	Stopped    bool         // the run did not come to its end
+	stopped    bool         // the run did not come to its end
 	before     state.Totals // when it began
 	meter      progress.Meter
 	listed     atomic.Bool // all of the source is in the journal
 	publishing atomic.Bool
 }
 
+// Close releases the container and the journal. Container and Failures must not be used after it.
 func (l *Load) Close(ctx context.Context) error {
 	var err error
-	metrics.CloseListener(l.metrics)
-	if l.Target != nil {
-		err = l.Target.Close(ctx)
+	if l.logFile != nil {
+		l.options.LogTo(nil)
+		err = l.logFile.Close()
 	}
-	if l.Journal != nil {
-		l.Journal.Close()
+	metrics.CloseListener(l.metrics)
+	if l.target != nil {
+		err = errors.Join(err, l.target.Close(ctx))
+	}
+	if l.journal != nil {
+		l.journal.Close()
 	}
 	if l.tree != nil {
 		l.tree.Close()
@@ -67,13 +75,20 @@ func (l *Load) Close(ctx context.Context) error {
 	return err
 }
 
-// Open checks everything that can be checked before anything is changed.
+// Container is what the load writes to.
+func (l *Load) Container() blob.Container { return l.target.Container }
+
+// Open checks everything that can be checked before anything is changed, and claims the container.
+// What follows is logged in STATE too.
 func Open(ctx context.Context, o Options) (*Load, error) {
 	l := &Load{options: o, log: o.Log, limiter: limit.New(o.Bandwidth)}
 	if err := l.open(ctx); err != nil {
 		return nil, errors.Join(err, l.undo.Run(ctx), l.Close(ctx))
 	}
 	l.undo.Keep()
+	file := statedir.NewLog(l.journal.Dir())
+	l.logFile = file
+	o.LogTo(file)
 	return l, nil
 }
 
@@ -85,7 +100,7 @@ func (l *Load) open(ctx context.Context) error {
 	if l.tree, err = scan.OpenTree(l.options.Source); err != nil {
 		return outcome.New(outcome.Source, fmt.Errorf("open source: %w", err), "SOURCE must be a directory that you can read")
 	}
-	if l.Target, err = target.Open(l.options.Target, l.options.Sources, l.options.Patience.Access(l.options.Concurrency, l.log)); err != nil {
+	if l.target, err = target.Open(l.options.Target, l.options.Sources, l.options.Patience.Access(l.options.Concurrency, l.log)); err != nil {
 		return err
 	}
 	if l.options.IsNew && l.options.Merge.Into == "" {
@@ -163,7 +178,7 @@ func (l *Load) create(ctx context.Context) error {
 	if err := statedir.CheckNew(l.options.StateDir); err != nil {
 		return err
 	}
-	missing, err := l.Target.Fit(ctx, l.options.CreateContainer)
+	missing, err := l.target.Fit(ctx, l.options.CreateContainer)
 	if err != nil {
 		return err
 	}
@@ -171,13 +186,13 @@ func (l *Load) create(ctx context.Context) error {
 	if err != nil {
 		return outcome.New(outcome.Source, err, "")
 	}
-	settings := newSettings(&l.options, l.Target.String())
-	if l.Journal, err = state.Create(l.options.StateDir, settings, root); err != nil {
+	settings := newSettings(&l.options, l.target.String())
+	if l.journal, err = state.Create(l.options.StateDir, settings, root); err != nil {
 		return statedir.Explain(err)
 	}
 	l.undo.Add(l.removeState)
 	if missing {
-		if err := l.Target.Make(ctx, &l.undo); err != nil {
+		if err := l.target.Make(ctx, &l.undo); err != nil {
 			return err
 		}
 	}
@@ -185,8 +200,8 @@ func (l *Load) create(ctx context.Context) error {
 }
 
 func (l *Load) removeState(context.Context) error {
-	err := l.Journal.Remove()
-	l.Journal = nil
+	err := l.journal.Remove()
+	l.journal = nil
 	return err
 }
 
@@ -200,7 +215,7 @@ func (l *Load) beginNew(ctx context.Context) error {
 	if err := e.Begin(ctx); err != nil {
 		return err
 	}
-	l.undo.Add(l.Target.Release)
+	l.undo.Add(l.target.Release)
 	if err := l.claim(ctx); err != nil {
 		return err
 	}
@@ -229,7 +244,7 @@ func (l *Load) resume(ctx context.Context) error {
 		return outcome.New(outcome.State, fmt.Errorf("there is no transfer in state directory %s", stateDir),
 			"to begin one pass --new")
 	}
-	if l.Journal, err = state.Open(stateDir); err != nil {
+	if l.journal, err = state.Open(stateDir); err != nil {
 		return statedir.Explain(err)
 	}
 	if err := statedir.Close(stateDir, l.log); err != nil {
@@ -238,10 +253,10 @@ func (l *Load) resume(ctx context.Context) error {
 	if err := l.fitState(); err != nil {
 		return err
 	}
-	if l.Journal.Phase() == state.PhaseNew { // killed before the container was made
-		err = l.Target.Ensure(ctx, l.options.CreateContainer)
+	if l.journal.Phase() == state.PhaseNew { // killed before the container was made
+		err = l.target.Ensure(ctx, l.options.CreateContainer)
 	} else {
-		err = l.Target.Check(ctx)
+		err = l.target.Check(ctx)
 	}
 	if err != nil {
 		return err
@@ -251,7 +266,7 @@ func (l *Load) resume(ctx context.Context) error {
 
 // fitState refuses a command line that does not fit the journal. A load that goes on keeps its filters.
 func (l *Load) fitState() (err error) {
-	s := &l.Journal.Settings
+	s := &l.journal.Settings
 	if l.options.Merge.Into != "" && !l.isUnderWay() {
 		return l.compareContainer()
 	}
@@ -264,7 +279,7 @@ func (l *Load) fitState() (err error) {
 // compareSettings refuses a command line that does not fit the journal. Flags
 // that are not given take the journal's value.
 func (l *Load) compareSettings() error {
-	s, o := &l.Journal.Settings, &l.options
+	s, o := &l.journal.Settings, &l.options
 	if s.Kind == state.KindMount {
 		return outcome.New(outcome.State, errors.New("this STATE is that of a mount"), "choose another STATE for the load, or say with --into where SOURCE is to go")
 	}
@@ -282,7 +297,7 @@ func (l *Load) compareSettings() error {
 	}{
 		{"SOURCE", s.Source != o.Source, s.Source, o.Source},
 		{"--into", s.Merge.Into != o.Merge.Into, orNone(s.Merge.Into), orNone(o.Merge.Into)},
-		{"TARGET", s.Target != l.Target.String(), s.Target, l.Target},
+		{"TARGET", s.Target != l.target.String(), s.Target, l.target},
 		{"--compression", o.Given("compression") && s.Compression != o.Compression, s.Compression, o.Compression},
 		{"--preserve-hardlinks", o.Given("preserve-hardlinks") && s.PreserveHardlinks != o.PreserveHardlinks, s.PreserveHardlinks, o.PreserveHardlinks},
 		{"--include", o.Given("include") && !slices.Equal(s.Include, o.Include), s.Include, o.Include},
@@ -299,13 +314,13 @@ func (l *Load) compareSettings() error {
 
 // newEngine returns an engine for this transfer.
 func (l *Load) newEngine(ev engine.Events) (*engine.Engine, error) {
-	container := limit.Wrap(l.Target.Container, l.limiter)
-	o := engine.Options{Concurrency: l.options.Concurrency, Memory: l.options.Memory, StateName: statedir.Name(l.Journal.Dir())}
+	container := limit.Wrap(l.target.Container, l.limiter)
+	o := engine.Options{Concurrency: l.options.Concurrency, Memory: l.options.Memory, StateName: statedir.Name(l.journal.Dir())}
 	if l.options.Merge.Into != "" {
 		o.Tree = adopt.NewTree(container, l.options.Concurrency)
-		l.reader = adopt.New(l.Journal, o.Tree, l.log)
+		l.reader = adopt.New(l.journal, o.Tree, l.log)
 	}
-	return engine.New(l.Journal, container, o, ev)
+	return engine.New(l.journal, container, o, ev)
 }
 
 // treeSource lets the engine read a scanned tree.

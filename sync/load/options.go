@@ -1,6 +1,7 @@
 package load
 
 import (
+	"io"
 	"log/slog"
 
 	"clfsload/clfs"
@@ -42,5 +43,6 @@ type Options struct {
 	MetricsAddress string // "": none
 	Version        string // of this program
 	Log            *slog.Logger
-	File           *slog.Logger // for what only the log file is to have
+	File           *slog.Logger    // for what only the log in STATE is to have
+	LogTo          func(io.Writer) // sends what is logged to the log in STATE as well; nil: no longer
 }

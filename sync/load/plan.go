@@ -68,10 +68,10 @@ func (p *planner) open(ctx context.Context, scratch string) (err error) {
 	if p.tree, err = scan.OpenTree(o.Source); err != nil {
 		return outcome.New(outcome.Source, fmt.Errorf("open source: %w", err), "SOURCE must be a directory that you can read")
 	}
-	if p.Target, err = target.Open(o.Target, o.Sources, o.Patience.Access(o.Concurrency, p.log)); err != nil {
+	if p.target, err = target.Open(o.Target, o.Sources, o.Patience.Access(o.Concurrency, p.log)); err != nil {
 		return err
 	}
-	if err := p.Target.Check(ctx); err != nil {
+	if err := p.target.Check(ctx); err != nil {
 		return err
 	}
 	if o.IsNew {
@@ -106,7 +106,7 @@ func (p *planner) copyState(scratch string) error {
 	if err := errors.Join(err, was.Close()); err != nil {
 		return err
 	}
-	if p.Journal, err = state.Open(scratch); err != nil {
+	if p.journal, err = state.Open(scratch); err != nil {
 		return err
 	}
 	if p.isUnderWay() {
@@ -125,11 +125,11 @@ func (p *planner) run(ctx context.Context) error {
 	o := p.scanOptions()
 	o.Workers = 1 // so that what is below a directory stands together
 	o.Merge.Merged, o.Merge.Removed = p.merged, p.removed
-	if err := scan.NewScanner(p.tree, p.Journal, o).Run(ctx); err != nil {
+	if err := scan.NewScanner(p.tree, p.journal, o).Run(ctx); err != nil {
 		return p.outcomeOfPlan(err)
 	}
 	t := &p.totals
-	t.Version, t.Source, t.Target, t.Into, t.Entries = p.options.Version, p.options.Source, p.Target.String(), p.options.Merge.Into, p.merge.get()
+	t.Version, t.Source, t.Target, t.Into, t.Entries = p.options.Version, p.options.Source, p.target.String(), p.options.Merge.Into, p.merge.get()
 	return nil
 }
 
@@ -151,7 +151,7 @@ func (p *planner) merged(path string, e *state.Entry, m state.Merged) {
 	if e.Attr.Type == clfs.TypeRegular && m.Outcome != state.Changed {
 		p.totals.Bytes += e.Attr.Size
 	}
-	p.tell(Change{Path: path, Entry: e, Merged: m, Compare: p.Journal.Settings.Merge.Compare})
+	p.tell(Change{Path: path, Entry: e, Merged: m, Compare: p.journal.Settings.Merge.Compare})
 }
 
 func (p *planner) removed(path string, isDir bool) {

@@ -29,6 +29,9 @@ type Report struct {
 	Settings reportSettings `json:"settings"`
 	Totals   reportTotals   `json:"totals"`   // of the transfer, all runs together
 	ThisRun  reportRun      `json:"this_run"` // of the run that ended
+
+	AlreadyComplete bool `json:"-"` // before this run, which had nothing to do
+	Stopped         bool `json:"-"` // before the publication was complete
 }
 
 type reportSettings struct {
@@ -73,41 +76,44 @@ type reportRun struct {
 	Entries *Outcomes `json:"entries,omitempty"`
 }
 
-// LeaveFiles writes what a run leaves in STATE beside the journal: the report and
-// the problems. The run ends with err; that a file cannot be written is logged.
-func (l *Load) LeaveFiles(err error) {
-	if l.Engine == nil {
-		return // nothing was run
+// WriteReport writes the report and the lists of failed entries into STATE, if there was anything to
+// run. The command ends with err. If a file cannot be written, that is logged.
+func (l *Load) WriteReport(err error) {
+	if l.engine == nil {
+		return
 	}
-	if err := writeProblems(context.Background(), l.Journal); err != nil {
+	if err := writeProblems(context.Background(), l.journal); err != nil {
 		l.log.Error("list the problems", "error", err)
 	}
 	r := l.Report(err)
 	l.options.File.Info("run ended", "exit_code", r.ExitCode, "seconds", int64(r.Seconds), "phase", r.Phase,
 		"objects_done", r.Totals.ObjectsDone, "failures", r.Totals.Failures, "error", r.Error)
-	path := filepath.Join(l.Journal.Dir(), ReportName)
+	path := filepath.Join(l.journal.Dir(), ReportName)
 	if err := durable.Replace(path, func(w *bufio.Writer) error { return report.WriteJSON(w, r) }); err != nil {
 		l.log.Error("write the report", "error", err)
 	}
 }
 
-// Report tells what the load has done so far. Of a run that has found nothing to do it is nil.
+// Report says what the load has done so far. The command ends with err.
 func (l *Load) Report(err error) Report {
 	ended := time.Now()
 	r := Report{Version: l.options.Version, Began: l.began, Ended: ended, Seconds: ended.Sub(l.began).Seconds(),
-		Phase: l.phase(), Settings: l.reportSettings(), ThisRun: l.reportRun(ended)}
+		Phase: l.phase(), Settings: l.reportSettings(), AlreadyComplete: l.engine == nil, Stopped: l.stopped}
+	if l.engine != nil {
+		r.ThisRun = l.reportRun(ended)
+	}
 	if err != nil {
 		r.ExitCode, _ = outcome.Classify(err)
 		r.Error = outcome.OneLine(err)
 	}
-	t := l.Journal.Totals()
+	t := l.journal.Totals()
 	r.Totals = reportTotals{t.FoundEntries, t.FoundInodes, t.DoneInodes, t.FoundBytes, t.DoneBytes, t.Failures}
 	return r
 }
 
 func (l *Load) reportSettings() reportSettings {
-	s, o := &l.Journal.Settings, &l.options
-	return reportSettings{State: l.Journal.Dir(), Source: s.Source, Target: s.Target, Compression: s.Compression.String(),
+	s, o := &l.journal.Settings, &l.options
+	return reportSettings{State: l.journal.Dir(), Source: s.Source, Target: s.Target, Compression: s.Compression.String(),
 		PreserveHardlinks: s.PreserveHardlinks, DirMgrCount: s.DirMgrCount, Include: s.Include, Exclude: s.Exclude,
 		BucketUUID: s.BucketUUID, Concurrency: o.Concurrency, Memory: o.Memory,
 		BandwidthLimit: l.limiter.BytesPerSecond(), MaxErrors: o.MaxErrors, RetryErrors: o.RetryErrors,
@@ -116,7 +122,7 @@ func (l *Load) reportSettings() reportSettings {
 }
 
 func (l *Load) reportRun(ended time.Time) reportRun {
-	s, took := l.Engine.Stats(), ended.Sub(l.began).Seconds()
+	s, took := l.engine.Stats(), ended.Sub(l.began).Seconds()
 	r := reportRun{Objects: s.Inodes.Load(), BytesRead: s.Read.Load(), Blobs: s.Blobs.Load(), BytesSent: s.Sent.Load()}
 	r.ObjectsPerSecond, r.BytesPerSecond = float64(r.Objects)/took, float64(s.Moved.Load())/took
 	if l.options.Merge.Into != "" {
@@ -130,7 +136,7 @@ var errEnough = errors.New("enough")
 
 // Failures returns the first entries that failed, up to limit.
 func (l *Load) Failures(limit int) (list []state.Failure, err error) {
-	err = l.Journal.EachFailure(context.Background(), func(f state.Failure) error {
+	err = l.journal.EachFailure(context.Background(), func(f state.Failure) error {
 		if len(list) == limit {
 			return errEnough
 		}

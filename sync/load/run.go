@@ -35,17 +35,21 @@ func (d Display) during(ctx context.Context, m *progress.Meter, look func() prog
 	}
 }
 
-// Run transfers what is left and publishes it.
+// Run transfers what is left and publishes it. It shows the progress meanwhile. A lost lease stops it.
 func (l *Load) Run(ctx context.Context, show Display) error {
-	if l.Journal.Phase() == state.PhaseComplete {
+	return l.holding(ctx, func(ctx context.Context) error { return l.run(ctx, show) })
+}
+
+func (l *Load) run(ctx context.Context, show Display) error {
+	if l.journal.Phase() == state.PhaseComplete {
 		return l.outcome(nil)
 	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	l.failed = l.failureCounter(stop)
 	e, err := l.newEngine(engine.Events{
-		Failure: func(path string, p state.Problem) { l.failed(l.Journal.Settings.SourcePath(path), p) },
-		Warning: func(path, text string) { l.log.Warn(text, "path", l.Journal.Settings.SourcePath(path)) },
+		Failure: func(path string, p state.Problem) { l.failed(l.journal.Settings.SourcePath(path), p) },
+		Warning: func(path, text string) { l.log.Warn(text, "path", l.journal.Settings.SourcePath(path)) },
 	})
 	if err != nil {
 		return err
@@ -56,7 +60,7 @@ func (l *Load) Run(ctx context.Context, show Display) error {
 	l.start(e)
 	metrics := metrics.Serve(l.metrics, func() []metrics.Metric { return l.loadMetrics(e) })
 	defer metrics.Close()
-	control, err := control.Serve(l.Journal.Dir(), l.controlHandler(e))
+	control, err := control.Serve(l.journal.Dir(), l.controlHandler(e))
 	if err != nil {
 		l.log.Warn("status and limit cannot ask this load", "error", err)
 	} else {
@@ -66,27 +70,27 @@ func (l *Load) Run(ctx context.Context, show Display) error {
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx) // whatever error it has led to
 	}
-	l.Stopped = err != nil
+	l.stopped = err != nil
 	return l.outcome(err)
 }
 
 // start sets what this run is measured from.
 func (l *Load) start(e *engine.Engine) {
-	l.Engine, l.began, l.before = e, time.Now(), l.Journal.Totals()
-	s := &l.Journal.Settings
+	l.engine, l.began, l.before = e, time.Now(), l.journal.Totals()
+	s := &l.journal.Settings
 	l.options.File.Info("run begins", "version", l.options.Version, "source", s.Source, "target", s.Target, "new", l.options.IsNew,
 		"objects_found", l.before.FoundInodes, "objects_done", l.before.DoneInodes)
 }
 
 // retryFailed makes what failed in earlier runs ready for another try.
 func (l *Load) retryFailed(ctx context.Context, e *engine.Engine) error {
-	if !l.options.RetryErrors || l.Journal.Totals().Failures == 0 {
+	if !l.options.RetryErrors || l.journal.Totals().Failures == 0 {
 		return nil
 	}
 	if err := e.ForgetVanished(ctx); err != nil {
 		return fmt.Errorf("try failed entries again: %w", err)
 	}
-	return l.Journal.RetryFailures(ctx)
+	return l.journal.RetryFailures(ctx)
 }
 
 // failureCounter logs failed entries, and stops the run at --max-errors.
@@ -131,7 +135,7 @@ func (l *Load) runNew(ctx context.Context, e *engine.Engine) error {
 // what is logged before is in the container and what follows is not.
 func (l *Load) publish(ctx context.Context, e *engine.Engine) error {
 	l.publishing.Store(true)
-	t := l.Journal.Totals()
+	t := l.journal.Totals()
 	l.options.File.Info("all entries are transferred, publishing", "objects", t.DoneInodes, "bytes", t.DoneBytes, "failures", t.Failures)
 	logs, err := l.logsToUpload()
 	if err != nil {
@@ -141,7 +145,7 @@ func (l *Load) publish(ctx context.Context, e *engine.Engine) error {
 }
 
 func (l *Load) look(e *engine.Engine) progress.Sample {
-	t, s := l.Journal.Totals(), e.Stats()
+	t, s := l.journal.Totals(), e.Stats()
 	return progress.Sample{
 		At:              time.Now(),
 		Done:            int64(l.before.DoneInodes) + s.Inodes.Load(),
@@ -162,7 +166,7 @@ func (l *Load) scanOptions() scan.Options {
 
 // scan lists the source, and closes produced when all of it is in the journal.
 func (l *Load) scan(ctx context.Context, produced chan<- struct{}) error {
-	if err := scan.NewScanner(l.tree, l.Journal, l.scanOptions()).Run(ctx); err != nil {
+	if err := scan.NewScanner(l.tree, l.journal, l.scanOptions()).Run(ctx); err != nil {
 		return err
 	}
 	l.listed.Store(true)
@@ -175,7 +179,7 @@ func (l *Load) transfer(ctx context.Context, e *engine.Engine) error {
 	g, ctx := errgroup.WithContext(ctx)
 	produced := make(chan struct{})
 	g.Go(func() error { return l.scan(ctx, produced) })
-	g.Go(func() error { return e.Upload(ctx, treeSource{l.tree, &l.Journal.Settings}, produced) })
+	g.Go(func() error { return e.Upload(ctx, treeSource{l.tree, &l.journal.Settings}, produced) })
 	return g.Wait()
 }
 
@@ -196,7 +200,7 @@ func (l *Load) outcome(err error) error {
 	var source *scan.SourceError
 	switch {
 	case err == nil:
-		if n := l.Journal.Totals().Failures; n > 0 {
+		if n := l.journal.Totals().Failures; n > 0 {
 			return outcome.New(outcome.Incomplete, fmt.Errorf("published without %s failed %s",
 				humanize.Comma(int64(n)), english.PluralWord(int(n), "entry", "entries")), "")
 		}

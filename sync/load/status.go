@@ -65,7 +65,7 @@ func (l *Load) status(e *engine.Engine) Status {
 	m := &l.meter
 	m.Add(l.look(e))
 	s := m.Last()
-	set := &l.Journal.Settings
+	set := &l.journal.Settings
 	v := Status{Kind: progress.KindLoad, Running: true, PID: os.Getpid(), Version: l.options.Version, Phase: l.phase(), Source: set.Source, Target: set.Target, Into: set.Merge.Into,
 		ObjectsDone: s.Done, ObjectsFound: s.Found, BytesDone: s.Bytes, BytesFound: s.Total,
 		Listed: s.Listed, Failures: s.Failures, BandwidthLimit: l.limiter.BytesPerSecond()}
@@ -83,7 +83,7 @@ func (l *Load) status(e *engine.Engine) Status {
 // phase names what the load does now.
 func (l *Load) phase() string {
 	switch {
-	case l.Journal.Phase() == state.PhaseComplete:
+	case l.journal.Phase() == state.PhaseComplete:
 		return phaseComplete
 	case l.publishing.Load():
 		return phasePublishing

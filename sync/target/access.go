@@ -86,12 +86,12 @@ func (h *hangup) close() {
 // narrator logs what a container's requests meet: not each of them, but when a user
 // may want to know.
 type narrator struct {
-	log       atomic.Pointer[slog.Logger]
+	log       *slog.Logger
 	outage    atomic.Bool // was told
 	throttled atomic.Bool // was told
 	source    string      // where new credentials may come from
 	who       string      // waits for them
-	Failing   atomic.Pointer[Outage]
+	failing   atomic.Pointer[Outage]
 }
 
 // Outage is why nothing goes on.
@@ -109,18 +109,17 @@ func (n *narrator) events() retry.Events {
 }
 
 func (n *narrator) retrying(f retry.Failure) {
-	log := n.log.Load()
-	n.Failing.Store(&Outage{f.Err, time.Now().Add(-f.Silence)})
-	log.Debug("request failed", "error", f.Err, "tries", f.Tries, "again_in", f.Wait.Round(time.Millisecond).String())
+	n.failing.Store(&Outage{f.Err, time.Now().Add(-f.Silence)})
+	n.log.Debug("request failed", "error", f.Err, "tries", f.Tries, "again_in", f.Wait.Round(time.Millisecond).String())
 	if f.Silence >= quietFor && n.outage.CompareAndSwap(false, true) {
-		log.Warn("all requests fail; they are repeated", "since", f.Silence.Round(time.Second).String(), "error", f.Err)
+		n.log.Warn("all requests fail; they are repeated", "since", f.Silence.Round(time.Second).String(), "error", f.Err)
 	}
 }
 
 func (n *narrator) recovered(silence time.Duration) {
-	n.Failing.Store(nil)
+	n.failing.Store(nil)
 	if n.outage.CompareAndSwap(true, false) {
-		n.log.Load().Info("requests succeed again", "after", silence.Round(time.Second).String())
+		n.log.Info("requests succeed again", "after", silence.Round(time.Second).String())
 	}
 }
 
@@ -129,20 +128,20 @@ func (n *narrator) throttle(inFlight int) {
 	if n.throttled.CompareAndSwap(false, true) {
 		level = slog.LevelInfo
 	}
-	n.log.Load().Log(context.Background(), level, "the service asks for fewer requests", "in_flight", inFlight)
+	n.log.Log(context.Background(), level, "the service asks for fewer requests", "in_flight", inFlight)
 }
 
 func (n *narrator) unthrottle() {
 	n.throttled.Store(false)
-	n.log.Load().Info("as many requests as before are in flight again")
+	n.log.Info("as many requests as before are in flight again")
 }
 
 func (n *narrator) refused(err error) {
-	n.Failing.Store(&Outage{err, time.Now()})
-	n.log.Load().Warn("credentials refused; the "+n.who+" waits for new ones", "from", n.source, "error", err)
+	n.failing.Store(&Outage{err, time.Now()})
+	n.log.Warn("credentials refused; the "+n.who+" waits for new ones", "from", n.source, "error", err)
 }
 
 func (n *narrator) accepted() {
-	n.Failing.Store(nil)
-	n.log.Load().Info("credentials accepted; the " + n.who + " goes on")
+	n.failing.Store(nil)
+	n.log.Info("credentials accepted; the " + n.who + " goes on")
 }

@@ -36,8 +36,8 @@ func openAzureTarget(spec Spec, f Sources, a access) (*Target, error) {
 		return nil, err
 	}
 	t := newTarget(a)
-	t.Narrator.source = sources.String()
-	r := &renewal{sources: sources, url: u, c: c, log: t.Narrator.log.Load, used: credentials}
+	t.narrator.source = sources.String()
+	r := &renewal{sources: sources, url: u, c: c, log: t.narrator.log, used: credentials}
 	t.use(c, r.refresh)
 	t.place = azurePlace{c, t}
 	return t, nil

@@ -88,7 +88,7 @@ type renewal struct {
 	sources credentialSources
 	url     azure.URL
 	c       *azure.Container
-	log     func() *slog.Logger
+	log     *slog.Logger
 
 	mu     sync.Mutex
 	used   azure.Credentials
@@ -105,7 +105,7 @@ func (r *renewal) refresh() {
 		text = err.Error()
 	}
 	if text != "" && text != r.failed {
-		r.log().Warn("no new credentials", "error", text)
+		r.log.Warn("no new credentials", "error", text)
 	}
 	r.failed = text
 }
@@ -125,7 +125,7 @@ func (r *renewal) _refresh() error {
 				return err
 			}
 			r.used = found
-			r.log().Info("took new credentials", "kind", found.String())
+			r.log.Info("took new credentials", "kind", found.String())
 			return nil
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"strings"
 	"time"
@@ -60,7 +59,7 @@ type Target struct {
 	blob.Container
 	place
 	access   access
-	Narrator narrator
+	narrator narrator
 	Lease    *lease.Container
 	retry    *retry.Container
 	Refresh  func() // looks for new credentials
@@ -68,8 +67,7 @@ type Target struct {
 
 func newTarget(a access) *Target {
 	t := &Target{access: a}
-	t.Narrator.log.Store(a.log)
-	t.Narrator.who = a.Who
+	t.narrator.log, t.narrator.who = a.log, a.Who
 	return t
 }
 
@@ -82,12 +80,12 @@ func (t *Target) use(c lease.Leased, refresh func()) {
 	}
 	t.Refresh = refresh
 	t.Lease = lease.New(c)
-	t.retry = retry.New(t.Lease, o, t.Narrator.events())
+	t.retry = retry.New(t.Lease, o, t.narrator.events())
 	t.Container = t.retry
 }
 
-// LogTo sends what is to be told from now on to log.
-func (t *Target) LogTo(log *slog.Logger) { t.Narrator.log.Store(log) }
+// Outage is why no request succeeds; nil: requests succeed.
+func (t *Target) Outage() *Outage { return t.narrator.failing.Load() }
 
 // Close gives the container back, and its lease.
 func (t *Target) Close(ctx context.Context) error {
