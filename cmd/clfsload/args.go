@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/dustin/go-humanize"
-	"github.com/dustin/go-humanize/english"
 
 	"clfsload/clfs"
 )
@@ -107,9 +106,4 @@ func outOfRange(flag string, value, least, most int) error {
 
 func tooLittleMemory(value, least byteSize) error {
 	return fmt.Errorf("--memory %s: it must be %s or more", &value, &least)
-}
-
-// count is a number of things.
-func count(n int64, one, many string) string {
-	return humanize.Comma(n) + " " + english.PluralWord(int(n), one, many)
 }

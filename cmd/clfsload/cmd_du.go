@@ -186,7 +186,7 @@ func (u *usage) count(n *tree.Node) {
 
 func (d *duCommand) print(cmd *cobra.Command) error {
 	out := bufio.NewWriter(listing(cmd.OutOrStdout()))
-	encoder, terminal := json.NewEncoder(out), isTerminal(cmd.OutOrStdout())
+	encoder, onTerminal := json.NewEncoder(out), isTerminal(cmd.OutOrStdout())
 	paths := slices.Sorted(maps.Keys(d.sums))
 	slices.Reverse(paths) // the sum of all comes last, as du has it
 	for _, path := range paths {
@@ -201,7 +201,7 @@ func (d *duCommand) print(cmd *cobra.Command) error {
 		if d.bytes {
 			size = fmt.Sprint(u.Bytes)
 		}
-		fmt.Fprintf(out, "%s\t%d\t%d\t%s\n", size, u.Files, u.Directories, quotedOn(terminal, path))
+		fmt.Fprintf(out, "%s\t%d\t%d\t%s\n", size, u.Files, u.Directories, quotedOn(onTerminal, path))
 	}
 	return out.Flush()
 }

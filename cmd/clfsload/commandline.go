@@ -22,16 +22,16 @@ var commandLine []string
 // daemonArgs is the file descriptor from which a daemon reads its command line.
 const daemonArgs = 4
 
-// takeCommandLine sets commandLine, hides its secrets from those who look at the
+// takeCommandLine returns the arguments. It hides their secrets from those who look at the
 // process, and remembers them and those of the environment.
-func takeCommandLine() error {
+func takeCommandLine() ([]string, error) {
 	for _, arg := range os.Args[1:] {
 		commandLine = append(commandLine, strings.Clone(arg))
 		overwrite(arg, secrecy.Mask(arg))
 	}
 	if isDaemon() {
 		if err := receiveCommandLine(); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	for _, arg := range commandLine {
@@ -41,8 +41,11 @@ func takeCommandLine() error {
 		name, value, _ := strings.Cut(pair, "=")
 		secrecy.Variable(name, value)
 	}
-	return nil
+	return commandLine, nil
 }
+
+// setCommandLine gives a daemon that is begun later other arguments.
+func setCommandLine(args []string) { commandLine = args }
 
 // overwrite puts other bytes, as many, into an argument of the process. Go does not copy
 // what the kernel has passed, so the kernel shows them.

@@ -56,6 +56,9 @@ func newConsole(out, err io.Writer, f logFlags) (*console, error) {
 // as well.
 func (c *console) logTo(w io.Writer) { c.late.set(w) }
 
+// flush waits until the reader of standard error has what was written.
+func (c *console) flush() { flush(c.err.w) }
+
 // quiet ends the log on standard error.
 func (c *console) quiet() { c.err.divert(io.Discard) }
 

@@ -100,7 +100,7 @@ func detachFromStarter(log *os.File, ui *console) error {
 	if !isDaemon() {
 		return nil
 	}
-	flush(ui.err.w) // what is for the terminal
+	ui.flush() // what is for the terminal
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		return err

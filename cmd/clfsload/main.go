@@ -14,12 +14,13 @@ import (
 )
 
 func main() {
-	if err := takeCommandLine(); err != nil {
+	args, err := takeCommandLine()
+	if err != nil {
 		fmt.Fprintf(os.Stderr, "clfsload: %s\n", safeMessage(err.Error()))
 		os.Exit(outcome.Failure)
 	}
 	if isMountHelper(os.Args[0]) {
-		args, nothing, err := helperArgs(commandLine)
+		mountArgs, nothing, err := helperArgs(args)
 		if err != nil {
 			fmt.Fprintf(os.Stderr, "mount.clfsload: %s\n", safeMessage(err.Error()))
 			os.Exit(outcome.Usage)
@@ -27,7 +28,8 @@ func main() {
 		if nothing {
 			return
 		}
-		commandLine = args // a daemon is begun with them
+		setCommandLine(mountArgs)
+		args = mountArgs
 	}
-	os.Exit(run(commandLine, os.Stdin, os.Stdout, os.Stderr))
+	os.Exit(run(args, os.Stdin, os.Stdout, os.Stderr))
 }

@@ -43,7 +43,7 @@ func printLoad(ui *console, l *load.Load) {
 
 func printFailures(ui *console, l *load.Load, r load.Report) {
 	n := int64(r.Totals.Failures)
-	fmt.Fprintf(ui.out, "%s failed:\n", count(n, "entry", "entries"))
+	fmt.Fprintf(ui.out, "%s failed:\n", report.Count(n, "entry", "entries"))
 	list, err := l.Failures(report.Shown)
 	if err != nil {
 		ui.log.Error("list failures", "error", err)

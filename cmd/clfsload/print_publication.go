@@ -89,10 +89,10 @@ func printPlanned(out io.Writer, r *daemon.Report) {
 	printUnfinished(out, r)
 	said := "nothing to publish"
 	if puts := r.Objects + r.Dirs; puts > 0 {
-		said = fmt.Sprintf("%s: %s of directories, %s of other inodes", count(puts, "put", "puts"), humanize.Comma(r.Dirs), humanize.Comma(r.Objects))
+		said = fmt.Sprintf("%s: %s of directories, %s of other inodes", report.Count(puts, "put", "puts"), humanize.Comma(r.Dirs), humanize.Comma(r.Objects))
 	}
 	if r.LeftTotal > 0 {
-		said += fmt.Sprintf("; %s not uploaded", count(int64(r.LeftTotal), "entry", "entries"))
+		said += fmt.Sprintf("; %s not uploaded", report.Count(int64(r.LeftTotal), "entry", "entries"))
 	}
 	fmt.Fprintf(out, "%s; dry run: nothing was changed in %s\n", said, r.Target)
 }

@@ -30,6 +30,20 @@ func (c *console) showProgress(ctx context.Context, m *progress.Meter, look func
 	}
 }
 
+// display shows what look returns until the function that it returns is called.
+func (c *console) display(ctx context.Context, look func() progress.Sample) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		c.showProgress(ctx, &progress.Meter{}, look)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
 func (c *console) showLines(ctx context.Context, m *progress.Meter, look func() progress.Sample) {
 	sampling, lines := time.NewTicker(time.Second), time.NewTicker(lineEvery)
 	defer sampling.Stop()

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -11,7 +10,6 @@ import (
 
 	"clfsload/sync/blob"
 	"clfsload/sync/outcome"
-	"clfsload/sync/progress"
 	"clfsload/sync/target"
 	"clfsload/sync/tree"
 )
@@ -120,18 +118,4 @@ func (f *readFlags) openTree(cmd *cobra.Command, target, path string, s scope) (
 // containerPath gives a path on the command line the form that messages have.
 func containerPath(path string) string {
 	return "/" + strings.Trim(path, "/")
-}
-
-// display shows what look returns until the function that it returns is called.
-func (c *console) display(ctx context.Context, look func() progress.Sample) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		c.showProgress(ctx, &progress.Meter{}, look)
-	}()
-	return func() {
-		cancel()
-		<-done
-	}
 }
