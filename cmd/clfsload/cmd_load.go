@@ -153,7 +153,7 @@ func (f *loadFlags) options(cmd *cobra.Command, args []string, ui *console) (o l
 	o = load.Options{Sources: f.target, Patience: f.retry, IsNew: f.isNew, CreateContainer: f.createContainer, PreserveHardlinks: f.preserveHardlinks,
 		DirMgrCount: f.dirMgrCount, Include: f.filter.include, Exclude: f.filter.exclude, Merge: f.into.merge(), Detached: f.into.detached,
 		Given: cmd.Flags().Changed, Concurrency: f.concurrency, ScanWorkers: f.scanWorkers, Memory: int64(f.memory), Bandwidth: int64(f.bandwidth.limit),
-		MaxErrors: f.maxErrors, RetryErrors: f.retryErrors, PublishIncomplete: f.publishIncomplete, UploadLog: !f.uploadLog.no,
+		MaxErrors: f.maxErrors, RetryErrors: f.retryErrors, PublishIncomplete: f.publishIncomplete, UploadLog: !f.uploadLog.disabled,
 		ExpectedObjects: f.dryRun.count, ExpectedBytes: int64(f.dryRun.gb * 1e9), MetricsAddress: f.metrics.address,
 		Version: version, Log: ui.log, File: ui.file, LogTo: ui.logTo}
 	if o.Target, o.StateDir, o.Source, err = placesOf(cmd, args); err != nil {

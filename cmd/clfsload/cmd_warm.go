@@ -76,7 +76,7 @@ func (c *warmCommand) run(cmd *cobra.Command, point string, paths []string) erro
 		return err
 	}
 	began := time.Now()
-	stopped := w.runShown(cmd.Context(), ui, warmPaths(point, paths), c.readers)
+	stopped := runShown(cmd.Context(), w, ui, warmPaths(point, paths), c.readers)
 	r.sum(w, time.Since(began))
 	if err := r.print(ui, c.json, point); err != nil {
 		return err
@@ -127,7 +127,7 @@ func openCachedMount(point string) (*os.File, error) {
 
 // runShown runs and shows progress. It does not wait for reads that a mount does not answer once
 // ctx has ended.
-func (w *warmer) runShown(ctx context.Context, ui *console, paths []string, readers int) error {
+func runShown(ctx context.Context, w *warmer, ui *console, paths []string, readers int) error {
 	stop := ui.display(ctx, func() progress.Sample {
 		s := w.warmSample()
 		s.At = time.Now()

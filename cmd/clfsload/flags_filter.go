@@ -24,8 +24,8 @@ func (f *filterFlags) compile() (filter.Filter, error) {
 }
 
 // uploadLogFlags say whether the log becomes a part of the container.
-type uploadLogFlags struct{ no bool }
+type uploadLogFlags struct{ disabled bool }
 
 func (f *uploadLogFlags) register(fl *pflag.FlagSet) {
-	fl.BoolVar(&f.no, "no-upload-log", false, "leave the log of the transfer out of the container")
+	fl.BoolVar(&f.disabled, "no-upload-log", false, "leave the log of the transfer out of the container")
 }
