@@ -48,6 +48,7 @@ var layers = []layer{
 	{path: "sync/metrics", ours: []string{"sync/control", "sync/engine", "sync/openfiles", "sync/outcome", "sync/target"}},
 	{path: "sync/load", ours: []string{"state", "clfs", "sync"}},
 	{path: "fusefs/daemon", ours: []string{"state", "clfs", "sync", "fusefs", "rescue"}}, // before the layer that it is in
+	{path: "fusefs/warm", ours: []string{"sync/deepdir", "sync/progress"}}, // before the layer that it is in
 	{path: "fusefs", ours: []string{"state", "clfs", "rescue"}},
 	{path: "cmd", ours: []string{"state", "clfs", "sync", "fusefs", "rescue"}},
 	{path: "tests", ours: []string{"clfs", "sync/blob"}},

@@ -8,13 +8,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"clfsload/clfs"
+	"clfsload/cmd/clfsload/flags"
+	"clfsload/cmd/clfsload/terminal"
 	"clfsload/sync/outcome"
 	"clfsload/sync/report"
 )
 
 func newCatCommand() *cobra.Command {
 	f := newReadFlags()
-	offset, length := byteSize(0), byteSize(math.MaxInt64)
+	offset, length := flags.Size(0), flags.Size(math.MaxInt64)
 	cmd := &cobra.Command{
 		Use:   "cat TARGET PATH",
 		Short: "Print the contents of a file",
@@ -51,7 +53,7 @@ func runCat(cmd *cobra.Command, args []string, f readFlags, offset, length uint6
 	if n.Type() != clfs.TypeRegular {
 		return fmt.Errorf("cat %s: it is a %s", report.Quote(containerPath(args[1])), n.Type())
 	}
-	out := bufio.NewWriterSize(bare(cmd.OutOrStdout()), 1<<16) // contents go out as they are
+	out := bufio.NewWriterSize(terminal.Bare(cmd.OutOrStdout()), 1<<16) // contents go out as they are
 	err = t.WriteTo(ctx, out, n, offset, offset+length)
 	if flushErr := out.Flush(); err == nil {
 		err = flushErr

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"clfsload/clfs"
+	"clfsload/cmd/clfsload/terminal"
 	"clfsload/sync/outcome"
 	"clfsload/sync/report"
 	"clfsload/sync/tree"
@@ -185,8 +186,8 @@ func (u *usage) count(n *tree.Node) {
 }
 
 func (d *duCommand) print(cmd *cobra.Command) error {
-	out := bufio.NewWriter(listing(cmd.OutOrStdout()))
-	encoder, onTerminal := json.NewEncoder(out), isTerminal(cmd.OutOrStdout())
+	out := bufio.NewWriter(terminal.Listing(cmd.OutOrStdout()))
+	encoder, onTerminal := json.NewEncoder(out), terminal.IsTerminal(cmd.OutOrStdout())
 	paths := slices.Sorted(maps.Keys(d.sums))
 	slices.Reverse(paths) // the sum of all comes last, as du has it
 	for _, path := range paths {

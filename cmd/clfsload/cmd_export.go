@@ -12,6 +12,8 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
+	"clfsload/cmd/clfsload/background"
+	"clfsload/cmd/clfsload/terminal"
 	"clfsload/sync/outcome"
 	"clfsload/sync/progress"
 	"clfsload/sync/report"
@@ -60,7 +62,7 @@ DEST/` + export.LostFoundName + `/ID-OF-THE-DIRECTORY-IT-WAS-IN.`,
 	fl.BoolVar(&e.options.LostFound, "lost-found", false, "bring out what no directory leads to, too; goes with --keep-going")
 	fl.StringVar(&e.report, "report", "", "file for a JSON line about each failure")
 	f.register(cmd)
-	e.log.register(fl)
+	e.log.Register(fl)
 	return cmd
 }
 
@@ -68,12 +70,12 @@ DEST/` + export.LostFoundName + `/ID-OF-THE-DIRECTORY-IT-WAS-IN.`,
 type exportCommand struct {
 	options export.Options
 	report  string
-	log     logFlags
+	log     terminal.LogFlags
 }
 
 func (e *exportCommand) run(cmd *cobra.Command, args []string, f readFlags) error {
-	stayUp(cmd)
-	ui, err := newConsole(cmd.OutOrStdout(), cmd.ErrOrStderr(), e.log)
+	terminal.StayUp(cmd)
+	ui, err := terminal.NewConsole(cmd.OutOrStdout(), cmd.ErrOrStderr(), e.log)
 	if err != nil {
 		return usageError(cmd, err)
 	}
@@ -128,9 +130,9 @@ func (e *exportCommand) open(cmd *cobra.Command, f readFlags, target, path strin
 	return t, n, err
 }
 
-func (e *exportCommand) export(ctx context.Context, ui *console, t *tree.Tree, start *tree.Node, path, dest string) (err error) {
+func (e *exportCommand) export(ctx context.Context, ui *terminal.Console, t *tree.Tree, start *tree.Node, path, dest string) (err error) {
 	if e.report != "" {
-		if err := mayAppend(e.report); err != nil {
+		if err := background.MayAppend(e.report); err != nil {
 			return fmt.Errorf("report: %w", err)
 		}
 	}
@@ -138,10 +140,10 @@ func (e *exportCommand) export(ctx context.Context, ui *console, t *tree.Tree, s
 	e.options.Owners = os.Geteuid() == 0
 	e.options.Failed = reported.add
 	e.options.Twice = func(f export.Failure) {
-		ui.log.Warn("exported in another place", "path", f.Path, "object", f.Object, "reason", f.Reason)
+		ui.Log.Warn("exported in another place", "path", f.Path, "object", f.Object, "reason", f.Reason)
 	}
 	if m := t.OpenMark(ctx); m != nil {
-		ui.log.Warn("the container is open: its mount has not ended, and what is exported may not be of one moment", "state", m.State, "publication", m.Publication)
+		ui.Log.Warn("the container is open: its mount has not ended, and what is exported may not be of one moment", "state", m.State, "publication", m.Publication)
 	}
 	x, err := export.New(t, start, dest, e.options)
 	if err != nil {
@@ -152,7 +154,7 @@ func (e *exportCommand) export(ctx context.Context, ui *console, t *tree.Tree, s
 		return err
 	}
 	began := time.Now()
-	stop := ui.display(ctx, func() progress.Sample {
+	stop := ui.Display(ctx, func() progress.Sample {
 		c := x.Counts()
 		done := c.Files + c.Others + c.Skipped + c.Directories
 		return progress.Sample{At: time.Now(), Done: done, Found: done, Bytes: c.Bytes, Total: c.Bytes, Failures: c.Failures}
@@ -160,7 +162,7 @@ func (e *exportCommand) export(ctx context.Context, ui *console, t *tree.Tree, s
 	err = x.Run(ctx, path)
 	stop()
 	printExport(ui, x.Counts(), time.Since(began), dest)
-	tellPassedOver(ui.err, t)
+	tellPassedOver(ui.Err, t)
 	err = errors.Join(err, reported.close())
 	switch {
 	case errors.Is(err, export.ErrInTheWay):
@@ -187,18 +189,18 @@ func goOn(err error) error {
 	return err
 }
 
-func printExport(ui *console, c export.Counts, took time.Duration, dest string) {
-	fmt.Fprintf(ui.out, "exported %s files (%s written), %s directories, %s others to %s in %s\n", humanize.Comma(c.Files), report.Size(c.Bytes),
+func printExport(ui *terminal.Console, c export.Counts, took time.Duration, dest string) {
+	fmt.Fprintf(ui.Out, "exported %s files (%s written), %s directories, %s others to %s in %s\n", humanize.Comma(c.Files), report.Size(c.Bytes),
 		humanize.Comma(c.Directories), humanize.Comma(c.Others), dest, took.Round(time.Millisecond))
 	if c.Skipped > 0 {
-		fmt.Fprintf(ui.out, "%s were there already\n", humanize.Comma(c.Skipped))
+		fmt.Fprintf(ui.Out, "%s were there already\n", humanize.Comma(c.Skipped))
 	}
 	printLeft(ui, c.Left)
 }
 
 // failureLog takes down what could not be exported.
 type failureLog struct {
-	ui   *console
+	ui   *terminal.Console
 	file *os.File // nil without --report
 
 	mu  sync.Mutex
@@ -217,7 +219,7 @@ func (l *failureLog) open(path string) (err error) {
 }
 
 func (l *failureLog) add(f export.Failure) {
-	l.ui.log.Error("not exported", "path", f.Path, "object", f.Object, "reason", f.Reason)
+	l.ui.Log.Error("not exported", "path", f.Path, "object", f.Object, "reason", f.Reason)
 	if l.file == nil {
 		return
 	}

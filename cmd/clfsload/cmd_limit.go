@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"clfsload/cmd/clfsload/flags"
 	"clfsload/sync/control"
 	"clfsload/sync/outcome"
 )
@@ -27,7 +28,7 @@ no limit. It holds until the load or mount ends.`,
 }
 
 func runLimit(cmd *cobra.Command, arg, text string) error {
-	var r byteRate
+	var r flags.Rate
 	if err := r.Set(text); err != nil {
 		return usageError(cmd, err)
 	}
@@ -47,7 +48,7 @@ func runLimit(cmd *cobra.Command, arg, text string) error {
 	if err != nil {
 		return err
 	}
-	now := byteRate(answer.BytesPerSecond)
+	now := flags.Rate(answer.BytesPerSecond)
 	fmt.Fprintf(cmd.OutOrStdout(), "bandwidth limit: %s\n", now.String())
 	return nil
 }

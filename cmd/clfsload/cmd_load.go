@@ -8,6 +8,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"clfsload/clfs"
+	"clfsload/cmd/clfsload/flags"
+	"clfsload/cmd/clfsload/terminal"
 	"clfsload/sync/engine"
 	"clfsload/sync/load"
 	"clfsload/sync/target"
@@ -21,21 +23,21 @@ type loadFlags struct {
 	dirMgrCount       int
 	concurrency       int
 	scanWorkers       int // directories that are listed at a time
-	memory            byteSize
+	memory            flags.Size
 	createContainer   bool
 	maxErrors         int
 	retryErrors       bool
 	publishIncomplete bool
 	verify            bool
-	into              intoFlags
-	filter            filterFlags
-	bandwidth         bandwidthFlags
-	dryRun            dryRunFlags
-	uploadLog         uploadLogFlags
-	metrics           metricsFlags
+	into              flags.Into
+	filter            flags.Filter
+	bandwidth         flags.Bandwidth
+	dryRun            flags.DryRun
+	uploadLog         flags.UploadLog
+	metrics           flags.Metrics
 	retry             target.Patience
 	target            target.Sources
-	log               logFlags
+	log               terminal.LogFlags
 }
 
 // scanWorkers directories are listed at a time, where the limit of open files allows it. Listing waits for the journal's
@@ -83,7 +85,7 @@ form with ACCOUNT, CONTAINER and SAS is that of CLFSLoad.`,
 	fl.BoolVar(&f.preserveHardlinks, "preserve-hardlinks", false, "keep names of one file as one file with several links")
 	fl.IntVar(&f.dirMgrCount, "dirmgr-count", clfs.DefaultDirMgrCount, "number of directory managers, 1 to 255; leave it unless told otherwise")
 	fl.IntVar(&f.concurrency, "concurrency", 128, "files and requests in flight")
-	fl.Var((*workerThreads)(&f.concurrency), "worker-thread-count", "the name that CLFSLoad has for --concurrency")
+	fl.Var((*flags.WorkerThreads)(&f.concurrency), "worker-thread-count", "the name that CLFSLoad has for --concurrency")
 	fl.Lookup("worker-thread-count").Hidden = true
 	fl.Var(&f.memory, "memory", "bytes of buffers; also the most that is uploaded again after a crash")
 	fl.BoolVar(&f.createContainer, "create-container", false, "make the Azure container if it does not exist")
@@ -91,35 +93,35 @@ form with ACCOUNT, CONTAINER and SAS is that of CLFSLoad.`,
 	fl.IntVar(&f.maxErrors, "max-errors", 50, "stop when that many entries have failed; 0: never")
 	fl.BoolVar(&f.retryErrors, "retry-errors", true, "try entries again that failed in an earlier run")
 	fl.BoolVar(&f.publishIncomplete, "publish-incomplete", false, "publish without the entries that failed; the exit code is 3 all the same")
-	f.into.register(fl)
-	f.filter.register(fl)
-	f.bandwidth.register(fl)
-	f.dryRun.register(fl)
-	f.uploadLog.register(fl)
-	f.metrics.register(fl)
-	registerRetries(fl, &f.retry)
-	registerTarget(fl, &f.target)
-	f.log.register(fl)
+	f.into.Register(fl)
+	f.filter.Register(fl)
+	f.bandwidth.Register(fl)
+	f.dryRun.Register(fl)
+	f.uploadLog.Register(fl)
+	f.metrics.Register(fl)
+	flags.RegisterRetries(fl, &f.retry)
+	flags.RegisterTarget(fl, &f.target)
+	f.log.Register(fl)
 	return cmd
 }
 
 func runLoad(cmd *cobra.Command, args []string, f loadFlags) error {
-	stayUp(cmd)
-	ui, err := newConsole(cmd.OutOrStdout(), cmd.ErrOrStderr(), f.log)
+	terminal.StayUp(cmd)
+	ui, err := terminal.NewConsole(cmd.OutOrStdout(), cmd.ErrOrStderr(), f.log)
 	if err != nil {
 		return usageError(cmd, err)
 	}
-	if cmd.Flags().Changed("into") && f.into.path == "" { // of a shell's variable that is not set
+	if cmd.Flags().Changed("into") && f.into.Path == "" { // of a shell's variable that is not set
 		return usageError(cmd, errors.New("--into is empty: name a directory of the container, such as /"))
 	}
 	o, err := f.options(cmd, args, ui)
 	switch {
 	case err != nil:
 		return err
-	case f.dryRun.only && f.into.path != "":
-		return runMergePlan(cmd.Context(), ui.out, o, f.dryRun.json)
-	case f.dryRun.only:
-		return runDryRun(cmd.Context(), ui, o, f.dryRun.json)
+	case f.dryRun.Only && f.into.Path != "":
+		return runMergePlan(cmd.Context(), ui.Out, o, f.dryRun.JSON)
+	case f.dryRun.Only:
+		return runDryRun(cmd.Context(), ui, o, f.dryRun.JSON)
 	}
 	// Buffers come and go in waves; without a limit the heap grows to twice of
 	// what is in use.
@@ -130,10 +132,10 @@ func runLoad(cmd *cobra.Command, args []string, f loadFlags) error {
 	}
 	defer func() {
 		if err := l.Close(cmd.Context()); err != nil {
-			ui.log.Warn("end the load", "error", err)
+			ui.Log.Warn("end the load", "error", err)
 		}
 	}()
-	err = l.Run(cmd.Context(), ui.showProgress)
+	err = l.Run(cmd.Context(), ui.ShowProgress)
 	printLoad(ui, l)
 	if err == nil && f.verify {
 		err = verifyContainer(cmd.Context(), ui, l.Container())
@@ -143,50 +145,50 @@ func runLoad(cmd *cobra.Command, args []string, f loadFlags) error {
 }
 
 // options are what the command line asks for.
-func (f *loadFlags) options(cmd *cobra.Command, args []string, ui *console) (o load.Options, err error) {
+func (f *loadFlags) options(cmd *cobra.Command, args []string, ui *terminal.Console) (o load.Options, err error) {
 	if err := f.check(); err != nil {
 		return o, usageError(cmd, err)
 	}
-	if err := f.fitOpenFiles(ui.log); err != nil {
+	if err := f.fitOpenFiles(ui.Log); err != nil {
 		return o, err
 	}
 	o = load.Options{Sources: f.target, Patience: f.retry, IsNew: f.isNew, CreateContainer: f.createContainer, PreserveHardlinks: f.preserveHardlinks,
-		DirMgrCount: f.dirMgrCount, Include: f.filter.include, Exclude: f.filter.exclude, Merge: f.into.merge(), Detached: f.into.detached,
-		Given: cmd.Flags().Changed, Concurrency: f.concurrency, ScanWorkers: f.scanWorkers, Memory: int64(f.memory), Bandwidth: int64(f.bandwidth.limit),
-		MaxErrors: f.maxErrors, RetryErrors: f.retryErrors, PublishIncomplete: f.publishIncomplete, UploadLog: !f.uploadLog.disabled,
-		ExpectedObjects: f.dryRun.count, ExpectedBytes: int64(f.dryRun.gb * 1e9), MetricsAddress: f.metrics.address,
-		Version: version, Log: ui.log, File: ui.file, LogTo: ui.logTo}
+		DirMgrCount: f.dirMgrCount, Include: f.filter.Include, Exclude: f.filter.Exclude, Merge: f.into.Merge(), Detached: f.into.Detached,
+		Given: cmd.Flags().Changed, Concurrency: f.concurrency, ScanWorkers: f.scanWorkers, Memory: int64(f.memory), Bandwidth: int64(f.bandwidth.Limit),
+		MaxErrors: f.maxErrors, RetryErrors: f.retryErrors, PublishIncomplete: f.publishIncomplete, UploadLog: !f.uploadLog.Disabled,
+		ExpectedObjects: f.dryRun.Count, ExpectedBytes: int64(f.dryRun.GB * 1e9), MetricsAddress: f.metrics.Address,
+		Version: version, Log: ui.Log, File: ui.File, LogTo: ui.LogTo}
 	if o.Target, o.StateDir, o.Source, err = placesOf(cmd, args); err != nil {
 		return o, err
 	}
-	if o.Filter, err = f.filter.compile(); err != nil {
+	if o.Filter, err = f.filter.Compile(); err != nil {
 		return o, usageError(cmd, err)
 	}
-	o.Compression, err = parseCompression(f.compression)
+	o.Compression, err = flags.ParseCompression(f.compression)
 	return o, err
 }
 
 // check refuses values out of range.
 func (f *loadFlags) check() error {
 	switch {
-	case f.concurrency < 1 || f.concurrency > maxConcurrency:
-		return outOfRange("--concurrency", f.concurrency, 1, maxConcurrency)
+	case f.concurrency < 1 || f.concurrency > flags.MaxConcurrency:
+		return flags.OutOfRange("--concurrency", f.concurrency, 1, flags.MaxConcurrency)
 	case f.dirMgrCount < 1 || f.dirMgrCount > 255:
-		return outOfRange("--dirmgr-count", f.dirMgrCount, 1, 255)
+		return flags.OutOfRange("--dirmgr-count", f.dirMgrCount, 1, 255)
 	case f.maxErrors < 0:
 		return fmt.Errorf("--max-errors %d: it must not be negative", f.maxErrors)
 	case f.memory < engine.MinMemory:
-		return tooLittleMemory(f.memory, engine.MinMemory)
+		return flags.TooLittleMemory(f.memory, engine.MinMemory)
 	}
-	if err := checkRetries(&f.retry); err != nil {
+	if err := flags.CheckRetries(&f.retry); err != nil {
 		return err
 	}
-	if err := f.dryRun.check(); err != nil {
+	if err := f.dryRun.Check(); err != nil {
 		return err
 	}
-	if err := f.into.check(); err != nil {
+	if err := f.into.Check(); err != nil {
 		return err
 	}
-	_, err := parseCompression(f.compression)
+	_, err := flags.ParseCompression(f.compression)
 	return err
 }

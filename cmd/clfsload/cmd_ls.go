@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"clfsload/clfs"
+	"clfsload/cmd/clfsload/terminal"
 	"clfsload/rescue"
 	"clfsload/sync/outcome"
 	"clfsload/sync/tree"
@@ -68,7 +69,7 @@ func (l *lister) run(cmd *cobra.Command, args []string, f readFlags) error {
 		return err
 	}
 	defer t.Close()
-	l.t, l.out, l.err, l.terminal = t, bufio.NewWriter(l.output(cmd)), cmd.ErrOrStderr(), isTerminal(cmd.OutOrStdout())
+	l.t, l.out, l.err, l.terminal = t, bufio.NewWriter(l.output(cmd)), cmd.ErrOrStderr(), terminal.IsTerminal(cmd.OutOrStdout())
 	err = l.list(cmd.Context(), path)
 	if flushErr := l.out.Flush(); err == nil {
 		err = flushErr
@@ -82,7 +83,7 @@ func (l *lister) output(cmd *cobra.Command) io.Writer {
 	if l.json {
 		return cmd.OutOrStdout()
 	}
-	return listing(cmd.OutOrStdout())
+	return terminal.Listing(cmd.OutOrStdout())
 }
 
 func (l *lister) scope() scope {

@@ -8,6 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"clfsload/cmd/clfsload/background"
+	"clfsload/cmd/clfsload/flags"
+	"clfsload/cmd/clfsload/terminal"
 	"clfsload/fusefs"
 	"clfsload/fusefs/daemon"
 	"clfsload/fusefs/writable"
@@ -19,8 +22,8 @@ import (
 // mountFlags are those of mount.
 type mountFlags struct {
 	readFlags
-	cache    cacheFlags
-	log      logFlags
+	cache    flags.Cache
+	log      terminal.LogFlags
 	target   string
 	readOnly bool
 	follow   time.Duration // 0: only what there is when the mount begins is shown
@@ -35,16 +38,16 @@ type mountFlags struct {
 	settle            time.Duration
 	publishInterval   time.Duration
 	stopTimeout       time.Duration
-	stagingLimit      byteSize // 0: a share of the free space
-	maxFileSize       byteSize
+	stagingLimit      flags.Size // 0: a share of the free space
+	maxFileSize       flags.Size
 	openStaged        int // staging files that are open at a time
 	detached          bool
 	takeOver          bool
 	includeIncomplete bool
 	leaveIncomplete   bool
-	bandwidth         bandwidthFlags
+	bandwidth         flags.Bandwidth
 	retry             target.Patience
-	metrics           metricsFlags
+	metrics           flags.Metrics
 }
 
 // What a mount that takes writes uses without being told otherwise.
@@ -114,9 +117,9 @@ func (f *mountFlags) registerAll(cmd *cobra.Command) {
 	fl.Lookup("concurrency").Usage = "requests in flight (default 128, with --read-only 64)"
 	fl.Lookup("concurrency").DefValue = "0"
 	fl.Lookup("temp-dir").Usage = "with --read-only: directory for temporary databases (default: $TMPDIR or /tmp)"
-	f.cache.register(cmd)
+	f.cache.Register(cmd)
 	f.registerWriting(cmd)
-	f.log.register(fl)
+	f.log.Register(fl)
 }
 
 func (f *mountFlags) registerWriting(cmd *cobra.Command) {
@@ -134,10 +137,10 @@ func (f *mountFlags) registerWriting(cmd *cobra.Command) {
 	fl.Var(&f.maxFileSize, "max-file-size", "largest size of a file, holes included: beyond it a call fails with EFBIG; 1GiB to 1PiB")
 	fl.BoolVar(&f.includeIncomplete, "include-incomplete", false, "take files as complete whose writer a crash of an earlier mount has cut off")
 	fl.BoolVar(&f.leaveIncomplete, "leave-incomplete", false, leaveIncompleteUsage)
-	f.bandwidth.register(fl)
+	f.bandwidth.Register(fl)
 	fl.DurationVar(&f.retry.For, "retry-for", mountRetryFor, "let a read of what is in the container alone fail after so long; uploads are repeated without end")
 	fl.DurationVar(&f.retry.RequestTimeout, "request-timeout", time.Minute, "repeat a request in which nothing was sent or received for so long")
-	f.metrics.register(fl)
+	f.metrics.Register(fl)
 }
 
 // Flags that go with one kind of mount alone.
@@ -161,7 +164,7 @@ func (f *mountFlags) check(cmd *cobra.Command) error {
 	if f.logFile != "" && !f.daemon {
 		return errors.New("--log-file goes with --daemon")
 	}
-	if err := f.cache.check(cmd, f.readOnly); err != nil {
+	if err := f.cache.Check(cmd, f.readOnly); err != nil {
 		return err
 	}
 	if f.readOnly {
@@ -184,16 +187,16 @@ func (f *mountFlags) check(cmd *cobra.Command) error {
 
 func (f *mountFlags) checkWriting() error {
 	switch {
-	case f.concurrency < 1 || f.concurrency > maxConcurrency:
-		return outOfRange("--concurrency", f.concurrency, 1, maxConcurrency)
+	case f.concurrency < 1 || f.concurrency > flags.MaxConcurrency:
+		return flags.OutOfRange("--concurrency", f.concurrency, 1, flags.MaxConcurrency)
 	case f.memory < engine.MinMemory:
-		return tooLittleMemory(f.memory, engine.MinMemory)
+		return flags.TooLittleMemory(f.memory, engine.MinMemory)
 	case f.settle < 0:
 		return fmt.Errorf("--settle %s: it must not be negative", f.settle)
 	case f.publishInterval < 0 || f.publishInterval > 0 && f.publishInterval < time.Second:
 		return fmt.Errorf("--publish-interval %s: it must be 0, or 1s or more", f.publishInterval)
 	case f.stagingLimit != 0 && f.stagingLimit < daemon.LeastRoom:
-		least := byteSize(daemon.LeastRoom)
+		least := flags.Size(daemon.LeastRoom)
 		return fmt.Errorf("--staging-limit %s: it must be %s or more", &f.stagingLimit, &least)
 	case f.maxFileSize < 1<<30 || f.maxFileSize > writable.LargestFile:
 		return fmt.Errorf("--max-file-size %s: it must be 1GiB to 1PiB", &f.maxFileSize)
@@ -202,10 +205,10 @@ func (f *mountFlags) checkWriting() error {
 	case f.stopTimeout < 0:
 		return fmt.Errorf("--stop-timeout %s: it must not be negative", f.stopTimeout)
 	}
-	if err := checkRetries(&f.retry); err != nil {
+	if err := flags.CheckRetries(&f.retry); err != nil {
 		return err
 	}
-	_, err := parseCompression(f.compression)
+	_, err := flags.ParseCompression(f.compression)
 	return err
 }
 
@@ -213,44 +216,44 @@ func runMount(cmd *cobra.Command, point string, f mountFlags) error {
 	if err := f.check(cmd); err != nil {
 		return usageError(cmd, err)
 	}
-	stayUp(cmd)
-	c, err := newConsole(cmd.OutOrStdout(), cmd.ErrOrStderr(), f.log)
+	terminal.StayUp(cmd)
+	c, err := terminal.NewConsole(cmd.OutOrStdout(), cmd.ErrOrStderr(), f.log)
 	if err != nil {
 		return usageError(cmd, err)
 	}
 	if err := f.checkSites(point); err != nil {
 		return err
 	}
-	if point, err = fusefs.PreparePoint(point, f.point, c.log); err != nil {
+	if point, err = fusefs.PreparePoint(point, f.point, c.Log); err != nil {
 		return pointError(err)
 	}
-	if f.daemon && !isDaemon() {
-		if err := checkLog(f.logFile); err != nil {
+	if f.daemon && !background.IsDaemon() {
+		if err := background.CheckLog(f.logFile); err != nil {
 			return err
 		}
-		return startDaemon(cmd)
+		return background.Start(cmd)
 	}
 	if f.readOnly {
 		return pointError(serveReadOnly(cmd, point, f, c))
 	}
-	if err := f.fitOpenFiles(c.log); err != nil {
+	if err := f.fitOpenFiles(c.Log); err != nil {
 		return err
 	}
 	return pointError(daemon.Serve(cmd.Context(), f.options(cmd, point, c)))
 }
 
 // options are what the command line asks of a mount that takes writes.
-func (f *mountFlags) options(cmd *cobra.Command, point string, c *console) daemon.Options {
-	compression, _ := parseCompression(f.compression) // check has refused others
+func (f *mountFlags) options(cmd *cobra.Command, point string, c *terminal.Console) daemon.Options {
+	compression, _ := flags.ParseCompression(f.compression) // check has refused others
 	return daemon.Options{Point: point, State: f.state, Target: f.target, Sources: f.readFlags.target, Patience: f.retry,
 		CreateContainer: f.createContainer, Compression: compression, Given: cmd.Flags().Changed, Detached: f.detached, TakeOver: f.takeOver,
-		Concurrency: f.concurrency, Memory: int64(f.memory), OpenStaged: f.openStaged, Bandwidth: int64(f.bandwidth.limit), CacheSize: int64(f.cache.size),
+		Concurrency: f.concurrency, Memory: int64(f.memory), OpenStaged: f.openStaged, Bandwidth: int64(f.bandwidth.Limit), CacheSize: int64(f.cache.Size),
 		AllowOther: f.point.AllowOther, Settle: f.settle, PublishInterval: f.publishInterval, StopTimeout: f.stopTimeout,
 		StagingLimit: int64(f.stagingLimit), MaxFileSize: int64(f.maxFileSize),
 		IncludeIncomplete: f.includeIncomplete, LeaveIncomplete: f.leaveIncomplete,
-		MetricsAddress: f.metrics.address, Version: version, Log: c.log, File: c.file, LogTo: c.logTo,
-		Serves: func(usual string) error { return leaveTerminal(c, f.logFile, usual) },
-		Stops:  func() { _ = notifyService("STOPPING=1") }} // whoever waits will see the process end
+		MetricsAddress: f.metrics.Address, Version: version, Log: c.Log, File: c.File, LogTo: c.LogTo,
+		Serves: func(usual string) error { return background.LeaveTerminal(c, f.logFile, usual) },
+		Stops:  func() { _ = background.Notify("STOPPING=1") }} // whoever waits will see the process end
 }
 
 // pointError gives an error its exit code if the mount point is to blame.

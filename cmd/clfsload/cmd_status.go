@@ -13,6 +13,8 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
+	"clfsload/cmd/clfsload/flags"
+	"clfsload/cmd/clfsload/terminal"
 	"clfsload/fusefs/daemon"
 	"clfsload/state"
 	"clfsload/sync/control"
@@ -88,8 +90,8 @@ func watchStatus(cmd *cobra.Command, stateDir string, asJSON bool) error {
 			var text bytes.Buffer
 			fmt.Fprintln(&text, time.Now().Format(time.DateTime))
 			err = printStatus(&text, v, false)
-			if isTerminal(out) {
-				_, e := io.WriteString(bare(out), "\x1b[H\x1b[2J") // to the upper left corner, and clear
+			if terminal.IsTerminal(out) {
+				_, e := io.WriteString(terminal.Bare(out), "\x1b[H\x1b[2J") // to the upper left corner, and clear
 				err = errors.Join(err, e)
 			}
 			_, e := out.Write(text.Bytes())
@@ -203,7 +205,7 @@ func printLoadStatus(w io.Writer, v *load.Status) {
 	if !v.Running {
 		return
 	}
-	limit := byteRate(v.BandwidthLimit)
+	limit := flags.Rate(v.BandwidthLimit)
 	eta, oldest := "not known", "none in flight"
 	if v.ETASeconds != nil {
 		eta = report.Seconds(*v.ETASeconds).String()

@@ -15,6 +15,8 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
+	"clfsload/cmd/clfsload/flags"
+	"clfsload/cmd/clfsload/terminal"
 	"clfsload/sync/blob"
 	"clfsload/sync/outcome"
 	"clfsload/sync/progress"
@@ -51,25 +53,25 @@ A temporary database in --temp-dir takes about 150 bytes a blob.`,
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&v.source, "source", "", "directory to compare the tree with, contents included")
-	fl.StringArrayVar(&v.filter.include, "include", nil, "with --source: a `pattern` that the load had; may be repeated")
-	fl.StringArrayVar(&v.filter.exclude, "exclude", nil, "with --source: a `pattern` that the load had; may be repeated")
+	fl.StringArrayVar(&v.filter.Include, "include", nil, "with --source: a `pattern` that the load had; may be repeated")
+	fl.StringArrayVar(&v.filter.Exclude, "exclude", nil, "with --source: a `pattern` that the load had; may be repeated")
 	fl.BoolVar(&v.quick, "quick", false, "do not read file contents")
 	fl.BoolVar(&v.json, "json", false, "a JSON object for each finding and, last, one with the summary")
 	f.register(cmd)
-	v.log.register(fl)
+	v.log.Register(fl)
 	return cmd
 }
 
 // verifyCommand is one run of verify.
 type verifyCommand struct {
 	source      string
-	filter      filterFlags
+	filter      flags.Filter
 	quick, json bool
-	log         logFlags
+	log         terminal.LogFlags
 }
 
 func (v *verifyCommand) run(cmd *cobra.Command, target string, f readFlags) error {
-	ui, err := newConsole(cmd.OutOrStdout(), cmd.ErrOrStderr(), v.log)
+	ui, err := terminal.NewConsole(cmd.OutOrStdout(), cmd.ErrOrStderr(), v.log)
 	if err != nil {
 		return usageError(cmd, err)
 	}
@@ -88,7 +90,7 @@ func (v *verifyCommand) run(cmd *cobra.Command, target string, f readFlags) erro
 		return outcome.OfContext(cmd.Context(), err)
 	}
 	if !v.json {
-		printReport(ui.out, report, time.Since(began))
+		printReport(ui.Out, report, time.Since(began))
 	}
 	if !report.Sound() {
 		return unsound(t.Container(), report)
@@ -98,13 +100,13 @@ func (v *verifyCommand) run(cmd *cobra.Command, target string, f readFlags) erro
 
 // takes is what the patterns of the load say of the source, nil without patterns.
 func (v *verifyCommand) takes() (verify.SourceFilter, error) {
-	if v.filter.isEmpty() {
+	if v.filter.IsEmpty() {
 		return nil, nil
 	}
 	if v.source == "" {
 		return nil, errors.New("--include and --exclude tell what of the source was loaded: they need --source")
 	}
-	f, err := v.filter.compile()
+	f, err := v.filter.Compile()
 	if err != nil {
 		return nil, err
 	}
@@ -112,12 +114,12 @@ func (v *verifyCommand) takes() (verify.SourceFilter, error) {
 }
 
 // verify runs with a display of how far it is.
-func (v *verifyCommand) verify(ctx context.Context, ui *console, t *tree.Tree, takes verify.SourceFilter) (verify.Report, error) {
-	out := bufio.NewWriter(ui.out)
+func (v *verifyCommand) verify(ctx context.Context, ui *terminal.Console, t *tree.Tree, takes verify.SourceFilter) (verify.Report, error) {
+	out := bufio.NewWriter(ui.Out)
 	p := &findingPrinter{out: out, json: v.json, shown: map[string]int{}}
 	var step atomic.Value
 	step.Store("")
-	stop := ui.display(ctx, func() progress.Sample { return verifySample(t, step.Load().(string)) })
+	stop := ui.Display(ctx, func() progress.Sample { return verifySample(t, step.Load().(string)) })
 	report, err := verify.Run(ctx, t, verify.Options{Quick: v.quick, Source: v.source, Takes: takes, Found: p.print,
 		Step: func(name string) { step.Store(name) }})
 	stop()
@@ -216,7 +218,7 @@ func unsound(c blob.Container, r verify.Report) error {
 
 // verifyContainer checks a container that was just loaded: it prints what is wrong and
 // returns an error if anything is.
-func verifyContainer(ctx context.Context, ui *console, c blob.Container) error {
+func verifyContainer(ctx context.Context, ui *terminal.Console, c blob.Container) error {
 	t := tree.New(c, tree.Options{})
 	defer t.Close()
 	v := verifyCommand{}
@@ -225,7 +227,7 @@ func verifyContainer(ctx context.Context, ui *console, c blob.Container) error {
 	if err != nil {
 		return err
 	}
-	printReport(ui.out, report, time.Since(began))
+	printReport(ui.Out, report, time.Since(began))
 	if !report.Sound() {
 		return unsound(c, report)
 	}

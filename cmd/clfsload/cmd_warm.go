@@ -15,8 +15,11 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"clfsload/cmd/clfsload/flags"
+	"clfsload/cmd/clfsload/terminal"
 	"clfsload/fusefs"
 	"clfsload/fusefs/daemon"
+	"clfsload/fusefs/warm"
 	"clfsload/sync/outcome"
 	"clfsload/sync/progress"
 	"clfsload/sync/report"
@@ -26,7 +29,7 @@ import (
 type warmCommand struct {
 	readers int
 	json    bool
-	log     logFlags
+	log     terminal.LogFlags
 }
 
 // mostWarmReaders is how many files may be read at a time.
@@ -52,18 +55,18 @@ repeated. If the files are larger than the cache, what was read first is evicted
 	fl := cmd.Flags()
 	fl.IntVar(&c.readers, "concurrency", c.readers, "files that are read at a time")
 	fl.BoolVar(&c.json, "json", false, "print the report as one JSON object")
-	c.log.register(fl)
+	c.log.Register(fl)
 	return cmd
 }
 
 func (c *warmCommand) run(cmd *cobra.Command, point string, paths []string) error {
-	stayUp(cmd)
-	ui, err := newConsole(cmd.OutOrStdout(), cmd.ErrOrStderr(), c.log)
+	terminal.StayUp(cmd)
+	ui, err := terminal.NewConsole(cmd.OutOrStdout(), cmd.ErrOrStderr(), c.log)
 	if err != nil {
 		return usageError(cmd, err)
 	}
 	if c.readers < 1 || c.readers > mostWarmReaders {
-		return usageError(cmd, outOfRange("--concurrency", c.readers, 1, mostWarmReaders))
+		return usageError(cmd, flags.OutOfRange("--concurrency", c.readers, 1, mostWarmReaders))
 	}
 	root, err := openCachedMount(point)
 	if err != nil {
@@ -71,7 +74,7 @@ func (c *warmCommand) run(cmd *cobra.Command, point string, paths []string) erro
 	}
 	defer root.Close()
 	r := warmReport{Failed: []daemon.LeftValue{}, log: ui}
-	w, err := newWarmer(root, r.add)
+	w, err := warm.New(root, r.add)
 	if err != nil {
 		return err
 	}
@@ -127,9 +130,9 @@ func openCachedMount(point string) (*os.File, error) {
 
 // runShown runs and shows progress. It does not wait for reads that a mount does not answer once
 // ctx has ended.
-func runShown(ctx context.Context, w *warmer, ui *console, paths []string, readers int) error {
-	stop := ui.display(ctx, func() progress.Sample {
-		s := w.warmSample()
+func runShown(ctx context.Context, w *warm.Warmer, ui *terminal.Console, paths []string, readers int) error {
+	stop := ui.Display(ctx, func() progress.Sample {
+		s := w.Sample()
 		s.At = time.Now()
 		return s
 	})
@@ -137,7 +140,7 @@ func runShown(ctx context.Context, w *warmer, ui *console, paths []string, reade
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		w.run(ctx, paths, readers)
+		w.Run(ctx, paths, readers)
 	}()
 	select {
 	case <-done:
@@ -157,7 +160,7 @@ type warmReport struct {
 	Failed      []daemon.LeftValue `json:"failed"` // the first of them
 	Seconds     float64            `json:"seconds"`
 
-	log *console
+	log *terminal.Console
 	mu  sync.Mutex
 }
 
@@ -168,7 +171,7 @@ func (r *warmReport) add(path string, err error) {
 	if errors.As(err, &named) {
 		reason = named.Err.Error()
 	}
-	r.log.log.Error("not read", "path", path, "reason", reason)
+	r.log.Log.Error("not read", "path", path, "reason", reason)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.Failed) < daemon.ShownLeft {
@@ -176,22 +179,22 @@ func (r *warmReport) add(path string, err error) {
 	}
 }
 
-func (r *warmReport) sum(w *warmer, took time.Duration) {
-	c := &w.counts
-	r.Files, r.Bytes, r.Directories, r.Others = c.files.Load(), c.bytes.Load(), c.directories.Load(), c.others.Load()
-	r.Gone, r.Failures, r.Seconds = c.gone.Load(), c.failures.Load(), took.Seconds()
+func (r *warmReport) sum(w *warm.Warmer, took time.Duration) {
+	c := &w.Counts
+	r.Files, r.Bytes, r.Directories, r.Others = c.Files.Load(), c.Bytes.Load(), c.Directories.Load(), c.Others.Load()
+	r.Gone, r.Failures, r.Seconds = c.Gone.Load(), c.Failures.Load(), took.Seconds()
 }
 
-func (r *warmReport) print(ui *console, asJSON bool, point string) error {
+func (r *warmReport) print(ui *terminal.Console, asJSON bool, point string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if asJSON {
-		return json.NewEncoder(ui.out).Encode(r)
+		return json.NewEncoder(ui.Out).Encode(r)
 	}
-	fmt.Fprintf(ui.out, "read %s files (%s) in %s directories of %s in %s\n", humanize.Comma(r.Files), report.Size(r.Bytes),
+	fmt.Fprintf(ui.Out, "read %s files (%s) in %s directories of %s in %s\n", humanize.Comma(r.Files), report.Size(r.Bytes),
 		humanize.Comma(r.Directories), point, time.Duration(r.Seconds*float64(time.Second)).Round(time.Millisecond))
 	if r.Gone > 0 {
-		fmt.Fprintf(ui.out, "%s were removed or replaced meanwhile\n", humanize.Comma(r.Gone))
+		fmt.Fprintf(ui.Out, "%s were removed or replaced meanwhile\n", humanize.Comma(r.Gone))
 	}
 	return nil
 }

@@ -9,11 +9,12 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"clfsload/cmd/clfsload/terminal"
 	"clfsload/sync/tree/export"
 )
 
 // printLeft says what the exporting user could not restore.
-func printLeft(ui *console, l export.Left) {
+func printLeft(ui *terminal.Console, l export.Left) {
 	var parts []string
 	for _, part := range []struct {
 		count int64
@@ -25,7 +26,7 @@ func printLeft(ui *console, l export.Left) {
 		}
 	}
 	if len(parts) > 0 {
-		fmt.Fprintf(ui.out, "not restored, because it takes root: %s\n", strings.Join(parts, ", "))
+		fmt.Fprintf(ui.Out, "not restored, because it takes root: %s\n", strings.Join(parts, ", "))
 	}
 }
 

@@ -1,34 +1,37 @@
 // Command clfsload moves data into and out of containers in Avere's cloud
 // file system format (CLFS), the format of Azure HPC Cache and Avere vFXT.
 //
-// This package is the only place that renders text for people, reads the
-// environment and chooses exit codes. A command is one file, cmd_NAME.go,
-// with its flags, its run function and its help together.
+// This package is the only place that renders text for people, reads the environment and chooses
+// exit codes. A command is one file, cmd_NAME.go, with its flags, its run function and its help
+// together. Further parts of a command are in files NAME_PART.go. Commands that read a container
+// share reading.go and listing.go; commands that ask a mount share mount_find.go and mount_ask.go.
 package main
 
 import (
 	"fmt"
 	"os"
 
+	"clfsload/cmd/clfsload/background"
+	"clfsload/cmd/clfsload/terminal"
 	"clfsload/sync/outcome"
 )
 
 func main() {
-	args, err := takeCommandLine()
+	args, err := background.TakeCommandLine()
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "clfsload: %s\n", safeMessage(err.Error()))
+		fmt.Fprintf(os.Stderr, "clfsload: %s\n", terminal.SafeMessage(err.Error()))
 		os.Exit(outcome.Failure)
 	}
 	if isMountHelper(os.Args[0]) {
 		mountArgs, nothing, err := helperArgs(args)
 		if err != nil {
-			fmt.Fprintf(os.Stderr, "mount.clfsload: %s\n", safeMessage(err.Error()))
+			fmt.Fprintf(os.Stderr, "mount.clfsload: %s\n", terminal.SafeMessage(err.Error()))
 			os.Exit(outcome.Usage)
 		}
 		if nothing {
 			return
 		}
-		setCommandLine(mountArgs)
+		background.SetCommandLine(mountArgs)
 		args = mountArgs
 	}
 	os.Exit(run(args, os.Stdin, os.Stdout, os.Stderr))

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"clfsload/cmd/clfsload/flags"
 	"clfsload/fusefs/daemon"
 	"clfsload/sync/blob"
 	"clfsload/sync/blob/cache"
@@ -14,12 +15,12 @@ import (
 
 // openCachedTree opens the container of a mount that takes no writes, with its cache in front of it
 // if it has one. The entries of the cache are those of the container with this bucket object.
-func openCachedTree(cmd *cobra.Command, f *readFlags, target string, look scope, c cacheFlags, log *slog.Logger) (*cache.Dir, *tree.Tree, error) {
-	if c.dir == "" {
+func openCachedTree(cmd *cobra.Command, f *readFlags, target string, look scope, c flags.Cache, log *slog.Logger) (*cache.Dir, *tree.Tree, error) {
+	if c.Dir == "" {
 		t, err := f.openTree(cmd, target, "", look)
 		return nil, t, err
 	}
-	dir, err := daemon.OpenCache(c.dir, int64(c.size), log)
+	dir, err := daemon.OpenCache(c.Dir, int64(c.Size), log)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -13,15 +13,17 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"clfsload/cmd/clfsload/background"
+	"clfsload/cmd/clfsload/terminal"
 	"clfsload/fusefs"
 	"clfsload/fusefs/daemon"
 	"clfsload/sync/outcome"
 )
 
-func serveReadOnly(cmd *cobra.Command, point string, f mountFlags, c *console) error {
+func serveReadOnly(cmd *cobra.Command, point string, f mountFlags, c *terminal.Console) error {
 	ctx := cmd.Context()
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP) // a terminal that is closed does not end a mount
-	m, err := openMounted(cmd, f, c.log)
+	m, err := openMounted(cmd, f, c.Log)
 	if err != nil {
 		return err
 	}
@@ -31,7 +33,7 @@ func serveReadOnly(cmd *cobra.Command, point string, f mountFlags, c *console) e
 	debug.SetMemoryLimit(math.MaxInt64)
 	debug.SetGCPercent(50)
 	mount, err := fusefs.MountReadOnly(ctx, point, m, fusefs.Options{
-		Errno: daemon.ErrnoOf, Missing: daemon.IsMissing, Log: c.log, Source: m.source, AllowOther: f.point.AllowOther,
+		Errno: daemon.ErrnoOf, Missing: daemon.IsMissing, Log: c.Log, Source: m.source, AllowOther: f.point.AllowOther,
 		Memory: int64(f.memory), Follow: f.follow, Cached: m.cache != nil,
 	})
 	if err != nil {
@@ -41,8 +43,8 @@ func serveReadOnly(cmd *cobra.Command, point string, f mountFlags, c *console) e
 	if err != nil {
 		return errors.Join(err, mount.Unmount())
 	}
-	c.log.Info("mounted", "mountpoint", point, "target", m.source)
-	if err := detachFromStarter(log, c); err != nil {
+	c.Log.Info("mounted", "mountpoint", point, "target", m.source)
+	if err := background.Detach(log, c); err != nil {
 		return errors.Join(err, mount.Unmount())
 	}
 	return finishReadOnly(ctx, mount, m, c)
@@ -51,31 +53,31 @@ func serveReadOnly(cmd *cobra.Command, point string, f mountFlags, c *console) e
 // openReadOnlyLog opens the log of a mount in the background, the default one if none is
 // named; nil in the foreground.
 func openReadOnlyLog(point, named string) (*os.File, error) {
-	if named != "" || !isDaemon() {
-		return openLog(named)
+	if named != "" || !background.IsDaemon() {
+		return background.OpenLog(named)
 	}
-	path, err := readOnlyLog(point)
+	path, err := background.ReadOnlyLog(point)
 	if err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
-	return openLog(path)
+	return background.OpenLog(path)
 }
 
 // finishReadOnly waits for the end of a mount. A signal is the usual end, and no
 // failure.
-func finishReadOnly(ctx context.Context, mount *fusefs.Mount, m *mounted, c *console) error {
+func finishReadOnly(ctx context.Context, mount *fusefs.Mount, m *mounted, c *terminal.Console) error {
 	select {
 	case <-mount.Done():
 	case <-ctx.Done():
-		c.log.Info("unmounting", "cause", context.Cause(ctx).Error())
+		c.Log.Info("unmounting", "cause", context.Cause(ctx).Error())
 		if err := mount.Unmount(); err != nil {
 			return outcome.New(outcome.Failure, fmt.Errorf("after %w: %w", context.Cause(ctx), err), "")
 		}
 	}
-	m.tellPassedOver(c.log)
-	c.log.Info("unmounted")
+	m.tellPassedOver(c.Log)
+	c.Log.Info("unmounted")
 	return nil
 }

@@ -45,7 +45,7 @@ func (f *loadFlags) fitOpenFiles(log *slog.Logger) error {
 	}
 	f.scanWorkers = min(scanWorkers, max(spare/8, 1))
 	each := scanFiles
-	if f.into.checksum {
+	if f.into.Checksum {
 		each++ // a file that is compared
 	}
 	fitConcurrency(&f.concurrency, spare-f.scanWorkers*each, loadFiles, log)
@@ -59,7 +59,7 @@ func (f *mountFlags) fitOpenFiles(log *slog.Logger) error {
 		return err
 	}
 	each := requestFiles
-	if f.cache.size > 0 {
+	if f.cache.Size > 0 {
 		each += cacheFiles
 	}
 	fitConcurrency(&f.concurrency, spare/2, each, log)

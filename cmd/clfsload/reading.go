@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"clfsload/cmd/clfsload/flags"
 	"clfsload/sync/blob"
 	"clfsload/sync/outcome"
 	"clfsload/sync/target"
@@ -18,7 +19,7 @@ import (
 type readFlags struct {
 	target      target.Sources
 	concurrency int
-	memory      byteSize
+	memory      flags.Size
 	tempDir     string
 
 	// wrap goes in front of the container; nil: nothing does.
@@ -32,7 +33,7 @@ func (f *readFlags) register(cmd *cobra.Command) {
 	fl.IntVar(&f.concurrency, "concurrency", f.concurrency, "requests in flight")
 	fl.Var(&f.memory, "memory", "bytes of file contents held at a time")
 	fl.StringVar(&f.tempDir, "temp-dir", "", "directory for temporary databases (default: $TMPDIR or /tmp)")
-	registerTarget(fl, &f.target)
+	flags.RegisterTarget(fl, &f.target)
 	cmd.Annotations = map[string]string{readerMark: ""}
 }
 
@@ -62,9 +63,9 @@ const smallestMemory = 32 << 20
 func (f *readFlags) newTree(cmd *cobra.Command, container string) (*tree.Tree, error) {
 	switch {
 	case f.concurrency < 1 || f.concurrency > 4096:
-		return nil, usageError(cmd, outOfRange("--concurrency", f.concurrency, 1, 4096))
+		return nil, usageError(cmd, flags.OutOfRange("--concurrency", f.concurrency, 1, 4096))
 	case f.memory < smallestMemory:
-		return nil, usageError(cmd, tooLittleMemory(f.memory, smallestMemory))
+		return nil, usageError(cmd, flags.TooLittleMemory(f.memory, smallestMemory))
 	}
 	if err := f.fitOpenFiles(); err != nil {
 		return nil, err

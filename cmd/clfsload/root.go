@@ -15,6 +15,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"clfsload/cmd/clfsload/background"
+	"clfsload/cmd/clfsload/flags"
+	"clfsload/cmd/clfsload/terminal"
 	"clfsload/sync/outcome"
 )
 
@@ -25,20 +28,20 @@ var version = "unknown"
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := withSignals(context.Background())
 	defer stop()
-	out, told := results(stdout), messages(stderr)
-	defer out.flush()
+	out, told := terminal.Results(stdout), terminal.Messages(stderr)
+	defer out.Flush()
 	log.SetOutput(told) // what libraries log
 	if os.Getenv("AZURE_SDK_GO_LOGGING") != "" {
 		azlog.SetListener(func(e azlog.Event, text string) { fmt.Fprintf(log.Writer(), "%s: %s\n", e, text) })
 	}
 	root := newRootCommand()
-	root.SetArgs(normalizeArgs(args))
+	root.SetArgs(flags.Normalize(args))
 	root.SetIn(stdin)
 	root.SetOut(out)
 	root.SetErr(told)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
-		flush(cmd.ErrOrStderr())
+		terminal.Flush(cmd.ErrOrStderr())
 		return outcome.OK
 	}
 	err = readerError(cmd, err)
@@ -47,10 +50,10 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		err = cause
 	}
 	code, text := outcome.Describe(err)
-	if !errors.Is(err, errTold) {
+	if !errors.Is(err, background.ErrTold) {
 		fmt.Fprintf(cmd.ErrOrStderr(), "clfsload: %s\n", text)
 	}
-	flush(cmd.ErrOrStderr())
+	terminal.Flush(cmd.ErrOrStderr())
 	return code
 }
 

@@ -1,4 +1,4 @@
-package main
+package terminal
 
 import (
 	"bytes"
@@ -14,12 +14,12 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// stayUp is for commands whose work is worth more than their messages. If the reader of standard
+// StayUp is for commands whose work is worth more than their messages. If the reader of standard
 // error is gone, a write fails and the process stays. If the reader does not read, the process
 // does not wait for it.
-func stayUp(cmd *cobra.Command) {
+func StayUp(cmd *cobra.Command) {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // programs that are started would inherit signal.Ignore
-	told := messages(newOutlet(bare(cmd.ErrOrStderr()), outletPatience))
+	told := Messages(newOutlet(Bare(cmd.ErrOrStderr()), outletPatience))
 	cmd.SetErr(told)
 	log.SetOutput(told)
 }
@@ -121,19 +121,19 @@ func (o *outlet) flush() {
 	}
 }
 
-// flush waits until the reader of w has what was written, if there is an outlet behind w.
-func flush(w io.Writer) {
+// Flush waits until the reader of w has what was written, if there is an outlet behind w.
+func Flush(w io.Writer) {
 	if e, ok := w.(*edge); ok {
-		_ = e.flush() // there is nobody to tell
+		_ = e.Flush() // there is nobody to tell
 	}
-	if o, ok := bare(w).(*outlet); ok {
+	if o, ok := Bare(w).(*outlet); ok {
 		o.flush()
 	}
 }
 
 // fileOf is the file that is written in the end.
 func fileOf(w io.Writer) io.Writer {
-	w = bare(w)
+	w = Bare(w)
 	if o, ok := w.(*outlet); ok {
 		return o.w
 	}

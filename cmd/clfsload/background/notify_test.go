@@ -1,4 +1,4 @@
-package main
+package background
 
 import (
 	"net"
@@ -14,7 +14,7 @@ func TestTheServiceManagerIsTold(t *testing.T) {
 	}
 	defer l.Close()
 	t.Setenv("NOTIFY_SOCKET", path)
-	if err := notifyService("READY=1"); err != nil {
+	if err := Notify("READY=1"); err != nil {
 		t.Fatal(err)
 	}
 	b := make([]byte, 100)
@@ -25,7 +25,7 @@ func TestTheServiceManagerIsTold(t *testing.T) {
 
 func TestWithoutAServiceManagerNobodyIsTold(t *testing.T) {
 	t.Setenv("NOTIFY_SOCKET", "")
-	if err := notifyService("READY=1"); err != nil {
+	if err := Notify("READY=1"); err != nil {
 		t.Error(err)
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package terminal
 
 import (
 	"os"
@@ -9,14 +9,14 @@ import (
 )
 
 func TestALogThatCannotBeWrittenStopsNothing(t *testing.T) {
-	ui, err := newConsole(os.Stdout, &switchWriter{w: new(testWriter)}, logFlags{level: "INFO", format: "text"})
+	ui, err := NewConsole(os.Stdout, &switchWriter{w: new(testWriter)}, LogFlags{level: "INFO", format: "text"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	f := statedir.NewLog(filepath.Join(t.TempDir(), "file", "missing\x00"))
 	defer f.Close()
-	ui.logTo(f)
-	ui.log.Info("a line")
+	ui.LogTo(f)
+	ui.Log.Info("a line")
 }
 
 type testWriter struct{ n int }

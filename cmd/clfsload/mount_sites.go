@@ -39,7 +39,7 @@ func (f *mountFlags) checkSites(point string) error {
 			used = append(used, container)
 		}
 	}
-	if err := f.cache.checkSite(used); err != nil {
+	if err := f.cache.CheckSite(used); err != nil {
 		return err
 	}
 	return f.checkFiles(mountPoint, used)

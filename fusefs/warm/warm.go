@@ -1,4 +1,4 @@
-package main
+package warm
 
 import (
 	"context"
@@ -24,8 +24,8 @@ const (
 	warmTries   = 3       // for a file that a publication replaces while it is read
 )
 
-// warmer reads files of a mount. It holds no list: directories are read while their files are.
-type warmer struct {
+// Warmer reads files of a mount. It holds no list: directories are read while their files are.
+type Warmer struct {
 	root   *os.File
 	device uint64
 	above  deepdir.Opener
@@ -35,31 +35,31 @@ type warmer struct {
 	walking sync.WaitGroup
 	files   chan string
 
-	counts warmCounts
+	Counts counts
 }
 
-// warmCounts are what was done so far.
-type warmCounts struct {
-	found, files, directories, others, gone, failures, bytes atomic.Int64
+// counts are what was done so far.
+type counts struct {
+	found, Files, Directories, Others, Gone, Failures, Bytes atomic.Int64
 	walked                                                   atomic.Bool // found and directories are final
 }
 
-// newWarmer makes a warmer of the directory of a mount that is open as root. failed is called by many
+// New makes a warmer of the directory of a mount that is open as root. failed is called by many
 // goroutines.
-func newWarmer(root *os.File, failed func(path string, err error)) (*warmer, error) {
+func New(root *os.File, failed func(path string, err error)) (*Warmer, error) {
 	var st unix.Stat_t
 	if err := unix.Fstat(int(root.Fd()), &st); err != nil {
 		return nil, &fs.PathError{Op: "stat", Path: root.Name(), Err: err}
 	}
-	w := &warmer{root: root, device: st.Dev, failed: failed, walkers: make(chan struct{}, warmWalkers), files: make(chan string, warmBatch)}
+	w := &Warmer{root: root, device: st.Dev, failed: failed, walkers: make(chan struct{}, warmWalkers), files: make(chan string, warmBatch)}
 	w.above = deepdir.Opener{Root: int(root.Fd()), Open: func(dir int, names, _ string) (int, error) {
 		return openNoFollow(dir, names, unix.O_DIRECTORY)
 	}}
 	return w, nil
 }
 
-// run reads what is below the paths, with a number of readers, until ctx ends.
-func (w *warmer) run(ctx context.Context, paths []string, readers int) {
+// Run reads what is below the paths, with a number of readers, until ctx ends.
+func (w *Warmer) Run(ctx context.Context, paths []string, readers int) {
 	var reading sync.WaitGroup
 	for range readers {
 		reading.Go(func() { w.readFiles(ctx) })
@@ -68,19 +68,19 @@ func (w *warmer) run(ctx context.Context, paths []string, readers int) {
 		w.start(ctx, p)
 	}
 	w.walking.Wait()
-	w.counts.walked.Store(true)
+	w.Counts.walked.Store(true)
 	close(w.files)
 	reading.Wait()
 	w.above.Forget()
 }
 
-func (w *warmer) fail(path string, err error) {
-	w.counts.failures.Add(1)
+func (w *Warmer) fail(path string, err error) {
+	w.Counts.Failures.Add(1)
 	w.failed(path, err)
 }
 
 // start begins with a path that the user has named.
-func (w *warmer) start(ctx context.Context, p string) {
+func (w *Warmer) start(ctx context.Context, p string) {
 	if p == "" {
 		p = "." // the root itself
 	}
@@ -96,12 +96,12 @@ func (w *warmer) start(ctx context.Context, p string) {
 	case st.Mode&unix.S_IFMT == unix.S_IFREG:
 		w.offer(ctx, p)
 	default:
-		w.counts.others.Add(1)
+		w.Counts.Others.Add(1)
 	}
 }
 
 // enter reads a directory, beside others if there is a walker for it.
-func (w *warmer) enter(ctx context.Context, p string) {
+func (w *Warmer) enter(ctx context.Context, p string) {
 	select {
 	case w.walkers <- struct{}{}:
 		w.walking.Go(func() {
@@ -113,14 +113,14 @@ func (w *warmer) enter(ctx context.Context, p string) {
 	}
 }
 
-func (w *warmer) directory(ctx context.Context, p string) {
+func (w *Warmer) directory(ctx context.Context, p string) {
 	d, err := w.open(p, unix.O_DIRECTORY)
 	if err != nil {
 		w.missed(p, err)
 		return
 	}
 	defer d.Close()
-	w.counts.directories.Add(1)
+	w.Counts.Directories.Add(1)
 	for ctx.Err() == nil {
 		entries, err := d.ReadDir(warmBatch)
 		for _, e := range entries {
@@ -136,7 +136,7 @@ func (w *warmer) directory(ctx context.Context, p string) {
 	}
 }
 
-func (w *warmer) entry(ctx context.Context, p string, t fs.FileMode) {
+func (w *Warmer) entry(ctx context.Context, p string, t fs.FileMode) {
 	switch {
 	case ctx.Err() != nil:
 	case t.IsDir():
@@ -144,15 +144,15 @@ func (w *warmer) entry(ctx context.Context, p string, t fs.FileMode) {
 	case t.IsRegular():
 		w.offer(ctx, p)
 	default:
-		w.counts.others.Add(1)
+		w.Counts.Others.Add(1)
 	}
 }
 
 // offer hands a file to a reader.
-func (w *warmer) offer(ctx context.Context, p string) {
+func (w *Warmer) offer(ctx context.Context, p string) {
 	select {
 	case w.files <- p:
-		w.counts.found.Add(1)
+		w.Counts.found.Add(1)
 	case <-ctx.Done():
 	}
 }
@@ -161,18 +161,18 @@ func (w *warmer) offer(ctx context.Context, p string) {
 var errForeign = errors.New("something else is mounted there")
 
 // missed notes what cannot be opened. What is gone since it was listed is no failure.
-func (w *warmer) missed(p string, err error) {
+func (w *Warmer) missed(p string, err error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ESTALE):
-		w.counts.gone.Add(1)
+		w.Counts.Gone.Add(1)
 	case errors.Is(err, errForeign):
-		w.counts.others.Add(1)
+		w.Counts.Others.Add(1)
 	default:
 		w.fail(p, err)
 	}
 }
 
-func (w *warmer) readFiles(ctx context.Context) {
+func (w *Warmer) readFiles(ctx context.Context) {
 	buf := make([]byte, warmRead)
 	for p := range w.files {
 		if ctx.Err() == nil {
@@ -182,7 +182,7 @@ func (w *warmer) readFiles(ctx context.Context) {
 }
 
 // file reads a file to its end.
-func (w *warmer) file(ctx context.Context, p string, buf []byte) {
+func (w *Warmer) file(ctx context.Context, p string, buf []byte) {
 	err := error(unix.ESTALE)
 	for try := 0; try < warmTries && errors.Is(err, unix.ESTALE); try++ {
 		var f *os.File
@@ -194,7 +194,7 @@ func (w *warmer) file(ctx context.Context, p string, buf []byte) {
 	}
 	switch {
 	case err == nil:
-		w.counts.files.Add(1)
+		w.Counts.Files.Add(1)
 	case ctx.Err() == nil:
 		w.missed(p, err)
 	}
@@ -203,14 +203,14 @@ func (w *warmer) file(ctx context.Context, p string, buf []byte) {
 // read reads a file that is open. The system's page cache must give up what it has of the file, so that
 // the mount is asked, and must not fill with it. (Of reads with O_DIRECT the kernel waits for an answer
 // even when the process is killed.)
-func (w *warmer) read(ctx context.Context, f *os.File, buf []byte) error {
+func (w *Warmer) read(ctx context.Context, f *os.File, buf []byte) error {
 	drop := func() error { return unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED) }
 	if err := drop(); err != nil {
 		return err
 	}
 	for kept := 0; ctx.Err() == nil; {
 		n, err := f.Read(buf)
-		w.counts.bytes.Add(int64(n))
+		w.Counts.Bytes.Add(int64(n))
 		if errors.Is(err, io.EOF) {
 			return drop()
 		}
@@ -228,7 +228,7 @@ func (w *warmer) read(ctx context.Context, f *os.File, buf []byte) error {
 }
 
 // open opens a file or directory in the mount.
-func (w *warmer) open(p string, flags int) (f *os.File, err error) {
+func (w *Warmer) open(p string, flags int) (f *os.File, err error) {
 	err = w.above.Near(p, func(dir int, rest string) error {
 		fd, err := openNoFollow(dir, rest, flags)
 		if err == nil {
@@ -259,10 +259,10 @@ func openNoFollow(dir int, names string, flags int) (fd int, err error) {
 	}
 }
 
-// warmSample is how far it has come.
-func (w *warmer) warmSample() progress.Sample {
-	c := &w.counts
-	bytes := c.bytes.Load()
-	return progress.Sample{Done: c.files.Load() + c.gone.Load(), Found: c.found.Load(), Bytes: bytes, Total: bytes, Moved: bytes,
-		Failures: c.failures.Load(), Listed: c.walked.Load()}
+// Sample is how far it has come.
+func (w *Warmer) Sample() progress.Sample {
+	c := &w.Counts
+	bytes := c.Bytes.Load()
+	return progress.Sample{Done: c.Files.Load() + c.Gone.Load(), Found: c.found.Load(), Bytes: bytes, Total: bytes, Moved: bytes,
+		Failures: c.Failures.Load(), Listed: c.walked.Load()}
 }

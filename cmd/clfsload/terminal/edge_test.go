@@ -1,4 +1,4 @@
-package main
+package terminal
 
 import (
 	"bytes"
@@ -10,14 +10,14 @@ import (
 
 func TestTheEdgeFindsASecretThatIsWrittenInPieces(t *testing.T) {
 	var out bytes.Buffer
-	e := messages(&out)
+	e := Messages(&out)
 	for _, c := range "first line\nh/c?sv=1&sig=PLANTED: refused\nno line feed sig=PLANTED" {
 		fmt.Fprint(e, string(c))
 	}
 	if !strings.HasPrefix(out.String(), "first line\n") {
 		t.Errorf("whole lines are held back: %q", &out)
 	}
-	if err := e.flush(); err != nil {
+	if err := e.Flush(); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := out.String(), "first line\nh/c[secret]: refused\nno line feed [secret]"; got != want {
@@ -35,9 +35,9 @@ func TestTheEdgeEscapesWhatATerminalWouldObey(t *testing.T) {
 		"bytes \xff\x9b2J":       `bytes \xff\x9b2J`,
 	} {
 		var out bytes.Buffer
-		e := messages(&out)
+		e := Messages(&out)
 		fmt.Fprint(e, text)
-		e.flush()
+		e.Flush()
 		if out.String() != want {
 			t.Errorf("%q goes out as %q, want %q", text, &out, want)
 		}
@@ -47,7 +47,7 @@ func TestTheEdgeEscapesWhatATerminalWouldObey(t *testing.T) {
 func TestEscapesOfTheEdgeMeanTheSameInJSON(t *testing.T) {
 	const name = "c1 \u009b bidi \u202e tag \U000e0041 sig=looks-like"
 	var out bytes.Buffer
-	e := results(&out)
+	e := Results(&out)
 	if err := json.NewEncoder(e).Encode(name); err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"clfsload/cmd/clfsload/flags"
 	"clfsload/fusefs/daemon"
 	"clfsload/sync/report"
 )
@@ -56,7 +57,7 @@ func printLive(v *daemon.Status, line func(title, format string, args ...any)) {
 	if !v.Running {
 		return
 	}
-	limit := byteRate(v.BandwidthLimit)
+	limit := flags.Rate(v.BandwidthLimit)
 	line("limit", "%s", limit.String())
 	if s := v.Staging; s != nil {
 		line("staging", "%s of %s in use", report.Size(s.Bytes), report.Size(s.Limit))

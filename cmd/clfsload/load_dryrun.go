@@ -9,20 +9,21 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"clfsload/clfs"
+	"clfsload/cmd/clfsload/terminal"
 	"clfsload/sync/load"
 	"clfsload/sync/report"
 )
 
 // runDryRun tells what a load would transfer, without touching STATE or TARGET.
-func runDryRun(ctx context.Context, ui *console, o load.Options, asJSON bool) error {
-	r, err := load.Look(ctx, o, ui.showProgress)
+func runDryRun(ctx context.Context, ui *terminal.Console, o load.Options, asJSON bool) error {
+	r, err := load.Look(ctx, o, ui.ShowProgress)
 	if err != nil {
 		return err
 	}
 	if asJSON {
-		return report.WriteJSON(ui.out, r)
+		return report.WriteJSON(ui.Out, r)
 	}
-	printDryRun(ui.out, &r)
+	printDryRun(ui.Out, &r)
 	return nil
 }
 

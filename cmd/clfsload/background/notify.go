@@ -1,4 +1,4 @@
-package main
+package background
 
 import (
 	"fmt"
@@ -6,9 +6,9 @@ import (
 	"os"
 )
 
-// notifyService tells the service manager that started this process how it stands,
+// Notify tells the service manager that started this process how it stands,
 // as sd_notify(3) does. Without one it does nothing.
-func notifyService(state string) error {
+func Notify(state string) error {
 	path := os.Getenv("NOTIFY_SOCKET")
 	if path == "" {
 		return nil

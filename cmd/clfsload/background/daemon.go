@@ -1,4 +1,4 @@
-package main
+package background
 
 import (
 	"cmp"
@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"clfsload/cmd/clfsload/terminal"
 	"clfsload/sync/outcome"
 	"clfsload/sync/statedir"
 )
@@ -26,11 +27,11 @@ const (
 	daemonPipe     = 3                 // file descriptor of the daemon
 )
 
-func isDaemon() bool { return os.Getenv(daemonVariable) != "" }
+func IsDaemon() bool { return os.Getenv(daemonVariable) != "" }
 
-// startDaemon runs the command line again in the background, and returns when
+// Start runs the command line again in the background, and returns when
 // that has said that it serves, or has ended.
-func startDaemon(cmd *cobra.Command) error {
+func Start(cmd *cobra.Command) error {
 	ready, pipe, err := os.Pipe()
 	if err != nil {
 		return err
@@ -83,24 +84,24 @@ func awaitDaemon(cmd *cobra.Command, daemon *exec.Cmd, ready io.Reader) error {
 func daemonFailed(err error) error {
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() > 0 {
-		return outcome.New(exit.ExitCode(), errTold, "")
+		return outcome.New(exit.ExitCode(), ErrTold, "")
 	}
 	return fmt.Errorf("the mount did not begin: %w", errors.Join(err, errors.New("its process ended")))
 }
 
-// errTold: another process has said on standard error what is wrong.
-var errTold = errors.New("the mount did not begin")
+// ErrTold: another process has said on standard error what is wrong.
+var ErrTold = errors.New("the mount did not begin")
 
-// detachFromStarter tells whoever started the process that it serves. A daemon lets go
+// Detach tells whoever started the process that it serves. A daemon lets go
 // of the terminal, and has what is printed from now on in log.
-func detachFromStarter(log *os.File, ui *console) error {
-	if err := notifyService("READY=1"); err != nil {
-		ui.log.Warn("the service manager does not know that the mount serves", "error", err)
+func Detach(log *os.File, ui *terminal.Console) error {
+	if err := Notify("READY=1"); err != nil {
+		ui.Log.Warn("the service manager does not know that the mount serves", "error", err)
 	}
-	if !isDaemon() {
+	if !IsDaemon() {
 		return nil
 	}
-	ui.flush() // what is for the terminal
+	ui.Flush() // what is for the terminal
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		return err
@@ -112,14 +113,14 @@ func detachFromStarter(log *os.File, ui *console) error {
 		}
 	}
 	if _, err := unix.Write(daemonPipe, []byte{1}); err != nil {
-		ui.log.Warn("the command that started the mount is gone; the mount serves all the same", "error", err)
+		ui.Log.Warn("the command that started the mount is gone; the mount serves all the same", "error", err)
 	}
 	return unix.Close(daemonPipe)
 }
 
-// openLog opens the log of a daemon; nil in the foreground.
-func openLog(path string) (*os.File, error) {
-	if !isDaemon() {
+// OpenLog opens the log of a daemon; nil in the foreground.
+func OpenLog(path string) (*os.File, error) {
+	if !IsDaemon() {
 		return nil, nil
 	}
 	f, err := appendTo(path)
@@ -133,20 +134,20 @@ func appendTo(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 }
 
-// checkLog makes sure, before there is a daemon, that it can write to the log that was
+// CheckLog makes sure, before there is a daemon, that it can write to the log that was
 // named; "" if none was.
-func checkLog(path string) error {
+func CheckLog(path string) error {
 	if path == "" {
 		return nil
 	}
-	if err := mayAppend(path); err != nil {
+	if err := MayAppend(path); err != nil {
 		return outcome.New(outcome.Usage, fmt.Errorf("--log-file: %w", err), "name a file in a directory that is there and that you may write to")
 	}
 	return nil
 }
 
-// mayAppend tells, without making the file, whether it can be written to.
-func mayAppend(path string) error {
+// MayAppend tells, without making the file, whether it can be written to.
+func MayAppend(path string) error {
 	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY|unix.O_NONBLOCK, 0)
 	if err == nil {
 		return f.Close()
@@ -163,8 +164,8 @@ func mayAppend(path string) error {
 	return nil
 }
 
-// readOnlyLog is the default log of a read-only mount in the background.
-func readOnlyLog(point string) (string, error) {
+// ReadOnlyLog is the default log of a read-only mount in the background.
+func ReadOnlyLog(point string) (string, error) {
 	home, err := statedir.Home()
 	if err != nil {
 		return "", fmt.Errorf("%w; pass --log-file", err)
@@ -172,18 +173,18 @@ func readOnlyLog(point string) (string, error) {
 	return filepath.Join(home, "mount-"+strings.ReplaceAll(strings.Trim(point, "/"), "/", "-")+".log"), nil
 }
 
-// leaveTerminal lets the command return that started a daemon. Its log is then the one that was
+// LeaveTerminal lets the command return that started a daemon. Its log is then the one that was
 // named, or else the file that is usual.
-func leaveTerminal(ui *console, named, usual string) error {
-	log, err := openLog(cmp.Or(named, usual))
+func LeaveTerminal(ui *terminal.Console, named, usual string) error {
+	log, err := OpenLog(cmp.Or(named, usual))
 	if err != nil {
 		return err
 	}
-	if err := detachFromStarter(log, ui); err != nil {
+	if err := Detach(log, ui); err != nil {
 		return err
 	}
-	if isDaemon() && named == "" {
-		ui.quiet()
+	if IsDaemon() && named == "" {
+		ui.Quiet()
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package main
+package terminal
 
 import (
 	"context"
@@ -18,10 +18,10 @@ const (
 	lineEvery    = 10 * time.Second       // of lines where there is no terminal
 )
 
-// showProgress shows what look returns until ctx ends: live on a terminal,
+// ShowProgress shows what look returns until ctx ends: live on a terminal,
 // otherwise as a log line now and then. It returns when the display is gone. What
 // it sees goes into m.
-func (c *console) showProgress(ctx context.Context, m *progress.Meter, look func() progress.Sample) {
+func (c *Console) ShowProgress(ctx context.Context, m *progress.Meter, look func() progress.Sample) {
 	m.Add(look())
 	if c.terminal {
 		c.showLive(ctx, m, look)
@@ -30,13 +30,13 @@ func (c *console) showProgress(ctx context.Context, m *progress.Meter, look func
 	}
 }
 
-// display shows what look returns until the function that it returns is called.
-func (c *console) display(ctx context.Context, look func() progress.Sample) (stop func()) {
+// Display shows what look returns until the function that it returns is called.
+func (c *Console) Display(ctx context.Context, look func() progress.Sample) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		c.showProgress(ctx, &progress.Meter{}, look)
+		c.ShowProgress(ctx, &progress.Meter{}, look)
 	}()
 	return func() {
 		cancel()
@@ -44,7 +44,7 @@ func (c *console) display(ctx context.Context, look func() progress.Sample) (sto
 	}
 }
 
-func (c *console) showLines(ctx context.Context, m *progress.Meter, look func() progress.Sample) {
+func (c *Console) showLines(ctx context.Context, m *progress.Meter, look func() progress.Sample) {
 	sampling, lines := time.NewTicker(time.Second), time.NewTicker(lineEvery)
 	defer sampling.Stop()
 	defer lines.Stop()
@@ -53,7 +53,7 @@ func (c *console) showLines(ctx context.Context, m *progress.Meter, look func() 
 		case <-sampling.C:
 			m.Add(look())
 		case <-lines.C:
-			c.log.Info("progress", progressAttrs(m)...)
+			c.Log.Info("progress", progressAttrs(m)...)
 		case <-ctx.Done():
 			return
 		}
@@ -72,9 +72,9 @@ func progressAttrs(m *progress.Meter) []any {
 }
 
 // showLive draws one bar for objects and one for bytes.
-func (c *console) showLive(ctx context.Context, m *progress.Meter, look func() progress.Sample) {
-	p := mpb.New(mpb.WithOutput(fileOf(c.err.w)), mpb.WithRefreshRate(refreshEvery), mpb.WithWidth(40))
-	restore := c.err.divert(p)
+func (c *Console) showLive(ctx context.Context, m *progress.Meter, look func() progress.Sample) {
+	p := mpb.New(mpb.WithOutput(fileOf(c.Err.w)), mpb.WithRefreshRate(refreshEvery), mpb.WithWidth(40))
+	restore := c.Err.divert(p)
 	objects := addBar(p, func() string { return objectsText(m) }, func() string { return objectsRate(m) })
 	bytes := addBar(p, func() string { return bytesText(m) }, func() string { return bytesRate(m) })
 	ticker := time.NewTicker(refreshEvery)

@@ -1,4 +1,4 @@
-package main
+package terminal
 
 import (
 	"bytes"
@@ -30,33 +30,33 @@ type edge struct {
 // maxPartial is how much of a line is held back.
 const maxPartial = 1 << 20
 
-// messages is the edge for what people read: errors, progress, logs.
-func messages(w io.Writer) *edge { return &edge{w: bare(w), clean: safeMessage} }
+// Messages is the edge for what people read: errors, progress, logs.
+func Messages(w io.Writer) *edge { return &edge{w: Bare(w), clean: SafeMessage} }
 
-// results is the edge for what commands print. The names in it are not changed where
+// Results is the edge for what commands print. The names in it are not changed where
 // they only look like a secret.
-func results(w io.Writer) *edge {
-	return &edge{w: bare(w), clean: func(text string) string { return printable(secrecy.Known(text)) }}
+func Results(w io.Writer) *edge {
+	return &edge{w: Bare(w), clean: func(text string) string { return printable(secrecy.Known(text)) }}
 }
 
-// listing is the edge for names as ls has them: whatever they are into a pipe or a file,
+// Listing is the edge for names as ls has them: whatever they are into a pipe or a file,
 // and without control characters on a terminal.
-func listing(w io.Writer) *edge {
-	if isTerminal(w) {
-		return results(w)
+func Listing(w io.Writer) *edge {
+	if IsTerminal(w) {
+		return Results(w)
 	}
-	return &edge{w: bare(w), clean: secrecy.Known}
+	return &edge{w: Bare(w), clean: secrecy.Known}
 }
 
-// bare is what an edge writes to.
-func bare(w io.Writer) io.Writer {
+// Bare is what an edge writes to.
+func Bare(w io.Writer) io.Writer {
 	if e, ok := w.(*edge); ok {
 		return e.w
 	}
 	return w
 }
 
-func isTerminal(w io.Writer) bool {
+func IsTerminal(w io.Writer) bool {
 	f, ok := fileOf(w).(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
@@ -86,15 +86,15 @@ func (e *edge) put(n int) error {
 	return err
 }
 
-// flush writes a line that was not ended.
-func (e *edge) flush() error {
+// Flush writes a line that was not ended.
+func (e *edge) Flush() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.put(len(e.partial))
 }
 
-// safeMessage is a text without secrets and control characters.
-func safeMessage(text string) string { return printable(secrecy.Text(text)) }
+// SafeMessage is a text without secrets and control characters.
+func SafeMessage(text string) string { return printable(secrecy.Text(text)) }
 
 // printable replaces what could upset or deceive a terminal: control characters, those
 // that change the direction of text, bytes that are not UTF-8. The escapes are those of

@@ -1,4 +1,4 @@
-package main
+package flags
 
 import (
 	"fmt"
@@ -13,9 +13,9 @@ import (
 // flagsWithNumber are switches here that CLFSLoad took with a number, 0 or 1.
 var flagsWithNumber = []string{"preserve-hardlinks", "retry-errors"}
 
-// normalizeArgs joins "--preserve_hardlinks 1" into one argument, so that command
+// Normalize joins "--preserve_hardlinks 1" into one argument, so that command
 // lines written for CLFSLoad work.
-func normalizeArgs(args []string) []string {
+func Normalize(args []string) []string {
 	var out []string
 	for i := 0; i < len(args); i++ {
 		if args[i] == "--" {
@@ -40,10 +40,10 @@ func takesNumber(arg string) bool {
 	return false
 }
 
-// byteSize is a flag such as 96MiB, 200M or 1073741824.
-type byteSize int64
+// Size is a flag such as 96MiB, 200M or 1073741824.
+type Size int64
 
-func (b *byteSize) Type() string { return "size" }
+func (b *Size) Type() string { return "size" }
 
 // sizeUnits are what a size is written in, where it is a whole number of them.
 var sizeUnits = []struct {
@@ -53,7 +53,7 @@ var sizeUnits = []struct {
 	{humanize.TByte, "T"}, {humanize.GByte, "G"}, {humanize.MByte, "M"}, {humanize.KByte, "k"}}
 
 // String writes the size exactly, with the smallest number: mostly as it was given.
-func (b *byteSize) String() string {
+func (b *Size) String() string {
 	n, unit := int64(*b), ""
 	for _, u := range sizeUnits {
 		if int64(*b)%u.bytes == 0 && int64(*b)/u.bytes < n {
@@ -63,34 +63,34 @@ func (b *byteSize) String() string {
 	return fmt.Sprint(n) + unit
 }
 
-func (b *byteSize) Set(text string) error {
+func (b *Size) Set(text string) error {
 	n, err := humanize.ParseBytes(text)
 	if err != nil || n > 1<<62 {
 		return fmt.Errorf("%q is no size; write for example 200M or 96MiB", text)
 	}
-	*b = byteSize(n)
+	*b = Size(n)
 	return nil
 }
 
-// maxConcurrency bounds --concurrency.
-const maxConcurrency = 4096
+// MaxConcurrency bounds --concurrency.
+const MaxConcurrency = 4096
 
-// workerThreads is --worker-thread-count, which CLFSLoad brought into its range.
-type workerThreads int
+// WorkerThreads is --worker-thread-count, which CLFSLoad brought into its range.
+type WorkerThreads int
 
-func (w *workerThreads) String() string { return strconv.Itoa(int(*w)) }
-func (w *workerThreads) Type() string   { return "int" }
+func (w *WorkerThreads) String() string { return strconv.Itoa(int(*w)) }
+func (w *WorkerThreads) Type() string   { return "int" }
 
-func (w *workerThreads) Set(text string) error {
+func (w *WorkerThreads) Set(text string) error {
 	n, err := strconv.Atoi(text)
 	if err != nil {
 		return fmt.Errorf("%q is no number", text)
 	}
-	*w = workerThreads(min(max(n, 1), maxConcurrency))
+	*w = WorkerThreads(min(max(n, 1), MaxConcurrency))
 	return nil
 }
 
-func parseCompression(text string) (clfs.Compression, error) {
+func ParseCompression(text string) (clfs.Compression, error) {
 	switch strings.ToUpper(text) {
 	case "LZ4":
 		return clfs.CompressionLZ4, nil
@@ -100,10 +100,10 @@ func parseCompression(text string) (clfs.Compression, error) {
 	return 0, fmt.Errorf("--compression %s: it must be LZ4 or DISABLED", text)
 }
 
-func outOfRange(flag string, value, least, most int) error {
+func OutOfRange(flag string, value, least, most int) error {
 	return fmt.Errorf("%s %d: it must be between %d and %d", flag, value, least, most)
 }
 
-func tooLittleMemory(value, least byteSize) error {
+func TooLittleMemory(value, least Size) error {
 	return fmt.Errorf("--memory %s: it must be %s or more", &value, &least)
 }

@@ -1,4 +1,4 @@
-package main
+package background
 
 import (
 	"fmt"
@@ -22,14 +22,14 @@ var commandLine []string
 // daemonArgs is the file descriptor from which a daemon reads its command line.
 const daemonArgs = 4
 
-// takeCommandLine returns the arguments. It hides their secrets from those who look at the
+// TakeCommandLine returns the arguments. It hides their secrets from those who look at the
 // process, and remembers them and those of the environment.
-func takeCommandLine() ([]string, error) {
+func TakeCommandLine() ([]string, error) {
 	for _, arg := range os.Args[1:] {
 		commandLine = append(commandLine, strings.Clone(arg))
 		overwrite(arg, secrecy.Mask(arg))
 	}
-	if isDaemon() {
+	if IsDaemon() {
 		if err := receiveCommandLine(); err != nil {
 			return nil, err
 		}
@@ -44,8 +44,8 @@ func takeCommandLine() ([]string, error) {
 	return commandLine, nil
 }
 
-// setCommandLine gives a daemon that is begun later other arguments.
-func setCommandLine(args []string) { commandLine = args }
+// SetCommandLine gives a daemon that is begun later other arguments.
+func SetCommandLine(args []string) { commandLine = args }
 
 // overwrite puts other bytes, as many, into an argument of the process. Go does not copy
 // what the kernel has passed, so the kernel shows them.

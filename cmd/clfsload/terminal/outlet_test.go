@@ -1,4 +1,4 @@
-package main
+package terminal
 
 import (
 	"bytes"
@@ -51,7 +51,7 @@ func TestFlushReturnsWhenAllIsWritten(t *testing.T) {
 	for range 10 * outletWrites {
 		io.WriteString(o, "line\n")
 	}
-	flush(o)
+	Flush(o)
 	if n := strings.Count(w.String(), "line\n"); n != 10*outletWrites {
 		t.Errorf("%d lines", n)
 	}
@@ -66,5 +66,5 @@ func TestAWriterIsNotToldThatTheReaderIsGone(t *testing.T) {
 	if n, err := io.WriteString(o, "line\n"); n != 5 || err != nil {
 		t.Errorf("%d bytes, %v", n, err)
 	}
-	flush(o)
+	Flush(o)
 }

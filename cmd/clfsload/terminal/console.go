@@ -1,4 +1,4 @@
-package main
+package terminal
 
 import (
 	"fmt"
@@ -10,29 +10,29 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// logFlags say what is logged and how.
-type logFlags struct {
+// LogFlags say what is logged and how.
+type LogFlags struct {
 	level  string
 	format string
 }
 
-func (f *logFlags) register(fl *pflag.FlagSet) {
+func (f *LogFlags) Register(fl *pflag.FlagSet) {
 	fl.StringVar(&f.level, "log-level", "INFO", "DEBUG, INFO, WARNING or ERROR")
 	fl.StringVar(&f.format, "log-format", "text", "text or json")
 }
 
-// console is where a command talks to the person who runs it: results on out,
+// Console is where a command talks to the person who runs it: results on out,
 // log and progress on err.
-type console struct {
-	out      io.Writer
-	log      *slog.Logger
-	file     *slog.Logger // for what only the log file is to have
+type Console struct {
+	Out      io.Writer
+	Log      *slog.Logger
+	File     *slog.Logger // for what only the log file is to have
 	late     *lateWriter
-	err      *switchWriter
+	Err      *switchWriter
 	terminal bool // err is a terminal
 }
 
-func newConsole(out, err io.Writer, f logFlags) (*console, error) {
+func NewConsole(out, err io.Writer, f LogFlags) (*Console, error) {
 	level, e := parseLevel(f.level)
 	if e != nil {
 		return nil, e
@@ -46,21 +46,21 @@ func newConsole(out, err io.Writer, f logFlags) (*console, error) {
 	default:
 		return nil, fmt.Errorf("--log-format %s: it must be text or json", f.format)
 	}
-	c := &console{out: out, err: &switchWriter{w: bare(err)}, late: &lateWriter{}, terminal: isTerminal(err)}
-	file := h(messages(c.late))
-	c.log, c.file = slog.New(slog.NewMultiHandler(h(messages(c.err)), file)), slog.New(file)
+	c := &Console{Out: out, Err: &switchWriter{w: Bare(err)}, late: &lateWriter{}, terminal: IsTerminal(err)}
+	file := h(Messages(c.late))
+	c.Log, c.File = slog.New(slog.NewMultiHandler(h(Messages(c.Err)), file)), slog.New(file)
 	return c, nil
 }
 
-// logTo sends further log lines, also those of loggers that were handed out, to w
+// LogTo sends further log lines, also those of loggers that were handed out, to w
 // as well.
-func (c *console) logTo(w io.Writer) { c.late.set(w) }
+func (c *Console) LogTo(w io.Writer) { c.late.set(w) }
 
-// flush waits until the reader of standard error has what was written.
-func (c *console) flush() { flush(c.err.w) }
+// Flush waits until the reader of standard error has what was written.
+func (c *Console) Flush() { Flush(c.Err.w) }
 
-// quiet ends the log on standard error.
-func (c *console) quiet() { c.err.divert(io.Discard) }
+// Quiet ends the log on standard error.
+func (c *Console) Quiet() { c.Err.divert(io.Discard) }
 
 // lateWriter writes to what it is given later, and until then nowhere.
 type lateWriter struct {

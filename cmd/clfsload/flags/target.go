@@ -1,4 +1,4 @@
-package main
+package flags
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 	"clfsload/sync/target"
 )
 
-func registerTarget(fl *pflag.FlagSet, f *target.Sources) {
+func RegisterTarget(fl *pflag.FlagSet, f *target.Sources) {
 	fl.StringVar(&f.CredentialsFile, "credentials-file", "", "file that holds a SAS, an account key or a connection string")
 	fl.StringVar(&f.CredentialsEnvFile, "credentials-env-file", "", "file with lines NAME=VALUE that stand for the environment's AZURE_STORAGE_ variables")
 	fl.StringVar(&f.Endpoint, "endpoint", os.Getenv("AZURE_STORAGE_BLOB_ENDPOINT"),
@@ -18,13 +18,13 @@ func registerTarget(fl *pflag.FlagSet, f *target.Sources) {
 	fl.Lookup("endpoint").DefValue = ""
 }
 
-func registerRetries(fl *pflag.FlagSet, f *target.Patience) {
+func RegisterRetries(fl *pflag.FlagSet, f *target.Patience) {
 	fl.DurationVar(&f.For, "retry-for", 24*time.Hour, "repeat what fails for a while for so long after the last success of anything")
 	fl.DurationVar(&f.RequestTimeout, "request-timeout", time.Minute, "repeat a request in which nothing was sent or received for so long")
 	fl.BoolVar(&f.NoWait, "no-wait", false, "end with code 8 when credentials expire, instead of waiting for new ones")
 }
 
-func checkRetries(f *target.Patience) error {
+func CheckRetries(f *target.Patience) error {
 	switch {
 	case f.For < 0:
 		return fmt.Errorf("--retry-for %s: it must not be negative", f.For)

@@ -1,0 +1,57 @@
+package flags
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"clfsload/sync/outcome"
+	"clfsload/sync/site"
+)
+
+// Cache are those of a cache of blobs on a local disk.
+type Cache struct {
+	Dir  string
+	Size Size // 0: the default, which for a mount that takes writes is none
+}
+
+// leastSize is that of a cache.
+const leastSize = 64 << 20
+
+func (f *Cache) Register(cmd *cobra.Command) {
+	fl := cmd.Flags()
+	fl.StringVar(&f.Dir, "cache", "", "with --read-only: directory, on a local disk, that keeps file contents which were read; read-only mounts\nof the same user can share it (default: no cache)")
+	fl.Var(&f.Size, "cache-size", "bytes that the cache takes, 64MiB or more (default with --cache: half of the room on its disk; without\n--read-only no cache, otherwise it is in STATE)")
+	fl.Lookup("cache-size").DefValue = "0"
+}
+
+func (f *Cache) Check(cmd *cobra.Command, readOnly bool) error {
+	given := cmd.Flags().Changed("cache-size")
+	switch {
+	case f.Dir != "" && !readOnly:
+		return errors.New("--cache goes with --read-only; otherwise the cache is in STATE, and --cache-size switches it on")
+	case given && readOnly && f.Dir == "":
+		return errors.New("--cache-size goes with --cache")
+	case given && f.Size < leastSize && (readOnly || f.Size != 0):
+		least := Size(leastSize)
+		return fmt.Errorf("--cache-size %s: it must be %s or more", &f.Size, &least)
+	}
+	return nil
+}
+
+// CheckSite refuses a cache that overlaps with something else.
+func (f *Cache) CheckSite(used []site.Site) error {
+	if f.Dir == "" {
+		return nil
+	}
+	s, err := site.New("--cache", f.Dir)
+	if err == nil {
+		err = s.ApartFrom(used...)
+	}
+	if err == nil {
+		err = s.OutOfOthers()
+	}
+	f.Dir = s.Path // without links
+	return outcome.New(outcome.Usage, err, site.AnotherPlace)
+}
