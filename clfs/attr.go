@@ -11,27 +11,9 @@ package clfs
 //	 8  8  uid, gid        56  8  used            96  8  containerid
 //	16  8  size            64  8  fsid           104
 
-import (
-	"encoding/binary"
-	"math"
-)
+import "encoding/binary"
 
 const attrBytes = 104
-
-// A Time is seconds since 1970 and nanoseconds below 10^9, as CLFS stores it.
-type Time struct{ Sec, Nsec uint32 }
-
-// NewTime fits a time into the format. One before 1970 becomes the first and
-// one past 2^32-1 seconds the last that fits, and clamped is true.
-func NewTime(sec, nsec int64) (t Time, clamped bool) {
-	switch {
-	case sec < 0:
-		return Time{}, true
-	case sec > math.MaxUint32:
-		return Time{Sec: math.MaxUint32, Nsec: 999999999}, true
-	}
-	return Time{Sec: uint32(sec), Nsec: uint32(nsec)}, false
-}
 
 // Attr is an inode's attributes.
 type Attr struct {
@@ -84,7 +66,7 @@ func decodeAttr(c *cursor) Attr {
 		c.failf("attributes of %d bytes, want %d", n, attrBytes)
 	}
 	a := Attr{Mode: uint32(c.u16()), Type: Type(c.u8()), Reserved3: c.u8(), Flags: c.u32()}
-	if c.err == nil && !a.Type.isFile() {
+	if c.err == nil && !a.Type.IsFile() {
 		c.failf("attributes of a %s", a.Type)
 	}
 	a.UID, a.GID, a.Size = c.u32(), c.u32(), c.u64()

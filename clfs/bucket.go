@@ -10,12 +10,15 @@ package clfs
 // Without logs and mark: 20 + 4 + (28 + 1 + 4) + (21 + 1 + 4) + (20 + 1 + 4) + (14 + 36
 // + 4) and padding = 168 bytes.
 
-import "fmt"
+import (
+	"fmt"
+	"regexp"
+	"slices"
+)
 
 const (
 	bucketFormat    = "2"
 	bucketUUIDKey   = "bucketUUID"
-	containerEpoch  = "2"
 	logfileKeyStart = "logfile"
 )
 
@@ -68,7 +71,7 @@ func DecodeBucket(payload []byte) (Bucket, error) {
 		return Bucket{}, err
 	}
 	if err := b.sort(attrs); err != nil {
-		return Bucket{}, formatErrorf(0, "bucket object: %v", err)
+		return Bucket{}, FormatErrorf(0, "bucket object: %v", err)
 	}
 	return b, nil
 }
@@ -110,12 +113,14 @@ func isBucketFormatKey(key string) bool {
 	return false
 }
 
-// RootExtAttrs are the extended attributes of a new container's root
-// directory. Both UUIDs are random, lower case with hyphens.
-func RootExtAttrs(massUUID, wipeUUID string) []ExtAttr {
-	return []ExtAttr{
-		{"containeridEpoch", containerEpoch},
-		{"massUUID", massUUID},
-		{"wipeEpoch", wipeUUID},
-	}
+// clfsLoadLog matches the names that CLFSLoad gives to its logs: output.txt for the
+// main process, output.process-transfer-0.txt for a worker of a phase.
+var clfsLoadLog = regexp.MustCompile(`^output(\.process-[a-z]+-[0-9]+)?\.txt$`)
+
+// FinishedByCLFSLoad reports whether CLFSLoad finished the transfer into this
+// container: the bucket object names the log of its main process, and no log of
+// another program.
+func (b Bucket) FinishedByCLFSLoad() bool {
+	other := func(name string) bool { return !clfsLoadLog.MatchString(name) }
+	return slices.Contains(b.Logs, "output.txt") && !slices.ContainsFunc(b.Logs, other)
 }

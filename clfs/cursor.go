@@ -13,7 +13,7 @@ type cursor struct {
 
 func (c *cursor) failf(format string, args ...any) {
 	if c.err == nil {
-		c.err = formatErrorf(c.base+c.pos, format, args...)
+		c.err = FormatErrorf(c.base+c.pos, format, args...)
 	}
 }
 

@@ -60,9 +60,3 @@ func Dirents(raw []byte) iter.Seq2[Dirent, error] {
 		}
 	}
 }
-
-// appendID appends an id behind its u16 length.
-func appendID(dst []byte, id ID) []byte {
-	dst = binary.LittleEndian.AppendUint16(dst, uint16(len(id)))
-	return append(dst, id...)
-}

@@ -35,12 +35,8 @@ func WithObject(err error, object string) error {
 	return fmt.Errorf("%s: %w", object, err)
 }
 
-// ErrEncrypted is wrapped by the error of [Unpack] for an object that the
-// service encrypted. The key is not in the container, so it cannot be read
-// (docs/clfs-format.md section 8).
-var ErrEncrypted = errors.New("the object is encrypted and its key is not in the container")
-
-// formatErrorf is the one place where decoding errors are made.
-func formatErrorf(offset int, format string, args ...any) error {
+// FormatErrorf makes a [FormatError] without an object. All decoders make their errors
+// with it. offset counts bytes from the start of what the decoder was given.
+func FormatErrorf(offset int, format string, args ...any) error {
 	return &FormatError{Offset: int64(offset), Reason: fmt.Sprintf(format, args...)}
 }

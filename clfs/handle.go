@@ -53,7 +53,7 @@ func (h Handle) ID() ID {
 	binary.LittleEndian.PutUint32(b[0:], h.ContainerID&ContainerIDMask<<5|handleVersionBits)
 	b[4] = h.DirMgrSource
 	b[handleDirMgrAt] = h.DirMgrTarget
-	if h.Type.isFile() {
+	if h.Type.IsFile() {
 		b[6] = handleTypes[h.Type]
 	}
 	binary.LittleEndian.PutUint64(b[8:], h.Sequence)

@@ -33,7 +33,7 @@ func DecodeIndirect(payload []byte) (IndirectBlock, error) {
 		return IndirectBlock{}, err
 	}
 	if !seen.has(RecordIndirect) || !seen.has(RecordDataBack) {
-		return IndirectBlock{}, formatErrorf(len(payload), "no indirect block: it has no %s or no %s record", RecordIndirect, RecordDataBack)
+		return IndirectBlock{}, FormatErrorf(len(payload), "no indirect block: it has no %s or no %s record", RecordIndirect, RecordDataBack)
 	}
 	return b, nil
 }
@@ -57,7 +57,7 @@ func (b *IndirectBlock) decodeDataBack(c *cursor) {
 	var place uint64
 	b.Ctime, place, b.Owner = c.dataBack()
 	tree, depth := place>>16, place&0xffff
-	if tree >= rootCount || depth > tree {
+	if tree >= TreeCount || depth > tree {
 		c.failf("indirect block of tree %d at depth %d", tree, depth)
 		return
 	}

@@ -14,17 +14,6 @@ package clfs
 
 import "encoding/binary"
 
-const (
-	// FirstSegmentBytes of a file's contents are in its inode.
-	FirstSegmentBytes = 16384
-	// MaxTargetBytes is the longest target of a symbolic link.
-	MaxTargetBytes = 1023
-	// MaxLinks is how many back pointers an inode can have.
-	MaxLinks = 1023
-
-	rootCount = 4
-)
-
 // An ExtAttr is a key and its value, both UTF-8.
 type ExtAttr struct{ Key, Value string }
 
@@ -92,7 +81,7 @@ func (in *Inode) appendBlockMap(dst []byte) []byte {
 	dst = binary.LittleEndian.AppendUint32(dst, in.FirstSegmentSize)
 	dst = binary.LittleEndian.AppendUint32(dst, in.SegmentSize)
 	dst = appendList(dst, in.Direct)
-	dst = binary.LittleEndian.AppendUint32(dst, rootCount)
+	dst = binary.LittleEndian.AppendUint32(dst, TreeCount)
 	for _, root := range in.Roots {
 		if root == "" {
 			root = NullBlock
@@ -125,7 +114,7 @@ func DecodeInode(payload []byte) (*Inode, error) {
 		return nil, err
 	}
 	if missing := required &^ seen; missing != 0 {
-		return nil, formatErrorf(len(payload), "%s without %s record", t, missing.first())
+		return nil, FormatErrorf(len(payload), "%s without %s record", t, missing.first())
 	}
 	return in, nil
 }
@@ -141,7 +130,7 @@ func inodeType(payload []byte) (Type, error) {
 			return decodeAttr(&c).Type, c.err
 		}
 	}
-	return 0, formatErrorf(len(payload), "no inode: it has no %s record", RecordAttr)
+	return 0, FormatErrorf(len(payload), "no inode: it has no %s record", RecordAttr)
 }
 
 func requiredRecords(t Type) recordSet {
@@ -186,8 +175,8 @@ func (in *Inode) decodeBlockMap(c *cursor) {
 	if c.err == nil && (len(in.Direct) > MaxDirect || in.ID().IsNull()) {
 		c.failf("direct blocks: %d entries (at most %d) with own id %s", len(in.Direct), MaxDirect, in.ID())
 	}
-	if n := c.u32(); n != rootCount {
-		c.failf("%d indirect trees, want %d", n, rootCount)
+	if n := c.u32(); n != TreeCount {
+		c.failf("%d indirect trees, want %d", n, TreeCount)
 	}
 	for i := range in.Roots {
 		in.Roots[i] = c.id()

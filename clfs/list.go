@@ -16,6 +16,12 @@ const (
 	leastExtAttr   = 4 + 4 // an empty key and an empty value
 )
 
+// appendID appends an id behind its u16 length.
+func appendID(dst []byte, id ID) []byte {
+	dst = binary.LittleEndian.AppendUint16(dst, uint16(len(id)))
+	return append(dst, id...)
+}
+
 func appendList(dst []byte, ids []ID) []byte {
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(ids)))
 	for _, id := range ids {

@@ -38,7 +38,7 @@ func blockSize(src []byte, base, before int) (int, error) {
 		}
 		s.match(token & nibbleFull)
 	}
-	return 0, formatErrorf(base+s.pos, "LZ4 block: %s", s.reason)
+	return 0, FormatErrorf(base+s.pos, "LZ4 block: %s", s.reason)
 }
 
 // fail keeps the first reason; nothing moves after it.

@@ -123,22 +123,22 @@ func (r *recordReader) more() bool { return r.pos < len(r.payload) }
 func (r *recordReader) next() (Record, cursor, error) {
 	rest, le := r.payload[r.pos:], binary.LittleEndian
 	if len(rest) < recordHeaderBytes {
-		return Record{}, cursor{}, formatErrorf(r.pos, "record header cut short: %d bytes", len(rest))
+		return Record{}, cursor{}, FormatErrorf(r.pos, "record header cut short: %d bytes", len(rest))
 	}
 	if string(rest[:4]) != recordMagic {
-		return Record{}, cursor{}, formatErrorf(r.pos, "no record here: magic %x, want %x", rest[:4], recordMagic)
+		return Record{}, cursor{}, FormatErrorf(r.pos, "no record here: magic %x, want %x", rest[:4], recordMagic)
 	}
 	whole, body, reserved := uint64(le.Uint32(rest[4:])), uint64(le.Uint32(rest[8:])), le.Uint32(rest[16:])
 	end := recordHeaderBytes + body
 	switch {
 	case whole > uint64(len(rest)):
-		return Record{}, cursor{}, formatErrorf(r.pos+4, "record of %d bytes, %d left", whole, len(rest))
+		return Record{}, cursor{}, FormatErrorf(r.pos+4, "record of %d bytes, %d left", whole, len(rest))
 	case whole != (end+recordAlign-1)&^(recordAlign-1):
-		return Record{}, cursor{}, formatErrorf(r.pos+4, "record of %d bytes with a body of %d", whole, body)
+		return Record{}, cursor{}, FormatErrorf(r.pos+4, "record of %d bytes with a body of %d", whole, body)
 	case reserved != 0:
-		return Record{}, cursor{}, formatErrorf(r.pos+16, "reserved field holds %#x", reserved)
+		return Record{}, cursor{}, FormatErrorf(r.pos+16, "reserved field holds %#x", reserved)
 	case len(bytes.TrimLeft(rest[end:whole], "\x00")) != 0:
-		return Record{}, cursor{}, formatErrorf(r.pos+int(end), "padding holds %x", rest[end:whole])
+		return Record{}, cursor{}, FormatErrorf(r.pos+int(end), "padding holds %x", rest[end:whole])
 	}
 	rec := Record{Type: RecordType(le.Uint32(rest[12:])), Body: rest[recordHeaderBytes:end:end]}
 	c := cursor{b: rec.Body, base: r.pos + recordHeaderBytes}
@@ -161,7 +161,7 @@ func decodeRecords(payload []byte, take func(Record, *cursor) bool) (seen record
 			continue
 		}
 		if seen.has(rec.Type) {
-			return 0, formatErrorf(at, "second %s record", rec.Type)
+			return 0, FormatErrorf(at, "second %s record", rec.Type)
 		}
 		if err := c.end(); err != nil {
 			return 0, err

@@ -15,14 +15,6 @@ package clfs
 import "encoding/binary"
 
 const (
-	// SegmentBytes of a file are in each data segment; the last may be shorter.
-	SegmentBytes = 8388608
-	// DirSegmentBytes is how many bytes of entries a directory's segment
-	// takes, and how far apart the segments' offsets are.
-	DirSegmentBytes = 262144
-	// FirstDirentBytes is how many bytes of entries a directory's inode takes.
-	FirstDirentBytes = 16360
-
 	// SegmentDataOffset is where a file segment's data starts in its payload.
 	SegmentDataOffset = recordHeaderBytes + 4
 	// MaxSegmentPayload is the payload of a full segment of a file.
@@ -37,15 +29,6 @@ type Segment struct {
 	Ctime       uint32 // seconds, of the inode
 	Offset      uint64 // 16384 + n * SegmentBytes or DirSegmentBytes, n from 0
 	Owner       ID     // the inode
-}
-
-// SegmentOffset is where data segment index (from 0) of a file starts in it;
-// of a directory if directory is true.
-func SegmentOffset(index uint64, directory bool) uint64 {
-	if directory {
-		return FirstSegmentBytes + index*DirSegmentBytes
-	}
-	return FirstSegmentBytes + index*SegmentBytes
 }
 
 // FinishSegment makes the payload of a file's data segment around the n bytes
@@ -87,10 +70,10 @@ func DecodeSegment(payload []byte) (Segment, error) {
 	}
 	s.IsDirectory = seen.has(RecordDirents)
 	if !seen.has(RecordData) || !seen.has(RecordDataBack) {
-		return Segment{}, formatErrorf(len(payload), "no segment: it has no %s or no %s record", RecordData, RecordDataBack)
+		return Segment{}, FormatErrorf(len(payload), "no segment: it has no %s or no %s record", RecordData, RecordDataBack)
 	}
 	if s.IsDirectory && len(s.Data) > 0 {
-		return Segment{}, formatErrorf(len(payload), "segment with entries and %d bytes of data", len(s.Data))
+		return Segment{}, FormatErrorf(len(payload), "segment with entries and %d bytes of data", len(s.Data))
 	}
 	return s, nil
 }

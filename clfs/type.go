@@ -38,10 +38,10 @@ func (t Type) String() string {
 
 // IsInode reports whether objects of this type are inodes, as seen in a blob's
 // name: the seven file types and [TypeHardLink].
-func (t Type) IsInode() bool { return t.isFile() || t == TypeHardLink }
+func (t Type) IsInode() bool { return t.IsFile() || t == TypeHardLink }
 
-// isFile reports whether the type is one of the seven that attributes can have.
-func (t Type) isFile() bool { return t >= TypeRegular && t <= TypeFIFO }
+// IsFile reports whether the type is one of the seven that attributes can have.
+func (t Type) IsFile() bool { return t >= TypeRegular && t <= TypeFIFO }
 
 // modeTypeMask covers the file type bits of st_mode.
 const modeTypeMask = 0o170000
@@ -53,7 +53,7 @@ var typeModes = [...]uint32{
 
 // ModeBits is the file type as it stands in st_mode, 0 for what is no file.
 func (t Type) ModeBits() uint32 {
-	if t.isFile() {
+	if t.IsFile() {
 		return typeModes[t]
 	}
 	return 0

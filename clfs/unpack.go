@@ -2,6 +2,7 @@ package clfs
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"github.com/pierrec/lz4/v4"
@@ -10,6 +11,11 @@ import (
 // dictBytes of what was decompressed before is what a linked block can refer
 // back to.
 const dictBytes = 65536
+
+// ErrEncrypted is wrapped by the error of [Unpack] for an object that the
+// service encrypted. The key is not in the container, so it cannot be read
+// (docs/clfs-format.md section 8).
+var ErrEncrypted = errors.New("the object is encrypted and its key is not in the container")
 
 // encryptionNames are the values of the blob's first field.
 var encryptionNames = [...]string{1: "AES-256-CBC with HMAC-SHA-256", 2: "AES-256-CBC with HMAC-SHA-512"}
@@ -21,7 +27,7 @@ var encryptionNames = [...]string{1: "AES-256-CBC with HMAC-SHA-256", 2: "AES-25
 // offset in blob.
 func Unpack(blob []byte, maxPayload int) (payload []byte, c Compression, err error) {
 	if len(blob) < blobHeaderBytes {
-		return nil, 0, formatErrorf(0, "blob of %d bytes, its header has %d", len(blob), blobHeaderBytes)
+		return nil, 0, FormatErrorf(0, "blob of %d bytes, its header has %d", len(blob), blobHeaderBytes)
 	}
 	encryption := binary.LittleEndian.Uint16(blob)
 	c = Compression(binary.LittleEndian.Uint16(blob[2:]))
@@ -29,16 +35,16 @@ func Unpack(blob []byte, maxPayload int) (payload []byte, c Compression, err err
 	case encryption > 0 && int(encryption) < len(encryptionNames):
 		return nil, 0, fmt.Errorf("%s: %w", encryptionNames[encryption], ErrEncrypted)
 	case encryption != 0:
-		return nil, 0, formatErrorf(0, "unknown encryption %d", encryption)
+		return nil, 0, FormatErrorf(0, "unknown encryption %d", encryption)
 	case c == CompressionLZ4:
 		payload, err = unpackFrame(blob, maxPayload)
 		return payload, c, err
 	case c != CompressionNone:
-		return nil, 0, formatErrorf(2, "unknown compression %d", c)
+		return nil, 0, FormatErrorf(2, "unknown compression %d", c)
 	}
 	payload = blob[blobHeaderBytes:]
 	if len(payload) > maxPayload {
-		return nil, 0, formatErrorf(blobHeaderBytes, "payload of %d bytes, at most %d", len(payload), maxPayload)
+		return nil, 0, FormatErrorf(blobHeaderBytes, "payload of %d bytes, at most %d", len(payload), maxPayload)
 	}
 	return payload, c, nil
 }
@@ -61,12 +67,12 @@ func unpackFrame(blob []byte, maxPayload int) ([]byte, error) {
 		out := payload[done:min(size, done+frameBlockBytes)]
 		got, err := lz4.UncompressBlockWithDict(blob[pos:pos+n], out, dict)
 		if err != nil {
-			return nil, formatErrorf(pos, "damaged LZ4 block: %v", err)
+			return nil, FormatErrorf(pos, "damaged LZ4 block: %v", err)
 		}
 		pos, done = pos+n, done+got
 	}
 	if done != size {
-		return nil, formatErrorf(blobHeaderBytes, "LZ4 frame gives %d bytes, its blocks announce %d", done, size)
+		return nil, FormatErrorf(blobHeaderBytes, "LZ4 frame gives %d bytes, its blocks announce %d", done, size)
 	}
 	return payload, nil
 }
@@ -76,12 +82,12 @@ func unpackFrame(blob []byte, maxPayload int) ([]byte, error) {
 func frameSize(blob []byte, maxPayload int) (size int, err error) {
 	pos := blobHeaderBytes
 	if rest := blob[pos:]; len(rest) < len(frameHeader) || string(rest[:len(frameHeader)]) != frameHeader {
-		return 0, formatErrorf(pos, "LZ4 frame starts with %x, want %x", rest[:min(len(rest), len(frameHeader))], frameHeader)
+		return 0, FormatErrorf(pos, "LZ4 frame starts with %x, want %x", rest[:min(len(rest), len(frameHeader))], frameHeader)
 	}
 	pos += len(frameHeader)
 	for {
 		if len(blob)-pos < lengthBytes {
-			return 0, formatErrorf(pos, "LZ4 frame without an end mark")
+			return 0, FormatErrorf(pos, "LZ4 frame without an end mark")
 		}
 		n := binary.LittleEndian.Uint32(blob[pos:])
 		pos += lengthBytes
@@ -89,19 +95,19 @@ func frameSize(blob []byte, maxPayload int) (size int, err error) {
 			break
 		}
 		if uint64(n) > uint64(len(blob)-pos) {
-			return 0, formatErrorf(pos-lengthBytes, "LZ4 block of %d bytes (with the top bit: stored), %d left", n, len(blob)-pos)
+			return 0, FormatErrorf(pos-lengthBytes, "LZ4 block of %d bytes (with the top bit: stored), %d left", n, len(blob)-pos)
 		}
 		out, err := blockSize(blob[pos:pos+int(n)], pos, size)
 		if err != nil {
 			return 0, err
 		}
 		if size += out; size > maxPayload {
-			return 0, formatErrorf(pos, "payload above %d bytes", maxPayload)
+			return 0, FormatErrorf(pos, "payload above %d bytes", maxPayload)
 		}
 		pos += int(n)
 	}
 	if pos != len(blob) {
-		return 0, formatErrorf(pos, "%d bytes after the LZ4 frame", len(blob)-pos)
+		return 0, FormatErrorf(pos, "%d bytes after the LZ4 frame", len(blob)-pos)
 	}
 	return size, nil
 }

@@ -91,7 +91,7 @@ type mapEditor struct {
 	*MapEdit
 	block uint64              // the next new block, noBlock after the last one
 	id    ID                  // its id
-	lists [rootCount + 1][]ID // the new list of each depth, from -1 on: the direct list
+	lists [TreeCount + 1][]ID // the new list of each depth, from -1 on: the direct list
 }
 
 const noBlock = math.MaxUint64
