@@ -1,6 +1,44 @@
-package clfs
+package clfs_test
 
-import "testing"
+import (
+	"bytes"
+	"reflect"
+	"testing"
+
+	"clfsload/clfs"
+)
+
+func TestBucketRoundTrip(t *testing.T) {
+	b := clfs.Bucket{
+		UUID: "123e4567-e89b-42d3-a456-426614174000", Logs: []string{"a.log", "b.log"},
+		Mark:    &clfs.Mark{ID: "m", Publication: 7, Time: "2026-11-29T20:00:00Z", State: "host:/state", Open: clfs.OpenMount},
+		Others:  []clfs.ExtAttr{{Key: "later", Value: "1"}, {Key: "logfile009", Value: "c.log"}},
+		Unknown: []clfs.Record{{Type: 14, Body: []byte("x")}},
+	}
+	got, err := clfs.DecodeBucket(b.Append(nil))
+	if err != nil || !reflect.DeepEqual(got, b) {
+		t.Errorf("%+v, %v, want %+v", got, err, b)
+	}
+	if n := len(clfs.Bucket{UUID: b.UUID}.Append(nil)); n != 168 {
+		t.Errorf("a bucket object without logs has %d bytes, want 168", n)
+	}
+}
+
+func TestDecodeBucketRefusesOtherFormats(t *testing.T) {
+	good := clfs.Bucket{UUID: "u"}.Append(nil)
+	attrs := bytes.Replace(good, []byte("bucketObjVersion\x01\x00\x00\x002"), []byte("bucketObjVersion\x01\x00\x00\x003"), 1)
+	for name, payload := range map[string][]byte{
+		"object version 3": attrs,
+		"no UUID":          clfs.Bucket{}.Append(nil),
+		"two UUIDs":        clfs.Bucket{UUID: "u", Others: []clfs.ExtAttr{{Key: "bucketUUID", Value: "v"}}}.Append(nil),
+		"two records":      append(bytes.Clone(good), good...),
+		"nothing":          nil,
+	} {
+		if b, err := clfs.DecodeBucket(payload); err == nil {
+			t.Errorf("%s: read as %+v", name, b)
+		}
+	}
+}
 
 func TestOnlyTheLogsOfCLFSLoadTellThatItFinishedAContainer(t *testing.T) {
 	for _, c := range []struct {
@@ -15,7 +53,7 @@ func TestOnlyTheLogsOfCLFSLoadTellThatItFinishedAContainer(t *testing.T) {
 		{[]string{"output.txt", "clfsload.log"}, false},
 		{[]string{"output.txt", "output.txt.old"}, false},
 	} {
-		if got := (Bucket{Logs: c.logs}).FinishedByCLFSLoad(); got != c.want {
+		if got := (clfs.Bucket{Logs: c.logs}).FinishedByCLFSLoad(); got != c.want {
 			t.Errorf("logs %q: %v, want %v", c.logs, got, c.want)
 		}
 	}

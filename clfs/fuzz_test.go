@@ -4,71 +4,11 @@ import (
 	"bytes"
 	"reflect"
 	"slices"
-	"sync"
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/clfs/clfstest"
 )
-
-// A seed is a golden blob with what is in it.
-type seed struct {
-	name    string
-	blob    []byte
-	payload []byte
-}
-
-const (
-	seedsPerKind = 3
-	seedBytes    = 40_000 // larger inputs only slow the fuzzer down
-)
-
-var goldenSeeds struct {
-	once   sync.Once
-	byKind map[string][]seed
-}
-
-// seeds are a few small golden blobs of every kind.
-func seeds(f *testing.F) map[string][]seed {
-	f.Helper()
-	goldenSeeds.once.Do(func() {
-		goldenSeeds.byKind = map[string][]seed{}
-		for _, container := range goldenContainers {
-			eachGoldenBlob(f, container, func(base string, blob []byte) { addSeed(f, base, blob) })
-		}
-	})
-	if len(goldenSeeds.byKind) < 9 {
-		f.Fatalf("seeds of %d kinds only", len(goldenSeeds.byKind))
-	}
-	return goldenSeeds.byKind
-}
-
-func addSeed(f *testing.F, base string, blob []byte) {
-	payload, _, err := clfs.Unpack(blob, clfs.MaxSegmentPayload)
-	if err != nil {
-		f.Fatal(err)
-	}
-	name, err := clfs.ParseName(base)
-	if err != nil {
-		f.Fatal(err)
-	}
-	object, err := decodeGolden(name, payload)
-	if err != nil {
-		f.Fatal(err)
-	}
-	had := goldenSeeds.byKind[object.kind]
-	if len(payload) <= seedBytes && len(had) < 2*seedsPerKind {
-		goldenSeeds.byKind[object.kind] = append(had, seed{base, blob, payload})
-	}
-}
-
-// addPayloads seeds a decoder with objects of every kind, its own and others'.
-func addPayloads(f *testing.F) {
-	for _, kind := range seeds(f) {
-		for _, s := range kind {
-			f.Add(s.payload)
-		}
-	}
-}
 
 // recordTypes are the types of a payload's records in order.
 func recordTypes(t *testing.T, payload []byte) (types []clfs.RecordType) {
@@ -100,7 +40,7 @@ func checkEncodedAgain(t *testing.T, payload, encoded []byte, decoded, again any
 }
 
 func FuzzDecodeInode(f *testing.F) {
-	addPayloads(f)
+	clfstest.AddPayloads(f)
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		in, err := clfs.DecodeInode(payload)
 		if err != nil {
@@ -113,21 +53,21 @@ func FuzzDecodeInode(f *testing.F) {
 }
 
 func FuzzDecodeSegment(f *testing.F) {
-	addPayloads(f)
-	f.Add(fullSegment([]byte("abc"))[:clfs.SegmentDataOffset])
+	clfstest.AddPayloads(f)
+	f.Add(clfstest.FullSegment([]byte("abc"))[:clfs.SegmentDataOffset])
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		s, err := clfs.DecodeSegment(payload)
 		if err != nil {
 			return
 		}
-		encoded := encodeSegment(s)
+		encoded := clfstest.EncodeSegment(s)
 		again, err := clfs.DecodeSegment(encoded)
 		checkEncodedAgain(t, payload, encoded, s, again, err)
 	})
 }
 
 func FuzzDecodeIndirect(f *testing.F) {
-	addPayloads(f)
+	clfstest.AddPayloads(f)
 	f.Add(clfs.IndirectBlock{Blocks: []clfs.ID{"0123456789abcdef", clfs.NullBlock}, Tree: 2, Depth: 1, Owner: clfs.RootID}.Append(nil))
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		b, err := clfs.DecodeIndirect(payload)
@@ -143,7 +83,7 @@ func FuzzDecodeIndirect(f *testing.F) {
 // A bucket object's attributes may come in any order, too, so that only the
 // decoded values can be compared.
 func FuzzDecodeBucket(f *testing.F) {
-	addPayloads(f)
+	clfstest.AddPayloads(f)
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		b, err := clfs.DecodeBucket(payload)
 		if err != nil {
@@ -157,7 +97,7 @@ func FuzzDecodeBucket(f *testing.F) {
 }
 
 func FuzzParseRecords(f *testing.F) {
-	addPayloads(f)
+	clfstest.AddPayloads(f)
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		records, err := clfs.ParseRecords(payload)
 		if err != nil {
@@ -173,49 +113,9 @@ func FuzzParseRecords(f *testing.F) {
 	})
 }
 
-func FuzzUnpack(f *testing.F) {
-	for _, kind := range seeds(f) {
-		for _, s := range kind {
-			f.Add(s.blob)
-		}
-	}
-	f.Add(lz4Blob("\x50hello", "\x11 \x06\x00\x10."))
-	f.Fuzz(func(t *testing.T, blob []byte) {
-		const limit = 1 << 20
-		payload, c, err := clfs.Unpack(blob, limit)
-		if err != nil {
-			return
-		}
-		if len(payload) > limit || len(payload) > 255*len(blob) {
-			t.Fatalf("%d bytes from %d", len(payload), len(blob))
-		}
-		packed := clfs.Pack(nil, payload, c)
-		if c == clfs.CompressionNone && !bytes.Equal(packed, blob) {
-			t.Fatalf("packed again: %x, want %x", packed, blob)
-		}
-		again, _, err := clfs.Unpack(packed, limit)
-		if err != nil || !bytes.Equal(again, payload) {
-			t.Fatalf("packed and unpacked: %x, %v, want %x", again, err, payload)
-		}
-	})
-}
-
-func FuzzParseName(f *testing.F) {
-	for _, kind := range seeds(f) {
-		for _, s := range kind {
-			f.Add(s.name)
-		}
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		if n, err := clfs.ParseName(s); err == nil && n.String() != s {
-			t.Fatalf("%q was read as %+v, which is %q", s, n, n)
-		}
-	})
-}
-
 func FuzzDirents(f *testing.F) {
-	for _, s := range seeds(f)["directory"] {
-		in, err := clfs.DecodeInode(s.payload)
+	for _, s := range clfstest.Seeds(f)["directory"] {
+		in, err := clfs.DecodeInode(s.Payload)
 		if err != nil {
 			f.Fatal(err)
 		}

@@ -3,16 +3,16 @@ package clfs_test
 import (
 	"bytes"
 	"errors"
-	"math"
 	"reflect"
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/clfs/clfstest"
 )
 
 // fifoInode is the one whose bytes are counted in inode.go.
 func fifoInode() *clfs.Inode {
-	in := fileInode(nil)
+	in := clfstest.FileInode(nil)
 	in.Attr.Type, in.Attr.Mode, in.Attr.Size, in.Attr.Used = clfs.TypeFIFO, 0o010644, 0, 0
 	in.Name, in.Data = []byte("pipe"), nil
 	return in
@@ -50,7 +50,7 @@ func fill(v reflect.Value, next *uint64) {
 }
 
 func TestInodeKeepsEveryField(t *testing.T) {
-	in := fileInode([]byte("contents"))
+	in := clfstest.FileInode([]byte("contents"))
 	in.Attr = everyAttr()
 	in.BackPointers = []clfs.ID{clfs.RootID, "x", clfs.ID(bytes.Repeat([]byte{7}, clfs.MaxIDBytes)), clfs.RootID}
 	in.Direct = append(in.Direct, "0123456789abcdef", clfs.NullBlock)
@@ -79,7 +79,7 @@ func TestInodeTellsNoAttributesFromNone(t *testing.T) {
 }
 
 func TestDecodeInodeRefusesEveryCut(t *testing.T) {
-	payload := fileInode([]byte("some contents")).Append(nil)
+	payload := clfstest.FileInode([]byte("some contents")).Append(nil)
 	for n := range payload {
 		var fe *clfs.FormatError
 		if _, err := clfs.DecodeInode(payload[:n]); !errors.As(err, &fe) {
@@ -106,7 +106,7 @@ func joinRecords(t *testing.T, payload []byte, order ...clfs.RecordType) (joined
 }
 
 func TestDecodeInodeTakesRecordsInAnyOrder(t *testing.T) {
-	in := fileInode([]byte("x"))
+	in := clfstest.FileInode([]byte("x"))
 	payload := in.Append(nil)
 	mixed := joinRecords(t, payload, clfs.RecordData, clfs.RecordName, clfs.RecordBack, clfs.RecordBlockMap, clfs.RecordAttr)
 	got, err := clfs.DecodeInode(mixed)
@@ -116,7 +116,7 @@ func TestDecodeInodeTakesRecordsInAnyOrder(t *testing.T) {
 }
 
 func TestDecodeInodeRefusesMissingAndDoubleRecords(t *testing.T) {
-	payload := fileInode([]byte("x")).Append(nil)
+	payload := clfstest.FileInode([]byte("x")).Append(nil)
 	all := []clfs.RecordType{clfs.RecordAttr, clfs.RecordBlockMap, clfs.RecordBack, clfs.RecordName, clfs.RecordData}
 	for i, left := range all {
 		rest := append(append([]clfs.RecordType{}, all[:i]...), all[i+1:]...)
@@ -138,7 +138,7 @@ func TestDecodeInodeRefusesBlockMapsThatCannotBe(t *testing.T) {
 		"id of 65 bytes":     func(in *clfs.Inode) { in.BackPointers = []clfs.ID{clfs.ID(make([]byte, 65))} },
 		"type of a segment":  func(in *clfs.Inode) { in.Attr.Type = clfs.TypeSegment },
 	} {
-		in := fileInode([]byte("x"))
+		in := clfstest.FileInode([]byte("x"))
 		change(in)
 		for i := 1; i < len(in.Direct); i++ {
 			in.Direct[i] = clfs.NullBlock
@@ -151,31 +151,10 @@ func TestDecodeInodeRefusesBlockMapsThatCannotBe(t *testing.T) {
 
 func TestDecodeInodeCountsBeforeItAllocates(t *testing.T) {
 	body := []byte{0, 0x40, 0, 0, 0, 0, 0x80, 0, 0xff, 0xff, 0xff, 0xff, 1, 0, 'x'}
-	payload := fileInode(nil).Append(nil)
+	payload := clfstest.FileInode(nil).Append(nil)
 	payload = clfs.AppendRecord(payload[:128], clfs.RecordBlockMap, body)
 	var fe *clfs.FormatError
 	if _, err := clfs.DecodeInode(payload); !errors.As(err, &fe) {
 		t.Errorf("4294967295 direct blocks in 3 bytes: %v", err)
-	}
-}
-
-func TestNewTimeClampsAndSaysSo(t *testing.T) {
-	last := clfs.Time{Sec: math.MaxUint32, Nsec: 999999999}
-	for _, c := range []struct {
-		sec, nsec int64
-		want      clfs.Time
-		clamped   bool
-	}{
-		{0, 0, clfs.Time{}, false},
-		{1400000000, 250000000, clfs.Time{Sec: 1400000000, Nsec: 250000000}, false},
-		{math.MaxUint32, 999999999, last, false},
-		{math.MaxUint32 + 1, 0, last, true},
-		{-1, 999999999, clfs.Time{}, true},
-		{math.MinInt64, 0, clfs.Time{}, true},
-		{math.MaxInt64, 0, last, true},
-	} {
-		if got, clamped := clfs.NewTime(c.sec, c.nsec); got != c.want || clamped != c.clamped {
-			t.Errorf("%d s %d ns: %v, %v", c.sec, c.nsec, got, clamped)
-		}
 	}
 }

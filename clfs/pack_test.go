@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/clfs/clfstest"
 )
 
 // randomPayload is a few runs of text, noise and zeros.
@@ -18,11 +19,11 @@ func randomPayload(random *rand.Rand) (payload []byte) {
 		n := random.IntN(1 << (4 + random.IntN(16)))
 		switch random.IntN(3) {
 		case 0:
-			payload = append(payload, text(n)...)
+			payload = append(payload, clfstest.Text(n)...)
 		case 1:
 			payload = append(payload, make([]byte, n)...)
 		default:
-			payload = append(payload, noise("p", n)...)
+			payload = append(payload, clfstest.Noise("p", n)...)
 		}
 	}
 	return payload
@@ -57,7 +58,7 @@ func TestPackThenUnpackIsIdentity(t *testing.T) {
 }
 
 func TestPackAllocatesNothingWithRoomForIt(t *testing.T) {
-	payload := fileInode(text(6000)).Append(nil)
+	payload := clfstest.FileInode(clfstest.Text(6000)).Append(nil)
 	dst := make([]byte, 0, clfs.PackBound(len(payload)))
 	if n := testing.AllocsPerRun(100, func() { clfs.Pack(dst, payload, clfs.CompressionLZ4) }); n > 0 {
 		t.Errorf("%v allocations", n)
@@ -66,8 +67,8 @@ func TestPackAllocatesNothingWithRoomForIt(t *testing.T) {
 
 // The last block of a full segment has 88 bytes that hardly shrink.
 func TestFullSegmentsOfTextAreStoredCompressed(t *testing.T) {
-	data := text(clfs.SegmentBytes + 4096)
-	_, c, err := clfs.Unpack(clfs.Pack(nil, fullSegment(data[:clfs.SegmentBytes]), clfs.CompressionLZ4), clfs.MaxSegmentPayload)
+	data := clfstest.Text(clfs.SegmentBytes + 4096)
+	_, c, err := clfs.Unpack(clfs.Pack(nil, clfstest.FullSegment(data[:clfs.SegmentBytes]), clfs.CompressionLZ4), clfs.MaxSegmentPayload)
 	if err != nil || c != clfs.CompressionLZ4 {
 		t.Errorf("a full segment of text: compression %d, %v", c, err)
 	}

@@ -3,7 +3,6 @@ package clfs_test
 import (
 	"bytes"
 	"errors"
-	"strings"
 	"testing"
 
 	"clfsload/clfs"
@@ -56,23 +55,5 @@ func TestRecordTypesHaveTheFormatsNames(t *testing.T) {
 		if got := typ.String(); got != want {
 			t.Errorf("%d is called %q, want %q", typ, got, want)
 		}
-	}
-}
-
-func TestWithObjectNamesTheObjectOnce(t *testing.T) {
-	_, err := clfs.ParseRecords([]byte("short"))
-	named := clfs.WithObject(err, "blob-1")
-	var fe *clfs.FormatError
-	if !errors.As(named, &fe) || fe.Object != "blob-1" || !strings.HasPrefix(named.Error(), "blob-1: offset 0: ") {
-		t.Errorf("%v", named)
-	}
-	if errors.As(err, &fe); fe.Object != "" {
-		t.Error("the decoder's own error was changed")
-	}
-	if other := clfs.WithObject(clfs.ErrEncrypted, "blob-2"); !errors.Is(other, clfs.ErrEncrypted) || !strings.HasPrefix(other.Error(), "blob-2: ") {
-		t.Errorf("%v", other)
-	}
-	if clfs.WithObject(nil, "blob-3") != nil {
-		t.Error("no error became one")
 	}
 }

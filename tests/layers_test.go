@@ -24,6 +24,7 @@ type layer struct {
 }
 
 var layers = []layer{
+	{path: "clfs/clfstest", ours: []string{"clfs"}}, // before the layer that it is in: it reads files
 	{path: "clfs", never: []string{"os", "net", "database/sql", "crypto/rand", "math/rand", "log", "syscall"}},
 	{path: "rescue"},
 	{path: "state/journal"},
