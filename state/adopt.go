@@ -8,6 +8,21 @@ import (
 	"clfsload/clfs"
 )
 
+var (
+	oddIDStmt           = newStatement(`SELECT ino FROM odd_id WHERE id = ?`)
+	addOddIDStmt        = newStatement(`INSERT OR REPLACE INTO odd_id (id, ino) VALUES (?, ?)`)
+	addBacklinkStmt     = newStatement(`INSERT INTO backlink (ino, dir, count) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count`)
+	takeBacklinkStmt    = newStatement(`UPDATE backlink SET count = count - 1 WHERE ino = ? AND dir = ? AND count > 0`)
+	backlinksToStmt     = newStatement(`SELECT ino, count FROM backlink WHERE dir = ?`)
+	dropBacklinksToStmt = newStatement(`DELETE FROM backlink WHERE dir = ?`)
+	countBelowStmt      = newStatement(`SELECT count(*) FROM dirent d CROSS JOIN inode i ON i.ino = d.ino WHERE d.parent = ? AND i.type = ?`)
+	namesInStmt         = newStatement(`SELECT p.handle FROM dirent d CROSS JOIN inode p ON p.ino = d.parent WHERE d.shared = 1 AND d.ino = ?1
+			UNION ALL SELECT p.handle FROM dirent d CROSS JOIN inode p ON p.ino = d.parent
+			WHERE d.parent = ?2 AND d.name = ?3 AND d.shared IS NULL`)
+	setKindStmt    = newStatement(`UPDATE inode SET type = ?2, rdev = ?3, target = ?4 WHERE ino = ?1`)
+	addListingStmt = newStatement(`INSERT OR REPLACE INTO listing (dir) VALUES (?)`)
+)
+
 // A journal that adopts a container begins with the root alone. A directory is read from the
 // container when it is first used: its entries become Remote nodes, of which the id and the
 // name are known. A node is read when it is first looked at. What needs more than was read is
@@ -75,7 +90,7 @@ func (t *tx) checkAllNames(n *Node) error {
 
 // knownLinks counts the names of an inode that has several.
 func (t *tx) knownLinks(n *Node) (known uint64, err error) {
-	err = t.stmts.countLinks.QueryRow(n.Ino).Scan(&known)
+	err = countLinksStmt.QueryRow(t, n.Ino).Scan(&known)
 	return known, err
 }
 
@@ -166,7 +181,7 @@ func (t *tx) inodeOf(id clfs.ID) (n *Node, ino Ino, err error) {
 // oddInode returns the node of an id that does not have the number of it, or nil.
 func (t *tx) oddInode(id clfs.ID) (*Node, error) {
 	var ino Ino
-	err := t.stmts.oddID.QueryRow([]byte(id)).Scan(&ino)
+	err := oddIDStmt.QueryRow(t, []byte(id)).Scan(&ino)
 	if noRows(err) {
 		return nil, nil
 	}
@@ -197,7 +212,7 @@ func (t *tx) adoptNew(dir *Node, e *AdoptedEntry, ino Ino) error {
 	if ino == 0 {
 		ino = t.ledger.nextIno
 		t.ledger.nextIno++
-		if _, err := t.stmts.addOddID.Exec([]byte(e.ID), ino); err != nil {
+		if _, err := addOddIDStmt.Exec(t, []byte(e.ID), ino); err != nil {
 			return err
 		}
 	}
@@ -229,13 +244,13 @@ func (t *tx) adoptLink(dir *Node, e *AdoptedEntry, n *Node) error {
 	if err := t.insertAdopted(dir.Ino, e.Name, n.Ino, true); err != nil {
 		return err
 	}
-	if _, err := t.stmts.shareEntry.Exec(n.Parent, n.Name); err != nil {
+	if _, err := shareEntryStmt.Exec(t, n.Parent, n.Name); err != nil {
 		return err
 	}
 	if n.State == Remote {
 		return nil
 	}
-	foreseen, err := changed(t.stmts.takeBacklink.Exec(n.Ino, []byte(dir.ID)))
+	foreseen, err := changed(takeBacklinkStmt.Exec(t, n.Ino, []byte(dir.ID)))
 	if err != nil || foreseen {
 		return err
 	}
@@ -258,11 +273,11 @@ func (j *Journal) EndListing(ctx context.Context, dir Ino) error {
 		before := *d
 		d.Flags &^= Unlisted
 		var below uint32
-		if err := t.stmts.countBelow.QueryRow(dir, clfs.TypeDirectory).Scan(&below); err != nil {
+		if err := countBelowStmt.QueryRow(t, dir, clfs.TypeDirectory).Scan(&below); err != nil {
 			return err
 		}
 		d.setLinks(2 + below)
-		if _, err := t.stmts.addListing.Exec(dir); err != nil {
+		if _, err := addListingStmt.Exec(t, dir); err != nil {
 			return err
 		}
 		return t.save(&before, d)
@@ -288,7 +303,7 @@ func (j *Journal) DropBacklinks(ctx context.Context, dir clfs.ID) error {
 
 // dropBacklinks takes back the links to a directory that were expected in it.
 func (t *tx) dropBacklinks(dir *Node) error {
-	rows, err := t.stmts.backlinksTo.Query([]byte(dir.ID))
+	rows, err := backlinksToStmt.Query(t, []byte(dir.ID))
 	list, err := scanAll(rows, err, func(row scanner) (b Backlink, err error) {
 		err = row.Scan(&b.ino, &b.Count)
 		return b, err
@@ -310,7 +325,7 @@ func (t *tx) dropBacklinks(dir *Node) error {
 			return err
 		}
 	}
-	_, err = t.stmts.dropBacklinksTo.Exec([]byte(dir.ID))
+	_, err = dropBacklinksToStmt.Exec(t, []byte(dir.ID))
 	return err
 }
 
@@ -365,7 +380,7 @@ func (j *Journal) AdoptNode(ctx context.Context, ino Ino, a AdoptedNode) error {
 				return err
 			}
 		}
-		if _, err := t.stmts.setKind.Exec(ino, a.Attr.Type, int64(a.Attr.Rdev), a.Target); err != nil {
+		if _, err := setKindStmt.Exec(t, ino, a.Attr.Type, int64(a.Attr.Rdev), a.Target); err != nil {
 			return err
 		}
 		return t.save(&before, n)
@@ -432,20 +447,20 @@ func (t *tx) adoptLinks(n *Node, back []clfs.ID) error {
 			continue
 		}
 		links += count
-		if _, err := t.stmts.addBacklink.Exec(n.Ino, []byte(dir), count); err != nil {
+		if _, err := addBacklinkStmt.Exec(t, n.Ino, []byte(dir), count); err != nil {
 			return err
 		}
 	}
 	n.setLinks(links)
 	if links > 1 {
-		_, err = t.stmts.shareEntry.Exec(n.Parent, n.Name)
+		_, err = shareEntryStmt.Exec(t, n.Parent, n.Name)
 	}
 	return err
 }
 
 // namesIn lists the directories of the known names of an inode, one for each.
 func (t *tx) namesIn(n *Node) ([]clfs.ID, error) {
-	rows, err := t.stmts.namesIn.Query(n.Ino, n.Parent, n.Name)
+	rows, err := namesInStmt.Query(t, n.Ino, n.Parent, n.Name)
 	return scanAll(rows, err, func(row scanner) (clfs.ID, error) {
 		var id []byte
 		err := row.Scan(&id)

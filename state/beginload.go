@@ -2,11 +2,18 @@ package state
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
+)
+
+var (
+	setSettingStmt   = newStatement(`INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)`)
+	dropFailuresStmt = newStatement(`DELETE FROM failure`)
+	dropLinksStmt    = newStatement(`DELETE FROM source_link`)
+	dropScansStmt    = newStatement(`DELETE FROM unscanned`)
+	dropExtrasStmt   = newStatement(`DELETE FROM extra`)
 )
 
 // BeginLoad begins a load of s.Source into the directory s.Merge.Into of the namespace. The
@@ -77,10 +84,10 @@ func (t *tx) beginLoad(s Settings, names []string, root, above Attr) error {
 			return err
 		}
 	}
-	if _, err := t.stmts.dropScans.Exec(); err != nil { // those above are not the source's
+	if _, err := dropScansStmt.Exec(t); err != nil { // those above are not the source's
 		return err
 	}
-	_, err = t.stmts.addUnscanned.Exec(dir.Ino)
+	_, err = addUnscannedStmt.Exec(t, dir.Ino)
 	return err
 }
 
@@ -126,10 +133,10 @@ func (j *Journal) ChangeMerge(ctx context.Context, m Merge) error {
 		if err := t.writeSettings(); err != nil {
 			return err
 		}
-		if _, err := t.stmts.dropExtras.Exec(); err != nil {
+		if _, err := dropExtrasStmt.Exec(t); err != nil {
 			return err
 		}
-		_, err = t.stmts.addUnscanned.Exec(dir.Ino)
+		_, err = addUnscannedStmt.Exec(t, dir.Ino)
 		return err
 	})
 	if err != nil {
@@ -146,7 +153,7 @@ func intoNames(path string) []string {
 
 func (t *tx) writeSettings() error {
 	for name, value := range t.settings.pairs() {
-		if _, err := t.stmts.setSetting.Exec(name, value); err != nil {
+		if _, err := setSettingStmt.Exec(t, name, value); err != nil {
 			return err
 		}
 	}
@@ -159,8 +166,8 @@ func (t *tx) takeSettings(s Settings, p Phase) error {
 	if err := t.writeSettings(); err != nil {
 		return err
 	}
-	for _, stmt := range []*sql.Stmt{t.stmts.dropFailures, t.stmts.dropLinks, t.stmts.dropScans, t.stmts.dropExtras} {
-		if _, err := stmt.Exec(); err != nil {
+	for _, stmt := range []Statement{dropFailuresStmt, dropLinksStmt, dropScansStmt, dropExtrasStmt} {
+		if _, err := stmt.Exec(t); err != nil {
 			return err
 		}
 	}

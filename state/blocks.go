@@ -8,6 +8,13 @@ import (
 	"clfsload/clfs"
 )
 
+var (
+	blockStmt      = newStatement(`SELECT idx, gen, state FROM block WHERE ino = ? AND idx = ?`)
+	blocksFromStmt = newStatement(`SELECT idx, gen, state FROM block WHERE ino = ? AND idx >= ? ORDER BY idx`)
+	blocksPageStmt = newStatement(blocksPageQuery)
+	setBlockStmt   = newRedoable(opSetBlock, 4, `INSERT OR REPLACE INTO block (ino, idx, gen, state) VALUES (?, ?, ?, ?)`)
+)
+
 // BlockState is where the bytes of a block are.
 type BlockState int
 
@@ -61,7 +68,7 @@ func (j *Journal) BlocksOf(ctx context.Context, ino Ino) (list []Block, err erro
 // first on.
 func (j *Journal) BlocksFrom(ctx context.Context, ino Ino, first uint64, limit int) (list []Block, err error) {
 	done, err := j.ahead(ctx, func(t *tx) (err error) {
-		rows, err := t.stmts.blocksPage.Query(ino, first, limit)
+		rows, err := blocksPageStmt.Query(t, ino, first, limit)
 		list, err = scanAll(rows, err, scanBlock)
 		return err
 	})
@@ -139,7 +146,7 @@ func (b *Block) isUp() bool { return b.State == BlockUploaded || b.State == Bloc
 
 // block returns the row of a block, if it has one.
 func (t *tx) block(ino Ino, index uint64) (b Block, known bool, err error) {
-	b, err = scanBlock(t.stmts.block.QueryRow(ino, index))
+	b, err = scanBlock(blockStmt.QueryRow(t, ino, index))
 	if noRows(err) {
 		return Block{Index: index}, false, nil
 	}
@@ -147,12 +154,12 @@ func (t *tx) block(ino Ino, index uint64) (b Block, known bool, err error) {
 }
 
 func (t *tx) blocksFrom(ino Ino, first uint64) ([]Block, error) {
-	rows, err := t.stmts.blocksFrom.Query(ino, first)
+	rows, err := blocksFromStmt.Query(t, ino, first)
 	return scanAll(rows, err, scanBlock)
 }
 
 func (t *tx) setBlock(ino Ino, b Block) error {
-	_, err := t.stmts.setBlock.Exec(ino, b.Index, b.Gen, b.State)
+	_, err := setBlockStmt.Exec(t, ino, b.Index, b.Gen, b.State)
 	return err
 }
 

@@ -5,6 +5,11 @@ import (
 	"fmt"
 )
 
+var (
+	reopenStmt     = newStatement(`UPDATE inode SET flags = flags | ?2 WHERE ino = ?1 AND state = {dirty}`)
+	dropBlocksStmt = newRedoable(opDropBlocks, 3, `DELETE FROM block WHERE ino = ?1 AND idx >= ?2 AND state <> ?3`)
+)
+
 // Change sets what is not nil. Times are nanoseconds since 1970.
 type Change struct {
 	Mode, UID, GID *uint32
@@ -117,7 +122,7 @@ func (t *tx) setWritten(n *Node, w *Written) {
 func (j *Journal) StillOpen(ctx context.Context, list []Ino) error {
 	err := j.write(ctx, committed, func(t *tx) error {
 		for _, ino := range list {
-			if _, err := t.stmts.reopen.Exec(ino, Opened); err != nil {
+			if _, err := reopenStmt.Exec(t, ino, Opened); err != nil {
 				return err
 			}
 		}
@@ -174,7 +179,7 @@ func (t *tx) dropBlocks(n *Node, first uint64) error {
 	if err != nil {
 		return err
 	}
-	if _, err := t.stmts.dropBlocks.Exec(n.Ino, first, noBlockState); err != nil {
+	if _, err := dropBlocksStmt.Exec(t, n.Ino, first, noBlockState); err != nil {
 		return err
 	}
 	for _, b := range rows {

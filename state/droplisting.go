@@ -3,10 +3,14 @@ package state
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"fmt"
 
 	"clfsload/clfs"
+)
+
+var (
+	droppableStmt = newStatement(droppable)
+	dropCleanStmt = newStatement(`DELETE FROM inode WHERE ino = ?`)
 )
 
 // Listings returns up to limit directories whose entries were read from the container, in
@@ -60,7 +64,7 @@ func (j *Journal) DropEntries(ctx context.Context, dir Ino, after []byte, inUse 
 }
 
 func (t *tx) dropEntries(dir *Node, after []byte, inUse func(Ino) bool, d *Dropped) error {
-	rows, err := t.stmts.droppable.Query(dir.Ino, after, dropPage)
+	rows, err := droppableStmt.Query(t, dir.Ino, after, dropPage)
 	page, err := scanAll(rows, err, scanDroppable)
 	if err != nil || len(page) == 0 {
 		return err
@@ -104,11 +108,11 @@ func (t *tx) dropEntry(dir *Node, e droppableEntry) error {
 	if err != nil {
 		return err
 	}
-	if _, err := t.stmts.dropEntry.Exec(dir.Ino, e.name); err != nil {
+	if _, err := dropEntryStmt.Exec(t, dir.Ino, e.name); err != nil {
 		return err
 	}
 	before := *n
-	switch err := t.stmts.otherName.QueryRow(e.ino).Scan(&n.Parent, &n.Name); {
+	switch err := otherNameStmt.QueryRow(t, e.ino).Scan(&n.Parent, &n.Name); {
 	case noRows(err):
 		return t.dropClean(&before)
 	case err != nil:
@@ -118,7 +122,7 @@ func (t *tx) dropEntry(dir *Node, e droppableEntry) error {
 		n.Parent, n.Name = before.Parent, before.Name
 	}
 	if n.State != Remote {
-		if _, err := t.stmts.addBacklink.Exec(n.Ino, []byte(dir.ID), 1); err != nil {
+		if _, err := addBacklinkStmt.Exec(t, n.Ino, []byte(dir.ID), 1); err != nil {
 			return err
 		}
 	}
@@ -130,8 +134,8 @@ func (t *tx) dropEntry(dir *Node, e droppableEntry) error {
 func (t *tx) dropClean(n *Node) error {
 	t.ledger.count(n, minusOne)
 	t.ledger.seq = max(t.ledger.seq, n.Next)
-	for _, stmt := range []*sql.Stmt{t.stmts.dropClean, t.stmts.dropNodeBlocks, t.stmts.dropOddID, t.stmts.dropBacklinks, t.stmts.dropListing} {
-		if _, err := stmt.Exec(n.Ino); err != nil {
+	for _, stmt := range []Statement{dropCleanStmt, dropNodeBlocksStmt, dropOddIDStmt, dropBacklinksStmt, dropListingStmt} {
+		if _, err := stmt.Exec(t, n.Ino); err != nil {
 			return err
 		}
 	}
@@ -145,7 +149,7 @@ func (t *tx) unlist(dir *Node) error {
 	}
 	before := *dir
 	dir.Flags |= Unlisted
-	if _, err := t.stmts.dropListing.Exec(dir.Ino); err != nil {
+	if _, err := dropListingStmt.Exec(t, dir.Ino); err != nil {
 		return err
 	}
 	return t.save(&before, dir)

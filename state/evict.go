@@ -7,6 +7,12 @@ import (
 	"clfsload/clfs"
 )
 
+var (
+	setUsedStmt     = newStatement(`UPDATE inode SET used = ?2 WHERE ino = ?1 AND used > 0`)
+	evictBlocksStmt = newStatement(`UPDATE block SET state = {block remote} WHERE ino = ? AND state = {block uploaded}`)
+	evictBlockStmt  = newStatement(`UPDATE block SET state = {block remote} WHERE ino = ? AND idx = ? AND state = {block uploaded}`)
+)
+
 // evictableNodes lists files whose contents are in the container as they are.
 const evictableNodes = `SELECT ` + nodeColumns + ` FROM inode WHERE used > 0 AND size > 0 AND state = {done}
 	UNION ALL SELECT ` + nodeColumns + ` FROM inode WHERE used > 0 AND size > 0 AND state = {sealed}
@@ -100,7 +106,7 @@ func (t *tx) evict(s Settled) (bool, error) {
 	before := *n
 	n.Flags |= Evicted
 	n.used = 0
-	if _, err := t.stmts.evictBlocks.Exec(n.Ino); err != nil {
+	if _, err := evictBlocksStmt.Exec(t, n.Ino); err != nil {
 		return false, err
 	}
 	return true, t.save(&before, n)
@@ -113,7 +119,7 @@ func (j *Journal) EvictBlocks(ctx context.Context, ino Ino, blocks []uint64) ([]
 	err := j.write(ctx, durable, func(t *tx) error {
 		evicted = nil
 		for _, index := range blocks {
-			ok, err := changed(t.stmts.evictBlock.Exec(ino, index))
+			ok, err := changed(evictBlockStmt.Exec(t, ino, index))
 			if err != nil {
 				return err
 			}
@@ -148,7 +154,7 @@ func (j *Journal) Touch(ctx context.Context, list []Ino) error {
 	err := j.write(ctx, committed, func(t *tx) error {
 		now := t.nextSeq()
 		for _, ino := range list {
-			if _, err := t.stmts.setUsed.Exec(ino, now); err != nil {
+			if _, err := setUsedStmt.Exec(t, ino, now); err != nil {
 				return err
 			}
 		}

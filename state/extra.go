@@ -8,6 +8,11 @@ import (
 	"clfsload/clfs"
 )
 
+var (
+	addExtraStmt  = newStatement(`INSERT OR IGNORE INTO extra (dir, name) VALUES (?, ?)`)
+	dropExtraStmt = newStatement(`DELETE FROM extra WHERE dir = ? AND name = ?`)
+)
+
 // Extra is an entry of the namespace that the source of a load does not have.
 type Extra struct {
 	Dir  Ino
@@ -42,7 +47,7 @@ func scanMergeEntry(row scanner) (e MergeEntry, err error) {
 func (j *Journal) NoteExtras(ctx context.Context, dir Ino, names [][]byte) error {
 	err := j.write(ctx, committed, func(t *tx) error {
 		for _, name := range names {
-			if _, err := t.stmts.addExtra.Exec(dir, name); err != nil {
+			if _, err := addExtraStmt.Exec(t, dir, name); err != nil {
 				return err
 			}
 		}
@@ -70,7 +75,7 @@ func (j *Journal) Extras(ctx context.Context, limit int) ([]Extra, error) {
 func (j *Journal) DropExtras(ctx context.Context, list []Extra) error {
 	err := j.write(ctx, committed, func(t *tx) error {
 		for _, x := range list {
-			if _, err := t.stmts.dropExtra.Exec(x.Dir, x.Name); err != nil {
+			if _, err := dropExtraStmt.Exec(t, x.Dir, x.Name); err != nil {
 				return err
 			}
 		}

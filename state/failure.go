@@ -7,6 +7,12 @@ import (
 	"clfsload/clfs"
 )
 
+var (
+	setFailureStmt   = newStatement(`INSERT OR REPLACE INTO failure (parent, name, ino, op, reason, gone) VALUES (?, ?, ?, ?, ?, ?)`)
+	clearFailureStmt = newStatement(`DELETE FROM failure WHERE parent = ? AND name = ?`)
+	parentsOfStmt    = newStatement(`SELECT ?2 UNION SELECT parent FROM dirent WHERE shared = 1 AND ino = ?1`)
+)
+
 // Failure is an entry that could not be listed or transferred.
 type Failure struct {
 	Path string // below the source
@@ -15,7 +21,7 @@ type Failure struct {
 
 // fail takes a node out of its queue until RetryFailures.
 func (t *tx) fail(n *Node, p Problem) error {
-	if _, err := t.stmts.dropUnscanned.Exec(n.Ino); err != nil {
+	if _, err := dropUnscannedStmt.Exec(t, n.Ino); err != nil {
 		return err
 	}
 	if n.State != Removed && n.State != Failed {
@@ -33,12 +39,12 @@ func (t *tx) setFailure(parent Ino, name []byte, ino any, p Problem) error {
 		return err
 	}
 	t.ledger.Failures++
-	_, err := t.stmts.setFailure.Exec(parent, name, ino, p.Op, p.Reason, p.Gone)
+	_, err := setFailureStmt.Exec(t, parent, name, ino, p.Op, p.Reason, p.Gone)
 	return err
 }
 
 func (t *tx) clearFailure(parent Ino, name []byte) error {
-	known, err := changed(t.stmts.clearFailure.Exec(parent, name))
+	known, err := changed(clearFailureStmt.Exec(t, parent, name))
 	if known {
 		t.ledger.Failures--
 	}
@@ -142,7 +148,7 @@ func (t *tx) retry(f *failureRow) error {
 
 // rescan has a directory listed again.
 func (t *tx) rescan(dir Ino) error {
-	if _, err := t.stmts.addUnscanned.Exec(dir); err != nil {
+	if _, err := addUnscannedStmt.Exec(t, dir); err != nil {
 		return err
 	}
 	n, err := t.node(dir)
@@ -155,7 +161,7 @@ func (t *tx) rescan(dir Ino) error {
 // reopenDirectories has the directories put again that have names of a node: they may be in the
 // container without it, or with it.
 func (t *tx) reopenDirectories(n *Node) error {
-	rows, err := t.stmts.parentsOf.Query(n.Ino, n.Parent)
+	rows, err := parentsOfStmt.Query(t, n.Ino, n.Parent)
 	parents, err := scanAll(rows, err, scanIno)
 	if err != nil {
 		return err
@@ -255,7 +261,7 @@ func (t *tx) leaveOut(n *Node) error {
 	before := *n
 	if n.IsDirectory() {
 		var one int
-		err := t.stmts.anyEntry.QueryRow(n.Ino).Scan(&one)
+		err := anyEntryStmt.QueryRow(t, n.Ino).Scan(&one)
 		if err == nil {
 			n.State = Held
 			return t.save(&before, n)
@@ -300,7 +306,7 @@ func (t *tx) discard(n *Node) error {
 			}
 		}
 	}
-	if _, err := t.stmts.dropBlocks.Exec(n.Ino, 0, noBlockState); err != nil {
+	if _, err := dropBlocksStmt.Exec(t, n.Ino, 0, noBlockState); err != nil {
 		return err
 	}
 	standing, gen := n.derived()

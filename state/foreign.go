@@ -7,6 +7,8 @@ import (
 	"clfsload/clfs"
 )
 
+var dropReplacedStmt = newStatement(dropReplaced)
+
 // Foreign is garbage that another program has put. Its names do not follow from a row; they
 // are found by listing what begins with the id.
 type Foreign struct {
@@ -58,7 +60,7 @@ func (j *Journal) NoteReplaced(ctx context.Context, file Node, list []Foreign, f
 			return err
 		}
 		if first {
-			if _, err := t.stmts.dropReplaced.Exec(n.Ino, n.Next+1); err != nil {
+			if _, err := dropReplacedStmt.Exec(t, n.Ino, n.Next+1); err != nil {
 				return err
 			}
 		}

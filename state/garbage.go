@@ -2,11 +2,24 @@ package state
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"iter"
 
 	"clfsload/clfs"
+)
+
+var (
+	dropImageStmt      = newStatement(`DELETE FROM image WHERE ino = ?`)
+	clearProblemStmt   = newStatement(`DELETE FROM upload_failure WHERE ino = ?`)
+	dropBacklinksStmt  = newStatement(`DELETE FROM backlink WHERE ino = ?`)
+	dropOddIDStmt      = newStatement(`DELETE FROM odd_id WHERE ino = ?`)
+	dropListingStmt    = newStatement(`DELETE FROM listing WHERE dir = ?`)
+	addGarbageStmt     = newRedoable(opAddGarbage, 3, `INSERT INTO garbage (ino, after, name) VALUES (?, ?, ?)`)
+	voidTombstonesStmt = newStatement(`DELETE FROM tombstone WHERE dir = ?`)
+	dropGarbageStmt    = newStatement(`DELETE FROM garbage WHERE id = ?`)
+	claimStmt          = newStatement(`DELETE FROM garbage WHERE ino = ? AND name = ?`)
+	dropNodeStmt       = newStatement(`DELETE FROM inode WHERE ino = ? AND state = {removed}`)
+	dropNodeBlocksStmt = newStatement(`DELETE FROM block WHERE ino = ?`)
 )
 
 // atOnce is when a blob that nothing reaches may be deleted: as soon as no put
@@ -14,7 +27,7 @@ import (
 const atOnce = 0
 
 func (t *tx) addGarbage(ino Ino, after uint64, name string) error {
-	_, err := t.stmts.addGarbage.Exec(ino, after, name)
+	_, err := addGarbageStmt.Exec(t, ino, after, name)
 	return err
 }
 
@@ -141,7 +154,7 @@ func (j *Journal) scanGarbage(row scanner) (Garbage, error) {
 func (j *Journal) DropGarbage(ctx context.Context, ids []int64) error {
 	err := j.write(ctx, committed, func(t *tx) error {
 		for _, id := range ids {
-			if _, err := t.stmts.dropGarbage.Exec(id); err != nil {
+			if _, err := dropGarbageStmt.Exec(t, id); err != nil {
 				return err
 			}
 		}
@@ -169,10 +182,9 @@ func (j *Journal) RemovedNodes(ctx context.Context, after Ino, limit int) ([]Nod
 // Those that are garbage already stay so.
 func (j *Journal) DropNodes(ctx context.Context, list []Node) error {
 	err := j.write(ctx, committed, func(t *tx) error {
-		s := t.stmts
 		for _, n := range list {
-			for _, stmt := range []*sql.Stmt{s.dropNode, s.dropNodeBlocks, s.dropImage, s.voidTombstones, s.clearProblem, s.dropBacklinks, s.dropListing, s.dropOddID} {
-				if _, err := stmt.Exec(n.Ino); err != nil {
+			for _, stmt := range []Statement{dropNodeStmt, dropNodeBlocksStmt, dropImageStmt, voidTombstonesStmt, clearProblemStmt, dropBacklinksStmt, dropListingStmt, dropOddIDStmt} {
+				if _, err := stmt.Exec(t, n.Ino); err != nil {
 					return err
 				}
 			}

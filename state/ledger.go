@@ -3,7 +3,10 @@ package state
 import (
 	"database/sql"
 	"fmt"
+	"strings"
 )
+
+var setLedgerStmt = newStatement(`INSERT OR REPLACE INTO ledger (id, batch, ` + ledgerColumns + `) VALUES (1, ?` + strings.Repeat(", ?", strings.Count(ledgerColumns, ",")+1) + `)`)
 
 // Phase is how far a transfer has come.
 type Phase int
@@ -54,8 +57,8 @@ func readLedger(db *sql.DB) (*ledger, error) {
 	return &l, nil
 }
 
-func (s *statements) writeLedger(l *ledger, batch uint64) error {
-	_, err := s.setLedger.Exec(append([]any{int64(batch)}, l.fields()...)...)
+func (s statements) writeLedger(l *ledger, batch uint64) error {
+	_, err := s[setLedgerStmt].Exec(append([]any{int64(batch)}, l.fields()...)...)
 	return err
 }
 

@@ -7,6 +7,8 @@ import (
 	"strings"
 )
 
+var setMarkStmt = newStatement(`UPDATE mark SET publication = ?, newest = ?, before = ?`)
+
 // Mark says which marks the container may have, as far as the journal knows. A
 // container that has any other was written with another STATE or with a copy of
 // this one.
@@ -53,7 +55,7 @@ func (j *Journal) Mark(ctx context.Context) (Mark, error) {
 // SetMark notes a mark, durably.
 func (j *Journal) SetMark(ctx context.Context, m Mark) error {
 	err := j.write(ctx, durable, func(t *tx) error {
-		_, err := t.stmts.setMark.Exec(m.Publication, m.Newest, strings.Join(m.Before, " "))
+		_, err := setMarkStmt.Exec(t, m.Publication, m.Newest, strings.Join(m.Before, " "))
 		return err
 	})
 	if err != nil {

@@ -147,7 +147,7 @@ func (t *tx) mergeEntry(dir *Node, e *Entry, now int64) (Merged, error) {
 	}
 	r := &replacement{dir: dir, old: n, entry: e, now: now}
 	if n.IsDirectory() && e.Attr.Type == clfs.TypeDirectory {
-		_, err := t.stmts.addUnscanned.Exec(n.Ino) // its attributes are compared when it is listed
+		_, err := addUnscannedStmt.Exec(t, n.Ino) // its attributes are compared when it is listed
 		return Merged{}, err
 	}
 	if t.settings.Merge.Compare == CompareNames {
@@ -300,7 +300,7 @@ func (t *tx) replace(r *replacement, d Difference) (Merged, error) {
 			return Merged{}, err
 		}
 	}
-	if _, err := t.stmts.dropEntry.Exec(r.dir.Ino, name); err != nil {
+	if _, err := dropEntryStmt.Exec(t, r.dir.Ino, name); err != nil {
 		return Merged{}, err
 	}
 	if err := t.addEntry(r.dir, r.entry); err != nil {
@@ -321,7 +321,7 @@ func (t *tx) mergeLink(r *replacement, d Difference) (Merged, error) {
 	a := &r.entry.Attr
 	var first Ino
 	var expect uint64
-	err := t.stmts.findLink.QueryRow(int64(a.Ino), int64(a.Dev), a.Type).Scan(&first, &expect)
+	err := findLinkStmt.QueryRow(t, int64(a.Ino), int64(a.Dev), a.Type).Scan(&first, &expect)
 	if err != nil && !noRows(err) {
 		return Merged{}, err
 	}
@@ -335,7 +335,7 @@ func (t *tx) mergeLink(r *replacement, d Difference) (Merged, error) {
 	if failed != nil || err == nil || m.Outcome != Kept && m.Outcome != Changed {
 		return m, failed
 	}
-	_, err = t.stmts.setLink.Exec(int64(a.Ino), int64(a.Dev), a.Type, r.old.Ino, a.Nlink)
+	_, err = setLinkStmt.Exec(t, int64(a.Ino), int64(a.Dev), a.Type, r.old.Ino, a.Nlink)
 	return m, err
 }
 
@@ -355,7 +355,7 @@ func (j *Journal) MergeDirectory(ctx context.Context, dir Ino, a Attr) (m Merged
 // EndScan notes that all entries of a directory are merged.
 func (j *Journal) EndScan(ctx context.Context, dir Ino) error {
 	err := j.write(ctx, committed, func(t *tx) error {
-		_, err := t.stmts.dropUnscanned.Exec(dir)
+		_, err := dropUnscannedStmt.Exec(t, dir)
 		return err
 	})
 	if err != nil {

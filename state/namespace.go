@@ -7,6 +7,13 @@ import (
 	"clfsload/clfs"
 )
 
+var (
+	entryStmt       = newStatement(`SELECT ino, coalesce(shared, 0) FROM dirent WHERE parent = ? AND name = ?`)
+	insertEntryStmt = newRedoable(opInsertEntry, 5, `INSERT INTO dirent (parent, name, ino, shared, cookie) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`)
+	dropEntryStmt   = newRedoable(opDropEntry, 2, `DELETE FROM dirent WHERE parent = ? AND name = ?`)
+	shareEntryStmt  = newRedoable(opShareEntry, 2, `UPDATE dirent SET shared = 1 WHERE parent = ? AND name = ?`)
+)
+
 // Lookup returns the node that a name in a directory stands for. Errors:
 // ErrNoEntry.
 func (j *Journal) Lookup(ctx context.Context, dir Ino, name []byte) (n Node, err error) {
@@ -142,7 +149,7 @@ type entry struct {
 // findEntry returns what stands under a name. Errors: ErrNoEntry.
 func (t *tx) findEntry(dir Ino, name []byte) (entry, error) {
 	var e entry
-	err := t.stmts.entry.QueryRow(dir, name).Scan(&e.ino, &e.shared)
+	err := entryStmt.QueryRow(t, dir, name).Scan(&e.ino, &e.shared)
 	if noRows(err) {
 		return e, ErrNoEntry
 	}
@@ -152,7 +159,7 @@ func (t *tx) findEntry(dir Ino, name []byte) (entry, error) {
 // insertEntry adds a name. Its cookie is the number of the change that is next.
 // Errors: ErrNameTaken, and nothing is changed then.
 func (t *tx) insertEntry(dir Ino, name []byte, ino Ino, shared bool) error {
-	isNew, err := changed(t.stmts.insertEntry.Exec(dir, name, ino, sharedValue(shared), t.ledger.seq+1))
+	isNew, err := changed(insertEntryStmt.Exec(t, dir, name, ino, sharedValue(shared), t.ledger.seq+1))
 	if err == nil && !isNew {
 		return ErrNameTaken
 	}
@@ -202,7 +209,7 @@ func (t *tx) link(ino, dirIno Ino, name []byte, now int64) (Node, error) {
 	n.Attr.Ctime = now
 	n.setLinks(n.Links + 1)
 	t.noteMoved(n)
-	if _, err := t.stmts.shareEntry.Exec(n.Parent, n.Name); err != nil {
+	if _, err := shareEntryStmt.Exec(t, n.Parent, n.Name); err != nil {
 		return Node{}, err
 	}
 	dir.Flags |= Grown

@@ -7,6 +7,8 @@ import (
 	"clfsload/clfs"
 )
 
+var nodeStmt = newStatement(`SELECT ` + nodeColumns + ` FROM inode WHERE ino = ?`)
+
 // Flags say more of a node than its state.
 type Flags uint32
 
@@ -132,7 +134,7 @@ func (t *tx) node(ino Ino) (*Node, error) {
 			return n, nil
 		}
 	}
-	n, err := scanNode(t.stmts.node.QueryRow(ino))
+	n, err := scanNode(nodeStmt.QueryRow(t, ino))
 	if noRows(err) {
 		return nil, ErrNoEntry
 	}

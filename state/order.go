@@ -5,6 +5,11 @@ import (
 	"fmt"
 )
 
+var (
+	unorderedStmt = newStatement(`SELECT name FROM dirent WHERE parent = ? AND name > ? AND cookie IS NULL ORDER BY name LIMIT ?`)
+	setCookieStmt = newStatement(`UPDATE dirent SET cookie = ?3 WHERE parent = ?1 AND name = ?2`)
+)
+
 // orderPage is how many entries get their cookies in one transaction.
 const orderPage = 1000
 
@@ -25,13 +30,13 @@ func (j *Journal) Order(ctx context.Context, dir Ino) error {
 // order numbers a page of entries behind the name after, and returns the last one; nil: all have
 // their cookies.
 func (t *tx) order(dir Ino, after []byte) ([]byte, error) {
-	rows, err := t.stmts.unordered.Query(dir, after, orderPage)
+	rows, err := unorderedStmt.Query(t, dir, after, orderPage)
 	page, err := scanAll(rows, err, scanName)
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range page {
-		if _, err := t.stmts.setCookie.Exec(dir, name, t.nextSeq()); err != nil {
+		if _, err := setCookieStmt.Exec(t, dir, name, t.nextSeq()); err != nil {
 			return nil, err
 		}
 	}

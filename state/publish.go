@@ -6,6 +6,8 @@ import (
 	"time"
 )
 
+var finishDirectoryStmt = newStatement(finishDirectory)
+
 // Put is an inode that a publication has put.
 type Put struct {
 	Node   Node   // as it was put: of the snapshot, or of Reserve
@@ -104,7 +106,7 @@ func (t *tx) recordFoundDirectory(p *Put) (done bool, err error) {
 	if !n.IsDirectory() || n.Seq != 0 || n.PutVersion != 0 || n.Next != 0 || n.Flags&^Unordered != 0 || !p.Final || !p.Complete {
 		return false, nil
 	}
-	done, err = changed(t.stmts.finishDirectory.Exec(n.Ino, p.Blocks, n.Version+1, n.Version, int64(p.Owner), t.ledger.publication))
+	done, err = changed(finishDirectoryStmt.Exec(t, n.Ino, p.Blocks, n.Version+1, n.Version, int64(p.Owner), t.ledger.publication))
 	if done {
 		t.ledger.count(&n, minusOne)
 		n.State = Done
@@ -127,7 +129,7 @@ func (t *tx) recordPut(p *Put) error {
 	before := *n
 	if n.Version != p.Node.Version {
 		// It got another owner after the snapshot, but the container has it by this name.
-		if _, err := t.stmts.claim.Exec(n.Ino, inodeName(n, p.Node.Version, p.Owner)); err != nil {
+		if _, err := claimStmt.Exec(t, n.Ino, inodeName(n, p.Node.Version, p.Owner)); err != nil {
 			return err
 		}
 	}
@@ -153,7 +155,7 @@ func (t *tx) recordChanged(n *Node, p *Put) error {
 	}
 	if n.ImageGen != 0 && n.ImageGen == p.Node.ImageGen {
 		n.ImageGen = 0
-		if _, err := t.stmts.dropImage.Exec(n.Ino); err != nil {
+		if _, err := dropImageStmt.Exec(t, n.Ino); err != nil {
 			return err
 		}
 	}
@@ -252,7 +254,7 @@ func (j *Journal) voidTombstones(ctx context.Context, seq uint64) error {
 		}
 		err = j.write(ctx, committed, func(t *tx) error {
 			for _, dir := range page {
-				if _, err := t.stmts.voidTombstones.Exec(dir); err != nil {
+				if _, err := voidTombstonesStmt.Exec(t, dir); err != nil {
 					return err
 				}
 			}

@@ -46,18 +46,26 @@ func (r *recorder) end(l *ledger) []byte {
 	return r.Data
 }
 
-// A redoable is a statement that the redo log can hold.
-type redoable struct {
-	*sql.Stmt
+// Redoable is a statement that the redo log can hold.
+type Redoable struct {
+	Statement
 	op, arguments int
-	recorder      *recorder
+}
+
+// redoables are all of them, by their operations.
+var redoables = map[int]Redoable{}
+
+func newRedoable(op, arguments int, query string) Redoable {
+	s := Redoable{newStatement(query), op, arguments}
+	redoables[op] = s
+	return s
 }
 
 // Exec executes the statement, and records it.
-func (s *redoable) Exec(args ...any) (sql.Result, error) {
-	result, err := s.Stmt.Exec(args...)
+func (s Redoable) Exec(t *tx, args ...any) (sql.Result, error) {
+	result, err := s.Statement.Exec(t, args...)
 	if err == nil {
-		err = s.recorder.Statement(s.op, args)
+		err = t.recorder.Statement(s.op, args)
 	}
 	return result, err
 }
@@ -108,18 +116,16 @@ func (b *tables) redoChange(c codec) error {
 }
 
 func (b *tables) redoStatement(op int, c codec) error {
-	for _, s := range b.stmts.redoables() {
-		if s.op != op {
-			continue
-		}
-		args := make([]any, s.arguments)
-		for i := range args {
-			if err := c.Value(&args[i]); err != nil {
-				return err
-			}
-		}
-		_, err := s.Stmt.Exec(args...)
-		return err
+	s, known := redoables[op]
+	if !known {
+		return fmt.Errorf("%w: operation %d in the redo log", ErrDamaged, op)
 	}
-	return fmt.Errorf("%w: operation %d in the redo log", ErrDamaged, op)
+	args := make([]any, s.arguments)
+	for i := range args {
+		if err := c.Value(&args[i]); err != nil {
+			return err
+		}
+	}
+	_, err := b.stmts[s.Statement].Exec(args...)
+	return err
 }

@@ -8,6 +8,8 @@ import (
 	"clfsload/clfs"
 )
 
+var acceptAllStmt = newStatement(`UPDATE inode SET flags = flags & ~{incomplete} WHERE state = {dirty} AND flags & {incomplete}`)
+
 // recoverPage is how many nodes are recovered in one transaction.
 const recoverPage = 1000
 
@@ -149,7 +151,7 @@ func (j *Journal) Incompletes(ctx context.Context, after Ino, limit int) ([]Node
 // returns how many there were.
 func (j *Journal) AcceptIncomplete(ctx context.Context) (n int, err error) {
 	err = j.write(ctx, durable, func(t *tx) error {
-		accepted, err := affected(t.stmts.acceptAll.Exec())
+		accepted, err := affected(acceptAllStmt.Exec(t))
 		n = int(accepted)
 		return err
 	})

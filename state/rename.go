@@ -7,6 +7,8 @@ import (
 	"fmt"
 )
 
+var replaceEntryStmt = newRedoable(opReplaceEntry, 4, `UPDATE dirent SET ino = ?3, shared = ?4 WHERE parent = ?1 AND name = ?2`)
+
 // Rename says which entry moves where.
 type Rename struct {
 	From      Ino
@@ -155,11 +157,11 @@ func (t *tx) checkLoop(n *Node, dir Ino) error {
 
 // move carries an entry over to its new place, and drops what was there.
 func (t *tx) move(n *renaming) error {
-	if _, err := t.stmts.dropEntry.Exec(n.From, n.Name); err != nil {
+	if _, err := dropEntryStmt.Exec(t, n.From, n.Name); err != nil {
 		return err
 	}
 	if n.other != nil {
-		if _, err := t.stmts.replaceEntry.Exec(n.To, n.NewName, n.moved.Ino, sharedValue(n.shared)); err != nil {
+		if _, err := replaceEntryStmt.Exec(t, n.To, n.NewName, n.moved.Ino, sharedValue(n.shared)); err != nil {
 			return err
 		}
 		if err := t.dropName(n.other, &removal{dir: n.To, name: n.NewName, now: n.Now, inUse: n.InUse, successor: n.moved}, n.to); err != nil {
@@ -173,10 +175,10 @@ func (t *tx) move(n *renaming) error {
 
 // exchange lets two entries change places.
 func (t *tx) exchange(n *renaming) error {
-	if _, err := t.stmts.replaceEntry.Exec(n.To, n.NewName, n.moved.Ino, sharedValue(n.shared)); err != nil {
+	if _, err := replaceEntryStmt.Exec(t, n.To, n.NewName, n.moved.Ino, sharedValue(n.shared)); err != nil {
 		return err
 	}
-	if _, err := t.stmts.replaceEntry.Exec(n.From, n.Name, n.other.Ino, sharedValue(n.otherShared)); err != nil {
+	if _, err := replaceEntryStmt.Exec(t, n.From, n.Name, n.other.Ino, sharedValue(n.otherShared)); err != nil {
 		return err
 	}
 	if err := t.rehome(n, n.moved, n.from, n.Name, n.to, n.NewName); err != nil {

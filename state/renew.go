@@ -5,6 +5,12 @@ import (
 	"fmt"
 )
 
+var (
+	dropLinkStmt    = newStatement(`DELETE FROM source_link WHERE fileid = ? AND ino = ?`)
+	setOriginStmt   = newStatement(`UPDATE inode SET fileid = ?2, rdev = ?3 WHERE ino = ?1`)
+	dirtyBlocksStmt = newStatement(`UPDATE block SET state = {block dirty} WHERE ino = ?`)
+)
+
 // Changed returns a channel that is closed when rows enter a queue, or nodes leave it. Take it before asking for work, wait on it when there was none.
 func (j *Journal) Changed() <-chan struct{} { return j.wake.wait() }
 
@@ -46,7 +52,7 @@ func (t *tx) dirtyAll(n *Node) error {
 	if n.Sealed > 0 {
 		return t.dropBlocks(n, 0)
 	}
-	_, err := t.stmts.dirtyBlocks.Exec(n.Ino) // all are of the generation Next
+	_, err := dirtyBlocksStmt.Exec(t, n.Ino) // all are of the generation Next
 	return err
 }
 
@@ -54,7 +60,7 @@ func (t *tx) dirtyAll(n *Node) error {
 // a further link of the one that was found first is none of this one.
 func (t *tx) setSource(n *Node, a *Attr) error {
 	if a.Ino != n.Attr.Ino {
-		if _, err := t.stmts.dropLink.Exec(int64(n.Attr.Ino), n.Ino); err != nil {
+		if _, err := dropLinkStmt.Exec(t, int64(n.Attr.Ino), n.Ino); err != nil {
 			return err
 		}
 	}
@@ -62,7 +68,7 @@ func (t *tx) setSource(n *Node, a *Attr) error {
 	links := n.Attr.Nlink
 	n.Attr = *a
 	n.Attr.Nlink = links
-	_, err := t.stmts.setOrigin.Exec(n.Ino, n.fileID(), int64(a.Rdev))
+	_, err := setOriginStmt.Exec(t, n.Ino, n.fileID(), int64(a.Rdev))
 	return err
 }
 

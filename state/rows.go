@@ -1,5 +1,14 @@
 package state
 
+var (
+	saveStmt       = newStatement(`UPDATE inode SET ` + savedColumns + ` WHERE ino = ?1`)
+	saveStateStmt  = newStatement(`UPDATE inode SET ` + savedColumns + `, state = ?27 WHERE ino = ?1`)
+	insertNodeStmt = newStatement(`INSERT INTO inode (ino, parent, name, mode, uid, gid, size, mtime, ctime, atime, links, flags, seq, cseq, gen, next,
+			sealed, peak, mapped, version, put_version, put_owner, put_pub, put_gen, image_gen, used, state, handle, type,
+			rdev, target, fileid)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+)
+
 // rowsKept is how many rows the writer of a mount remembers at most between two
 // commits.
 const rowsKept = 8192
@@ -56,7 +65,7 @@ func (r *rows) note(known *keptRow) {
 }
 
 // write writes the rows that changed.
-func (r *rows) write(s *statements) error {
+func (r *rows) write(s statements) error {
 	for _, known := range r.changed {
 		if err := known.write(s); err != nil {
 			return err
@@ -67,7 +76,7 @@ func (r *rows) write(s *statements) error {
 	return nil
 }
 
-func (r *keptRow) write(s *statements) error {
+func (r *keptRow) write(s statements) error {
 	n := &r.node
 	switch {
 	case r.isNew:
@@ -92,6 +101,10 @@ func (r *rows) limit() {
 	}
 }
 
+const savedColumns = `parent = ?2, name = ?3, mode = ?4, uid = ?5, gid = ?6, size = ?7, mtime = ?8, ctime = ?9, atime = ?10,
+	links = ?11, flags = ?12, seq = ?13, cseq = ?14, gen = ?15, next = ?16, sealed = ?17, peak = ?18, mapped = ?19,
+	version = ?20, put_version = ?21, put_owner = ?22, put_pub = ?23, put_gen = ?24, image_gen = ?25, used = ?26`
+
 // values are those of savedColumns.
 func (n *Node) values() []any {
 	a := &n.Attr
@@ -101,17 +114,17 @@ func (n *Node) values() []any {
 }
 
 // update writes a node whose state is that of its row: the queues are left alone.
-func (s *statements) update(n *Node) error {
-	_, err := s.save.Exec(n.values()...)
+func (s statements) update(n *Node) error {
+	_, err := s[saveStmt].Exec(n.values()...)
 	return err
 }
 
-func (s *statements) updateState(n *Node) error {
-	_, err := s.saveState.Exec(append(n.values(), n.State)...)
+func (s statements) updateState(n *Node) error {
+	_, err := s[saveStateStmt].Exec(append(n.values(), n.State)...)
 	return err
 }
 
-func (s *statements) insert(n *Node) error {
-	_, err := s.insertNode.Exec(append(n.values(), n.State, []byte(n.ID), n.Attr.Type, int64(n.Attr.Rdev), n.Target, n.fileID())...)
+func (s statements) insert(n *Node) error {
+	_, err := s[insertNodeStmt].Exec(append(n.values(), n.State, []byte(n.ID), n.Attr.Type, int64(n.Attr.Rdev), n.Target, n.fileID())...)
 	return err
 }

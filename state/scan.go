@@ -8,6 +8,16 @@ import (
 	"clfsload/clfs"
 )
 
+var (
+	insertFoundStmt = newStatement(`INSERT INTO inode (ino, parent, name, handle, state, type, mode, uid, gid, size, mtime, ctime, atime, fileid, rdev, links,
+			target, flags, peak, put_owner) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+	insertFoundNameStmt = newStatement(`INSERT INTO dirent (parent, name, ino, shared) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`)
+	findLinkStmt        = newStatement(`SELECT ino, expect FROM source_link WHERE fileid = ? AND dev = ? AND type = ?`)
+	setLinkStmt         = newStatement(`INSERT OR REPLACE INTO source_link (fileid, dev, type, ino, expect) VALUES (?, ?, ?, ?, ?)`)
+	addUnscannedStmt    = newStatement(`INSERT OR IGNORE INTO unscanned (dir) VALUES (?)`)
+	dropUnscannedStmt   = newStatement(`DELETE FROM unscanned WHERE dir = ?`)
+)
+
 // Entry is a name that a scan found in a directory.
 type Entry struct {
 	Name    []byte
@@ -53,7 +63,7 @@ func (j *Journal) AddEntries(ctx context.Context, dir Inode, entries []Entry, la
 		if err := t.addEntries(dir.Ino, entries); err != nil || !last {
 			return err
 		}
-		_, err := t.stmts.dropUnscanned.Exec(dir.Ino)
+		_, err := dropUnscannedStmt.Exec(t, dir.Ino)
 		return err
 	})
 	if err != nil {
@@ -126,7 +136,7 @@ func (t *tx) insertFound(dir *Node, e *Entry, state State) error {
 	case clfs.TypeDirectory:
 		n.Flags, n.Links = Unordered, 2
 		dir.Links++
-		if _, err := t.stmts.addUnscanned.Exec(n.Ino); err != nil {
+		if _, err := addUnscannedStmt.Exec(t, n.Ino); err != nil {
 			return err
 		}
 	case clfs.TypeRegular:
@@ -135,7 +145,7 @@ func (t *tx) insertFound(dir *Node, e *Entry, state State) error {
 	}
 	id := clfs.NewHandle(t.settings.Key, t.settings.ContainerID, dir.ID, e.Attr.Type, t.dirMgr(&dir.Inode, e.Attr.Type), uint64(n.Ino))
 	a := &e.Attr
-	_, err := t.stmts.insertFound.Exec(n.Ino, dir.Ino, e.Name, []byte(id), state, a.Type, a.Mode, a.UID, a.GID, a.Size,
+	_, err := insertFoundStmt.Exec(t, n.Ino, dir.Ino, e.Name, []byte(id), state, a.Type, a.Mode, a.UID, a.GID, a.Size,
 		a.Mtime, a.Ctime, a.Atime, int64(a.Ino), int64(a.Rdev), n.Links, e.Target, n.Flags, n.Peak, int64(dir.ID.Hash()))
 	if err != nil {
 		return err
@@ -149,7 +159,7 @@ func (t *tx) insertFound(dir *Node, e *Entry, state State) error {
 
 // addName adds a name of an inode. One that is known is compared.
 func (t *tx) addName(dir *Node, e *Entry, ino Ino, shared any) (isNew bool, err error) {
-	isNew, err = changed(t.stmts.insertFoundName.Exec(dir.Ino, e.Name, ino, shared))
+	isNew, err = changed(insertFoundNameStmt.Exec(t, dir.Ino, e.Name, ino, shared))
 	switch {
 	case err != nil:
 		return false, err
@@ -181,7 +191,7 @@ func (t *tx) addLink(dir *Node, e *Entry) error {
 	a := &e.Attr
 	var first Ino
 	var expect uint32
-	err := t.stmts.findLink.QueryRow(int64(a.Ino), int64(a.Dev), a.Type).Scan(&first, &expect)
+	err := findLinkStmt.QueryRow(t, int64(a.Ino), int64(a.Dev), a.Type).Scan(&first, &expect)
 	if noRows(err) {
 		return t.addFirstLink(dir, e)
 	}
@@ -199,7 +209,7 @@ func (t *tx) addLink(dir *Node, e *Entry) error {
 	if err != nil || !isNew {
 		return err
 	}
-	if _, err := t.stmts.shareEntry.Exec(n.Parent, n.Name); err != nil { // it may have had one name until now
+	if _, err := shareEntryStmt.Exec(t, n.Parent, n.Name); err != nil { // it may have had one name until now
 		return err
 	}
 	before := *n
@@ -220,7 +230,7 @@ func (t *tx) addFirstLink(dir *Node, e *Entry) error {
 	if err != nil || ino == 0 {
 		return err
 	}
-	_, err = t.stmts.setLink.Exec(int64(e.Attr.Ino), int64(e.Attr.Dev), e.Attr.Type, ino, e.Attr.Nlink)
+	_, err = setLinkStmt.Exec(t, int64(e.Attr.Ino), int64(e.Attr.Dev), e.Attr.Type, ino, e.Attr.Nlink)
 	return err
 }
 
@@ -271,7 +281,7 @@ func (j *Journal) FailDirectory(ctx context.Context, dir Inode, p Problem) error
 			return err
 		}
 		if t.isExisting(n) { // it stays what it is
-			if _, err := t.stmts.dropUnscanned.Exec(n.Ino); err != nil {
+			if _, err := dropUnscannedStmt.Exec(t, n.Ino); err != nil {
 				return err
 			}
 			return t.setFailure(n.Parent, n.Name, nil, p)

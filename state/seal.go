@@ -2,6 +2,11 @@ package state
 
 import "clfsload/clfs"
 
+var (
+	sealBlocksStmt  = newStatement(`UPDATE block SET gen = ?2, state = {block uploaded} WHERE ino = ?1 AND state < {block uploaded}`)
+	countBlocksStmt = newStatement(`SELECT count(*), count(*) FILTER (WHERE gen <> ?2), count(*) FILTER (WHERE idx < ?3) FROM block WHERE ino = ?1`)
+)
+
 // seal notes that all blocks of a file that were dirty are in the container, as
 // generation Next: its contents as they are now can be put as an inode.
 func (t *tx) seal(n *Node) error {
@@ -31,18 +36,18 @@ func (t *tx) sealBlocks(n *Node, blocks uint64) error {
 	if err := t.dropPastEnd(n, blocks); err != nil {
 		return err
 	}
-	if _, err := t.stmts.sealBlocks.Exec(n.Ino, n.Next); err != nil {
+	if _, err := sealBlocksStmt.Exec(t, n.Ino, n.Next); err != nil {
 		return err
 	}
 	var count, others, replaced uint64
-	if err := t.stmts.countBlocks.QueryRow(n.Ino, n.Next, n.Sealed).Scan(&count, &others, &replaced); err != nil {
+	if err := countBlocksStmt.QueryRow(t, n.Ino, n.Next, n.Sealed).Scan(&count, &others, &replaced); err != nil {
 		return err
 	}
 	if others == 0 && replaced == n.Sealed {
 		return t.makeUniform(n)
 	}
 	if n.Flags&BaseMap != 0 { // the map that is put says where all blocks are
-		_, err := t.stmts.dropBlocks.Exec(n.Ino, 0, noBlockState)
+		_, err := dropBlocksStmt.Exec(t, n.Ino, 0, noBlockState)
 		return err
 	}
 	if replaced == n.Sealed {
@@ -84,7 +89,7 @@ func (t *tx) dropPastEnd(n *Node, blocks uint64) error {
 			return err
 		}
 	}
-	_, err = t.stmts.dropBlocks.Exec(n.Ino, blocks, noBlockState)
+	_, err = dropBlocksStmt.Exec(t, n.Ino, blocks, noBlockState)
 	return err
 }
 
@@ -94,7 +99,7 @@ func (t *tx) makeUniform(n *Node) error {
 	n.Gen = n.Next
 	n.Flags &^= BaseMap
 	t.noteStaged(n)
-	_, err := t.stmts.dropBlocks.Exec(n.Ino, 0, BlockRemote)
+	_, err := dropBlocksStmt.Exec(t, n.Ino, 0, BlockRemote)
 	return err
 }
 

@@ -8,6 +8,8 @@ import (
 	"clfsload/clfs"
 )
 
+var unreachStmt = newStatement(`UPDATE inode SET put_pub = 0 WHERE state = {removed} AND type = ?1 AND put_pub > ?2 AND seq <= ?3`)
+
 // Snapshot is the namespace as it was at one moment, whatever is changed
 // meanwhile. It holds back the tidying up of the journal's log: it is not to be
 // kept for longer than a publication takes. Its methods may be called
@@ -57,7 +59,7 @@ func (j *Journal) publicationSnapshot(ctx context.Context, still bool) (*Snapsho
 	}
 	if s.reached+1 < s.publication {
 		err = j.write(ctx, durable, func(t *tx) error {
-			_, err := t.stmts.unreach.Exec(clfs.TypeDirectory, s.reached, s.seq)
+			_, err := unreachStmt.Exec(t, clfs.TypeDirectory, s.reached, s.seq)
 			return err
 		})
 	} else {

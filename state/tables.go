@@ -29,7 +29,7 @@ type ledgerRow struct {
 // tables are the tables of a journal, for the package that keeps its file.
 type tables struct {
 	journal *Journal
-	stmts   *statements
+	stmts   statements
 	saved   ledgerRow // as it is in the database
 	flushed ledgerRow // as the transaction has it
 	redone  *ledger   // as the record has it that was made again last; nil: it is accepted
@@ -59,7 +59,7 @@ func (b *tables) Open(db *sql.DB) (o journal.Options, err error) {
 
 // Prepare prepares the statements that write.
 func (b *tables) Prepare(conn *sql.Conn) (batch uint64, err error) {
-	if b.stmts, err = prepareStatements(conn, &b.recorder); err != nil {
+	if b.stmts, err = prepareStatements(conn); err != nil {
 		return 0, err
 	}
 	var signed int64 // sqlite has signed integers only

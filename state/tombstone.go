@@ -1,5 +1,14 @@
 package state
 
+var (
+	addTombstoneStmt = newRedoable(opAddTombstone, 5, `INSERT INTO tombstone (dir, name, ino, successor, seq) VALUES (?1, ?2, ?3, ?4, ?5)
+			ON CONFLICT DO UPDATE SET successor = excluded.successor, seq = excluded.seq`)
+	succeedStmt        = newRedoable(opSucceed, 4, succeedTombstones)
+	anyTombstoneStmt   = newStatement(`SELECT 1 FROM tombstone WHERE dir = ? LIMIT 1`)
+	dropTombstonesStmt = newStatement(`DELETE FROM tombstone WHERE dir = ?1 AND seq <= ?2 AND (successor = 0 OR NOT EXISTS
+			(SELECT 1 FROM inode s WHERE s.ino = successor AND (s.state <> {removed} OR s.seq > ?2) AND NOT s.put_pub BETWEEN 1 AND ?3))`)
+)
+
 // mayBeListed reports whether a directory in the container may list a node. For a directory it
 // also means that the node may have a listing there. A publication in progress may put any directory.
 func (t *tx) mayBeListed(n *Node) bool {
@@ -19,7 +28,7 @@ func (t *tx) leave(dir *Node, name []byte, n *Node, successor Ino) error {
 			return err
 		}
 	}
-	_, err := t.stmts.addTombstone.Exec(dir.Ino, name, n.Ino, successor, t.nextSeq())
+	_, err := addTombstoneStmt.Exec(t, dir.Ino, name, n.Ino, successor, t.nextSeq())
 	return err
 }
 
@@ -33,7 +42,7 @@ const succeedTombstones = `UPDATE tombstone SET successor = ?2, seq = CASE succe
 // files whose successor old was: no listing need have old yet. A name of old that another file took
 // before keeps that successor, and one that old had before in dir needs none.
 func (t *tx) succeed(old, n, dir *Node) error {
-	_, err := t.stmts.succeed.Exec(old.Ino, n.Ino, t.nextSeq(), dir.Ino)
+	_, err := succeedStmt.Exec(t, old.Ino, n.Ino, t.nextSeq(), dir.Ino)
 	return err
 }
 
@@ -43,7 +52,7 @@ func (t *tx) hasTombstones(dir *Node) (bool, error) {
 		return false, nil
 	}
 	var one int
-	err := t.stmts.anyTombstone.QueryRow(dir.Ino).Scan(&one)
+	err := anyTombstoneStmt.QueryRow(t, dir.Ino).Scan(&one)
 	if noRows(err) {
 		return false, nil
 	}
@@ -54,7 +63,7 @@ func (t *tx) hasTombstones(dir *Node) (bool, error) {
 // not list: all up to the snapshot's last change, except those whose successor had a name then
 // and was not uploaded.
 func (t *tx) dropTombstones(dir *Node, snapshot uint64) error {
-	_, err := t.stmts.dropTombstones.Exec(dir.Ino, snapshot, t.ledger.publication)
+	_, err := dropTombstonesStmt.Exec(t, dir.Ino, snapshot, t.ledger.publication)
 	return err
 }
 

@@ -10,7 +10,7 @@ import (
 // tx is a transaction of the writer: its prepared statements, and the ledger as
 // it will be once the transaction is committed.
 type tx struct {
-	stmts    *statements
+	stmts    statements
 	settings *Settings
 	ledger   ledger
 	queued   bool // something was put into a work queue, or a node taken out of it

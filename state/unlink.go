@@ -5,6 +5,12 @@ import (
 	"fmt"
 )
 
+var (
+	anyEntryStmt   = newStatement(`SELECT 1 FROM dirent WHERE parent = ? LIMIT 1`)
+	otherNameStmt  = newStatement(`SELECT parent, name FROM dirent WHERE shared = 1 AND ino = ? ORDER BY cookie LIMIT 1`)
+	countLinksStmt = newStatement(`SELECT count(*) FROM dirent WHERE shared = 1 AND ino = ?`)
+)
+
 // Unlink takes a name away from a node that is no directory, and returns the node
 // as it is then. When that was its last name its state is Removed, and it has the
 // flag Orphan if inUse reports it: then it goes on existing until Disown. inUse is
@@ -62,7 +68,7 @@ func (t *tx) unlink(r *removal) (Node, error) {
 	if err := t.checkOtherName(n); err != nil {
 		return Node{}, err
 	}
-	if _, err := t.stmts.dropEntry.Exec(r.dir, r.name); err != nil {
+	if _, err := dropEntryStmt.Exec(t, r.dir, r.name); err != nil {
 		return Node{}, err
 	}
 	before := *dir
@@ -90,7 +96,7 @@ func (t *tx) checkRemoval(n *Node, directory bool) error {
 		return err
 	}
 	var one int
-	err := t.stmts.anyEntry.QueryRow(n.Ino).Scan(&one)
+	err := anyEntryStmt.QueryRow(t, n.Ino).Scan(&one)
 	if noRows(err) {
 		return nil
 	}
@@ -159,7 +165,7 @@ func (t *tx) remove(n *Node, inUse func(Ino) bool) error {
 func (t *tx) renameFirst(n *Node) error {
 	var parent Ino
 	var name []byte
-	if err := t.stmts.otherName.QueryRow(n.Ino).Scan(&parent, &name); err != nil {
+	if err := otherNameStmt.QueryRow(t, n.Ino).Scan(&parent, &name); err != nil {
 		return err
 	}
 	n.Name = name

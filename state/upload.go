@@ -7,6 +7,11 @@ import (
 	"clfsload/clfs"
 )
 
+var (
+	setImageStmt = newStatement(`INSERT OR REPLACE INTO image (ino, data) VALUES (?, ?)`)
+	finishStmt   = newStatement(finishFound)
+)
+
 // QueuedNodes returns up to limit nodes that are ready to be uploaded, in order of
 // their numbers, all above after.
 func (j *Journal) QueuedNodes(ctx context.Context, after Ino, limit int) ([]Node, error) {
@@ -171,7 +176,7 @@ func (t *tx) recordFound(u *Upload) (done bool, err error) {
 	if n.Attr.Type == clfs.TypeRegular {
 		n.Sealed, n.Next = Blocks(n.Attr.Size), 1
 	}
-	done, err = changed(t.stmts.finish.Exec(n.Ino, n.Flags, n.Next, n.Sealed, n.Version+1, n.Version, int64(u.Owner), t.ledger.publication+1))
+	done, err = changed(finishStmt.Exec(t, n.Ino, n.Flags, n.Next, n.Sealed, n.Version+1, n.Version, int64(u.Owner), t.ledger.publication+1))
 	if done {
 		t.ledger.count(&u.Node, minusOne)
 		t.ledger.count(&n, 1)
@@ -209,7 +214,7 @@ func (t *tx) recordUpload(u *Upload) error {
 	if err := t.recordInode(n, u); err != nil {
 		return err
 	}
-	if _, err := t.stmts.clearProblem.Exec(n.Ino); err != nil {
+	if _, err := clearProblemStmt.Exec(t, n.Ino); err != nil {
 		return err
 	}
 	return t.save(&before, n)
@@ -229,7 +234,7 @@ func (t *tx) recordInode(n *Node, u *Upload) error {
 		n.PutGen = n.Next
 		next = Done
 	case u.Image != nil:
-		if _, err := t.stmts.setImage.Exec(n.Ino, u.Image); err != nil {
+		if _, err := setImageStmt.Exec(t, n.Ino, u.Image); err != nil {
 			return err
 		}
 		n.ImageGen = n.Next

@@ -5,6 +5,8 @@ import (
 	"fmt"
 )
 
+var setProblemStmt = newStatement(`INSERT OR REPLACE INTO upload_failure (ino, reason, at) VALUES (?, ?, ?)`)
+
 // UploadFailure is a node that could not be uploaded. It stays in the queue.
 type UploadFailure struct {
 	Path   string // below the root, by its first name
@@ -16,7 +18,7 @@ type UploadFailure struct {
 // it.
 func (j *Journal) SetUploadFailure(ctx context.Context, ino Ino, reason string, now int64) error {
 	err := j.write(ctx, committed, func(t *tx) error {
-		_, err := t.stmts.setProblem.Exec(ino, reason, now)
+		_, err := setProblemStmt.Exec(t, ino, reason, now)
 		return err
 	})
 	if err != nil {

@@ -7,6 +7,12 @@ import (
 	"clfsload/clfs"
 )
 
+var (
+	clearFailuresStmt = newStatement(`DELETE FROM failure WHERE parent = ?`)
+	replacedByStmt    = newStatement(`SELECT ino FROM tombstone WHERE dir = ? AND name = ? AND successor = ? ORDER BY seq DESC LIMIT 1`)
+	dropTombstoneStmt = newStatement(`DELETE FROM tombstone WHERE dir = ? AND name = ? AND ino = ?`)
+)
+
 // Vanished returns up to limit inodes that failed because their source is not there any more,
 // in order of their numbers, all above after.
 func (j *Journal) Vanished(ctx context.Context, after Ino, limit int) ([]Inode, error) {
@@ -147,7 +153,7 @@ func (t *tx) forget(n *Node) error {
 			break
 		}
 	}
-	if _, err := t.stmts.dropLink.Exec(int64(n.Attr.Ino), n.Ino); err != nil {
+	if _, err := dropLinkStmt.Exec(t, int64(n.Attr.Ino), n.Ino); err != nil {
 		return err
 	}
 	if err := t.dropScan(n.Ino); err != nil {
@@ -160,10 +166,10 @@ func (t *tx) forget(n *Node) error {
 
 // dropScan forgets that a directory is to be listed, and what failed of its entries without an inode.
 func (t *tx) dropScan(dir Ino) error {
-	if _, err := t.stmts.dropUnscanned.Exec(dir); err != nil {
+	if _, err := dropUnscannedStmt.Exec(t, dir); err != nil {
 		return err
 	}
-	failures, err := affected(t.stmts.clearFailures.Exec(dir))
+	failures, err := affected(clearFailuresStmt.Exec(t, dir))
 	if err != nil {
 		return err
 	}
@@ -178,7 +184,7 @@ func (t *tx) forgetName(n *Node, r *removal) error {
 		return err
 	}
 	before := *dir
-	if _, err := t.stmts.dropEntry.Exec(r.dir, r.name); err != nil {
+	if _, err := dropEntryStmt.Exec(t, r.dir, r.name); err != nil {
 		return err
 	}
 	t.ledger.FoundEntries--
@@ -191,7 +197,7 @@ func (t *tx) forgetName(n *Node, r *removal) error {
 	if err := t.restore(dir, r.name, n.Ino); err != nil {
 		return err
 	}
-	if _, err := t.stmts.addUnscanned.Exec(r.dir); err != nil {
+	if _, err := addUnscannedStmt.Exec(t, r.dir); err != nil {
 		return err
 	}
 	failed := dir.State == Failed
@@ -206,7 +212,7 @@ func (t *tx) forgetName(n *Node, r *removal) error {
 // still.
 func (t *tx) restore(dir *Node, name []byte, successor Ino) error {
 	var old Ino
-	err := t.stmts.replacedBy.QueryRow(dir.Ino, name, successor).Scan(&old)
+	err := replacedByStmt.QueryRow(t, dir.Ino, name, successor).Scan(&old)
 	if noRows(err) {
 		return nil
 	}
@@ -224,11 +230,11 @@ func (t *tx) restore(dir *Node, name []byte, successor Ino) error {
 		return err
 	}
 	if n.Links > 1 {
-		if _, err := t.stmts.shareEntry.Exec(n.Parent, n.Name); err != nil {
+		if _, err := shareEntryStmt.Exec(t, n.Parent, n.Name); err != nil {
 			return err
 		}
 	}
-	if _, err := t.stmts.dropTombstone.Exec(dir.Ino, name, old); err != nil {
+	if _, err := dropTombstoneStmt.Exec(t, dir.Ino, name, old); err != nil {
 		return err
 	}
 	t.noteMoved(n)
