@@ -65,11 +65,11 @@ func (n *Node) checkRead() error {
 }
 
 // checkOtherName refuses to take the last known name of an inode that has others.
-func (t *tx) checkOtherName(n *Node) error {
+func checkOtherName(t *tx, n *Node) error {
 	if n.IsDirectory() || n.Links < 2 || n.Flags&Adopted == 0 {
 		return nil
 	}
-	known, err := t.knownLinks(n)
+	known, err := knownLinks(t, n)
 	if err == nil && known < 2 {
 		err = &Unread{n.Ino, OtherNames}
 	}
@@ -77,11 +77,11 @@ func (t *tx) checkOtherName(n *Node) error {
 }
 
 // checkAllNames refuses to take all names of an inode before all are known.
-func (t *tx) checkAllNames(n *Node) error {
+func checkAllNames(t *tx, n *Node) error {
 	if n.Flags&Adopted == 0 {
 		return nil
 	}
-	known, err := t.knownLinks(n)
+	known, err := knownLinks(t, n)
 	if err == nil && known < uint64(n.Links) && n.Links > 1 {
 		err = &Unread{n.Ino, OtherNames}
 	}
@@ -89,7 +89,7 @@ func (t *tx) checkAllNames(n *Node) error {
 }
 
 // knownLinks counts the names of an inode that has several.
-func (t *tx) knownLinks(n *Node) (known uint64, err error) {
+func knownLinks(t *tx, n *Node) (known uint64, err error) {
 	err = countLinksStmt.QueryRow(t, n.Ino).Scan(&known)
 	return known, err
 }
@@ -112,7 +112,7 @@ func (j *Journal) AdoptEntries(ctx context.Context, dir Ino, page []AdoptedEntry
 		}
 		before := *d
 		for i := range page {
-			faithful, err := t.adoptEntry(d, &page[i])
+			faithful, err := adoptEntry(t, d, &page[i])
 			if err != nil {
 				return err
 			}
@@ -129,15 +129,15 @@ func (j *Journal) AdoptEntries(ctx context.Context, dir Ino, page []AdoptedEntry
 }
 
 // adoptEntry adds an entry; faithful is false if the directory cannot have it.
-func (t *tx) adoptEntry(dir *Node, e *AdoptedEntry) (faithful bool, err error) {
+func adoptEntry(t *tx, dir *Node, e *AdoptedEntry) (faithful bool, err error) {
 	if !canHave(e.Name) {
 		return false, nil
 	}
-	n, ino, err := t.inodeOf(e.ID)
+	n, ino, err := inodeOf(t, e.ID)
 	if err != nil {
 		return false, err
 	}
-	known, err := t.findEntry(dir.Ino, e.Name)
+	known, err := findEntry(t, dir.Ino, e.Name)
 	if err == nil {
 		return n != nil && known.ino == n.Ino, nil
 	}
@@ -145,12 +145,12 @@ func (t *tx) adoptEntry(dir *Node, e *AdoptedEntry) (faithful bool, err error) {
 		return false, err
 	}
 	if n == nil {
-		return true, t.adoptNew(dir, e, ino)
+		return true, adoptNew(t, dir, e, ino)
 	}
 	if n.State == Removed || n.IsDirectory() {
 		return false, nil
 	}
-	return true, t.adoptLink(dir, e, n)
+	return true, adoptLink(t, dir, e, n)
 }
 
 // maxNameBytes is how long a name is at most on Linux.
@@ -164,8 +164,8 @@ func canHave(name []byte) bool {
 
 // inodeOf returns the node of an id, or nil and the number that it is to get: 0 for one of ours.
 // The numbers that this journal gives to its own inodes are no other's.
-func (t *tx) inodeOf(id clfs.ID) (n *Node, ino Ino, err error) {
-	if ino = t.numberOf(id); ino != 0 {
+func inodeOf(t *tx, id clfs.ID) (n *Node, ino Ino, err error) {
+	if ino = numberOf(t, id); ino != 0 {
 		n, err = t.node(ino)
 		if err != nil && err != ErrNoEntry || err == nil && n.ID == id {
 			return n, ino, err
@@ -174,12 +174,12 @@ func (t *tx) inodeOf(id clfs.ID) (n *Node, ino Ino, err error) {
 			ino = 0
 		}
 	}
-	n, err = t.oddInode(id) // it may have become one when its number was another's
+	n, err = oddInode(t, id) // it may have become one when its number was another's
 	return n, ino, err
 }
 
 // oddInode returns the node of an id that does not have the number of it, or nil.
-func (t *tx) oddInode(id clfs.ID) (*Node, error) {
+func oddInode(t *tx, id clfs.ID) (*Node, error) {
 	var ino Ino
 	err := oddIDStmt.QueryRow(t, []byte(id)).Scan(&ino)
 	if noRows(err) {
@@ -195,7 +195,7 @@ func (t *tx) oddInode(id clfs.ID) (*Node, error) {
 const maxNumber = 1 << 62
 
 // numberOf is the number that an id asks for; 0: none.
-func (t *tx) numberOf(id clfs.ID) Ino {
+func numberOf(t *tx, id clfs.ID) Ino {
 	if id == clfs.RootID {
 		return RootIno
 	}
@@ -208,7 +208,7 @@ func (t *tx) numberOf(id clfs.ID) Ino {
 }
 
 // adoptNew adds a node of which only the id and a name are known.
-func (t *tx) adoptNew(dir *Node, e *AdoptedEntry, ino Ino) error {
+func adoptNew(t *tx, dir *Node, e *AdoptedEntry, ino Ino) error {
 	if ino == 0 {
 		ino = t.ledger.nextIno
 		t.ledger.nextIno++
@@ -227,12 +227,12 @@ func (t *tx) adoptNew(dir *Node, e *AdoptedEntry, ino Ino) error {
 	if err := t.stmts.insert(&n); err != nil {
 		return err
 	}
-	return t.insertAdopted(dir.Ino, e.Name, ino, false)
+	return insertAdoptedEntry(t, dir.Ino, e.Name, ino, false)
 }
 
-// insertAdopted adds an entry, whose name is free.
-func (t *tx) insertAdopted(dir Ino, name []byte, ino Ino, shared bool) error {
-	if err := t.insertEntry(dir, name, ino, shared); err != nil {
+// insertAdoptedEntry adds an entry, whose name is free.
+func insertAdoptedEntry(t *tx, dir Ino, name []byte, ino Ino, shared bool) error {
+	if err := insertEntry(t, dir, name, ino, shared); err != nil {
 		return err
 	}
 	t.nextSeq() // which was its cookie
@@ -240,8 +240,8 @@ func (t *tx) insertAdopted(dir Ino, name []byte, ino Ino, shared bool) error {
 }
 
 // adoptLink adds a further name of an inode. If its attributes are known, so are its links.
-func (t *tx) adoptLink(dir *Node, e *AdoptedEntry, n *Node) error {
-	if err := t.insertAdopted(dir.Ino, e.Name, n.Ino, true); err != nil {
+func adoptLink(t *tx, dir *Node, e *AdoptedEntry, n *Node) error {
+	if err := insertAdoptedEntry(t, dir.Ino, e.Name, n.Ino, true); err != nil {
 		return err
 	}
 	if _, err := shareEntryStmt.Exec(t, n.Parent, n.Name); err != nil {
@@ -267,7 +267,7 @@ func (j *Journal) EndListing(ctx context.Context, dir Ino) error {
 		if err != nil || d.Flags&Unlisted == 0 {
 			return err
 		}
-		if err := t.dropBacklinks(d); err != nil {
+		if err := dropBacklinks(t, d); err != nil {
 			return err
 		}
 		before := *d
@@ -293,7 +293,7 @@ func (j *Journal) DropBacklinks(ctx context.Context, dir clfs.ID) error {
 	err := j.write(ctx, committed, func(t *tx) error {
 		d := &Node{}
 		d.ID = dir
-		return t.dropBacklinks(d)
+		return dropBacklinks(t, d)
 	})
 	if err != nil {
 		return fmt.Errorf("drop links to directory %s: %w", dir, err)
@@ -302,7 +302,7 @@ func (j *Journal) DropBacklinks(ctx context.Context, dir clfs.ID) error {
 }
 
 // dropBacklinks takes back the links to a directory that were expected in it.
-func (t *tx) dropBacklinks(dir *Node) error {
+func dropBacklinks(t *tx, dir *Node) error {
 	rows, err := backlinksToStmt.Query(t, []byte(dir.ID))
 	list, err := scanAll(rows, err, func(row scanner) (b Backlink, err error) {
 		err = row.Scan(&b.ino, &b.Count)
@@ -374,9 +374,9 @@ func (j *Journal) AdoptNode(ctx context.Context, ino Ino, a AdoptedNode) error {
 			return err
 		}
 		before := *n
-		n.adopt(&a, t.nextSeq())
+		takeOver(n, &a, t.nextSeq())
 		if !n.IsDirectory() {
-			if err := t.adoptLinks(n, a.Back); err != nil {
+			if err := adoptLinks(t, n, a.Back); err != nil {
 				return err
 			}
 		}
@@ -391,10 +391,10 @@ func (j *Journal) AdoptNode(ctx context.Context, ino Ino, a AdoptedNode) error {
 	return nil
 }
 
-// adopt takes over what the container says, but for the links of a file. What is in the
+// takeOver takes over what the container says, but for the links of a file. What is in the
 // container counts as the seal before the generation next, which this journal must not have used
 // for the node: it may have had it before, and dropped it.
-func (n *Node) adopt(a *AdoptedNode, next uint64) {
+func takeOver(n *Node, a *AdoptedNode, next uint64) {
 	n.Attr, n.Target = a.Attr, a.Target
 	n.Attr.Ino = uint64(n.Ino)
 	n.State, n.PutVersion, n.PutOwner, n.Version = Done, a.Version, a.Owner, a.Version+1
@@ -423,12 +423,12 @@ func (n *Node) adopt(a *AdoptedNode, next uint64) {
 
 // adoptLinks compares the back pointers of an inode with its known names, and notes those that
 // are in directories which were not read yet.
-func (t *tx) adoptLinks(n *Node, back []clfs.ID) error {
+func adoptLinks(t *tx, n *Node, back []clfs.ID) error {
 	unread := map[clfs.ID]uint32{}
 	for _, dir := range back {
 		unread[dir]++
 	}
-	known, err := t.namesIn(n)
+	known, err := namesIn(t, n)
 	if err != nil {
 		return err
 	}
@@ -439,7 +439,7 @@ func (t *tx) adoptLinks(n *Node, back []clfs.ID) error {
 		}
 	}
 	for dir, count := range unread {
-		isListed, err := t.isListed(dir)
+		isListed, err := isListed(t, dir)
 		if err != nil {
 			return err
 		}
@@ -459,7 +459,7 @@ func (t *tx) adoptLinks(n *Node, back []clfs.ID) error {
 }
 
 // namesIn lists the directories of the known names of an inode, one for each.
-func (t *tx) namesIn(n *Node) ([]clfs.ID, error) {
+func namesIn(t *tx, n *Node) ([]clfs.ID, error) {
 	rows, err := namesInStmt.Query(t, n.Ino, n.Parent, n.Name)
 	return scanAll(rows, err, func(row scanner) (clfs.ID, error) {
 		var id []byte
@@ -469,15 +469,15 @@ func (t *tx) namesIn(n *Node) ([]clfs.ID, error) {
 }
 
 // isListed reports whether the entries of a directory were all read.
-func (t *tx) isListed(id clfs.ID) (bool, error) {
-	n, _, err := t.inodeOf(id)
+func isListed(t *tx, id clfs.ID) (bool, error) {
+	n, _, err := inodeOf(t, id)
 	return n != nil && n.State != Remote && n.Flags&Unlisted == 0, err
 }
 
 // NodeOf returns the node of an id. Errors: ErrNoEntry when it was not read yet, or is removed.
 func (j *Journal) NodeOf(ctx context.Context, id clfs.ID) (n Node, err error) {
 	err = j.write(ctx, committed, func(t *tx) error {
-		found, _, err := t.inodeOf(id)
+		found, _, err := inodeOf(t, id)
 		if err != nil {
 			return err
 		}

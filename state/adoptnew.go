@@ -40,7 +40,7 @@ func insertAdopted(q *sql.Tx, s Settings, a Adoption) error {
 	}
 	root := Node{}
 	root.Ino, root.Parent, root.Name, root.ID, root.State = RootIno, RootIno, []byte(s.RootName), clfs.RootID, Remote
-	root.adopt(&a.Root, 1)
+	takeOver(&root, &a.Root, 1)
 	root.Flags |= Unlisted
 	root.PutPub = 1
 	phase := PhaseTransfer // a mount goes on for ever

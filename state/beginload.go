@@ -23,7 +23,7 @@ var (
 func (j *Journal) BeginLoad(ctx context.Context, s Settings, root, above Attr) error {
 	names := intoNames(s.Merge.Into)
 	err := j.write(ctx, committed, func(t *tx) error {
-		_, _, err := t.follow(names)
+		_, _, err := follow(t, names)
 		return err
 	})
 	if err == nil {
@@ -33,7 +33,7 @@ func (j *Journal) BeginLoad(ctx context.Context, s Settings, root, above Attr) e
 	if err == nil {
 		err = j.write(ctx, durable, func(t *tx) error {
 			s.Kind, s.Merge.First = KindLoad, t.ledger.nextIno
-			return t.beginLoad(s, names, root, above)
+			return beginLoad(t, s, names, root, above)
 		})
 	}
 	if err != nil {
@@ -45,13 +45,13 @@ func (j *Journal) BeginLoad(ctx context.Context, s Settings, root, above Attr) e
 
 // follow goes from the root along names, as far as there are any. rest are those that are missing.
 // Errors: those of tx.directory.
-func (t *tx) follow(names []string) (dir *Node, rest []string, err error) {
+func follow(t *tx, names []string) (dir *Node, rest []string, err error) {
 	dir, err = t.directory(RootIno)
 	for i, name := range names {
 		if err != nil {
 			return nil, nil, err
 		}
-		e, err := t.findEntry(dir.Ino, []byte(name))
+		e, err := findEntry(t, dir.Ino, []byte(name))
 		if err == ErrNoEntry {
 			return dir, names[i:], nil
 		}
@@ -65,12 +65,12 @@ func (t *tx) follow(names []string) (dir *Node, rest []string, err error) {
 	return dir, nil, err
 }
 
-func (t *tx) beginLoad(s Settings, names []string, root, above Attr) error {
-	dir, rest, err := t.follow(names)
+func beginLoad(t *tx, s Settings, names []string, root, above Attr) error {
+	dir, rest, err := follow(t, names)
 	if err != nil {
 		return err
 	}
-	if err := t.takeSettings(s, PhaseTransfer); err != nil {
+	if err := takeSettings(t, s, PhaseTransfer); err != nil {
 		return err
 	}
 	nodes, bytes := t.ledger.toDo()
@@ -80,7 +80,7 @@ func (t *tx) beginLoad(s Settings, names []string, root, above Attr) error {
 		if i == len(rest)-1 {
 			a = root
 		}
-		if dir, err = t.makeInto(dir.Ino, &Entry{Name: []byte(name), Attr: a}); err != nil {
+		if dir, err = makeInto(t, dir.Ino, &Entry{Name: []byte(name), Attr: a}); err != nil {
 			return err
 		}
 	}
@@ -92,17 +92,17 @@ func (t *tx) beginLoad(s Settings, names []string, root, above Attr) error {
 }
 
 // makeInto adds a directory for a load, outside of what the load compares.
-func (t *tx) makeInto(ino Ino, e *Entry) (*Node, error) {
+func makeInto(t *tx, ino Ino, e *Entry) (*Node, error) {
 	dir, err := t.node(ino)
 	if err != nil {
 		return nil, err
 	}
 	before, now := *dir, time.Now().UnixNano()
-	made, err := t.addFound(dir, e, Held, nil)
+	made, err := addFound(t, dir, e, Held, nil)
 	if err != nil {
 		return nil, err
 	}
-	t.grow(dir, now)
+	grow(t, dir, now)
 	dir.Attr.Mtime, dir.Attr.Ctime = now, now
 	if err := t.save(&before, dir); err != nil {
 		return nil, err
@@ -125,12 +125,12 @@ func (j *Journal) ChangeMerge(ctx context.Context, m Merge) error {
 		return ErrTakenBack
 	}
 	err := j.write(ctx, durable, func(t *tx) error {
-		dir, _, err := t.follow(intoNames(m.Into))
+		dir, _, err := follow(t, intoNames(m.Into))
 		if err != nil {
 			return err
 		}
 		t.settings.Merge = m
-		if err := t.writeSettings(); err != nil {
+		if err := saveSettings(t); err != nil {
 			return err
 		}
 		if _, err := dropExtrasStmt.Exec(t); err != nil {
@@ -151,7 +151,7 @@ func intoNames(path string) []string {
 	return strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
 }
 
-func (t *tx) writeSettings() error {
+func saveSettings(t *tx) error {
 	for name, value := range t.settings.pairs() {
 		if _, err := setSettingStmt.Exec(t, name, value); err != nil {
 			return err
@@ -161,9 +161,9 @@ func (t *tx) writeSettings() error {
 }
 
 // takeSettings gives the journal other settings. What it knew of a source before is forgotten.
-func (t *tx) takeSettings(s Settings, p Phase) error {
+func takeSettings(t *tx, s Settings, p Phase) error {
 	*t.settings = s
-	if err := t.writeSettings(); err != nil {
+	if err := saveSettings(t); err != nil {
 		return err
 	}
 	for _, stmt := range []Statement{dropFailuresStmt, dropLinksStmt, dropScansStmt, dropExtrasStmt} {
@@ -184,7 +184,7 @@ func (j *Journal) BeginMount(ctx context.Context) error {
 		err = j.write(ctx, durable, func(t *tx) error {
 			s := *t.settings
 			s.Kind, s.Source, s.Include, s.Exclude, s.Merge = KindMount, "", nil, nil, Merge{}
-			return t.takeSettings(s, PhaseTransfer)
+			return takeSettings(t, s, PhaseTransfer)
 		})
 	}
 	if err != nil {

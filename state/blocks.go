@@ -52,7 +52,7 @@ func BlockRange(index uint64) (offset, length int64) {
 // dirty ones past its end, which mean nothing.
 func (j *Journal) BlocksOf(ctx context.Context, ino Ino) (list []Block, err error) {
 	done, err := j.ahead(ctx, func(t *tx) (err error) {
-		list, err = t.blocksFrom(ino, 0)
+		list, err = blocksFrom(t, ino, 0)
 		return err
 	})
 	if !done {
@@ -144,8 +144,8 @@ func gaps(rows []Block, from, to uint64) iter.Seq2[uint64, uint64] {
 // isUp reports whether the block is in the container as its generation says.
 func (b *Block) isUp() bool { return b.State == BlockUploaded || b.State == BlockRemote }
 
-// block returns the row of a block, if it has one.
-func (t *tx) block(ino Ino, index uint64) (b Block, known bool, err error) {
+// findBlock returns the row of a block, if it has one.
+func findBlock(t *tx, ino Ino, index uint64) (b Block, known bool, err error) {
 	b, err = scanBlock(blockStmt.QueryRow(t, ino, index))
 	if noRows(err) {
 		return Block{Index: index}, false, nil
@@ -153,12 +153,12 @@ func (t *tx) block(ino Ino, index uint64) (b Block, known bool, err error) {
 	return b, err == nil, err
 }
 
-func (t *tx) blocksFrom(ino Ino, first uint64) ([]Block, error) {
+func blocksFrom(t *tx, ino Ino, first uint64) ([]Block, error) {
 	rows, err := blocksFromStmt.Query(t, ino, first)
 	return scanAll(rows, err, scanBlock)
 }
 
-func (t *tx) setBlock(ino Ino, b Block) error {
+func setBlock(t *tx, ino Ino, b Block) error {
 	_, err := setBlockStmt.Exec(t, ino, b.Index, b.Gen, b.State)
 	return err
 }
@@ -170,14 +170,14 @@ func (j *Journal) DirtyBlocks(ctx context.Context, ino Ino, blocks []uint64) err
 	_, err := j.change(ctx, ino, "change blocks of", func(t *tx, n *Node) error {
 		changed := false
 		for _, index := range blocks {
-			dirtied, err := t.dirtyBlock(n, index)
+			dirtied, err := dirtyBlock(t, n, index)
 			if err != nil {
 				return err
 			}
 			changed = changed || dirtied
 		}
 		if changed {
-			t.touchContents(n)
+			touchContents(t, n)
 		}
 		return nil
 	})
@@ -187,8 +187,8 @@ func (j *Journal) DirtyBlocks(ctx context.Context, ino Ino, blocks []uint64) err
 // dirtyBlock notes that a block differs from what is in the container. A row of
 // the state BlockDirty keeps the generation that the block had: that of Next says
 // that an upload as Next may be under way still.
-func (t *tx) dirtyBlock(n *Node, index uint64) (changed bool, err error) {
-	b, known, err := t.block(n.Ino, index)
+func dirtyBlock(t *tx, n *Node, index uint64) (changed bool, err error) {
+	b, known, err := findBlock(t, n.Ino, index)
 	switch {
 	case err != nil:
 		return false, err
@@ -198,12 +198,12 @@ func (t *tx) dirtyBlock(n *Node, index uint64) (changed bool, err error) {
 		b = Block{Index: index, Gen: n.Gen, State: BlockUploaded}
 	}
 	if b.isUp() && b.Gen != n.Next && n.Flags&BaseMap == 0 {
-		if err := t.discardSegment(n, index, b.Gen, n.Next+1); err != nil {
+		if err := discardSegment(t, n, index, b.Gen, n.Next+1); err != nil {
 			return false, err
 		}
 	}
 	b.State = BlockDirty
-	return true, t.setBlock(n.Ino, b)
+	return true, setBlock(t, n.Ino, b)
 }
 
 // QueueBlock puts a block of an open file into the queue of those that are
@@ -212,7 +212,7 @@ func (t *tx) dirtyBlock(n *Node, index uint64) (changed bool, err error) {
 // takes it. Errors: ErrNoEntry.
 func (j *Journal) QueueBlock(ctx context.Context, ino Ino, block uint64) error {
 	_, err := j.change(ctx, ino, "queue a block of", func(t *tx, n *Node) error {
-		b, known, err := t.block(ino, block)
+		b, known, err := findBlock(t, ino, block)
 		if err != nil || n.State == Removed {
 			return err
 		}
@@ -225,7 +225,7 @@ func (j *Journal) QueueBlock(ctx context.Context, ino Ino, block uint64) error {
 		offset, length := BlockRange(block)
 		n.Attr.Size = max(n.Attr.Size, offset+length)
 		t.queued = true
-		return t.setBlock(ino, Block{Index: block, Gen: n.Next, State: BlockQueued})
+		return setBlock(t, ino, Block{Index: block, Gen: n.Next, State: BlockQueued})
 	})
 	return err
 }

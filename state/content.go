@@ -50,7 +50,7 @@ func (j *Journal) BeginWrite(ctx context.Context, ino Ino) (Node, error) {
 			return ErrUnfaithful
 		}
 		vouched = n.vouchesForContents()
-		t.touchContents(n)
+		touchContents(t, n)
 		n.Flags |= Opened
 		return nil
 	})
@@ -66,7 +66,7 @@ func (n *Node) vouchesForContents() bool {
 	return n.Attr.Size > 0 && n.State != Removed && !unsynced && n.Flags&(Opened|Incomplete) == 0
 }
 
-func (t *tx) touchContents(n *Node) {
+func touchContents(t *tx, n *Node) {
 	t.touch(n)
 	n.Cseq, n.used = n.Seq, n.Seq
 	n.Flags |= Content
@@ -84,7 +84,7 @@ type Written struct {
 func (j *Journal) EndWrite(ctx context.Context, ino Ino, w Written) (Node, error) {
 	return j.change(ctx, ino, "end writing", func(t *tx, n *Node) error {
 		n.Flags &^= Opened | Incomplete
-		t.setWritten(n, &w)
+		setWritten(t, n, &w)
 		return nil
 	})
 }
@@ -92,7 +92,7 @@ func (j *Journal) EndWrite(ctx context.Context, ino Ino, w Written) (Node, error
 // NoteWritten keeps the size and times of a file that stays open, for fsync.
 func (j *Journal) NoteWritten(ctx context.Context, ino Ino, w Written) error {
 	_, err := j.change(ctx, ino, "note what was written to", func(t *tx, n *Node) error {
-		t.setWritten(n, &w)
+		setWritten(t, n, &w)
 		return nil
 	})
 	return err
@@ -100,7 +100,7 @@ func (j *Journal) NoteWritten(ctx context.Context, ino Ino, w Written) error {
 
 // setWritten takes over size and times. That the contents change was noted when
 // the writing began, and nothing was uploaded since.
-func (t *tx) setWritten(n *Node, w *Written) {
+func setWritten(t *tx, n *Node, w *Written) {
 	a := &n.Attr
 	n.Flags &^= Synced
 	if w.Synced {
@@ -109,7 +109,7 @@ func (t *tx) setWritten(n *Node, w *Written) {
 	switch {
 	case a.Size != w.Size && n.Flags&Content == 0:
 		synced := n.Flags & Synced
-		t.touchContents(n)
+		touchContents(t, n)
 		n.Flags |= synced
 	case a.Size != w.Size || a.Mtime != w.Mtime || a.Ctime < w.Ctime:
 		t.touch(n)
@@ -139,14 +139,14 @@ func (j *Journal) StillOpen(ctx context.Context, list []Ino) error {
 // the old end lay, are dirty then. Errors: ErrNoEntry.
 func (j *Journal) Truncate(ctx context.Context, ino Ino, size, now int64) (Node, error) {
 	return j.change(ctx, ino, "truncate", func(t *tx, n *Node) error {
-		t.touchContents(n)
+		touchContents(t, n)
 		n.Attr.Mtime, n.Attr.Ctime = now, max(n.Attr.Ctime, now)
-		return t.resize(n, size)
+		return resize(t, n, size)
 	})
 }
 
-func (t *tx) resize(n *Node, size int64) error {
-	if err := t.dropBlocks(n, Blocks(size)); err != nil {
+func resize(t *tx, n *Node, size int64) error {
+	if err := dropBlocks(t, n, Blocks(size)); err != nil {
 		return err
 	}
 	old := n.Attr.Size
@@ -156,7 +156,7 @@ func (t *tx) resize(n *Node, size int64) error {
 	n.Attr.Size = size
 	for _, end := range []int64{old, size} {
 		if last := Blocks(end) - 1; end <= size && isPartial(last, end) {
-			if _, err := t.dirtyBlock(n, last); err != nil {
+			if _, err := dirtyBlock(t, n, last); err != nil {
 				return err
 			}
 		}
@@ -174,8 +174,8 @@ func isPartial(last uint64, size int64) bool {
 // their way up as Next a dirty row stays, which keeps them out of the queue of
 // early uploads: a late answer must not be taken for one about what comes there
 // next.
-func (t *tx) dropBlocks(n *Node, first uint64) error {
-	rows, err := t.blocksFrom(n.Ino, first)
+func dropBlocks(t *tx, n *Node, first uint64) error {
+	rows, err := blocksFrom(t, n.Ino, first)
 	if err != nil {
 		return err
 	}
@@ -183,12 +183,12 @@ func (t *tx) dropBlocks(n *Node, first uint64) error {
 		return err
 	}
 	for _, b := range rows {
-		if err := t.dropBlock(n, b); err != nil {
+		if err := dropBlock(t, n, b); err != nil {
 			return err
 		}
 	}
 	for from, to := range gaps(rows, first, n.derivedBlocks()) {
-		if err := t.discardSegments(n, from, to, n.Gen, n.Next+1); err != nil {
+		if err := discardSegments(t, n, from, to, n.Gen, n.Next+1); err != nil {
 			return err
 		}
 	}
@@ -196,31 +196,31 @@ func (t *tx) dropBlocks(n *Node, first uint64) error {
 	return nil
 }
 
-func (t *tx) dropBlock(n *Node, b Block) error {
+func dropBlock(t *tx, n *Node, b Block) error {
 	switch {
 	case b.Gen == n.Next:
-		return t.setBlock(n.Ino, Block{Index: b.Index, Gen: n.Next, State: BlockDirty})
+		return setBlock(t, n.Ino, Block{Index: b.Index, Gen: n.Next, State: BlockDirty})
 	case b.isUp():
-		return t.discardSegment(n, b.Index, b.Gen, n.Next+1)
+		return discardSegment(t, n, b.Index, b.Gen, n.Next+1)
 	}
 	return nil
 }
 
 // discardSegments makes the blobs of the blocks from..to-1 garbage, in one row.
-func (t *tx) discardSegments(n *Node, from, to, gen, after uint64) error {
+func discardSegments(t *tx, n *Node, from, to, gen, after uint64) error {
 	if from = max(from, 1); to <= from+1 {
 		if to <= from {
 			return nil
 		}
-		return t.discardSegment(n, from, gen, after)
+		return discardSegment(t, n, from, gen, after)
 	}
-	return t.addGarbage(n.Ino, after, segmentRun{n.ID, gen, from, to}.String())
+	return addGarbage(t, n.Ino, after, segmentRun{n.ID, gen, from, to}.String())
 }
 
 // discardSegment makes the blob of a block garbage; the head has none.
-func (t *tx) discardSegment(n *Node, index, gen, after uint64) error {
+func discardSegment(t *tx, n *Node, index, gen, after uint64) error {
 	if index == 0 {
 		return nil
 	}
-	return t.addGarbage(n.Ino, after, segmentName(t.settings.Key, n.ID, gen, index))
+	return addGarbage(t, n.Ino, after, segmentName(t.settings.Key, n.ID, gen, index))
 }

@@ -55,7 +55,7 @@ func (j *Journal) DropEntries(ctx context.Context, dir Ino, after []byte, inUse 
 		if err != nil || n.State != Done || n.Flags&Unfaithful != 0 || t.ledger.isPublishing() {
 			return err
 		}
-		return t.dropEntries(n, notNil(after), inUse, &d)
+		return dropEntries(t, n, notNil(after), inUse, &d)
 	})
 	if err != nil {
 		return Dropped{}, fmt.Errorf("drop entries of directory %d: %w", dir, err)
@@ -63,7 +63,7 @@ func (j *Journal) DropEntries(ctx context.Context, dir Ino, after []byte, inUse 
 	return d, nil
 }
 
-func (t *tx) dropEntries(dir *Node, after []byte, inUse func(Ino) bool, d *Dropped) error {
+func dropEntries(t *tx, dir *Node, after []byte, inUse func(Ino) bool, d *Dropped) error {
 	rows, err := droppableStmt.Query(t, dir.Ino, after, dropPage)
 	page, err := scanAll(rows, err, scanDroppable)
 	if err != nil || len(page) == 0 {
@@ -79,7 +79,7 @@ func (t *tx) dropEntries(dir *Node, after []byte, inUse func(Ino) bool, d *Dropp
 			}
 			continue
 		}
-		if err := t.dropEntry(dir, e); err != nil {
+		if err := dropListed(t, dir, e); err != nil {
 			return err
 		}
 		d.Count++
@@ -87,7 +87,7 @@ func (t *tx) dropEntries(dir *Node, after []byte, inUse func(Ino) bool, d *Dropp
 	if d.Count == 0 {
 		return nil
 	}
-	return t.unlist(dir)
+	return unlist(t, dir)
 }
 
 // droppableEntry is an entry that may be dropped.
@@ -102,8 +102,8 @@ func scanDroppable(row scanner) (e droppableEntry, err error) {
 	return e, err
 }
 
-// dropEntry takes an entry out of the journal, and its node unless that has another known name.
-func (t *tx) dropEntry(dir *Node, e droppableEntry) error {
+// dropListed takes an entry out of the journal, and its node unless that has another known name.
+func dropListed(t *tx, dir *Node, e droppableEntry) error {
 	n, err := t.node(e.ino)
 	if err != nil {
 		return err
@@ -114,7 +114,7 @@ func (t *tx) dropEntry(dir *Node, e droppableEntry) error {
 	before := *n
 	switch err := otherNameStmt.QueryRow(t, e.ino).Scan(&n.Parent, &n.Name); {
 	case noRows(err):
-		return t.dropClean(&before)
+		return dropClean(t, &before)
 	case err != nil:
 		return err
 	}
@@ -131,7 +131,7 @@ func (t *tx) dropEntry(dir *Node, e droppableEntry) error {
 
 // dropClean forgets a node that has no known name. Generations that it has used stay used; see
 // adopt.
-func (t *tx) dropClean(n *Node) error {
+func dropClean(t *tx, n *Node) error {
 	t.ledger.count(n, minusOne)
 	t.ledger.seq = max(t.ledger.seq, n.Next)
 	for _, stmt := range []Statement{dropCleanStmt, dropNodeBlocksStmt, dropOddIDStmt, dropBacklinksStmt, dropListingStmt} {
@@ -143,7 +143,7 @@ func (t *tx) dropClean(n *Node) error {
 }
 
 // unlist notes that a directory has entries that the journal has not.
-func (t *tx) unlist(dir *Node) error {
+func unlist(t *tx, dir *Node) error {
 	if dir.Flags&Unlisted != 0 {
 		return nil
 	}

@@ -79,7 +79,7 @@ func (j *Journal) Evict(ctx context.Context, list []Settled) ([]Ino, error) {
 	err := j.write(ctx, durable, func(t *tx) error {
 		evicted = nil
 		for _, s := range list {
-			ok, err := t.evict(s)
+			ok, err := evict(t, s)
 			if err != nil {
 				return err
 			}
@@ -95,7 +95,7 @@ func (j *Journal) Evict(ctx context.Context, list []Settled) ([]Ino, error) {
 	return evicted, nil
 }
 
-func (t *tx) evict(s Settled) (bool, error) {
+func evict(t *tx, s Settled) (bool, error) {
 	n, err := t.node(s.Ino)
 	if err == ErrNoEntry {
 		return false, nil

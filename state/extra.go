@@ -97,7 +97,7 @@ func (j *Journal) RemoveEntries(ctx context.Context, list []Extra, inSource bool
 		removed, refused = 0, nil
 		keep := inSource && t.settings.Merge.takesTimes()
 		for _, x := range list {
-			err := t.removeEntry(x, keep, now)
+			err := removeEntry(t, x, keep, now)
 			if errors.As(err, &refused) {
 				return nil
 			}
@@ -117,25 +117,25 @@ func (j *Journal) RemoveEntries(ctx context.Context, list []Extra, inSource bool
 	return removed, nil
 }
 
-func (t *tx) removeEntry(x Extra, keepTimes bool, now int64) error {
-	n, _, err := t.findNode(x.Dir, x.Name)
+func removeEntry(t *tx, x Extra, keepTimes bool, now int64) error {
+	n, _, err := findNode(t, x.Dir, x.Name)
 	if err != nil {
 		return err
 	}
-	gone, err := t.unlink(&removal{dir: x.Dir, name: x.Name, now: now, directory: n.IsDirectory(), keepTimes: keepTimes})
+	gone, err := unlink(t, &removal{dir: x.Dir, name: x.Name, now: now, directory: n.IsDirectory(), keepTimes: keepTimes})
 	if err != nil {
 		return err
 	}
-	return t.unfind(x, &gone)
+	return unfind(t, x, &gone)
 }
 
 // unfind forgets what the scan has noted of an entry that is removed, of which n is left.
-func (t *tx) unfind(x Extra, n *Node) error {
-	if err := t.clearFailure(x.Dir, x.Name); err != nil {
+func unfind(t *tx, x Extra, n *Node) error {
+	if err := clearFailure(t, x.Dir, x.Name); err != nil {
 		return err
 	}
 	if n.IsDirectory() {
-		if err := t.dropScan(n.Ino); err != nil {
+		if err := dropScan(t, n.Ino); err != nil {
 			return err
 		}
 	}
@@ -152,7 +152,7 @@ func (t *tx) unfind(x Extra, n *Node) error {
 
 // FailExtra notes that an entry cannot be removed.
 func (j *Journal) FailExtra(ctx context.Context, x Extra, p Problem) error {
-	err := j.write(ctx, committed, func(t *tx) error { return t.setFailure(x.Dir, x.Name, nil, p) })
+	err := j.write(ctx, committed, func(t *tx) error { return setFailure(t, x.Dir, x.Name, nil, p) })
 	if err != nil {
 		return fmt.Errorf("record a failure in directory %d: %w", x.Dir, err)
 	}

@@ -20,7 +20,7 @@ type Failure struct {
 }
 
 // fail takes a node out of its queue until RetryFailures.
-func (t *tx) fail(n *Node, p Problem) error {
+func fail(t *tx, n *Node, p Problem) error {
 	if _, err := dropUnscannedStmt.Exec(t, n.Ino); err != nil {
 		return err
 	}
@@ -31,11 +31,11 @@ func (t *tx) fail(n *Node, p Problem) error {
 			return err
 		}
 	}
-	return t.setFailure(n.Parent, n.Name, n.Ino, p)
+	return setFailure(t, n.Parent, n.Name, n.Ino, p)
 }
 
-func (t *tx) setFailure(parent Ino, name []byte, ino any, p Problem) error {
-	if err := t.clearFailure(parent, name); err != nil {
+func setFailure(t *tx, parent Ino, name []byte, ino any, p Problem) error {
+	if err := clearFailure(t, parent, name); err != nil {
 		return err
 	}
 	t.ledger.Failures++
@@ -43,7 +43,7 @@ func (t *tx) setFailure(parent Ino, name []byte, ino any, p Problem) error {
 	return err
 }
 
-func (t *tx) clearFailure(parent Ino, name []byte) error {
+func clearFailure(t *tx, parent Ino, name []byte) error {
 	known, err := changed(clearFailureStmt.Exec(t, parent, name))
 	if known {
 		t.ledger.Failures--
@@ -68,7 +68,7 @@ func (j *Journal) RecordFailures(ctx context.Context, list []FailedUpload) error
 			if n.Seq != list[i].Node.Seq || n.State != Queued {
 				continue
 			}
-			if err := t.fail(n, list[i].Problem); err != nil {
+			if err := fail(t, n, list[i].Problem); err != nil {
 				return err
 			}
 		}
@@ -95,7 +95,7 @@ func (j *Journal) RetryFailures(ctx context.Context) error {
 		err = j.write(ctx, durable, func(t *tx) error {
 			t.queued = true
 			for i := range list {
-				if err := t.retry(&list[i]); err != nil {
+				if err := retry(t, &list[i]); err != nil {
 					return err
 				}
 			}
@@ -107,22 +107,22 @@ func (j *Journal) RetryFailures(ctx context.Context) error {
 	}
 }
 
-func (t *tx) retry(f *failureRow) error {
-	if err := t.clearFailure(f.parent, f.name); err != nil {
+func retry(t *tx, f *failureRow) error {
+	if err := clearFailure(t, f.parent, f.name); err != nil {
 		return err
 	}
 	if f.ino == nil {
-		return t.rescan(f.parent)
+		return rescan(t, f.parent)
 	}
 	n, err := t.node(*f.ino)
 	if err != nil || n.State == Removed {
 		return err
 	}
-	if err := t.reopenDirectories(n); err != nil {
+	if err := reopenDirectories(t, n); err != nil {
 		return err
 	}
 	if n.IsDirectory() {
-		if err := t.rescan(n.Ino); err != nil {
+		if err := rescan(t, n.Ino); err != nil {
 			return err
 		}
 		if n, err = t.node(n.Ino); err != nil {
@@ -147,7 +147,7 @@ func (t *tx) retry(f *failureRow) error {
 }
 
 // rescan has a directory listed again.
-func (t *tx) rescan(dir Ino) error {
+func rescan(t *tx, dir Ino) error {
 	if _, err := addUnscannedStmt.Exec(t, dir); err != nil {
 		return err
 	}
@@ -155,19 +155,19 @@ func (t *tx) rescan(dir Ino) error {
 	if err != nil || t.isExisting(n) { // what is added to it has it put again
 		return err
 	}
-	return t.reopen(dir)
+	return reopen(t, dir)
 }
 
 // reopenDirectories has the directories put again that have names of a node: they may be in the
 // container without it, or with it.
-func (t *tx) reopenDirectories(n *Node) error {
+func reopenDirectories(t *tx, n *Node) error {
 	rows, err := parentsOfStmt.Query(t, n.Ino, n.Parent)
 	parents, err := scanAll(rows, err, scanIno)
 	if err != nil {
 		return err
 	}
 	for _, dir := range parents {
-		if err := t.reopen(dir); err != nil {
+		if err := reopen(t, dir); err != nil {
 			return err
 		}
 	}
@@ -175,7 +175,7 @@ func (t *tx) reopenDirectories(n *Node) error {
 }
 
 // reopen has a directory put again if it was put.
-func (t *tx) reopen(dir Ino) error {
+func reopen(t *tx, dir Ino) error {
 	n, err := t.node(dir)
 	if err != nil || n.State != Done {
 		return err
@@ -244,7 +244,7 @@ func (j *Journal) LeaveOut(ctx context.Context) error {
 		}
 		err = j.write(ctx, durable, func(t *tx) error {
 			for i := range list {
-				if err := t.leaveOut(&list[i]); err != nil {
+				if err := leaveOut(t, &list[i]); err != nil {
 					return err
 				}
 			}
@@ -257,7 +257,7 @@ func (j *Journal) LeaveOut(ctx context.Context) error {
 	}
 }
 
-func (t *tx) leaveOut(n *Node) error {
+func leaveOut(t *tx, n *Node) error {
 	before := *n
 	if n.IsDirectory() {
 		var one int
@@ -270,7 +270,7 @@ func (t *tx) leaveOut(n *Node) error {
 			return err
 		}
 	}
-	if err := t.discard(n); err != nil {
+	if err := discard(t, n); err != nil {
 		return err
 	}
 	return t.save(&before, n)
@@ -278,30 +278,30 @@ func (t *tx) leaveOut(n *Node) error {
 
 // discard makes garbage of all that a node may have in the container, and has the directories put
 // again that may list it. What is put for it later has other names.
-func (t *tx) discard(n *Node) error {
+func discard(t *tx, n *Node) error {
 	if n.PutPub != 0 {
-		if err := t.reopenDirectories(n); err != nil {
+		if err := reopenDirectories(t, n); err != nil {
 			return err
 		}
 	}
-	if err := t.abandon(n); err != nil {
+	if err := abandon(t, n); err != nil {
 		return err
 	}
 	if n.PutVersion != 0 {
-		if err := t.discardVersion(n); err != nil {
+		if err := discardVersion(t, n); err != nil {
 			return err
 		}
 	}
 	var rows []Block
 	if n.Sealed > 0 { // otherwise all are below the peak
 		var err error
-		if rows, err = t.blocksFrom(n.Ino, 0); err != nil {
+		if rows, err = blocksFrom(t, n.Ino, 0); err != nil {
 			return err
 		}
 	}
 	for _, b := range rows {
 		if n.mayBeUp(&b) {
-			if err := t.discardSegment(n, b.Index, b.Gen, atOnce); err != nil {
+			if err := discardSegment(t, n, b.Index, b.Gen, atOnce); err != nil {
 				return err
 			}
 		}
@@ -311,15 +311,15 @@ func (t *tx) discard(n *Node) error {
 	}
 	standing, gen := n.derived()
 	for from, to := range gaps(rows, 1, standing) {
-		if err := t.discardSegments(n, from, to, gen, atOnce); err != nil {
+		if err := discardSegments(t, n, from, to, gen, atOnce); err != nil {
 			return err
 		}
 	}
-	if err := t.discardSegments(n, 1, n.Peak, n.Next, atOnce); err != nil {
+	if err := discardSegments(t, n, 1, n.Peak, n.Next, atOnce); err != nil {
 		return err
 	}
 	for _, m := range []struct{ gen, blocks uint64 }{{n.sealGen(), n.Mapped}, {n.Next, n.Peak}} {
-		if err := t.discardIndirect(n, m.gen, m.blocks, nothingKept, atOnce); err != nil {
+		if err := discardIndirect(t, n, m.gen, m.blocks, nothingKept, atOnce); err != nil {
 			return err
 		}
 	}

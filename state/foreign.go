@@ -64,7 +64,7 @@ func (j *Journal) NoteReplaced(ctx context.Context, file Node, list []Foreign, f
 				return err
 			}
 		}
-		return t.addForeign(n.Ino, n.Next+1, list)
+		return addForeign(t, n.Ino, n.Next+1, list)
 	})
 	if err != nil {
 		return false, fmt.Errorf("note %d replaced blobs of node %d: %w", len(list), file.Ino, err)
@@ -72,9 +72,9 @@ func (j *Journal) NoteReplaced(ctx context.Context, file Node, list []Foreign, f
 	return ok, nil
 }
 
-func (t *tx) addForeign(ino Ino, after uint64, list []Foreign) error {
+func addForeign(t *tx, ino Ino, after uint64, list []Foreign) error {
 	for _, f := range list {
-		if err := t.addGarbage(ino, after, f.String()); err != nil {
+		if err := addGarbage(t, ino, after, f.String()); err != nil {
 			return err
 		}
 	}

@@ -84,10 +84,10 @@ func TestWhatAnUploadReplacesIsNotedOnce(t *testing.T) {
 	note(2000, false, tree)
 	note(2001, true, object)
 	a.check(a.j.write(t.Context(), committed, func(tx *tx) error {
-		if err := tx.addGarbage(2000, nodeOf(t, a.j, 2000).Next+1, "a blob"); err != nil {
+		if err := addGarbage(tx, 2000, nodeOf(t, a.j, 2000).Next+1, "a blob"); err != nil {
 			return err
 		}
-		return tx.addForeign(2000, atOnce, []Foreign{{OldVersions, "c", 9, "c"}})
+		return addForeign(tx, 2000, atOnce, []Foreign{{OldVersions, "c", 9, "c"}})
 	}))
 	note(2000, true, tree)
 	list, err := queryAll(t.Context(), a.j.read, a.j.scanGarbage, `SELECT id, name FROM garbage ORDER BY ino, name`)

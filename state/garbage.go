@@ -26,14 +26,14 @@ var (
 // is under way.
 const atOnce = 0
 
-func (t *tx) addGarbage(ino Ino, after uint64, name string) error {
+func addGarbage(t *tx, ino Ino, after uint64, name string) error {
 	_, err := addGarbageStmt.Exec(t, ino, after, name)
 	return err
 }
 
 // isBegun reports whether the next inode blob of a node may be in the container
 // already.
-func (t *tx) isBegun(n *Node) bool {
+func isBegun(t *tx, n *Node) bool {
 	if n.IsDirectory() {
 		return t.ledger.isPublishing() // nothing else puts them
 	}
@@ -42,11 +42,11 @@ func (t *tx) isBegun(n *Node) bool {
 
 // reown makes the node one of another directory: the name of its next blob
 // changes by that.
-func (t *tx) reown(n *Node, parent Ino) error {
+func reown(t *tx, n *Node, parent Ino) error {
 	if n.Parent == parent {
 		return nil
 	}
-	if err := t.abandon(n); err != nil {
+	if err := abandon(t, n); err != nil {
 		return err
 	}
 	n.Parent = parent
@@ -56,8 +56,8 @@ func (t *tx) reown(n *Node, parent Ino) error {
 // abandon makes garbage of the next inode blob of a node, which may be in the
 // container already: of a directory of the next two, for its interim and its final form.
 // Their versions are not used again.
-func (t *tx) abandon(n *Node) error {
-	if !t.isBegun(n) {
+func abandon(t *tx, n *Node) error {
+	if !isBegun(t, n) {
 		return nil
 	}
 	owner, err := t.handle(n.Parent)
@@ -70,7 +70,7 @@ func (t *tx) abandon(n *Node) error {
 		puts = 2
 	}
 	for range puts {
-		if err := t.addGarbage(n.Ino, atOnce, clfs.ObjectName(n.ID, owner, n.Attr.Type, n.Version)); err != nil {
+		if err := addGarbage(t, n.Ino, atOnce, clfs.ObjectName(n.ID, owner, n.Attr.Type, n.Version)); err != nil {
 			return err
 		}
 		n.Version++
@@ -80,7 +80,7 @@ func (t *tx) abandon(n *Node) error {
 
 // noteMoved notes that the names of a node changed, after reown. A publication may
 // put it from now on when it is published.
-func (t *tx) noteMoved(n *Node) {
+func noteMoved(t *tx, n *Node) {
 	t.touch(n)
 	if n.IsDirectory() {
 		return

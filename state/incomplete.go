@@ -21,7 +21,7 @@ func (j *Journal) CutOff(ctx context.Context, rebooted bool, after Ino, limit in
 // one that is open for writing, or not incomplete any more.
 func (j *Journal) AcceptFile(ctx context.Context, ino Ino) (accepted bool, err error) {
 	_, err = j.change(ctx, ino, "accept", func(_ *tx, n *Node) error {
-		if accepted = n.isCutOff(); accepted {
+		if accepted = isCutOff(n); accepted {
 			n.Flags &^= Incomplete
 		}
 		return nil
@@ -30,7 +30,7 @@ func (j *Journal) AcceptFile(ctx context.Context, ino Ino) (accepted bool, err e
 }
 
 // isCutOff reports whether a file is incomplete, and nobody is writing it again.
-func (n *Node) isCutOff() bool {
+func isCutOff(n *Node) bool {
 	return n.State == Dirty && n.Flags&(Opened|Incomplete) == Incomplete
 }
 
@@ -49,13 +49,13 @@ func (j *Journal) RemoveIncomplete(ctx context.Context, ino Ino, now int64, inUs
 		if err != nil {
 			return err
 		}
-		if err := t.checkAllNames(n); err != nil {
+		if err := checkAllNames(t, n); err != nil {
 			return err
 		}
 		gone, names = *n, nil
-		for gone.isCutOff() {
+		for isCutOff(&gone) {
 			r := removal{dir: gone.Parent, name: gone.Name, now: now, inUse: inUse}
-			if gone, err = t.unlink(&r); err != nil {
+			if gone, err = unlink(t, &r); err != nil {
 				return err
 			}
 			names = append(names, Removal{r.dir, r.name})

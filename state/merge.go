@@ -74,7 +74,7 @@ type Merged struct {
 // from the container before it can go on with those behind.
 func (j *Journal) MergeEntries(ctx context.Context, dir Ino, entries []Entry) (list []Merged, unread *Unread, err error) {
 	err = j.write(ctx, committed, func(t *tx) error { // the engine makes it durable before it uploads
-		list, unread, err = t.mergeEntries(dir, entries)
+		list, unread, err = mergeEntries(t, dir, entries)
 		return err
 	})
 	if errors.As(err, &unread) {
@@ -86,7 +86,7 @@ func (j *Journal) MergeEntries(ctx context.Context, dir Ino, entries []Entry) (l
 	return list, unread, nil
 }
 
-func (t *tx) mergeEntries(ino Ino, entries []Entry) (list []Merged, unread *Unread, err error) {
+func mergeEntries(t *tx, ino Ino, entries []Entry) (list []Merged, unread *Unread, err error) {
 	dir, err := t.node(ino)
 	if err == nil {
 		err = dir.checkRead()
@@ -97,7 +97,7 @@ func (t *tx) mergeEntries(ino Ino, entries []Entry) (list []Merged, unread *Unre
 	before, now := *dir, time.Now().UnixNano()
 	grown := false
 	for i := range entries {
-		m, err := t.mergeEntry(dir, &entries[i], now)
+		m, err := mergeEntry(t, dir, &entries[i], now)
 		if errors.As(err, &unread) {
 			break // what is merged stays
 		}
@@ -110,40 +110,40 @@ func (t *tx) mergeEntries(ino Ino, entries []Entry) (list []Merged, unread *Unre
 	if !grown {
 		return list, unread, nil
 	}
-	t.grow(dir, now)
+	grow(t, dir, now)
 	return list, unread, t.save(&before, dir)
 }
 
 // grow notes that a directory has got entries of a scan.
-func (t *tx) grow(dir *Node, now int64) {
+func grow(t *tx, dir *Node, now int64) {
 	t.queued = true
 	dir.Flags |= Unordered
 	if dir.State != Held || dir.PutPub != 0 { // it may be in the container without them
 		dir.Flags |= Grown
 		t.touch(dir)
 	}
-	t.noteEntries(dir, now)
+	noteEntries(t, dir, now)
 }
 
 // noteEntries sets the times of a directory whose entries a merge has changed, unless they are
 // those of the source.
-func (t *tx) noteEntries(dir *Node, now int64) {
+func noteEntries(t *tx, dir *Node, now int64) {
 	if t.isExisting(dir) && !t.settings.Merge.takesTimes() {
 		dir.Attr.Mtime, dir.Attr.Ctime = now, now
 	}
 }
 
-func (t *tx) mergeEntry(dir *Node, e *Entry, now int64) (Merged, error) {
-	n, _, err := t.findNode(dir.Ino, e.Name)
+func mergeEntry(t *tx, dir *Node, e *Entry, now int64) (Merged, error) {
+	n, _, err := findNode(t, dir.Ino, e.Name)
 	switch {
 	case err == ErrNoEntry && e.Problem == nil:
-		return Merged{Outcome: Added}, t.addEntry(dir, e)
+		return Merged{Outcome: Added}, addEntry(t, dir, e)
 	case err == ErrNoEntry, err == nil && !t.isExisting(n):
-		return Merged{}, t.addEntry(dir, e)
+		return Merged{}, addEntry(t, dir, e)
 	case err != nil:
 		return Merged{}, err
 	case e.Problem != nil:
-		return Merged{}, t.setFailure(dir.Ino, e.Name, nil, *e.Problem)
+		return Merged{}, setFailure(t, dir.Ino, e.Name, nil, *e.Problem)
 	}
 	r := &replacement{dir: dir, old: n, entry: e, now: now}
 	if n.IsDirectory() && e.Attr.Type == clfs.TypeDirectory {
@@ -154,16 +154,16 @@ func (t *tx) mergeEntry(dir *Node, e *Entry, now int64) (Merged, error) {
 		return Merged{}, nil
 	}
 	if n.Attr.Type != e.Attr.Type {
-		return t.settleDifference(r, OtherType)
+		return settleDifference(t, r, OtherType)
 	}
 	if err := n.checkRead(); err != nil {
 		return Merged{}, err
 	}
-	d := n.differs(e, t.settings.Merge.Compare)
+	d := differs(n, e, t.settings.Merge.Compare)
 	if t.settings.PreserveHardlinks && e.Attr.Nlink > 1 {
-		return t.mergeLink(r, d)
+		return mergeLink(t, r, d)
 	}
-	return t.settleDifference(r, d)
+	return settleDifference(t, r, d)
 }
 
 // replacement is an entry of the source and what stands in its place.
@@ -178,7 +178,7 @@ type replacement struct {
 const timeTolerance = 1000
 
 // differs compares a node that is of the type of the entry.
-func (n *Node) differs(e *Entry, how Comparison) (d Difference) {
+func differs(n *Node, e *Entry, how Comparison) (d Difference) {
 	a, b := &n.Attr, &e.Attr
 	for _, c := range []struct {
 		differ bool
@@ -229,17 +229,17 @@ func sameTime(a, b int64) bool {
 }
 
 // settleDifference does what is asked for where an entry differs.
-func (t *tx) settleDifference(r *replacement, d Difference) (Merged, error) {
-	replace := d&needsReplacement != 0
+func settleDifference(t *tx, r *replacement, d Difference) (Merged, error) {
+	another := d&needsReplacement != 0
 	switch {
-	case d == 0, !replace && !t.settings.Merge.Update:
+	case d == 0, !another && !t.settings.Merge.Update:
 		return Merged{}, nil
 	case !t.settings.Merge.Update:
-		return t.refuseEntry(r, d, "the container has "+d.describe()+" there; --update replaces it")
-	case replace:
-		return t.replace(r, d)
+		return refuseEntry(t, r, d, "the container has "+d.describe()+" there; --update replaces it")
+	case another:
+		return replace(t, r, d)
 	}
-	return Merged{Outcome: Changed, Difference: d}, t.takeAttributes(r.old, &r.entry.Attr)
+	return Merged{Outcome: Changed, Difference: d}, takeAttributes(t, r.old, &r.entry.Attr)
 }
 
 func (d Difference) describe() string {
@@ -255,15 +255,15 @@ func (d Difference) describe() string {
 // opMerge is the Op of what is refused, of which it is known what the source has.
 const opMerge = "merge"
 
-func (t *tx) refuseEntry(r *replacement, d Difference, reason string) (Merged, error) {
+func refuseEntry(t *tx, r *replacement, d Difference, reason string) (Merged, error) {
 	m := Merged{Refused, d, Problem{Op: opMerge, Reason: reason}}
-	return m, t.setFailure(r.dir.Ino, r.entry.Name, nil, m.Problem)
+	return m, setFailure(t, r.dir.Ino, r.entry.Name, nil, m.Problem)
 }
 
 // takeAttributes gives a node that was there before the attributes of the source.
-func (t *tx) takeAttributes(n *Node, a *Attr) error {
+func takeAttributes(t *tx, n *Node, a *Attr) error {
 	before := *n
-	if err := t.setSource(n, a); err != nil {
+	if err := setSource(t, n, a); err != nil {
 		return err
 	}
 	t.touch(n)
@@ -272,52 +272,52 @@ func (t *tx) takeAttributes(n *Node, a *Attr) error {
 
 // replace puts the entry of the source into the place of another inode. Readers find the old
 // one until the new one is uploaded, but for directories: these go only if the entry can be read.
-func (t *tx) replace(r *replacement, d Difference) (Merged, error) {
+func replace(t *tx, r *replacement, d Difference) (Merged, error) {
 	directory := r.old.IsDirectory() || r.entry.Attr.Type == clfs.TypeDirectory
 	if directory && !r.entry.Readable {
 		return Merged{Outcome: InTheWay, Difference: d}, nil
 	}
-	err := t.checkRemoval(r.old, r.old.IsDirectory())
+	err := checkRemoval(t, r.old, r.old.IsDirectory())
 	if err == nil {
-		err = t.checkOtherName(r.old)
+		err = checkOtherName(t, r.old)
 	}
 	var unread *Unread
 	switch {
 	case errors.As(err, &unread):
 		return Merged{}, err
 	case err == ErrNotEmpty && t.settings.Merge.Delete:
-		return t.refuseEntry(r, d, "the container has a directory there with entries that the filter leaves out")
+		return refuseEntry(t, r, d, "the container has a directory there with entries that the filter leaves out")
 	case err == ErrNotEmpty:
-		return t.refuseEntry(r, d, "the container has a directory with entries there; --delete removes them")
+		return refuseEntry(t, r, d, "the container has a directory with entries there; --delete removes them")
 	case err == ErrUnfaithful:
-		return t.refuseEntry(r, d, err.Error())
+		return refuseEntry(t, r, d, err.Error())
 	case err != nil:
 		return Merged{}, err
 	}
 	name := r.entry.Name
 	if r.old.IsDirectory() {
-		if err := t.unfind(Extra{r.dir.Ino, name}, r.old); err != nil {
+		if err := unfind(t, Extra{r.dir.Ino, name}, r.old); err != nil {
 			return Merged{}, err
 		}
 	}
 	if _, err := dropEntryStmt.Exec(t, r.dir.Ino, name); err != nil {
 		return Merged{}, err
 	}
-	if err := t.addEntry(r.dir, r.entry); err != nil {
+	if err := addEntry(t, r.dir, r.entry); err != nil {
 		return Merged{}, err
 	}
 	removed := &removal{dir: r.dir.Ino, name: name, now: r.now}
 	if r.entry.Attr.Type != clfs.TypeDirectory {
-		if removed.successor, _, err = t.findNode(r.dir.Ino, name); err != nil {
+		if removed.successor, _, err = findNode(t, r.dir.Ino, name); err != nil {
 			return Merged{}, err
 		}
 	}
-	return Merged{Outcome: Replaced, Difference: d}, t.dropName(r.old, removed, r.dir)
+	return Merged{Outcome: Replaced, Difference: d}, dropName(t, r.old, removed, r.dir)
 }
 
 // mergeLink merges one of several names of a file. The first of them that is found says which
 // inode the others are to be links to.
-func (t *tx) mergeLink(r *replacement, d Difference) (Merged, error) {
+func mergeLink(t *tx, r *replacement, d Difference) (Merged, error) {
 	a := &r.entry.Attr
 	var first Ino
 	var expect uint64
@@ -331,7 +331,7 @@ func (t *tx) mergeLink(r *replacement, d Difference) (Merged, error) {
 	if err == nil && first != r.old.Ino && t.settings.Merge.Update {
 		d |= OtherLink
 	}
-	m, failed := t.settleDifference(r, d)
+	m, failed := settleDifference(t, r, d)
 	if failed != nil || err == nil || m.Outcome != Kept && m.Outcome != Changed {
 		return m, failed
 	}
@@ -343,7 +343,7 @@ func (t *tx) mergeLink(r *replacement, d Difference) (Merged, error) {
 // it is listed. Errors: *Unread, ErrUnfaithful.
 func (j *Journal) MergeDirectory(ctx context.Context, dir Ino, a Attr) (m Merged, err error) {
 	err = j.write(ctx, committed, func(t *tx) error {
-		m, err = t.mergeDirectory(dir, &a)
+		m, err = mergeDirectory(t, dir, &a)
 		return err
 	})
 	if err != nil {
@@ -364,23 +364,23 @@ func (j *Journal) EndScan(ctx context.Context, dir Ino) error {
 	return nil
 }
 
-func (t *tx) mergeDirectory(dir Ino, a *Attr) (Merged, error) {
+func mergeDirectory(t *tx, dir Ino, a *Attr) (Merged, error) {
 	n, err := t.node(dir)
 	if err != nil {
 		return Merged{}, err
 	}
 	if !t.isExisting(n) {
-		return Merged{Outcome: Added}, t.renewDirectory(n, a)
+		return Merged{Outcome: Added}, renewDirectory(t, n, a)
 	}
 	if err := n.checkRead(); err != nil {
 		return Merged{}, err
 	}
 	merge := &t.settings.Merge
-	d := n.differs(&Entry{Attr: *a}, merge.Compare)
+	d := differs(n, &Entry{Attr: *a}, merge.Compare)
 	if d == 0 || !merge.takesTimes() {
 		return Merged{}, nil
 	}
-	return Merged{Outcome: Changed, Difference: d}, t.takeAttributes(n, a)
+	return Merged{Outcome: Changed, Difference: d}, takeAttributes(t, n, a)
 }
 
 // isExisting reports whether a node was there before the load that is merged.

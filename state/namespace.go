@@ -18,7 +18,7 @@ var (
 // ErrNoEntry.
 func (j *Journal) Lookup(ctx context.Context, dir Ino, name []byte) (n Node, err error) {
 	done, err := j.ahead(ctx, func(t *tx) error {
-		found, _, err := t.findNode(dir, name)
+		found, _, err := findNode(t, dir, name)
 		if err == nil {
 			n = *found
 		}
@@ -71,7 +71,7 @@ type Addition struct {
 func (j *Journal) Add(ctx context.Context, a Addition) (Node, error) {
 	var added Node
 	err := j.write(ctx, acknowledged, func(t *tx) (err error) {
-		added, err = t.add(&a)
+		added, err = createNode(t, &a)
 		return err
 	})
 	if err != nil {
@@ -80,15 +80,15 @@ func (j *Journal) Add(ctx context.Context, a Addition) (Node, error) {
 	return added, nil
 }
 
-func (t *tx) add(a *Addition) (Node, error) {
+func createNode(t *tx, a *Addition) (Node, error) {
 	dir, err := t.directory(a.Dir)
 	if err != nil {
 		return Node{}, err
 	}
-	if err := t.insertEntry(a.Dir, a.Name, t.ledger.nextIno, false); err != nil {
+	if err := insertEntry(t, a.Dir, a.Name, t.ledger.nextIno, false); err != nil {
 		return Node{}, err
 	}
-	n := t.newNode(dir, a)
+	n := newNode(t, dir, a)
 	if err := t.insertNode(&n); err != nil {
 		return Node{}, err
 	}
@@ -101,7 +101,7 @@ func (t *tx) add(a *Addition) (Node, error) {
 	return n, t.save(&before, dir)
 }
 
-func (t *tx) newNode(dir *Node, a *Addition) Node {
+func newNode(t *tx, dir *Node, a *Addition) Node {
 	n := Node{Version: clfs.FirstVersion}
 	n.Ino, n.Parent, n.Name, n.Attr, n.Target = t.ledger.nextIno, dir.Ino, a.Name, a.Attr, a.Target
 	t.ledger.nextIno++
@@ -147,7 +147,7 @@ type entry struct {
 }
 
 // findEntry returns what stands under a name. Errors: ErrNoEntry.
-func (t *tx) findEntry(dir Ino, name []byte) (entry, error) {
+func findEntry(t *tx, dir Ino, name []byte) (entry, error) {
 	var e entry
 	err := entryStmt.QueryRow(t, dir, name).Scan(&e.ino, &e.shared)
 	if noRows(err) {
@@ -158,7 +158,7 @@ func (t *tx) findEntry(dir Ino, name []byte) (entry, error) {
 
 // insertEntry adds a name. Its cookie is the number of the change that is next.
 // Errors: ErrNameTaken, and nothing is changed then.
-func (t *tx) insertEntry(dir Ino, name []byte, ino Ino, shared bool) error {
+func insertEntry(t *tx, dir Ino, name []byte, ino Ino, shared bool) error {
 	isNew, err := changed(insertEntryStmt.Exec(t, dir, name, ino, sharedValue(shared), t.ledger.seq+1))
 	if err == nil && !isNew {
 		return ErrNameTaken
@@ -181,7 +181,7 @@ func sharedValue(shared bool) any {
 func (j *Journal) Link(ctx context.Context, ino, dir Ino, name []byte, now int64) (Node, error) {
 	var linked Node
 	err := j.write(ctx, acknowledged, func(t *tx) (err error) {
-		linked, err = t.link(ino, dir, name, now)
+		linked, err = addLinkTo(t, ino, dir, name, now)
 		return err
 	})
 	if err != nil {
@@ -190,7 +190,7 @@ func (j *Journal) Link(ctx context.Context, ino, dir Ino, name []byte, now int64
 	return linked, nil
 }
 
-func (t *tx) link(ino, dirIno Ino, name []byte, now int64) (Node, error) {
+func addLinkTo(t *tx, ino, dirIno Ino, name []byte, now int64) (Node, error) {
 	dir, err := t.directory(dirIno)
 	if err != nil {
 		return Node{}, err
@@ -202,13 +202,13 @@ func (t *tx) link(ino, dirIno Ino, name []byte, now int64) (Node, error) {
 	if err := checkLink(n); err != nil {
 		return Node{}, err
 	}
-	if err := t.insertEntry(dirIno, name, ino, true); err != nil {
+	if err := insertEntry(t, dirIno, name, ino, true); err != nil {
 		return Node{}, err
 	}
 	nodeBefore, dirBefore := *n, *dir
 	n.Attr.Ctime = now
 	n.setLinks(n.Links + 1)
-	t.noteMoved(n)
+	noteMoved(t, n)
 	if _, err := shareEntryStmt.Exec(t, n.Parent, n.Name); err != nil {
 		return Node{}, err
 	}

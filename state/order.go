@@ -17,7 +17,7 @@ const orderPage = 1000
 func (j *Journal) Order(ctx context.Context, dir Ino) error {
 	for after := []byte{}; after != nil; {
 		err := j.write(ctx, committed, func(t *tx) (err error) {
-			after, err = t.order(dir, after)
+			after, err = numberPage(t, dir, after)
 			return err
 		})
 		if err != nil {
@@ -27,9 +27,9 @@ func (j *Journal) Order(ctx context.Context, dir Ino) error {
 	return nil
 }
 
-// order numbers a page of entries behind the name after, and returns the last one; nil: all have
+// numberPage numbers a page of entries behind the name after, and returns the last one; nil: all have
 // their cookies.
-func (t *tx) order(dir Ino, after []byte) ([]byte, error) {
+func numberPage(t *tx, dir Ino, after []byte) ([]byte, error) {
 	rows, err := unorderedStmt.Query(t, dir, after, orderPage)
 	page, err := scanAll(rows, err, scanName)
 	if err != nil {

@@ -36,7 +36,7 @@ func (j *Journal) Reserve(ctx context.Context, dir Node, peak uint64, first bool
 		}
 		before := *n
 		if first && n.Peak > 0 {
-			if err := t.discardAttempt(n); err != nil {
+			if err := discardAttempt(t, n); err != nil {
 				return err
 			}
 			n.Next++
@@ -70,12 +70,12 @@ func (j *Journal) ReachNew(ctx context.Context) error {
 
 // discardAttempt makes garbage of all that may have been uploaded as Next, once
 // something newer is put.
-func (t *tx) discardAttempt(n *Node) error {
+func discardAttempt(t *tx, n *Node) error {
 	after := n.Next + 2
-	if err := t.discardSegments(n, 1, n.Peak, n.Next, after); err != nil {
+	if err := discardSegments(t, n, 1, n.Peak, n.Next, after); err != nil {
 		return err
 	}
-	return t.discardIndirect(n, n.Next, n.Peak, nothingKept, after)
+	return discardIndirect(t, n, n.Next, n.Peak, nothingKept, after)
 }
 
 // RecordPuts notes what a publication has put. What nothing reaches by that any
@@ -83,7 +83,7 @@ func (t *tx) discardAttempt(n *Node) error {
 func (j *Journal) RecordPuts(ctx context.Context, list []Put) error {
 	err := j.write(ctx, committed, func(t *tx) error {
 		for i := range list {
-			if err := t.recordPut(&list[i]); err != nil {
+			if err := recordPut(t, &list[i]); err != nil {
 				return err
 			}
 		}
@@ -101,7 +101,7 @@ const finishDirectory = `UPDATE inode SET state = {done}, next = 1, mapped = ?2,
 
 // recordFoundDirectory is recordPut for a directory that was put for the first time, as a scan has
 // found it, which has no tombstones then: without reading the row. done is false if it is none any more.
-func (t *tx) recordFoundDirectory(p *Put) (done bool, err error) {
+func recordFoundDirectory(t *tx, p *Put) (done bool, err error) {
 	n := p.Node
 	if !n.IsDirectory() || n.Seq != 0 || n.PutVersion != 0 || n.Next != 0 || n.Flags&^Unordered != 0 || !p.Final || !p.Complete {
 		return false, nil
@@ -115,8 +115,8 @@ func (t *tx) recordFoundDirectory(p *Put) (done bool, err error) {
 	return done, err
 }
 
-func (t *tx) recordPut(p *Put) error {
-	if done, err := t.recordFoundDirectory(p); done || err != nil {
+func recordPut(t *tx, p *Put) error {
+	if done, err := recordFoundDirectory(t, p); done || err != nil {
 		return err
 	}
 	n, err := t.node(p.Node.Ino)
@@ -133,13 +133,13 @@ func (t *tx) recordPut(p *Put) error {
 			return err
 		}
 	}
-	if err := t.recordVersion(n, p.Node.Version, p.Owner, t.ledger.publication); err != nil {
+	if err := recordVersion(t, n, p.Node.Version, p.Owner, t.ledger.publication); err != nil {
 		return err
 	}
 	if n.IsDirectory() {
-		err = t.recordDirectory(n, p)
+		err = recordDirectory(t, n, p)
 	} else {
-		err = t.recordChanged(n, p)
+		err = recordChanged(t, n, p)
 	}
 	if err != nil {
 		return err
@@ -149,7 +149,7 @@ func (t *tx) recordPut(p *Put) error {
 
 // recordChanged goes on with a node that is no directory. Its contents are those
 // of the image, or else what they were in the container.
-func (t *tx) recordChanged(n *Node, p *Put) error {
+func recordChanged(t *tx, n *Node, p *Put) error {
 	if p.Node.ImageGen != 0 {
 		n.PutGen = p.Node.ImageGen
 	}
@@ -173,11 +173,11 @@ func (t *tx) recordChanged(n *Node, p *Put) error {
 	return nil
 }
 
-func (t *tx) recordDirectory(n *Node, p *Put) error {
-	if err := t.addForeign(n.Ino, atOnce, p.Replaced); err != nil {
+func recordDirectory(t *tx, n *Node, p *Put) error {
+	if err := addForeign(t, n.Ino, atOnce, p.Replaced); err != nil {
 		return err
 	}
-	if err := t.replaceListing(n, p.Blocks); err != nil {
+	if err := replaceListing(t, n, p.Blocks); err != nil {
 		return err
 	}
 	asPut := n.Seq == p.Node.Seq && n.State != Removed && p.Complete
@@ -187,10 +187,10 @@ func (t *tx) recordDirectory(n *Node, p *Put) error {
 	if !p.Final {
 		return nil
 	}
-	if err := t.dropTombstones(n, p.Snapshot); err != nil {
+	if err := dropTombstones(t, n, p.Snapshot); err != nil {
 		return err
 	}
-	left, err := t.hasTombstones(n)
+	left, err := hasTombstones(t, n)
 	if asPut && !left {
 		n.State = Done
 	}
@@ -199,15 +199,15 @@ func (t *tx) recordDirectory(n *Node, p *Put) error {
 
 // replaceListing notes how many segments the listing of a directory has now. Those of the
 // one before it are garbage.
-func (t *tx) replaceListing(n *Node, blocks uint64) error {
-	if err := t.discardSegments(n, 1, n.Mapped, n.sealGen(), atOnce); err != nil {
+func replaceListing(t *tx, n *Node, blocks uint64) error {
+	if err := discardSegments(t, n, 1, n.Mapped, n.sealGen(), atOnce); err != nil {
 		return err
 	}
-	if err := t.discardIndirect(n, n.sealGen(), n.Mapped, nothingKept, atOnce); err != nil {
+	if err := discardIndirect(t, n, n.sealGen(), n.Mapped, nothingKept, atOnce); err != nil {
 		return err
 	}
 	if blocks == 1 { // otherwise the put has reserved its segments, and discarded any before
-		if err := t.discardExcess(n, blocks); err != nil {
+		if err := discardExcess(t, n, blocks); err != nil {
 			return err
 		}
 	}

@@ -42,10 +42,10 @@ func TestTheShortWayToRecordIsTheLongOne(t *testing.T) {
 					return err
 				}
 				before := *n
-				if err := tx.seal(n); err != nil {
+				if err := seal(tx, n); err != nil {
 					return err
 				}
-				if err := tx.recordInode(n, &u); err != nil {
+				if err := recordInode(tx, n, &u); err != nil {
 					return err
 				}
 				return tx.save(&before, n)

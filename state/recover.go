@@ -101,8 +101,8 @@ func (r *recovery) recover(t *tx, n *Node) error {
 				n.Attr.Ctime = max(n.Attr.Ctime, min(mtime, time.Now().UnixNano()))
 			}
 			n.Attr.Mtime = mtime
-			t.touchContents(n)
-			if err := t.resize(n, size); err != nil {
+			touchContents(t, n)
+			if err := resize(t, n, size); err != nil {
 				return err
 			}
 			if err := r.dirtyStaged(t, n); err != nil {
@@ -126,14 +126,14 @@ func (r *recovery) dirtyStaged(t *tx, n *Node) error {
 		return nil
 	}
 	for index := range Blocks(n.Attr.Size) {
-		b, known, err := t.block(n.Ino, index)
+		b, known, err := findBlock(t, n.Ino, index)
 		if err != nil {
 			return err
 		}
 		if b.State == BlockRemote || !known && n.Flags&Evicted != 0 {
 			continue
 		}
-		if _, err := t.dirtyBlock(n, index); err != nil {
+		if _, err := dirtyBlock(t, n, index); err != nil {
 			return err
 		}
 	}

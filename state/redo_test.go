@@ -131,7 +131,7 @@ func (w *mountWalk) breakOff() {
 	broken := errors.New("broken")
 	d := w.dir()
 	err := w.j.write(w.t.Context(), acknowledged, func(t *tx) error {
-		if _, err := t.add(&Addition{Dir: d.ino, Name: []byte("broken"), Attr: directory}); err != nil {
+		if _, err := createNode(t, &Addition{Dir: d.ino, Name: []byte("broken"), Attr: directory}); err != nil {
 			return err
 		}
 		return broken

@@ -27,7 +27,7 @@ type Rename struct {
 // ErrNotDirectory, ErrIsDirectory, ErrNotEmpty, ErrNameTaken (NoReplace), ErrLoop.
 func (j *Journal) Rename(ctx context.Context, r Rename) (moved Node, replaced *Node, err error) {
 	err = j.write(ctx, acknowledged, func(t *tx) (err error) {
-		moved, replaced, err = t.rename(&r)
+		moved, replaced, err = rename(t, &r)
 		return err
 	})
 	if err != nil {
@@ -46,22 +46,22 @@ type renaming struct {
 	otherShared  bool
 }
 
-func (t *tx) rename(r *Rename) (moved Node, replaced *Node, err error) {
-	n, err := t.findRenaming(r)
+func rename(t *tx, r *Rename) (moved Node, replaced *Node, err error) {
+	n, err := findRenaming(t, r)
 	if err != nil {
 		return Node{}, nil, err
 	}
 	if n.other != nil && n.other.Ino == n.moved.Ino {
 		return *n.moved, nil, nil
 	}
-	if err := t.checkRenaming(n); err != nil {
+	if err := checkRenaming(t, n); err != nil {
 		return Node{}, nil, err
 	}
 	fromBefore, toBefore := *n.from, *n.to
 	if r.Exchange {
-		err = t.exchange(n)
+		err = exchange(t, n)
 	} else {
-		err = t.move(n)
+		err = move(t, n)
 	}
 	if err != nil {
 		return Node{}, nil, err
@@ -85,7 +85,7 @@ func (t *tx) rename(r *Rename) (moved Node, replaced *Node, err error) {
 	return *n.moved, n.other, nil
 }
 
-func (t *tx) findRenaming(r *Rename) (*renaming, error) {
+func findRenaming(t *tx, r *Rename) (*renaming, error) {
 	n := &renaming{Rename: r}
 	var err error
 	if n.from, err = t.directory(r.From); err != nil {
@@ -96,18 +96,18 @@ func (t *tx) findRenaming(r *Rename) (*renaming, error) {
 			return nil, err
 		}
 	}
-	if n.moved, n.shared, err = t.findNode(r.From, r.Name); err != nil {
+	if n.moved, n.shared, err = findNode(t, r.From, r.Name); err != nil {
 		return nil, err
 	}
-	n.other, n.otherShared, err = t.findNode(r.To, r.NewName)
+	n.other, n.otherShared, err = findNode(t, r.To, r.NewName)
 	if err == ErrNoEntry && !r.Exchange {
 		return n, nil
 	}
 	return n, err
 }
 
-func (t *tx) findNode(dir Ino, name []byte) (*Node, bool, error) {
-	e, err := t.findEntry(dir, name)
+func findNode(t *tx, dir Ino, name []byte) (*Node, bool, error) {
+	e, err := findEntry(t, dir, name)
 	if err != nil {
 		return nil, false, err
 	}
@@ -115,12 +115,12 @@ func (t *tx) findNode(dir Ino, name []byte) (*Node, bool, error) {
 	return n, e.shared, err
 }
 
-func (t *tx) checkRenaming(n *renaming) error {
+func checkRenaming(t *tx, n *renaming) error {
 	if n.other != nil && n.NoReplace {
 		return ErrNameTaken
 	}
 	if n.from != n.to {
-		if err := t.checkLoop(n.moved, n.To); err != nil {
+		if err := checkLoop(t, n.moved, n.To); err != nil {
 			return err
 		}
 	}
@@ -128,17 +128,17 @@ func (t *tx) checkRenaming(n *renaming) error {
 		return err
 	}
 	if !n.Exchange {
-		return cmp.Or(t.checkRemoval(n.other, n.moved.IsDirectory()), t.checkOtherName(n.other))
+		return cmp.Or(checkRemoval(t, n.other, n.moved.IsDirectory()), checkOtherName(t, n.other))
 	}
 	if err := n.other.checkRead(); err != nil || n.from == n.to {
 		return err
 	}
-	return t.checkLoop(n.other, n.From)
+	return checkLoop(t, n.other, n.From)
 }
 
 // checkLoop refuses to put a directory into dir when that is the directory
 // itself or below it.
-func (t *tx) checkLoop(n *Node, dir Ino) error {
+func checkLoop(t *tx, n *Node, dir Ino) error {
 	if !n.IsDirectory() {
 		return nil
 	}
@@ -156,7 +156,7 @@ func (t *tx) checkLoop(n *Node, dir Ino) error {
 }
 
 // move carries an entry over to its new place, and drops what was there.
-func (t *tx) move(n *renaming) error {
+func move(t *tx, n *renaming) error {
 	if _, err := dropEntryStmt.Exec(t, n.From, n.Name); err != nil {
 		return err
 	}
@@ -164,45 +164,45 @@ func (t *tx) move(n *renaming) error {
 		if _, err := replaceEntryStmt.Exec(t, n.To, n.NewName, n.moved.Ino, sharedValue(n.shared)); err != nil {
 			return err
 		}
-		if err := t.dropName(n.other, &removal{dir: n.To, name: n.NewName, now: n.Now, inUse: n.InUse, successor: n.moved}, n.to); err != nil {
+		if err := dropName(t, n.other, &removal{dir: n.To, name: n.NewName, now: n.Now, inUse: n.InUse, successor: n.moved}, n.to); err != nil {
 			return err
 		}
-	} else if err := t.insertEntry(n.To, n.NewName, n.moved.Ino, n.shared); err != nil {
+	} else if err := insertEntry(t, n.To, n.NewName, n.moved.Ino, n.shared); err != nil {
 		return err
 	}
-	return t.rehome(n, n.moved, n.from, n.Name, n.to, n.NewName)
+	return rehome(t, n, n.moved, n.from, n.Name, n.to, n.NewName)
 }
 
 // exchange lets two entries change places.
-func (t *tx) exchange(n *renaming) error {
+func exchange(t *tx, n *renaming) error {
 	if _, err := replaceEntryStmt.Exec(t, n.To, n.NewName, n.moved.Ino, sharedValue(n.shared)); err != nil {
 		return err
 	}
 	if _, err := replaceEntryStmt.Exec(t, n.From, n.Name, n.other.Ino, sharedValue(n.otherShared)); err != nil {
 		return err
 	}
-	if err := t.rehome(n, n.moved, n.from, n.Name, n.to, n.NewName); err != nil {
+	if err := rehome(t, n, n.moved, n.from, n.Name, n.to, n.NewName); err != nil {
 		return err
 	}
-	return t.rehome(n, n.other, n.to, n.NewName, n.from, n.Name)
+	return rehome(t, n, n.other, n.to, n.NewName, n.from, n.Name)
 }
 
 // rehome changes the row of a node whose entry went from one place to another.
-func (t *tx) rehome(r *renaming, n *Node, from *Node, name []byte, to *Node, newName []byte) error {
+func rehome(t *tx, r *renaming, n *Node, from *Node, name []byte, to *Node, newName []byte) error {
 	before := *n
 	n.Attr.Ctime = r.Now
 	if n.Parent == from.Ino && bytes.Equal(n.Name, name) {
 		n.Name = newName
-		if err := t.reown(n, to.Ino); err != nil {
+		if err := reown(t, n, to.Ino); err != nil {
 			return err
 		}
 	}
-	t.noteMoved(n)
+	noteMoved(t, n)
 	if from != to && n.IsDirectory() {
 		from.Links--
 		to.Links++
 	}
-	if err := t.leave(from, name, n, 0); err != nil {
+	if err := leave(t, from, name, n, 0); err != nil {
 		return err
 	}
 	return t.save(&before, n)

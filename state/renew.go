@@ -30,10 +30,10 @@ func (j *Journal) Renew(ctx context.Context, file Node, a Attr) (n Node, ok bool
 		row.Seq = t.nextSeq()
 		row.Cseq = row.Seq
 		row.Flags |= Content | Begun
-		if err := t.dirtyAll(row); err != nil {
+		if err := dirtyAll(t, row); err != nil {
 			return err
 		}
-		if err := t.setSource(row, &a); err != nil {
+		if err := setSource(t, row, &a); err != nil {
 			return err
 		}
 		row.Peak = max(row.Peak, min(Blocks(a.Size), settledPeak))
@@ -48,9 +48,9 @@ func (j *Journal) Renew(ctx context.Context, file Node, a Attr) (n Node, ok bool
 
 // dirtyAll notes that no block of a file is in the container as it is now. What is on its way up
 // as Next keeps its row, so that a late answer does not count.
-func (t *tx) dirtyAll(n *Node) error {
+func dirtyAll(t *tx, n *Node) error {
 	if n.Sealed > 0 {
-		return t.dropBlocks(n, 0)
+		return dropBlocks(t, n, 0)
 	}
 	_, err := dirtyBlocksStmt.Exec(t, n.Ino) // all are of the generation Next
 	return err
@@ -58,7 +58,7 @@ func (t *tx) dirtyAll(n *Node) error {
 
 // setSource gives a node other attributes of the source. Another file may stand there by now:
 // a further link of the one that was found first is none of this one.
-func (t *tx) setSource(n *Node, a *Attr) error {
+func setSource(t *tx, n *Node, a *Attr) error {
 	if a.Ino != n.Attr.Ino {
 		if _, err := dropLinkStmt.Exec(t, int64(n.Attr.Ino), n.Ino); err != nil {
 			return err

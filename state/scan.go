@@ -60,7 +60,7 @@ func (j *Journal) Listed(ctx context.Context) (listed bool, err error) {
 // stands there now, what was known has failed and is gone.
 func (j *Journal) AddEntries(ctx context.Context, dir Inode, entries []Entry, last bool) error {
 	err := j.write(ctx, durable, func(t *tx) error {
-		if err := t.addEntries(dir.Ino, entries); err != nil || !last {
+		if err := addEntries(t, dir.Ino, entries); err != nil || !last {
 			return err
 		}
 		_, err := dropUnscannedStmt.Exec(t, dir.Ino)
@@ -72,7 +72,7 @@ func (j *Journal) AddEntries(ctx context.Context, dir Inode, entries []Entry, la
 	return nil
 }
 
-func (t *tx) addEntries(ino Ino, entries []Entry) error {
+func addEntries(t *tx, ino Ino, entries []Entry) error {
 	dir, err := t.node(ino)
 	if err != nil {
 		return err
@@ -80,56 +80,56 @@ func (t *tx) addEntries(ino Ino, entries []Entry) error {
 	before := *dir
 	known := t.ledger.FoundEntries
 	for i := range entries {
-		if err := t.addEntry(dir, &entries[i]); err != nil {
+		if err := addEntry(t, dir, &entries[i]); err != nil {
 			return err
 		}
 	}
 	if t.ledger.FoundEntries == known {
 		return nil
 	}
-	t.grow(dir, 0)
+	grow(t, dir, 0)
 	return t.save(&before, dir)
 }
 
-func (t *tx) addEntry(dir *Node, e *Entry) error {
+func addEntry(t *tx, dir *Node, e *Entry) error {
 	if e.Problem != nil {
-		return t.addProblem(dir, e)
+		return addProblem(t, dir, e)
 	}
 	if t.settings.PreserveHardlinks && e.Attr.Nlink > 1 && e.Attr.Type != clfs.TypeDirectory {
-		return t.addLink(dir, e)
+		return addLink(t, dir, e)
 	}
 	state := Queued
 	if e.Attr.Type == clfs.TypeDirectory {
 		state = Held
 	}
-	_, err := t.addFound(dir, e, state, nil)
+	_, err := addFound(t, dir, e, state, nil)
 	return err
 }
 
 // addProblem records a failure, unless the name is known: then it has an inode,
 // which has its own.
-func (t *tx) addProblem(dir *Node, e *Entry) error {
-	_, err := t.findEntry(dir.Ino, e.Name)
+func addProblem(t *tx, dir *Node, e *Entry) error {
+	_, err := findEntry(t, dir.Ino, e.Name)
 	if err != ErrNoEntry {
 		return err
 	}
-	return t.setFailure(dir.Ino, e.Name, nil, *e.Problem)
+	return setFailure(t, dir.Ino, e.Name, nil, *e.Problem)
 }
 
 // addFound adds a name with an inode of its own, and returns its number; 0: the name is known.
-func (t *tx) addFound(dir *Node, e *Entry, state State, shared any) (Ino, error) {
+func addFound(t *tx, dir *Node, e *Entry, state State, shared any) (Ino, error) {
 	ino := t.ledger.nextIno
-	isNew, err := t.addName(dir, e, ino, shared)
+	isNew, err := addName(t, dir, e, ino, shared)
 	if err != nil || !isNew {
 		return 0, err
 	}
-	return ino, t.insertFound(dir, e, state)
+	return ino, insertFound(t, dir, e, state)
 }
 
 // insertFound adds the row of an inode. It has all that Settle gives to one that is ready to be
 // uploaded; its contents are in no staging file. The owner that its blob will have is there already:
 // a row that grows when it is done splits its page of the database.
-func (t *tx) insertFound(dir *Node, e *Entry, state State) error {
+func insertFound(t *tx, dir *Node, e *Entry, state State) error {
 	n := Node{Flags: Begun}
 	n.Ino, n.State, n.Links, n.Attr = t.ledger.nextIno, state, 1, e.Attr
 	switch e.Attr.Type {
@@ -158,7 +158,7 @@ func (t *tx) insertFound(dir *Node, e *Entry, state State) error {
 }
 
 // addName adds a name of an inode. One that is known is compared.
-func (t *tx) addName(dir *Node, e *Entry, ino Ino, shared any) (isNew bool, err error) {
+func addName(t *tx, dir *Node, e *Entry, ino Ino, shared any) (isNew bool, err error) {
 	isNew, err = changed(insertFoundNameStmt.Exec(t, dir.Ino, e.Name, ino, shared))
 	switch {
 	case err != nil:
@@ -167,45 +167,45 @@ func (t *tx) addName(dir *Node, e *Entry, ino Ino, shared any) (isNew bool, err 
 		t.ledger.FoundEntries++
 		return true, nil
 	}
-	return false, t.checkKnown(dir, e)
+	return false, checkKnown(t, dir, e)
 }
 
 // stillIs reports whether an entry may be the inode.
-func (in *Inode) stillIs(e *Entry) bool {
+func stillIs(in *Inode, e *Entry) bool {
 	device := in.Attr.Type == clfs.TypeBlock || in.Attr.Type == clfs.TypeChar
 	return in.Attr.Type == e.Attr.Type && bytes.Equal(in.Target, e.Target) && (!device || in.Attr.Rdev == e.Attr.Rdev)
 }
 
 // checkKnown lets an inode fail that is not what was found under its name now. What a
 // regular file holds is not asked: it was loaded as it was then.
-func (t *tx) checkKnown(dir *Node, e *Entry) error {
-	n, _, err := t.findNode(dir.Ino, e.Name)
-	if err != nil || n.stillIs(e) {
+func checkKnown(t *tx, dir *Node, e *Entry) error {
+	n, _, err := findNode(t, dir.Ino, e.Name)
+	if err != nil || stillIs(&n.Inode, e) {
 		return err
 	}
-	return t.fail(n, Problem{Op: "list", Reason: "something else stands there now", Gone: true})
+	return fail(t, n, Problem{Op: "list", Reason: "something else stands there now", Gone: true})
 }
 
 // addLink adds a name of an inode that has several.
-func (t *tx) addLink(dir *Node, e *Entry) error {
+func addLink(t *tx, dir *Node, e *Entry) error {
 	a := &e.Attr
 	var first Ino
 	var expect uint32
 	err := findLinkStmt.QueryRow(t, int64(a.Ino), int64(a.Dev), a.Type).Scan(&first, &expect)
 	if noRows(err) {
-		return t.addFirstLink(dir, e)
+		return addFirstLink(t, dir, e)
 	}
 	if err != nil {
 		return err
 	}
 	n, err := t.node(first)
 	if err == ErrNoEntry || err == nil && (n.Links >= clfs.MaxLinks || n.State == Removed) {
-		return t.addFirstLink(dir, e)
+		return addFirstLink(t, dir, e)
 	}
 	if err != nil {
 		return err
 	}
-	isNew, err := t.addName(dir, e, first, 1)
+	isNew, err := addName(t, dir, e, first, 1)
 	if err != nil || !isNew {
 		return err
 	}
@@ -218,15 +218,15 @@ func (t *tx) addLink(dir *Node, e *Entry) error {
 	case n.State == Linking && n.Links >= min(expect, clfs.MaxLinks):
 		n.State = Queued
 	case n.State == Queued || n.State == Done || n.State == Sealed:
-		t.noteMoved(n)
+		noteMoved(t, n)
 	}
 	return t.save(&before, n)
 }
 
 // addFirstLink begins a new inode: for the first name, and again for each
 // clfs.MaxLinks further ones.
-func (t *tx) addFirstLink(dir *Node, e *Entry) error {
-	ino, err := t.addFound(dir, e, Linking, 1)
+func addFirstLink(t *tx, dir *Node, e *Entry) error {
+	ino, err := addFound(t, dir, e, Linking, 1)
 	if err != nil || ino == 0 {
 		return err
 	}
@@ -251,7 +251,7 @@ func (j *Journal) RenewDirectory(ctx context.Context, dir Inode, a Attr) error {
 		if err != nil {
 			return err
 		}
-		return t.renewDirectory(n, &a)
+		return renewDirectory(t, n, &a)
 	})
 	if err != nil {
 		return fmt.Errorf("record attributes of directory %d: %w", dir.Ino, err)
@@ -259,12 +259,12 @@ func (j *Journal) RenewDirectory(ctx context.Context, dir Inode, a Attr) error {
 	return nil
 }
 
-func (t *tx) renewDirectory(n *Node, a *Attr) error {
+func renewDirectory(t *tx, n *Node, a *Attr) error {
 	if n.Attr.SameContents(*a) {
 		return nil
 	}
 	before := *n
-	if err := t.setSource(n, a); err != nil {
+	if err := setSource(t, n, a); err != nil {
 		return err
 	}
 	if n.PutPub != 0 {
@@ -284,9 +284,9 @@ func (j *Journal) FailDirectory(ctx context.Context, dir Inode, p Problem) error
 			if _, err := dropUnscannedStmt.Exec(t, n.Ino); err != nil {
 				return err
 			}
-			return t.setFailure(n.Parent, n.Name, nil, p)
+			return setFailure(t, n.Parent, n.Name, nil, p)
 		}
-		return t.fail(n, p)
+		return fail(t, n, p)
 	})
 }
 

@@ -144,7 +144,7 @@ func TestPathsOfDeepTreesAreFound(t *testing.T) {
 		for i := range depth {
 			e := subdir(fmt.Sprint(i, "\xff"))
 			next := tx.ledger.nextIno
-			if err := errors.Join(err, tx.addEntry(dir, &e)); err != nil {
+			if err := errors.Join(err, addEntry(tx, dir, &e)); err != nil {
 				return err
 			}
 			dir, err = tx.node(next)

@@ -9,17 +9,17 @@ var (
 
 // seal notes that all blocks of a file that were dirty are in the container, as
 // generation Next: its contents as they are now can be put as an inode.
-func (t *tx) seal(n *Node) error {
+func seal(t *tx, n *Node) error {
 	blocks := Blocks(n.Attr.Size)
 	if n.Attr.Type == clfs.TypeRegular {
-		if err := t.sealBlocks(n, blocks); err != nil {
+		if err := sealBlocks(t, n, blocks); err != nil {
 			return err
 		}
 	}
-	if err := t.discardExcess(n, blocks); err != nil {
+	if err := discardExcess(t, n, blocks); err != nil {
 		return err
 	}
-	if err := t.discardMap(n); err != nil {
+	if err := discardMap(t, n); err != nil {
 		return err
 	}
 	n.Sealed, n.Mapped = blocks, blocks
@@ -32,8 +32,8 @@ func (t *tx) seal(n *Node) error {
 	return nil
 }
 
-func (t *tx) sealBlocks(n *Node, blocks uint64) error {
-	if err := t.dropPastEnd(n, blocks); err != nil {
+func sealBlocks(t *tx, n *Node, blocks uint64) error {
+	if err := dropPastEnd(t, n, blocks); err != nil {
 		return err
 	}
 	if _, err := sealBlocksStmt.Exec(t, n.Ino, n.Next); err != nil {
@@ -44,22 +44,22 @@ func (t *tx) sealBlocks(n *Node, blocks uint64) error {
 		return err
 	}
 	if others == 0 && replaced == n.Sealed {
-		return t.makeUniform(n)
+		return makeUniform(t, n)
 	}
 	if n.Flags&BaseMap != 0 { // the map that is put says where all blocks are
 		_, err := dropBlocksStmt.Exec(t, n.Ino, 0, noBlockState)
 		return err
 	}
 	if replaced == n.Sealed {
-		t.noteStaged(n) // nothing is without a row any more
+		noteStaged(t, n) // nothing is without a row any more
 	}
-	rows, err := t.blocksFrom(n.Ino, n.Sealed)
+	rows, err := blocksFrom(t, n.Ino, n.Sealed)
 	if err != nil {
 		return err
 	}
 	for from, to := range gaps(rows, n.Sealed, blocks) {
 		for index := from; index < to; index++ {
-			if err := t.setBlock(n.Ino, Block{Index: index, Gen: n.Next, State: BlockUploaded}); err != nil {
+			if err := setBlock(t, n.Ino, Block{Index: index, Gen: n.Next, State: BlockUploaded}); err != nil {
 				return err
 			}
 		}
@@ -68,7 +68,7 @@ func (t *tx) sealBlocks(n *Node, blocks uint64) error {
 }
 
 // noteStaged notes that blocks without a row are in staging, if the file is there.
-func (t *tx) noteStaged(n *Node) {
+func noteStaged(t *tx, n *Node) {
 	if n.used > 0 {
 		n.Flags &^= Evicted
 	}
@@ -76,8 +76,8 @@ func (t *tx) noteStaged(n *Node) {
 
 // dropPastEnd forgets blocks past the end. Those of them that may have been uploaded
 // early, as Next, are garbage; discardExcess has the ones below the peak.
-func (t *tx) dropPastEnd(n *Node, blocks uint64) error {
-	rows, err := t.blocksFrom(n.Ino, max(blocks, n.Peak))
+func dropPastEnd(t *tx, n *Node, blocks uint64) error {
+	rows, err := blocksFrom(t, n.Ino, max(blocks, n.Peak))
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func (t *tx) dropPastEnd(n *Node, blocks uint64) error {
 		if b.Gen != n.Next {
 			continue
 		}
-		if err := t.discardSegment(n, b.Index, b.Gen, atOnce); err != nil {
+		if err := discardSegment(t, n, b.Index, b.Gen, atOnce); err != nil {
 			return err
 		}
 	}
@@ -95,34 +95,34 @@ func (t *tx) dropPastEnd(n *Node, blocks uint64) error {
 
 // makeUniform drops the rows of a file whose blocks are all of one generation, but
 // for those that are not in staging.
-func (t *tx) makeUniform(n *Node) error {
+func makeUniform(t *tx, n *Node) error {
 	n.Gen = n.Next
 	n.Flags &^= BaseMap
-	t.noteStaged(n)
+	noteStaged(t, n)
 	_, err := dropBlocksStmt.Exec(t, n.Ino, 0, BlockRemote)
 	return err
 }
 
 // discardExcess makes garbage of what may have been uploaded as Next past the end
 // that the object has now.
-func (t *tx) discardExcess(n *Node, blocks uint64) error {
-	if err := t.discardSegments(n, blocks, n.Peak, n.Next, atOnce); err != nil {
+func discardExcess(t *tx, n *Node, blocks uint64) error {
+	if err := discardSegments(t, n, blocks, n.Peak, n.Next, atOnce); err != nil {
 		return err
 	}
 	if n.Peak <= blocks {
 		return nil
 	}
 	kept := clfs.IndirectCount(blocks - 1)
-	return t.discardIndirect(n, n.Next, n.Peak, kept, atOnce)
+	return discardIndirect(t, n, n.Next, n.Peak, kept, atOnce)
 }
 
 // discardMap makes garbage of the indirect blocks of the last seal, once the next
 // one is put.
-func (t *tx) discardMap(n *Node) error {
+func discardMap(t *tx, n *Node) error {
 	if n.Mapped == 0 {
 		return nil
 	}
-	return t.discardIndirect(n, n.Next-1, n.Mapped, nothingKept, n.Next+1)
+	return discardIndirect(t, n, n.Next-1, n.Mapped, nothingKept, n.Next+1)
 }
 
 // nothingKept is the count of indirect blocks of an object that has none.
@@ -130,9 +130,9 @@ var nothingKept [4][4]uint64
 
 // discardIndirect makes garbage of the indirect blocks of an object of so many
 // blocks, but for the first ones of each place.
-func (t *tx) discardIndirect(n *Node, gen, blocks uint64, kept [4][4]uint64, after uint64) error {
+func discardIndirect(t *tx, n *Node, gen, blocks uint64, kept [4][4]uint64, after uint64) error {
 	for name := range indirectNames(t.settings.Key, n.ID, gen, blocks, kept) {
-		if err := t.addGarbage(n.Ino, after, name); err != nil {
+		if err := addGarbage(t, n.Ino, after, name); err != nil {
 			return err
 		}
 	}

@@ -53,7 +53,7 @@ func (j *Journal) Unsettled(ctx context.Context, after Ino, limit int) ([]Node, 
 func (j *Journal) Settle(ctx context.Context, list []Settled) error {
 	err := j.write(ctx, durable, func(t *tx) error {
 		for _, s := range list {
-			if err := t.settle(s); err != nil {
+			if err := settle(t, s); err != nil {
 				return err
 			}
 		}
@@ -65,7 +65,7 @@ func (j *Journal) Settle(ctx context.Context, list []Settled) error {
 	return nil
 }
 
-func (t *tx) settle(s Settled) error {
+func settle(t *tx, s Settled) error {
 	n, err := t.node(s.Ino)
 	if err == ErrNoEntry {
 		return nil

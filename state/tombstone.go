@@ -11,19 +11,19 @@ var (
 
 // mayBeListed reports whether a directory in the container may list a node. For a directory it
 // also means that the node may have a listing there. A publication in progress may put any directory.
-func (t *tx) mayBeListed(n *Node) bool {
+func mayBeListed(t *tx, n *Node) bool {
 	return t.ledger.inReach(n.PutPub) || n.IsDirectory() && t.ledger.isPublishing()
 }
 
 // leave adds a tombstone for an entry that has left a directory, if the container may list the
 // entry and a form of the directory may have to. n is the node after the change. successor is the
 // file that took the place; 0: none. The caller notes that the directory changed.
-func (t *tx) leave(dir *Node, name []byte, n *Node, successor Ino) error {
-	if !t.mayBeListed(dir) || !t.mayBeListed(n) {
+func leave(t *tx, dir *Node, name []byte, n *Node, successor Ino) error {
+	if !mayBeListed(t, dir) || !mayBeListed(t, n) {
 		return nil
 	}
 	if n.State == Removed && successor == 0 {
-		leads, err := t.hasTombstones(n)
+		leads, err := hasTombstones(t, n)
 		if err != nil || !leads {
 			return err
 		}
@@ -41,13 +41,13 @@ const succeedTombstones = `UPDATE tombstone SET successor = ?2, seq = CASE succe
 // succeed makes n the successor of old, a file that lost its last name, in dir, to n, and of the
 // files whose successor old was: no listing need have old yet. A name of old that another file took
 // before keeps that successor, and one that old had before in dir needs none.
-func (t *tx) succeed(old, n, dir *Node) error {
+func succeed(t *tx, old, n, dir *Node) error {
 	_, err := succeedStmt.Exec(t, old.Ino, n.Ino, t.nextSeq(), dir.Ino)
 	return err
 }
 
 // hasTombstones reports whether a directory has tombstones.
-func (t *tx) hasTombstones(dir *Node) (bool, error) {
+func hasTombstones(t *tx, dir *Node) (bool, error) {
 	if !dir.IsDirectory() {
 		return false, nil
 	}
@@ -62,7 +62,7 @@ func (t *tx) hasTombstones(dir *Node) (bool, error) {
 // dropTombstones deletes the tombstones of a directory that its final form of a snapshot does
 // not list: all up to the snapshot's last change, except those whose successor had a name then
 // and was not uploaded.
-func (t *tx) dropTombstones(dir *Node, snapshot uint64) error {
+func dropTombstones(t *tx, dir *Node, snapshot uint64) error {
 	_, err := dropTombstonesStmt.Exec(t, dir.Ino, snapshot, t.ledger.publication)
 	return err
 }

@@ -40,7 +40,7 @@ type removal struct {
 func (j *Journal) unlink(ctx context.Context, r *removal) (Node, error) {
 	var gone Node
 	err := j.write(ctx, acknowledged, func(t *tx) (err error) {
-		gone, err = t.unlink(r)
+		gone, err = unlink(t, r)
 		return err
 	})
 	if err != nil {
@@ -49,12 +49,12 @@ func (j *Journal) unlink(ctx context.Context, r *removal) (Node, error) {
 	return gone, nil
 }
 
-func (t *tx) unlink(r *removal) (Node, error) {
+func unlink(t *tx, r *removal) (Node, error) {
 	dir, err := t.directory(r.dir)
 	if err != nil {
 		return Node{}, err
 	}
-	e, err := t.findEntry(r.dir, r.name)
+	e, err := findEntry(t, r.dir, r.name)
 	if err != nil {
 		return Node{}, err
 	}
@@ -62,17 +62,17 @@ func (t *tx) unlink(r *removal) (Node, error) {
 	if err != nil {
 		return Node{}, err
 	}
-	if err := t.checkRemoval(n, r.directory); err != nil {
+	if err := checkRemoval(t, n, r.directory); err != nil {
 		return Node{}, err
 	}
-	if err := t.checkOtherName(n); err != nil {
+	if err := checkOtherName(t, n); err != nil {
 		return Node{}, err
 	}
 	if _, err := dropEntryStmt.Exec(t, r.dir, r.name); err != nil {
 		return Node{}, err
 	}
 	before := *dir
-	if err := t.dropName(n, r, dir); err != nil {
+	if err := dropName(t, n, r, dir); err != nil {
 		return Node{}, err
 	}
 	if r.keepTimes {
@@ -85,7 +85,7 @@ func (t *tx) unlink(r *removal) (Node, error) {
 
 // checkRemoval says whether a node may be removed as a directory, or as
 // something else.
-func (t *tx) checkRemoval(n *Node, directory bool) error {
+func checkRemoval(t *tx, n *Node, directory bool) error {
 	switch {
 	case n.IsDirectory() && !directory:
 		return ErrIsDirectory
@@ -107,50 +107,50 @@ func (t *tx) checkRemoval(n *Node, directory bool) error {
 }
 
 // dropName notes that a node has lost a name in dir, whose entry is gone already.
-func (t *tx) dropName(n *Node, r *removal, dir *Node) error {
+func dropName(t *tx, n *Node, r *removal, dir *Node) error {
 	before := *n
 	n.Attr.Ctime = r.now
 	if n.IsDirectory() {
 		dir.Links--
 	}
-	if err := t.dropLink(n, r); err != nil {
+	if err := dropLink(t, n, r); err != nil {
 		return err
 	}
-	if err := t.leaveName(n, r, dir); err != nil {
+	if err := leaveName(t, n, r, dir); err != nil {
 		return err
 	}
 	return t.save(&before, n)
 }
 
 // dropLink changes the row of a node that has lost a name.
-func (t *tx) dropLink(n *Node, r *removal) error {
+func dropLink(t *tx, n *Node, r *removal) error {
 	if n.IsDirectory() || n.Links == 1 {
-		return t.remove(n, r.inUse)
+		return remove(t, n, r.inUse)
 	}
 	n.setLinks(n.Links - 1)
 	if n.Parent == r.dir && string(n.Name) == string(r.name) {
-		if err := t.renameFirst(n); err != nil {
+		if err := renameFirst(t, n); err != nil {
 			return err
 		}
 	}
-	t.noteMoved(n)
+	noteMoved(t, n)
 	return nil
 }
 
 // leaveName leaves the tombstone of a removal. A file that takes the place of another
 // becomes its successor.
-func (t *tx) leaveName(n *Node, r *removal, dir *Node) error {
+func leaveName(t *tx, n *Node, r *removal, dir *Node) error {
 	if n.IsDirectory() || r.successor == nil {
-		return t.leave(dir, r.name, n, 0)
+		return leave(t, dir, r.name, n, 0)
 	}
-	if err := t.leave(dir, r.name, n, r.successor.Ino); err != nil || n.State != Removed {
+	if err := leave(t, dir, r.name, n, r.successor.Ino); err != nil || n.State != Removed {
 		return err
 	}
-	return t.succeed(n, r.successor, dir)
+	return succeed(t, n, r.successor, dir)
 }
 
 // remove notes that a node has no name any more.
-func (t *tx) remove(n *Node, inUse func(Ino) bool) error {
+func remove(t *tx, n *Node, inUse func(Ino) bool) error {
 	n.setLinks(0)
 	n.Seq = t.nextSeq()
 	n.State = Removed
@@ -158,18 +158,18 @@ func (t *tx) remove(n *Node, inUse func(Ino) bool) error {
 		n.Flags |= Orphan
 	}
 	// Now, while the directory that owns it is known.
-	return t.abandon(n)
+	return abandon(t, n)
 }
 
 // renameFirst makes the oldest of the names that are left the first name.
-func (t *tx) renameFirst(n *Node) error {
+func renameFirst(t *tx, n *Node) error {
 	var parent Ino
 	var name []byte
 	if err := otherNameStmt.QueryRow(t, n.Ino).Scan(&parent, &name); err != nil {
 		return err
 	}
 	n.Name = name
-	return t.reown(n, parent)
+	return reown(t, n, parent)
 }
 
 // Disown says that a node without a name is not in use any more.

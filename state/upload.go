@@ -95,7 +95,7 @@ type BlockOutcome struct {
 func (j *Journal) RecordBlocks(ctx context.Context, list []BlockOutcome) error {
 	err := j.write(ctx, committed, func(t *tx) error {
 		for _, o := range list {
-			if err := t.recordBlock(o); err != nil {
+			if err := recordBlock(t, o); err != nil {
 				return err
 			}
 		}
@@ -107,7 +107,7 @@ func (j *Journal) RecordBlocks(ctx context.Context, list []BlockOutcome) error {
 	return nil
 }
 
-func (t *tx) recordBlock(o BlockOutcome) error {
+func recordBlock(t *tx, o BlockOutcome) error {
 	n, err := t.node(o.Ino)
 	if err == ErrNoEntry {
 		return nil
@@ -115,7 +115,7 @@ func (t *tx) recordBlock(o BlockOutcome) error {
 	if err != nil || n.Next != o.Gen {
 		return err
 	}
-	b, known, err := t.block(o.Ino, o.Index)
+	b, known, err := findBlock(t, o.Ino, o.Index)
 	if err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func (t *tx) recordBlock(o BlockOutcome) error {
 	if !counts {
 		return nil
 	}
-	return t.setBlock(o.Ino, Block{Index: o.Index, Gen: n.Next, State: BlockUploaded})
+	return setBlock(t, o.Ino, Block{Index: o.Index, Gen: n.Next, State: BlockUploaded})
 }
 
 // Upload is what became of a node that was taken from the queue.
@@ -149,7 +149,7 @@ type Upload struct {
 func (j *Journal) RecordUploads(ctx context.Context, list []Upload) error {
 	err := j.write(ctx, committed, func(t *tx) error {
 		for i := range list {
-			if err := t.recordUpload(&list[i]); err != nil {
+			if err := recordUpload(t, &list[i]); err != nil {
 				return err
 			}
 		}
@@ -167,7 +167,7 @@ const finishFound = `UPDATE inode SET state = {done}, flags = ?2, next = ?3, sea
 
 // recordFound is recordUpload for an inode as a scan has found it, of which no block has a row:
 // without reading the row. done is false if it is none any more.
-func (t *tx) recordFound(u *Upload) (done bool, err error) {
+func recordFound(t *tx, u *Upload) (done bool, err error) {
 	n := u.Node
 	if n.MayHaveRows() || n.PutVersion != 0 || !u.Put || !u.Sealed || n.State != Queued {
 		return false, nil
@@ -191,8 +191,8 @@ func (n *Node) MayHaveRows() bool {
 	return n.Seq != 0 || n.Attr.Type == clfs.TypeRegular && Blocks(n.Attr.Size) > 2
 }
 
-func (t *tx) recordUpload(u *Upload) error {
-	if done, err := t.recordFound(u); done || err != nil {
+func recordUpload(t *tx, u *Upload) error {
+	if done, err := recordFound(t, u); done || err != nil {
 		return err
 	}
 	n, err := t.node(u.Node.Ino)
@@ -207,11 +207,11 @@ func (t *tx) recordUpload(u *Upload) error {
 		if !u.Sealed || n.Cseq != u.Node.Cseq || n.Next != u.Node.Next {
 			return nil
 		}
-		if err := t.seal(n); err != nil {
+		if err := seal(t, n); err != nil {
 			return err
 		}
 	}
-	if err := t.recordInode(n, u); err != nil {
+	if err := recordInode(t, n, u); err != nil {
 		return err
 	}
 	if _, err := clearProblemStmt.Exec(t, n.Ino); err != nil {
@@ -221,14 +221,14 @@ func (t *tx) recordUpload(u *Upload) error {
 }
 
 // recordInode notes where the inode of an upload went.
-func (t *tx) recordInode(n *Node, u *Upload) error {
+func recordInode(t *tx, n *Node, u *Upload) error {
 	next := Sealed
 	switch {
 	case u.Put && n.Version != u.Node.Version:
 		return nil
 	case u.Put:
 		// The next publication is the first one that may lead there.
-		if err := t.recordVersion(n, n.Version, u.Owner, t.ledger.publication+1); err != nil {
+		if err := recordVersion(t, n, n.Version, u.Owner, t.ledger.publication+1); err != nil {
 			return err
 		}
 		n.PutGen = n.Next
@@ -255,9 +255,9 @@ func (t *tx) recordInode(n *Node, u *Upload) error {
 // recordVersion notes that an inode blob is in the container; the one before it
 // is garbage. publication is the number of the first one that may lead to the node if none
 // did before.
-func (t *tx) recordVersion(n *Node, version uint32, owner, publication uint64) error {
+func recordVersion(t *tx, n *Node, version uint32, owner, publication uint64) error {
 	if n.PutVersion != 0 {
-		if err := t.discardVersion(n); err != nil {
+		if err := discardVersion(t, n); err != nil {
 			return err
 		}
 	}
@@ -270,12 +270,12 @@ func (t *tx) recordVersion(n *Node, version uint32, owner, publication uint64) e
 }
 
 // discardVersion makes garbage of the inode blob in the container, and of lower versions.
-func (t *tx) discardVersion(n *Node) error {
-	if err := t.addGarbage(n.Ino, atOnce, n.PutName()); err != nil {
+func discardVersion(t *tx, n *Node) error {
+	if err := addGarbage(t, n.Ino, atOnce, n.PutName()); err != nil {
 		return err
 	}
 	if n.Flags&OlderVersions != 0 {
-		if err := t.addForeign(n.Ino, atOnce, []Foreign{{OldVersions, n.ID, n.PutVersion, n.ID}}); err != nil {
+		if err := addForeign(t, n.Ino, atOnce, []Foreign{{OldVersions, n.ID, n.PutVersion, n.ID}}); err != nil {
 			return err
 		}
 	}

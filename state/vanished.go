@@ -32,9 +32,9 @@ func (j *Journal) Forget(ctx context.Context, in Inode) error {
 			case err != nil, n.State == Removed:
 				return err
 			case t.isExisting(n): // the container has it: what has failed was to change it
-				return t.retry(&failureRow{parent: n.Parent, name: n.Name, ino: &n.Ino})
+				return retry(t, &failureRow{parent: n.Parent, name: n.Name, ino: &n.Ino})
 			}
-			return t.forget(n)
+			return forget(t, n)
 		})
 	}
 	if err != nil {
@@ -93,7 +93,7 @@ func (j *Journal) forgetDirectory(ctx context.Context, dir Ino) error {
 		if err != nil {
 			return err
 		}
-		return t.forget(n)
+		return forget(t, n)
 	})
 }
 
@@ -110,7 +110,7 @@ func (j *Journal) forgetEntries(ctx context.Context, dir Ino) error {
 		}
 		err = j.write(ctx, durable, func(t *tx) error {
 			for _, name := range list {
-				if err := t.forgetEntry(dir, name); err != nil {
+				if err := forgetEntry(t, dir, name); err != nil {
 					return err
 				}
 			}
@@ -128,25 +128,25 @@ func scanName(row scanner) (name []byte, err error) {
 }
 
 // forgetEntry takes a name away, and the others of its inode too unless that was there before.
-func (t *tx) forgetEntry(dir Ino, name []byte) error {
-	n, _, err := t.findNode(dir, name)
+func forgetEntry(t *tx, dir Ino, name []byte) error {
+	n, _, err := findNode(t, dir, name)
 	switch {
 	case err == ErrNoEntry: // it went with another name
 		return nil
 	case err != nil:
 		return err
 	case t.isExisting(n):
-		return t.forgetName(n, &removal{dir: dir, name: name, now: n.Attr.Ctime})
+		return forgetName(t, n, &removal{dir: dir, name: name, now: n.Attr.Ctime})
 	}
-	return t.forget(n)
+	return forget(t, n)
 }
 
 // forget removes a node with all its names, whose directories are listed again.
-func (t *tx) forget(n *Node) error {
+func forget(t *tx, n *Node) error {
 	t.queued = true
 	for {
 		r := removal{dir: n.Parent, name: n.Name, now: n.Attr.Ctime}
-		if err := t.forgetName(n, &r); err != nil {
+		if err := forgetName(t, n, &r); err != nil {
 			return err
 		}
 		if n.State == Removed {
@@ -156,7 +156,7 @@ func (t *tx) forget(n *Node) error {
 	if _, err := dropLinkStmt.Exec(t, int64(n.Attr.Ino), n.Ino); err != nil {
 		return err
 	}
-	if err := t.dropScan(n.Ino); err != nil {
+	if err := dropScan(t, n.Ino); err != nil {
 		return err
 	}
 	t.ledger.FoundInodes--
@@ -165,7 +165,7 @@ func (t *tx) forget(n *Node) error {
 }
 
 // dropScan forgets that a directory is to be listed, and what failed of its entries without an inode.
-func (t *tx) dropScan(dir Ino) error {
+func dropScan(t *tx, dir Ino) error {
 	if _, err := dropUnscannedStmt.Exec(t, dir); err != nil {
 		return err
 	}
@@ -178,7 +178,7 @@ func (t *tx) dropScan(dir Ino) error {
 }
 
 // forgetName takes a name away. The times of its directory are those of the source.
-func (t *tx) forgetName(n *Node, r *removal) error {
+func forgetName(t *tx, n *Node, r *removal) error {
 	dir, err := t.node(r.dir)
 	if err != nil {
 		return err
@@ -188,13 +188,13 @@ func (t *tx) forgetName(n *Node, r *removal) error {
 		return err
 	}
 	t.ledger.FoundEntries--
-	if err := t.clearFailure(r.dir, r.name); err != nil {
+	if err := clearFailure(t, r.dir, r.name); err != nil {
 		return err
 	}
-	if err := t.dropName(n, r, dir); err != nil {
+	if err := dropName(t, n, r, dir); err != nil {
 		return err
 	}
-	if err := t.restore(dir, r.name, n.Ino); err != nil {
+	if err := restore(t, dir, r.name, n.Ino); err != nil {
 		return err
 	}
 	if _, err := addUnscannedStmt.Exec(t, r.dir); err != nil {
@@ -210,7 +210,7 @@ func (t *tx) forgetName(n *Node, r *removal) error {
 
 // restore gives a name back to the file that another one has replaced there, which is in reach
 // still.
-func (t *tx) restore(dir *Node, name []byte, successor Ino) error {
+func restore(t *tx, dir *Node, name []byte, successor Ino) error {
 	var old Ino
 	err := replacedByStmt.QueryRow(t, dir.Ino, name, successor).Scan(&old)
 	if noRows(err) {
@@ -226,7 +226,7 @@ func (t *tx) restore(dir *Node, name []byte, successor Ino) error {
 		n.Parent, n.Name, n.State = dir.Ino, name, Queued
 	}
 	n.setLinks(n.Links + 1)
-	if err := t.insertEntry(dir.Ino, name, old, n.Links > 1); err != nil {
+	if err := insertEntry(t, dir.Ino, name, old, n.Links > 1); err != nil {
 		return err
 	}
 	if n.Links > 1 {
@@ -237,7 +237,7 @@ func (t *tx) restore(dir *Node, name []byte, successor Ino) error {
 	if _, err := dropTombstoneStmt.Exec(t, dir.Ino, name, old); err != nil {
 		return err
 	}
-	t.noteMoved(n)
+	noteMoved(t, n)
 	if wasRemoved {
 		t.ledger.FoundInodes++
 		t.ledger.FoundBytes += contentBytes(&n.Attr)
