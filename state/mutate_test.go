@@ -20,7 +20,7 @@ func TestARefusedChangeTakesNoOtherWithIt(t *testing.T) {
 				if i%3 == 0 {
 					name = "taken"
 				}
-				_, err := create(tx, &Addition{Dir: RootIno, Name: []byte(name), Attr: regular})
+				_, err := createNode(tx, &Addition{Dir: RootIno, Name: []byte(name), Attr: regular})
 				return err
 			})
 		})
