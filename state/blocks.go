@@ -3,83 +3,9 @@ package state
 import (
 	"context"
 	"fmt"
-	"iter"
-
-	"clfsload/clfs"
 )
 
-var (
-	blockStmt      = newStatement(`SELECT idx, gen, state FROM block WHERE ino = ? AND idx = ?`)
-	blocksFromStmt = newStatement(`SELECT idx, gen, state FROM block WHERE ino = ? AND idx >= ? ORDER BY idx`)
-	blocksPageStmt = newStatement(blocksPageQuery)
-	setBlockStmt   = newRedoable(opSetBlock, 4, `INSERT OR REPLACE INTO block (ino, idx, gen, state) VALUES (?, ?, ?, ?)`)
-)
-
-// BlockState is where the bytes of a block are.
-type BlockState int
-
-const (
-	BlockDirty    BlockState = iota // in staging alone
-	BlockQueued                     // in staging, whole, to be uploaded although the file is open
-	BlockUploaded                   // in the container, and in staging
-	BlockRemote                     // in the container alone
-)
-
-// noBlockState is none of them.
-const noBlockState BlockState = -1
-
-// Block is a block of a file of which the node alone does not say all. Block 0 is
-// the head, which is in the inode's blob; block n is data segment n-1.
-type Block struct {
-	Index uint64
-	Gen   uint64 // generation that it was uploaded as
-	State BlockState
-}
-
-// Blocks is how many blocks a file of size bytes has: at least 1.
-func Blocks(size int64) uint64 { return 1 + clfs.SegmentCount(uint64(size)) }
-
-// BlockRange is where a block lies in its file, in bytes, and how long it is when
-// the file goes on behind it.
-func BlockRange(index uint64) (offset, length int64) {
-	if index == 0 {
-		return 0, clfs.FirstSegmentBytes
-	}
-	return clfs.FirstSegmentBytes + int64(index-1)*clfs.SegmentBytes, clfs.SegmentBytes
-}
-
-// BlocksOf returns the blocks of a file that have a row, by index. There may be
-// dirty ones past its end, which mean nothing.
-func (j *Journal) BlocksOf(ctx context.Context, ino Ino) (list []Block, err error) {
-	done, err := j.ahead(ctx, func(t *tx) (err error) {
-		list, err = blocksFrom(t, ino, 0)
-		return err
-	})
-	if !done {
-		list, err = queryAll(context.WithoutCancel(ctx), j.read, scanBlock, blocksQuery, ino)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("list blocks of node %d: %w", ino, classify(err))
-	}
-	return list, nil
-}
-
-// BlocksFrom returns up to limit blocks of a file that have a row, by index, all from the block
-// first on.
-func (j *Journal) BlocksFrom(ctx context.Context, ino Ino, first uint64, limit int) (list []Block, err error) {
-	done, err := j.ahead(ctx, func(t *tx) (err error) {
-		rows, err := blocksPageStmt.Query(t, ino, first, limit)
-		list, err = scanAll(rows, err, scanBlock)
-		return err
-	})
-	if !done {
-		list, err = queryAll(context.WithoutCancel(ctx), j.read, scanBlock, blocksPageQuery, ino, first, limit)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("list blocks of node %d: %w", ino, classify(err))
-	}
-	return list, nil
-}
+var ()
 
 // Layout returns a file and those of its blocks that have a row as of one moment: the
 // outcome of an upload that is recorded between two queries changes both. Errors:
@@ -100,67 +26,8 @@ func (j *Journal) Layout(ctx context.Context, ino Ino) (Node, []Block, error) {
 	return n, nil, err
 }
 
-// MayHaveBlocks reports whether the rows of a file's blocks may say anything that its
-// own does not: a head in which the file ends is where the flag Evicted says.
-func (n *Node) MayHaveBlocks() bool {
-	return n.Attr.Size >= clfs.FirstSegmentBytes || n.Flags&(Evicted|Opened) != 0
-}
-
 func sameLayout(a, b *Node) bool {
 	return a.Gen == b.Gen && a.Next == b.Next && a.Sealed == b.Sealed && a.Flags == b.Flags && a.Attr.Size == b.Attr.Size
-}
-
-func scanBlock(row scanner) (b Block, err error) {
-	err = row.Scan(&b.Index, &b.Gen, &b.State)
-	return b, err
-}
-
-// derivedBlocks is how many blocks without a row have names that follow from Gen.
-func (n *Node) derivedBlocks() uint64 {
-	if n.Flags&BaseMap != 0 {
-		return 0
-	}
-	return n.Sealed
-}
-
-// gaps lists the ranges from..to-1 of blocks that have no row, given the rows in order.
-func gaps(rows []Block, from, to uint64) iter.Seq2[uint64, uint64] {
-	return func(yield func(from, to uint64) bool) {
-		for _, b := range rows {
-			if b.Index >= to {
-				break
-			}
-			if b.Index > from && !yield(from, b.Index) {
-				return
-			}
-			from = max(from, b.Index+1)
-		}
-		if from < to {
-			yield(from, to)
-		}
-	}
-}
-
-// isUp reports whether the block is in the container as its generation says.
-func (b *Block) isUp() bool { return b.State == BlockUploaded || b.State == BlockRemote }
-
-// findBlock returns the row of a block, if it has one.
-func findBlock(t *tx, ino Ino, index uint64) (b Block, known bool, err error) {
-	b, err = scanBlock(blockStmt.QueryRow(t, ino, index))
-	if noRows(err) {
-		return Block{Index: index}, false, nil
-	}
-	return b, err == nil, err
-}
-
-func blocksFrom(t *tx, ino Ino, first uint64) ([]Block, error) {
-	rows, err := blocksFromStmt.Query(t, ino, first)
-	return scanAll(rows, err, scanBlock)
-}
-
-func setBlock(t *tx, ino Ino, b Block) error {
-	_, err := setBlockStmt.Exec(t, ino, b.Index, b.Gen, b.State)
-	return err
 }
 
 // DirtyBlocks notes that blocks are about to be changed in staging, after

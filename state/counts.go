@@ -88,16 +88,6 @@ func (m *Counts) of(s State) (nodes, bytes *uint64) {
 	return &m.Uploaded, &m.UploadedBytes
 }
 
-// Counts returns the counts as of the last commit.
-func (j *Journal) Counts() Counts { return j.ledger.Load().Counts }
-
-// Seq is the number of the last change. It grows after the change can be read: whoever finds it
-// as it was before he read an inode finds the names, contents and attributes of that as they were.
-func (j *Journal) Seq() uint64 { return j.ledger.Load().seq }
-
-// LastIno is the number of the newest inode.
-func (j *Journal) LastIno() Ino { return j.ledger.Load().nextIno - 1 }
-
 // inReach reports whether the container may lead to a blob. putPub is the number of the first
 // publication that may do so. It holds from the moment when that publication begins.
 func (m *namespaceLedger) inReach(putPub uint64) bool { return 0 < putPub && putPub <= m.publication }
@@ -105,12 +95,13 @@ func (m *namespaceLedger) inReach(putPub uint64) bool { return 0 < putPub && put
 // isPublishing reports whether a publication is under way or was cut off.
 func (m *namespaceLedger) isPublishing() bool { return m.publication != m.completed }
 
-// InReach reports whether the container may lead to the inode blob of a node. Once it is so
-// it stays so.
-func (j *Journal) InReach(n *Node) bool { return j.ledger.Load().inReach(n.PutPub) }
+// contentBytes is what an entry counts for in the totals.
+func contentBytes(a *Attr) uint64 {
+	if a.Type == clfs.TypeRegular {
+		return uint64(a.Size)
+	}
+	return 0
+}
 
-// Publishing reports whether a publication is under way or was cut off.
-func (j *Journal) Publishing() bool { return j.ledger.Load().isPublishing() }
-
-// Completed is the number of the last publication that is complete.
-func (j *Journal) Completed() uint64 { return j.ledger.Load().completed }
+// minusOne takes away from a counter.
+const minusOne = ^uint64(0)

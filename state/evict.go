@@ -3,8 +3,6 @@ package state
 import (
 	"context"
 	"fmt"
-
-	"clfsload/clfs"
 )
 
 var (
@@ -22,32 +20,6 @@ const evictableNodes = `SELECT ` + nodeColumns + ` FROM inode WHERE used > 0 AND
 // the ones that were not used for longest first.
 func (j *Journal) Evictable(ctx context.Context, limit int) ([]Node, error) {
 	return j.nodes(ctx, evictableNodes, limit)
-}
-
-// isUploaded reports whether the node is a file whose contents can be read without
-// its staging file: from the container, and from the image if there is one.
-func (n *Node) isUploaded() bool {
-	return n.Attr.Type == clfs.TypeRegular && (n.State == Done || n.State == Sealed && n.ContentsCurrent())
-}
-
-// Image returns the inode payload that is kept of a node for the next publication;
-// nil when there is none.
-func (j *Journal) Image(ctx context.Context, ino Ino) (data []byte, err error) {
-	ctx = context.WithoutCancel(ctx)
-	err = j.read(ctx, func(q querier) error {
-		data, err = readImage(ctx, q, ino)
-		return err
-	})
-	return data, err
-}
-
-func readImage(ctx context.Context, q querier, ino Ino) ([]byte, error) {
-	var data []byte
-	err := q.QueryRowContext(ctx, `SELECT data FROM image WHERE ino = ?`, ino).Scan(&data)
-	if err != nil && !noRows(err) {
-		return nil, fmt.Errorf("read image of node %d: %w", ino, classify(err))
-	}
-	return data, nil
 }
 
 // BlockOf is a block of a file.
@@ -134,9 +106,6 @@ func (j *Journal) EvictBlocks(ctx context.Context, ino Ino, blocks []uint64) ([]
 	}
 	return evicted, nil
 }
-
-// IsStaged reports whether the journal knows that the node is in staging.
-func (n *Node) IsStaged() bool { return n.used > 0 }
 
 // Restage notes that a file is in staging which was evicted: the process died before
 // the staging file was removed. It is the next one to be evicted then. Errors:

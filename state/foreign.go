@@ -71,12 +71,3 @@ func (j *Journal) NoteReplaced(ctx context.Context, file Node, list []Foreign, f
 	}
 	return ok, nil
 }
-
-func addForeign(t *tx, ino Ino, after uint64, list []Foreign) error {
-	for _, f := range list {
-		if err := addGarbage(t, ino, after, f.String()); err != nil {
-			return err
-		}
-	}
-	return nil
-}

@@ -1,7 +1,6 @@
 package state
 
 import (
-	"fmt"
 	"math"
 
 	"clfsload/clfs"
@@ -88,13 +87,6 @@ type Inode struct {
 const inodeColumns = `ino, parent, name, handle, state, type, mode, uid, gid, size, mtime, ctime, atime, fileid, rdev, links, target`
 
 type scanner interface{ Scan(...any) error }
-
-func scanInode(row scanner) (in Inode, err error) {
-	if err := in.scan(row); err != nil {
-		return Inode{}, fmt.Errorf("read inode: %w", classify(err))
-	}
-	return in, nil
-}
 
 // scan reads a row of inodeColumns, and what more is asked for behind them.
 func (in *Inode) scan(row scanner, more ...any) error {

@@ -1,31 +1,10 @@
 package state
 
 import (
-	"context"
 	"database/sql"
-	"errors"
-	"os"
-	"sync/atomic"
 
-	lru "github.com/hashicorp/golang-lru/v2"
-
-	"clfsload/clfs"
 	"clfsload/state/journal"
 )
-
-const pathCacheSize = 8192
-
-// Journal is an open journal. Its methods may be called concurrently.
-type Journal struct {
-	Settings Settings
-
-	file    *journal.File
-	tables  *tables
-	ledger  atomic.Pointer[ledger]
-	paths   *pathCache
-	handles *lru.Cache[Ino, clfs.ID]
-	wake    *notifier
-}
 
 // Exists reports whether there is a journal in the state directory dir.
 func Exists(dir string) (bool, error) { return journal.Exists(dir) }
@@ -46,70 +25,3 @@ func Create(dir string, s Settings, root Attr) (*Journal, error) {
 func Adopt(dir string, s Settings, a Adoption) (*Journal, error) {
 	return create(dir, s, func(tx *sql.Tx) error { return insertAdopted(tx, s, a) })
 }
-
-func create(dir string, s Settings, insert func(*sql.Tx) error) (*Journal, error) {
-	err := journal.Create(dir, format, func(tx *sql.Tx) error {
-		if _, err := tx.Exec(named(schema)); err != nil {
-			return err
-		}
-		if err := writeSettings(tx, s); err != nil {
-			return err
-		}
-		return insert(tx)
-	})
-	if err != nil {
-		return nil, err
-	}
-	j, err := Open(dir)
-	if err != nil && !errors.Is(err, ErrLocked) {
-		return nil, errors.Join(err, os.RemoveAll(dir))
-	}
-	return j, err
-}
-
-// Open opens the journal of the state directory dir, for this process alone.
-// Errors: ErrMissing, ErrLocked, ErrVersion, ErrDamaged.
-func Open(dir string) (*Journal, error) { return open(dir, journal.Open) }
-
-// OpenReadOnly opens the journal of the state directory dir to look at it. It
-// changes nothing in dir, which may be on a file system that is read-only; the totals are
-// those of the moment when it was opened. A process that wants to write waits until
-// the journal is closed. Methods that write return ErrReadOnly. Errors: ErrMissing,
-// ErrLocked, ErrVersion, ErrDamaged.
-func OpenReadOnly(dir string) (*Journal, error) { return open(dir, journal.OpenReadOnly) }
-
-func open(dir string, file func(string, journal.Format, journal.Client) (*journal.File, error)) (*Journal, error) {
-	j := &Journal{wake: newNotifier()}
-	j.tables = &tables{journal: j, rows: newRows()}
-	var err error
-	if j.paths, err = newPathCache(); err != nil {
-		return nil, err
-	}
-	if j.handles, err = lru.New[Ino, clfs.ID](pathCacheSize); err != nil {
-		return nil, err
-	}
-	if j.file, err = file(dir, format, j.tables); err != nil {
-		return nil, err
-	}
-	return j, nil
-}
-
-// Close waits for updates that are under way, closes the database and gives the
-// lock back. Closing again does nothing.
-func (j *Journal) Close() error { return j.file.Close() }
-
-// CopyTo copies a journal that is open to be read to the state directory dir, which must not exist.
-func (j *Journal) CopyTo(dir string) error { return j.file.CopyTo(dir) }
-
-// Dir is the state directory.
-func (j *Journal) Dir() string { return j.file.Dir() }
-
-// Remove closes the journal and removes its state directory: for a load that
-// failed before anything was written to the container.
-func (j *Journal) Remove() error {
-	return errors.Join(j.Close(), os.RemoveAll(j.Dir()))
-}
-
-// Sync returns when all changes that were acknowledged before it survive a power
-// cut. It costs nothing when there are none.
-func (j *Journal) Sync(ctx context.Context) error { return j.file.Sync(ctx) }

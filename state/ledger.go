@@ -3,10 +3,7 @@ package state
 import (
 	"database/sql"
 	"fmt"
-	"strings"
 )
-
-var setLedgerStmt = newStatement(`INSERT OR REPLACE INTO ledger (id, batch, ` + ledgerColumns + `) VALUES (1, ?` + strings.Repeat(", ?", strings.Count(ledgerColumns, ",")+1) + `)`)
 
 // Phase is how far a transfer has come.
 type Phase int
@@ -56,18 +53,3 @@ func readLedger(db *sql.DB) (*ledger, error) {
 	}
 	return &l, nil
 }
-
-func (s statements) writeLedger(l *ledger, batch uint64) error {
-	_, err := s[setLedgerStmt].Exec(append([]any{int64(batch)}, l.fields()...)...)
-	return err
-}
-
-// Totals returns the counts as of the last commit.
-func (j *Journal) Totals() Totals {
-	l := j.ledger.Load()
-	inodes, bytes := l.Counts.toDo()
-	return Totals{found: l.found, DoneInodes: l.FoundInodes - inodes, DoneBytes: l.FoundBytes - bytes}
-}
-
-// Phase returns how far the transfer has come.
-func (j *Journal) Phase() Phase { return j.ledger.Load().phase }

@@ -1,13 +1,8 @@
 package state
 
 import (
-	"context"
-	"fmt"
-
 	"clfsload/clfs"
 )
-
-var nodeStmt = newStatement(`SELECT ` + nodeColumns + ` FROM inode WHERE ino = ?`)
 
 // Flags say more of a node than its state.
 type Flags uint32
@@ -89,140 +84,20 @@ func scanNode(row scanner, more ...any) (Node, error) {
 func (n *Node) IsDirectory() bool { return n.Attr.Type == clfs.TypeDirectory }
 
 // Queries that a mount asks all the time.
-const (
-	nodeQuery   = `SELECT ` + nodeColumns + ` FROM inode WHERE ino = ?`
-	lookupQuery = `SELECT ` + nodeColumns + ` FROM inode
-		WHERE ino = (SELECT ino FROM dirent WHERE parent = ? AND name = ?)`
-	listQuery = `SELECT d.cookie, d.name, ` + nodeColumnsOf + ` FROM dirent d JOIN inode i ON i.ino = d.ino
-		WHERE d.parent = ? AND d.cookie > ? ORDER BY d.cookie LIMIT ?`
-	blocksPageQuery = `SELECT idx, gen, state FROM block WHERE ino = ? AND idx >= ? ORDER BY idx LIMIT ?`
-	blocksQuery     = `SELECT idx, gen, state FROM block WHERE ino = ? ORDER BY idx`
-)
+const ()
 
-var frequentQueries = []string{nodeQuery, lookupQuery, listQuery, blocksQuery, blocksPageQuery}
+const savedColumns = `parent = ?2, name = ?3, mode = ?4, uid = ?5, gid = ?6, size = ?7, mtime = ?8, ctime = ?9, atime = ?10,
+	links = ?11, flags = ?12, seq = ?13, cseq = ?14, gen = ?15, next = ?16, sealed = ?17, peak = ?18, mapped = ?19,
+	version = ?20, put_version = ?21, put_owner = ?22, put_pub = ?23, put_gen = ?24, image_gen = ?25, used = ?26`
 
-// Node returns a node, removed ones too. Errors: ErrNoEntry.
-func (j *Journal) Node(ctx context.Context, ino Ino) (n Node, err error) {
-	done, err := j.ahead(ctx, func(t *tx) error {
-		found, err := t.node(ino)
-		if err == nil {
-			n = *found
-		}
-		return err
-	})
-	if !done {
-		n, err = scanNode(j.row(context.WithoutCancel(ctx), nodeQuery, ino))
-	}
-	if err != nil {
-		return Node{}, fmt.Errorf("read node %d: %w", ino, missing(err))
-	}
-	return n, nil
+// values are those of savedColumns.
+func (n *Node) values() []any {
+	a := &n.Attr
+	return []any{n.Ino, n.Parent, n.Name, a.Mode, a.UID, a.GID, a.Size, a.Mtime, a.Ctime, a.Atime, n.Links, n.Flags,
+		n.Seq, n.Cseq, n.Gen, n.Next, n.Sealed, n.Peak, n.Mapped, n.Version, n.PutVersion, int64(n.PutOwner), n.PutPub,
+		n.PutGen, n.ImageGen, n.used}
 }
 
-// missing makes a row that is not there ErrNoEntry.
-func missing(err error) error {
-	if noRows(err) {
-		return ErrNoEntry
-	}
-	return classify(err)
-}
-
-// node returns a node as the transaction has it. Errors: ErrNoEntry.
-func (t *tx) node(ino Ino) (*Node, error) {
-	if !t.direct {
-		if n, found := t.rows.find(ino); found {
-			return n, nil
-		}
-	}
-	n, err := scanNode(nodeStmt.QueryRow(t, ino))
-	if noRows(err) {
-		return nil, ErrNoEntry
-	}
-	if err == nil && !t.direct {
-		t.rows.read(&n)
-	}
-	return &n, err
-}
-
-// directory reads the row of a directory that has a name. Errors: ErrNoEntry,
-// ErrNotDirectory.
-func (t *tx) directory(ino Ino) (*Node, error) {
-	n, err := t.node(ino)
-	switch {
-	case err != nil:
-		return nil, err
-	case !n.IsDirectory():
-		return nil, ErrNotDirectory
-	case n.State == Removed:
-		return nil, ErrNoEntry
-	}
-	return n, n.checkRead()
-}
-
-// nextSeq numbers a change.
-func (t *tx) nextSeq() uint64 {
-	t.ledger.seq++
-	return t.ledger.seq
-}
-
-// touch notes that a node is changed: it has to be put again. In a load nobody has a file open,
-// and it is ready to be uploaded at once.
-func (t *tx) touch(n *Node) {
-	n.Seq = t.nextSeq()
-	switch {
-	case n.State == Removed:
-	case n.IsDirectory():
-		n.State = Held
-	case t.settings.Kind == KindMount:
-		n.State = Dirty
-	default:
-		n.State = Queued
-		n.Flags |= Begun
-	}
-}
-
-// save notes what became of a node that was read as before.
-func (t *tx) save(before, n *Node) error {
-	t.ledger.count(before, minusOne)
-	t.ledger.count(n, 1)
-	t.countFound(before, n)
-	if (n.State == Queued) != (before.State == Queued) {
-		t.queued = true
-	}
-	switch {
-	case !t.direct:
-		t.rows.change(n)
-		t.recorder.node(opChanged, n)
-		return nil
-	case n.State == before.State:
-		return t.stmts.update(n)
-	}
-	return t.stmts.updateState(n)
-}
-
-// minusOne takes away from a counter.
-const minusOne = ^uint64(0)
-
-// change alters one node, and returns it as it is then.
-func (j *Journal) change(ctx context.Context, ino Ino, what string, alter func(*tx, *Node) error) (Node, error) {
-	var after Node
-	err := j.write(ctx, acknowledged, func(t *tx) error {
-		n, err := t.node(ino)
-		if err != nil {
-			return err
-		}
-		if err := n.checkRead(); err != nil {
-			return err
-		}
-		before := *n
-		if err := alter(t, n); err != nil {
-			return err
-		}
-		after = *n
-		return t.save(&before, n)
-	})
-	if err != nil {
-		return Node{}, fmt.Errorf("%s node %d: %w", what, ino, err)
-	}
-	return after, nil
+func (n *Node) setLinks(links uint32) {
+	n.Links, n.Attr.Nlink = links, uint64(links)
 }

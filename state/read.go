@@ -98,3 +98,21 @@ func (j *Journal) inodes(ctx context.Context, query string, args ...any) ([]Inod
 	}
 	return list, nil
 }
+
+func scanName(row scanner) (name []byte, err error) {
+	err = row.Scan(&name)
+	return name, err
+}
+
+func scanIno(row scanner) (ino Ino, err error) {
+	err = row.Scan(&ino)
+	return ino, err
+}
+
+// notNil is for columns that are never NULL.
+func notNil(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}

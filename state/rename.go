@@ -106,15 +106,6 @@ func findRenaming(t *tx, r *Rename) (*renaming, error) {
 	return n, err
 }
 
-func findNode(t *tx, dir Ino, name []byte) (*Node, bool, error) {
-	e, err := findEntry(t, dir, name)
-	if err != nil {
-		return nil, false, err
-	}
-	n, err := t.node(e.ino)
-	return n, e.shared, err
-}
-
 func checkRenaming(t *tx, n *renaming) error {
 	if n.other != nil && n.NoReplace {
 		return ErrNameTaken

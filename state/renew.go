@@ -6,13 +6,9 @@ import (
 )
 
 var (
-	dropLinkStmt    = newStatement(`DELETE FROM source_link WHERE fileid = ? AND ino = ?`)
-	setOriginStmt   = newStatement(`UPDATE inode SET fileid = ?2, rdev = ?3 WHERE ino = ?1`)
-	dirtyBlocksStmt = newStatement(`UPDATE block SET state = {block dirty} WHERE ino = ?`)
+	dropLinkStmt  = newStatement(`DELETE FROM source_link WHERE fileid = ? AND ino = ?`)
+	setOriginStmt = newStatement(`UPDATE inode SET fileid = ?2, rdev = ?3 WHERE ino = ?1`)
 )
-
-// Changed returns a channel that is closed when rows enter a queue, or nodes leave it. Take it before asking for work, wait on it when there was none.
-func (j *Journal) Changed() <-chan struct{} { return j.wake.wait() }
 
 // Renew notes, durably and before anything of it is put, that a queued file of the source has
 // other contents than its row says. What was uploaded of it counts for nothing, and is put again
@@ -46,16 +42,6 @@ func (j *Journal) Renew(ctx context.Context, file Node, a Attr) (n Node, ok bool
 	return n, ok, nil
 }
 
-// dirtyAll notes that no block of a file is in the container as it is now. What is on its way up
-// as Next keeps its row, so that a late answer does not count.
-func dirtyAll(t *tx, n *Node) error {
-	if n.Sealed > 0 {
-		return dropBlocks(t, n, 0)
-	}
-	_, err := dirtyBlocksStmt.Exec(t, n.Ino) // all are of the generation Next
-	return err
-}
-
 // setSource gives a node other attributes of the source. Another file may stand there by now:
 // a further link of the one that was found first is none of this one.
 func setSource(t *tx, n *Node, a *Attr) error {
@@ -70,12 +56,4 @@ func setSource(t *tx, n *Node, a *Attr) error {
 	n.Attr.Nlink = links
 	_, err := setOriginStmt.Exec(t, n.Ino, n.fileID(), int64(a.Rdev))
 	return err
-}
-
-// SetPhase records how far the transfer has come.
-func (j *Journal) SetPhase(ctx context.Context, p Phase) error {
-	return j.write(ctx, durable, func(t *tx) error {
-		t.ledger.phase = p
-		return nil
-	})
 }

@@ -101,18 +101,6 @@ func (r *rows) limit() {
 	}
 }
 
-const savedColumns = `parent = ?2, name = ?3, mode = ?4, uid = ?5, gid = ?6, size = ?7, mtime = ?8, ctime = ?9, atime = ?10,
-	links = ?11, flags = ?12, seq = ?13, cseq = ?14, gen = ?15, next = ?16, sealed = ?17, peak = ?18, mapped = ?19,
-	version = ?20, put_version = ?21, put_owner = ?22, put_pub = ?23, put_gen = ?24, image_gen = ?25, used = ?26`
-
-// values are those of savedColumns.
-func (n *Node) values() []any {
-	a := &n.Attr
-	return []any{n.Ino, n.Parent, n.Name, a.Mode, a.UID, a.GID, a.Size, a.Mtime, a.Ctime, a.Atime, n.Links, n.Flags,
-		n.Seq, n.Cseq, n.Gen, n.Next, n.Sealed, n.Peak, n.Mapped, n.Version, n.PutVersion, int64(n.PutOwner), n.PutPub,
-		n.PutGen, n.ImageGen, n.used}
-}
-
 // update writes a node whose state is that of its row: the queues are left alone.
 func (s statements) update(n *Node) error {
 	_, err := s[saveStmt].Exec(n.values()...)

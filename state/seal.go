@@ -124,17 +124,3 @@ func discardMap(t *tx, n *Node) error {
 	}
 	return discardIndirect(t, n, n.Next-1, n.Mapped, nothingKept, n.Next+1)
 }
-
-// nothingKept is the count of indirect blocks of an object that has none.
-var nothingKept [4][4]uint64
-
-// discardIndirect makes garbage of the indirect blocks of an object of so many
-// blocks, but for the first ones of each place.
-func discardIndirect(t *tx, n *Node, gen, blocks uint64, kept [4][4]uint64, after uint64) error {
-	for name := range indirectNames(t.settings.Key, n.ID, gen, blocks, kept) {
-		if err := addGarbage(t, n.Ino, after, name); err != nil {
-			return err
-		}
-	}
-	return nil
-}

@@ -18,29 +18,6 @@ type Settled struct {
 // as many as need no indirect block. See ReserveBlocks for more.
 const settledPeak = clfs.MaxDirect
 
-// ReserveBlocks notes, durably, that blocks of a queued file below peak, and indirect
-// blocks for so many, may be in the container as the generation Next. A sparse file
-// costs what was uploaded of it when it is cut or removed, not what its size is. ok is
-// false when the file is not any more what is uploaded.
-func (j *Journal) ReserveBlocks(ctx context.Context, file Node, peak uint64) (ok bool, err error) {
-	err = j.write(ctx, durable, func(t *tx) error {
-		n, err := t.node(file.Ino)
-		if ok = err == nil && n.Next == file.Next && n.State != Removed; !ok {
-			if err == ErrNoEntry {
-				err = nil
-			}
-			return err
-		}
-		before := *n
-		n.Peak = max(n.Peak, peak)
-		return t.save(&before, n)
-	})
-	if err != nil {
-		return false, fmt.Errorf("reserve %d blocks of node %d: %w", peak, file.Ino, err)
-	}
-	return ok, nil
-}
-
 // Unsettled returns up to limit nodes whose state is Dirty, in order of their
 // numbers, all above after.
 func (j *Journal) Unsettled(ctx context.Context, after Ino, limit int) ([]Node, error) {

@@ -6,9 +6,8 @@ import (
 )
 
 var (
-	anyEntryStmt   = newStatement(`SELECT 1 FROM dirent WHERE parent = ? LIMIT 1`)
-	otherNameStmt  = newStatement(`SELECT parent, name FROM dirent WHERE shared = 1 AND ino = ? ORDER BY cookie LIMIT 1`)
-	countLinksStmt = newStatement(`SELECT count(*) FROM dirent WHERE shared = 1 AND ino = ?`)
+	anyEntryStmt  = newStatement(`SELECT 1 FROM dirent WHERE parent = ? LIMIT 1`)
+	otherNameStmt = newStatement(`SELECT parent, name FROM dirent WHERE shared = 1 AND ino = ? ORDER BY cookie LIMIT 1`)
 )
 
 // Unlink takes a name away from a node that is no directory, and returns the node

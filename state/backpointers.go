@@ -9,11 +9,6 @@ import (
 	"clfsload/clfs"
 )
 
-// Inode returns one row.
-func (j *Journal) Inode(ctx context.Context, ino Ino) (Inode, error) {
-	return scanInode(j.row(ctx, `SELECT `+inodeColumns+` FROM inode WHERE ino = ?`, ino))
-}
-
 // BackPointers returns the directories that link to an inode, one entry for each
 // link, its first directory first; docs/clfs-format.md section 3, BACK. Errors:
 // ErrNoEntry when one with several links has not the name any more that it had when it
@@ -71,4 +66,29 @@ func appendUnread(ctx context.Context, q querier, ino Ino, list []clfs.ID) ([]cl
 		list = append(list, slices.Repeat([]clfs.ID{b.Dir}, int(b.Count))...)
 	}
 	return list, nil
+}
+
+// Backlink is a directory with so many links to an inode that were not read yet.
+type Backlink struct {
+	Dir   clfs.ID
+	Count uint32
+	ino   Ino
+}
+
+// Backlinks returns the directories that have links to an inode which were not read yet.
+func (j *Journal) Backlinks(ctx context.Context, ino Ino) ([]Backlink, error) {
+	list, err := queryAll(ctx, j.read, scanBacklink, backlinksQuery, ino)
+	if err != nil {
+		return nil, fmt.Errorf("list links of inode %d: %w", ino, classify(err))
+	}
+	return list, nil
+}
+
+const backlinksQuery = `SELECT dir, count FROM backlink WHERE ino = ? AND count > 0 ORDER BY dir`
+
+func scanBacklink(row scanner) (b Backlink, err error) {
+	var id []byte
+	err = row.Scan(&id, &b.Count)
+	b.Dir = clfs.ID(id)
+	return b, err
 }

@@ -7,79 +7,7 @@ import (
 	"clfsload/clfs"
 )
 
-var (
-	setImageStmt = newStatement(`INSERT OR REPLACE INTO image (ino, data) VALUES (?, ?)`)
-	finishStmt   = newStatement(finishFound)
-)
-
-// QueuedNodes returns up to limit nodes that are ready to be uploaded, in order of
-// their numbers, all above after.
-func (j *Journal) QueuedNodes(ctx context.Context, after Ino, limit int) ([]Node, error) {
-	return j.nodes(ctx,
-		`SELECT `+nodeColumns+` FROM inode WHERE state = {queued} AND ino > ? ORDER BY ino LIMIT ?`, after, limit)
-}
-
-// queuedFound lists queued inodes with what an inode has that is as a scan has found it.
-const queuedFound = `SELECT ` + inodeColumns + `, flags, seq, peak FROM inode WHERE state = {queued} AND ino > ? ORDER BY ino LIMIT ?`
-
-// QueuedFound is QueuedNodes for a journal in which most are as a scan has found them: it reads
-// fewer columns of these, and leaves their PutOwner 0.
-func (j *Journal) QueuedFound(ctx context.Context, after Ino, limit int) ([]Node, error) {
-	list := make([]Node, 0, limit)
-	err := j.read(ctx, func(q querier) error {
-		rows, err := q.QueryContext(ctx, named(queuedFound), after, limit)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for list = list[:0]; rows.Next(); {
-			n := Node{Version: clfs.FirstVersion}
-			if err := n.Inode.scan(rows, &n.Flags, &n.Seq, &n.Peak); err != nil {
-				return err
-			}
-			list = append(list, n)
-		}
-		return rows.Err()
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read queued inodes: %w", classify(err))
-	}
-	return list, j.readChanged(ctx, list)
-}
-
-// readChanged reads those again of which more columns say something.
-func (j *Journal) readChanged(ctx context.Context, list []Node) (err error) {
-	for i := range list {
-		if n := &list[i]; n.Seq != 0 {
-			if *n, err = j.Node(ctx, n.Ino); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// BlockWork is a block of an open file that is ready to be uploaded.
-type BlockWork struct {
-	Node  Node
-	Block uint64
-}
-
-// QueuedBlocks returns up to limit blocks that are ready to be uploaded although
-// their files are not, in order of inode and index, all behind the given place.
-func (j *Journal) QueuedBlocks(ctx context.Context, afterIno Ino, afterBlock uint64, limit int) ([]BlockWork, error) {
-	list, err := queryAll(ctx, j.read, scanBlockWork, `SELECT b.idx, `+nodeColumnsOf+` FROM block b JOIN inode i ON i.ino = b.ino
-		WHERE b.state = {block queued} AND (b.ino, b.idx) > (?, ?) AND i.state = {dirty} ORDER BY b.ino, b.idx LIMIT ?`, afterIno, afterBlock, limit)
-	if err != nil {
-		return nil, fmt.Errorf("list queued blocks: %w", classify(err))
-	}
-	return list, nil
-}
-
-func scanBlockWork(row scanner) (w BlockWork, err error) {
-	w.Node, err = scanNode(row, &w.Block)
-	return w, err
-}
+var finishStmt = newStatement(finishFound)
 
 // BlockOutcome says that a block was uploaded.
 type BlockOutcome struct {
@@ -185,12 +113,6 @@ func recordFound(t *tx, u *Upload) (done bool, err error) {
 	return done, err
 }
 
-// MayHaveRows reports whether blocks of a node may have rows. Those of a file that is as a scan has
-// found it have none if there is one segment at most, which is recorded with its inode.
-func (n *Node) MayHaveRows() bool {
-	return n.Seq != 0 || n.Attr.Type == clfs.TypeRegular && Blocks(n.Attr.Size) > 2
-}
-
 func recordUpload(t *tx, u *Upload) error {
 	if done, err := recordFound(t, u); done || err != nil {
 		return err
@@ -250,52 +172,4 @@ func recordInode(t *tx, n *Node, u *Upload) error {
 		n.Flags |= Begun // by the next publication
 	}
 	return nil
-}
-
-// recordVersion notes that an inode blob is in the container; the one before it
-// is garbage. publication is the number of the first one that may lead to the node if none
-// did before.
-func recordVersion(t *tx, n *Node, version uint32, owner, publication uint64) error {
-	if n.PutVersion != 0 {
-		if err := discardVersion(t, n); err != nil {
-			return err
-		}
-	}
-	n.PutVersion, n.PutOwner = version, owner
-	if n.PutPub == 0 {
-		n.PutPub = publication
-	}
-	n.Version = max(n.Version, version+1)
-	return nil
-}
-
-// discardVersion makes garbage of the inode blob in the container, and of lower versions.
-func discardVersion(t *tx, n *Node) error {
-	if err := addGarbage(t, n.Ino, atOnce, n.PutName()); err != nil {
-		return err
-	}
-	if n.Flags&OlderVersions != 0 {
-		if err := addForeign(t, n.Ino, atOnce, []Foreign{{OldVersions, n.ID, n.PutVersion, n.ID}}); err != nil {
-			return err
-		}
-	}
-	n.Flags &^= OlderVersions | NamedHardLink
-	return nil
-}
-
-// inodeName is the name of a node's inode blob of which the owner is known by its
-// hash.
-func inodeName(n *Node, version uint32, owner uint64) string {
-	return clfs.Name{ID: n.ID, Type: n.Attr.Type, OwnerHash: owner, Version: version,
-		Snapshot: clfs.LiveSnapshot, Form: 2}.String()
-}
-
-// PutName is the name of the inode blob of a node that is in the container.
-func (n *Node) PutName() string {
-	name := clfs.Name{ID: n.ID, Type: n.Attr.Type, OwnerHash: n.PutOwner, Version: n.PutVersion,
-		Snapshot: clfs.LiveSnapshot, Form: 2}
-	if n.Flags&NamedHardLink != 0 {
-		name.Type = clfs.TypeHardLink
-	}
-	return name.String()
 }

@@ -122,11 +122,6 @@ func (j *Journal) forgetEntries(ctx context.Context, dir Ino) error {
 	}
 }
 
-func scanName(row scanner) (name []byte, err error) {
-	err = row.Scan(&name)
-	return name, err
-}
-
 // forgetEntry takes a name away, and the others of its inode too unless that was there before.
 func forgetEntry(t *tx, dir Ino, name []byte) error {
 	n, _, err := findNode(t, dir, name)

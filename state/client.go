@@ -3,19 +3,21 @@ package state
 import (
 	"context"
 	"database/sql"
+	"strings"
 	"time"
 
 	"clfsload/state/journal"
 )
 
-const (
-	// checkpointPages is how long the write-ahead log grows (in 4 KiB pages)
-	// before it is copied into the database.
-	checkpointPages = 8192
-	// mountCheckpointPages is that of a mount, whose many small commits change
-	// the same pages again and again: the longer the log, the fewer are copied.
-	mountCheckpointPages = 32768
-)
+var setLedgerStmt = newStatement(`INSERT OR REPLACE INTO ledger (id, batch, ` + ledgerColumns + `) VALUES (1, ?` + strings.Repeat(", ?", strings.Count(ledgerColumns, ",")+1) + `)`)
+
+// checkpointPages is how long the write-ahead log grows (in 4 KiB pages)
+// before it is copied into the database.
+const checkpointPages = 8192
+
+// mountCheckpointPages is that of a mount, whose many small commits change
+// the same pages again and again: the longer the log, the fewer are copied.
+const mountCheckpointPages = 32768
 
 // commitDelay is when a mount's changes are committed at the latest.
 var commitDelay = 50 * time.Millisecond
@@ -121,4 +123,9 @@ func (b *tables) Committed() {
 func (b *tables) RolledBack() {
 	b.rows.forget()
 	b.redone, b.flushed = nil, b.saved
+}
+
+func (s statements) writeLedger(l *ledger, batch uint64) error {
+	_, err := s[setLedgerStmt].Exec(append([]any{int64(batch)}, l.fields()...)...)
+	return err
 }

@@ -14,94 +14,11 @@ var (
 	dropBacklinksStmt  = newStatement(`DELETE FROM backlink WHERE ino = ?`)
 	dropOddIDStmt      = newStatement(`DELETE FROM odd_id WHERE ino = ?`)
 	dropListingStmt    = newStatement(`DELETE FROM listing WHERE dir = ?`)
-	addGarbageStmt     = newRedoable(opAddGarbage, 3, `INSERT INTO garbage (ino, after, name) VALUES (?, ?, ?)`)
 	voidTombstonesStmt = newStatement(`DELETE FROM tombstone WHERE dir = ?`)
 	dropGarbageStmt    = newStatement(`DELETE FROM garbage WHERE id = ?`)
-	claimStmt          = newStatement(`DELETE FROM garbage WHERE ino = ? AND name = ?`)
 	dropNodeStmt       = newStatement(`DELETE FROM inode WHERE ino = ? AND state = {removed}`)
 	dropNodeBlocksStmt = newStatement(`DELETE FROM block WHERE ino = ?`)
 )
-
-// atOnce is when a blob that nothing reaches may be deleted: as soon as no put
-// is under way.
-const atOnce = 0
-
-func addGarbage(t *tx, ino Ino, after uint64, name string) error {
-	_, err := addGarbageStmt.Exec(t, ino, after, name)
-	return err
-}
-
-// isBegun reports whether the next inode blob of a node may be in the container
-// already.
-func isBegun(t *tx, n *Node) bool {
-	if n.IsDirectory() {
-		return t.ledger.isPublishing() // nothing else puts them
-	}
-	return n.Flags&Begun != 0
-}
-
-// reown makes the node one of another directory: the name of its next blob
-// changes by that.
-func reown(t *tx, n *Node, parent Ino) error {
-	if n.Parent == parent {
-		return nil
-	}
-	if err := abandon(t, n); err != nil {
-		return err
-	}
-	n.Parent = parent
-	return nil
-}
-
-// abandon makes garbage of the next inode blob of a node, which may be in the
-// container already: of a directory of the next two, for its interim and its final form.
-// Their versions are not used again.
-func abandon(t *tx, n *Node) error {
-	if !isBegun(t, n) {
-		return nil
-	}
-	owner, err := t.handle(n.Parent)
-	if err != nil {
-		return err
-	}
-	n.Flags &^= Begun
-	puts := 1
-	if n.IsDirectory() {
-		puts = 2
-	}
-	for range puts {
-		if err := addGarbage(t, n.Ino, atOnce, clfs.ObjectName(n.ID, owner, n.Attr.Type, n.Version)); err != nil {
-			return err
-		}
-		n.Version++
-	}
-	return nil
-}
-
-// noteMoved notes that the names of a node changed, after reown. A publication may
-// put it from now on when it is published.
-func noteMoved(t *tx, n *Node) {
-	t.touch(n)
-	if n.IsDirectory() {
-		return
-	}
-	n.Flags |= Moved
-	if n.PutPub != 0 {
-		n.Flags |= Begun
-	}
-}
-
-// handle returns the id of a directory.
-func (t *tx) handle(dir Ino) (clfs.ID, error) {
-	if dir == RootIno {
-		return clfs.RootID, nil
-	}
-	n, err := t.node(dir)
-	if err != nil {
-		return "", err
-	}
-	return n.ID, nil
-}
 
 // Garbage is a blob that nothing needs any more, or a run of segments.
 type Garbage struct {
@@ -195,4 +112,30 @@ func (j *Journal) DropNodes(ctx context.Context, list []Node) error {
 		return fmt.Errorf("forget %d removed nodes: %w", len(list), err)
 	}
 	return nil
+}
+
+// NamesOf lists the blobs of a removed node that may be in the container, but for
+// those that are garbage already, and those that a BaseMap leads to.
+func (j *Journal) NamesOf(ctx context.Context, n Node) (iter.Seq[string], error) {
+	rows, err := j.BlocksOf(ctx, n.Ino)
+	if err != nil {
+		return nil, err
+	}
+	return func(yield func(string) bool) {
+		if n.PutVersion != 0 && !yield(n.PutName()) {
+			return
+		}
+		for index, gen := range segmentsOf(&n, rows) {
+			if !yield(segmentName(j.Settings.Key, n.ID, gen, index)) {
+				return
+			}
+		}
+		for _, m := range []struct{ gen, blocks uint64 }{{n.sealGen(), n.Mapped}, {n.Next, n.Peak}} {
+			for name := range indirectNames(j.Settings.Key, n.ID, m.gen, m.blocks, nothingKept) {
+				if !yield(name) {
+					return
+				}
+			}
+		}
+	}, nil
 }

@@ -3,7 +3,6 @@ package state
 import (
 	"context"
 	"fmt"
-	"time"
 )
 
 var finishDirectoryStmt = newStatement(finishDirectory)
@@ -52,20 +51,6 @@ func (j *Journal) Reserve(ctx context.Context, dir Node, peak uint64, first bool
 		return Node{}, fmt.Errorf("reserve segments of directory %d: %w", dir.Ino, err)
 	}
 	return dir, nil
-}
-
-// ReachNew notes, durably, that all new directories of the publication are put, so that
-// others may lead there from now on. Until then nothing does: when the publication is cut
-// off and one of them changes, it is put again before anything leads there.
-func (j *Journal) ReachNew(ctx context.Context) error {
-	err := j.write(ctx, durable, func(t *tx) error {
-		t.ledger.reached = t.ledger.publication
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("note new directories: %w", err)
-	}
-	return nil
 }
 
 // discardAttempt makes garbage of all that may have been uploaded as Next, once
@@ -216,58 +201,4 @@ func replaceListing(t *tx, n *Node, blocks uint64) error {
 	n.PutGen, n.Peak = n.Next, 0
 	n.Flags &^= BaseMap
 	return nil
-}
-
-// EndPublish notes, durably, that the publication of a snapshot is complete. Nothing leads
-// to the directories that were removed before it, so their tombstones are deleted.
-func (j *Journal) EndPublish(ctx context.Context, seq uint64) error {
-	if err := j.voidTombstones(ctx, seq); err != nil {
-		return fmt.Errorf("end publication: %w", err)
-	}
-	now := time.Now().UnixNano()
-	err := j.write(ctx, durable, func(t *tx) error {
-		l := &t.ledger.namespaceLedger
-		l.published, l.completed = seq, l.publication
-		l.Published, l.PublishedAt = l.Nodes(), now
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("end publication: %w", err)
-	}
-	return nil
-}
-
-// voidPage is how many directories are taken in one transaction.
-const voidPage = 1000
-
-// voidTombstones deletes the tombstones of directories that were removed up to a change.
-func (j *Journal) voidTombstones(ctx context.Context, seq uint64) error {
-	for after := Ino(0); ; {
-		page, err := queryAll(ctx, j.readAtLength, scanIno, `SELECT DISTINCT dir FROM tombstone WHERE dir > ?
-			AND EXISTS (SELECT 1 FROM inode i WHERE i.ino = dir AND i.state = {removed} AND i.seq <= ?) ORDER BY dir LIMIT ?`,
-			after, seq, voidPage)
-		if err != nil {
-			return classify(err)
-		}
-		if len(page) == 0 {
-			return nil
-		}
-		err = j.write(ctx, committed, func(t *tx) error {
-			for _, dir := range page {
-				if _, err := voidTombstonesStmt.Exec(t, dir); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		after = page[len(page)-1]
-	}
-}
-
-func scanIno(row scanner) (ino Ino, err error) {
-	err = row.Scan(&ino)
-	return ino, err
 }

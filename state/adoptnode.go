@@ -1,0 +1,99 @@
+package state
+
+import (
+	"context"
+	"fmt"
+
+	"clfsload/clfs"
+)
+
+var setKindStmt = newStatement(`UPDATE inode SET type = ?2, rdev = ?3, target = ?4 WHERE ino = ?1`)
+
+// AdoptedNode is what the container says of an inode.
+type AdoptedNode struct {
+	Attr          Attr
+	Target        []byte    // of a symbolic link
+	Version       uint32    // of its blob
+	Owner         uint64    // hash64 of the owner in the blob's name
+	NamedHardLink bool      // the blob's name says clfs.TypeHardLink
+	OlderVersions bool      // there are lower versions of it
+	Back          []clfs.ID // the directories that link to it; not of a directory
+	OddLayout     bool      // a file that is not cut into blocks as ours are
+}
+
+// AdoptNode notes what the container says of a Remote node. Nothing is done for any other.
+func (j *Journal) AdoptNode(ctx context.Context, ino Ino, a AdoptedNode) error {
+	err := j.write(ctx, committed, func(t *tx) error {
+		n, err := t.node(ino)
+		if err != nil || n.State != Remote {
+			return err
+		}
+		before := *n
+		takeOver(n, &a, t.nextSeq())
+		if !n.IsDirectory() {
+			if err := adoptLinks(t, n, a.Back); err != nil {
+				return err
+			}
+		}
+		if _, err := setKindStmt.Exec(t, ino, a.Attr.Type, int64(a.Attr.Rdev), a.Target); err != nil {
+			return err
+		}
+		return t.save(&before, n)
+	})
+	if err != nil {
+		return fmt.Errorf("adopt inode %d: %w", ino, err)
+	}
+	return nil
+}
+
+// takeOver takes over what the container says, but for the links of a file. What is in the
+// container counts as the seal before the generation next, which this journal must not have used
+// for the node: it may have had it before, and dropped it.
+func takeOver(n *Node, a *AdoptedNode, next uint64) {
+	n.Attr, n.Target = a.Attr, a.Target
+	n.Attr.Ino = uint64(n.Ino)
+	n.State, n.PutVersion, n.PutOwner, n.Version = Done, a.Version, a.Owner, a.Version+1
+	n.Gen, n.Next, n.PutGen = 0, next, next
+	n.Flags |= Adopted
+	if a.NamedHardLink {
+		n.Flags |= NamedHardLink
+	}
+	if a.OlderVersions {
+		n.Flags |= OlderVersions
+	}
+	if a.OddLayout {
+		n.Flags |= Unfaithful
+	}
+	switch {
+	case n.IsDirectory():
+		n.Flags |= BaseMap
+		n.setLinks(max(uint32(a.Attr.Nlink), 2))
+	case n.Attr.Type == clfs.TypeRegular:
+		n.Flags |= BaseMap | Evicted
+		n.Sealed = Blocks(n.Attr.Size)
+	default:
+		n.Sealed = Blocks(n.Attr.Size)
+	}
+}
+
+// RemoteEntry is an entry whose inode was not read yet.
+type RemoteEntry struct {
+	Cookie uint64
+	Ino    Ino
+}
+
+// RemoteEntries returns up to limit entries of a directory whose inodes were not read yet, in
+// the order of their cookies, all above after.
+func (j *Journal) RemoteEntries(ctx context.Context, dir Ino, after uint64, limit int) ([]RemoteEntry, error) {
+	list, err := queryAll(ctx, j.read, scanRemoteEntry, `SELECT d.cookie, d.ino FROM dirent d CROSS JOIN inode i ON i.ino = d.ino
+		WHERE d.parent = ? AND d.cookie > ? AND i.state = ? ORDER BY d.cookie LIMIT ?`, dir, after, Remote, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list directory %d: %w", dir, classify(err))
+	}
+	return list, nil
+}
+
+func scanRemoteEntry(row scanner) (e RemoteEntry, err error) {
+	err = row.Scan(&e.Cookie, &e.Ino)
+	return e, err
+}

@@ -1,0 +1,31 @@
+package state
+
+import "context"
+
+// Change sets what is not nil. Times are nanoseconds since 1970.
+type Change struct {
+	Mode, UID, GID *uint32
+	Mtime, Atime   *int64
+	Ctime          int64
+}
+
+// SetAttr changes attributes. Errors: ErrNoEntry.
+func (j *Journal) SetAttr(ctx context.Context, ino Ino, c Change) (Node, error) {
+	return j.change(ctx, ino, "set attributes of", func(t *tx, n *Node) error {
+		a := &n.Attr
+		for _, v := range []struct{ to, from *uint32 }{{&a.Mode, c.Mode}, {&a.UID, c.UID}, {&a.GID, c.GID}} {
+			if v.from != nil {
+				*v.to = *v.from
+			}
+		}
+		if c.Mtime != nil {
+			a.Mtime = *c.Mtime
+		}
+		if c.Atime != nil {
+			a.Atime = *c.Atime
+		}
+		a.Ctime = c.Ctime
+		t.touch(n)
+		return nil
+	})
+}

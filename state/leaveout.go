@@ -1,0 +1,108 @@
+package state
+
+import (
+	"context"
+	"fmt"
+
+	"clfsload/clfs"
+)
+
+// LeaveOut makes ready for a publication without what failed: the blobs that it may have in the
+// container become garbage, and directories that could be listed in part are published so. All
+// stay failures.
+func (j *Journal) LeaveOut(ctx context.Context) error {
+	for after := Ino(0); ; {
+		list, err := j.nodes(ctx, `SELECT `+nodeColumnsOf+` FROM failure f CROSS JOIN inode i ON i.ino = f.ino
+			WHERE f.ino > ? AND i.state = ? ORDER BY f.ino LIMIT ?`, after, Failed, failurePage)
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		err = j.write(ctx, durable, func(t *tx) error {
+			for i := range list {
+				if err := leaveOut(t, &list[i]); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("leave out failed entries: %w", err)
+		}
+		after = list[len(list)-1].Ino
+	}
+}
+
+func leaveOut(t *tx, n *Node) error {
+	before := *n
+	if n.IsDirectory() {
+		var one int
+		err := anyEntryStmt.QueryRow(t, n.Ino).Scan(&one)
+		if err == nil {
+			n.State = Held
+			return t.save(&before, n)
+		}
+		if !noRows(err) {
+			return err
+		}
+	}
+	if err := discard(t, n); err != nil {
+		return err
+	}
+	return t.save(&before, n)
+}
+
+// discard makes garbage of all that a node may have in the container, and has the directories put
+// again that may list it. What is put for it later has other names.
+func discard(t *tx, n *Node) error {
+	if n.PutPub != 0 {
+		if err := reopenDirectories(t, n); err != nil {
+			return err
+		}
+	}
+	if err := abandon(t, n); err != nil {
+		return err
+	}
+	if n.PutVersion != 0 {
+		if err := discardVersion(t, n); err != nil {
+			return err
+		}
+	}
+	var rows []Block
+	if n.Sealed > 0 { // otherwise all are below the peak
+		var err error
+		if rows, err = blocksFrom(t, n.Ino, 0); err != nil {
+			return err
+		}
+	}
+	for _, b := range rows {
+		if n.mayBeUp(&b) {
+			if err := discardSegment(t, n, b.Index, b.Gen, atOnce); err != nil {
+				return err
+			}
+		}
+	}
+	if _, err := dropBlocksStmt.Exec(t, n.Ino, 0, noBlockState); err != nil {
+		return err
+	}
+	standing, gen := n.derived()
+	for from, to := range gaps(rows, 1, standing) {
+		if err := discardSegments(t, n, from, to, gen, atOnce); err != nil {
+			return err
+		}
+	}
+	if err := discardSegments(t, n, 1, n.Peak, n.Next, atOnce); err != nil {
+		return err
+	}
+	for _, m := range []struct{ gen, blocks uint64 }{{n.sealGen(), n.Mapped}, {n.Next, n.Peak}} {
+		if err := discardIndirect(t, n, m.gen, m.blocks, nothingKept, atOnce); err != nil {
+			return err
+		}
+	}
+	n.Seq = t.nextSeq()
+	n.Next++
+	n.PutVersion, n.PutPub, n.PutGen, n.Gen, n.Sealed, n.Mapped, n.Peak = 0, 0, 0, 0, 0, 0, 0
+	if n.Attr.Type == clfs.TypeRegular {
+		n.Flags |= Content
+	}
+	return nil
+}

@@ -1,0 +1,98 @@
+package state
+
+import (
+	"context"
+	"fmt"
+
+	"clfsload/clfs"
+)
+
+var (
+	findLinkStmt = newStatement(`SELECT ino, expect FROM source_link WHERE fileid = ? AND dev = ? AND type = ?`)
+	setLinkStmt  = newStatement(`INSERT OR REPLACE INTO source_link (fileid, dev, type, ino, expect) VALUES (?, ?, ?, ?, ?)`)
+)
+
+// addLink adds a name of an inode that has several.
+func addLink(t *tx, dir *Node, e *Entry) error {
+	a := &e.Attr
+	var first Ino
+	var expect uint32
+	err := findLinkStmt.QueryRow(t, int64(a.Ino), int64(a.Dev), a.Type).Scan(&first, &expect)
+	if noRows(err) {
+		return addFirstLink(t, dir, e)
+	}
+	if err != nil {
+		return err
+	}
+	n, err := t.node(first)
+	if err == ErrNoEntry || err == nil && (n.Links >= clfs.MaxLinks || n.State == Removed) {
+		return addFirstLink(t, dir, e)
+	}
+	if err != nil {
+		return err
+	}
+	isNew, err := addName(t, dir, e, first, 1)
+	if err != nil || !isNew {
+		return err
+	}
+	if _, err := shareEntryStmt.Exec(t, n.Parent, n.Name); err != nil { // it may have had one name until now
+		return err
+	}
+	before := *n
+	n.setLinks(n.Links + 1)
+	switch {
+	case n.State == Linking && n.Links >= min(expect, clfs.MaxLinks):
+		n.State = Queued
+	case n.State == Queued || n.State == Done || n.State == Sealed:
+		noteMoved(t, n)
+	}
+	return t.save(&before, n)
+}
+
+// addFirstLink begins a new inode: for the first name, and again for each
+// clfs.MaxLinks further ones.
+func addFirstLink(t *tx, dir *Node, e *Entry) error {
+	ino, err := addFound(t, dir, e, Linking, 1)
+	if err != nil || ino == 0 {
+		return err
+	}
+	_, err = setLinkStmt.Exec(t, int64(e.Attr.Ino), int64(e.Attr.Dev), e.Attr.Type, ino, e.Attr.Nlink)
+	return err
+}
+
+// ExpectedLinks is how many names an inode has in the source, according to the one that was
+// found first; 0: it is not known.
+func (j *Journal) ExpectedLinks(ctx context.Context, in Inode) (links uint64, err error) {
+	row := j.row(ctx, `SELECT coalesce(max(expect), 0) FROM source_link WHERE fileid = ? AND type = ?`, int64(in.Attr.Ino), in.Attr.Type)
+	if err := row.Scan(&links); err != nil {
+		return 0, fmt.Errorf("look for links of inode %d: %w", in.Ino, classify(err))
+	}
+	return links, nil
+}
+
+const linkingNodes = `SELECT ` + nodeColumns + ` FROM inode WHERE state = {linking} ORDER BY ino LIMIT ?`
+
+// ReleaseLinks queues the inodes that wait for further links: to be called when
+// no further ones can come.
+func (j *Journal) ReleaseLinks(ctx context.Context) error {
+	const page = 10000
+	for {
+		list, err := j.nodes(ctx, linkingNodes, page)
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		err = j.write(ctx, durable, func(t *tx) error {
+			for i := range list {
+				n := list[i]
+				n.State = Queued
+				if err := t.save(&list[i], &n); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("queue hard links: %w", err)
+		}
+	}
+}

@@ -1,0 +1,98 @@
+package state
+
+import (
+	"context"
+	"fmt"
+)
+
+var reopenStmt = newStatement(`UPDATE inode SET flags = flags | ?2 WHERE ino = ?1 AND state = {dirty}`)
+
+// BeginWrite notes that the contents of a regular file are about to change. Until
+// EndWrite its size and mtime are those of its staging file. Of a file whose contents the
+// journal vouches for, this is durable: no power cut may bring back that it does, when they
+// have changed on the disk. Errors: ErrNoEntry, ErrUnfaithful; with any other one that comes with a Node the
+// change was made and may not be durable.
+func (j *Journal) BeginWrite(ctx context.Context, ino Ino) (Node, error) {
+	vouched := false
+	n, err := j.change(ctx, ino, "begin to write", func(t *tx, n *Node) error {
+		if n.Flags&Unfaithful != 0 {
+			return ErrUnfaithful
+		}
+		vouched = n.vouchesForContents()
+		touchContents(t, n)
+		n.Flags |= Opened
+		return nil
+	})
+	if err != nil || !vouched {
+		return n, err
+	}
+	return n, j.Sync(ctx)
+}
+
+func touchContents(t *tx, n *Node) {
+	t.touch(n)
+	n.Cseq, n.used = n.Seq, n.Seq
+	n.Flags |= Content
+	n.Flags &^= Synced
+}
+
+// Written is what became of a file that was written.
+type Written struct {
+	Size, Mtime, Ctime int64
+	Synced             bool // all its bytes were fsynced
+}
+
+// EndWrite notes that nobody writes a file any more. Its ctime never goes back.
+// Errors: ErrNoEntry.
+func (j *Journal) EndWrite(ctx context.Context, ino Ino, w Written) (Node, error) {
+	return j.change(ctx, ino, "end writing", func(t *tx, n *Node) error {
+		n.Flags &^= Opened | Incomplete
+		setWritten(t, n, &w)
+		return nil
+	})
+}
+
+// NoteWritten keeps the size and times of a file that stays open, for fsync.
+func (j *Journal) NoteWritten(ctx context.Context, ino Ino, w Written) error {
+	_, err := j.change(ctx, ino, "note what was written to", func(t *tx, n *Node) error {
+		setWritten(t, n, &w)
+		return nil
+	})
+	return err
+}
+
+// setWritten takes over size and times. That the contents change was noted when
+// the writing began, and nothing was uploaded since.
+func setWritten(t *tx, n *Node, w *Written) {
+	a := &n.Attr
+	n.Flags &^= Synced
+	if w.Synced {
+		n.Flags |= Synced
+	}
+	switch {
+	case a.Size != w.Size && n.Flags&Content == 0:
+		synced := n.Flags & Synced
+		touchContents(t, n)
+		n.Flags |= synced
+	case a.Size != w.Size || a.Mtime != w.Mtime || a.Ctime < w.Ctime:
+		t.touch(n)
+	}
+	a.Size, a.Mtime, a.Ctime = w.Size, w.Mtime, max(a.Ctime, w.Ctime)
+}
+
+// StillOpen notes that files which were closed once are held open for writing by
+// somebody else: they are incomplete after a crash. Only those that are dirty.
+func (j *Journal) StillOpen(ctx context.Context, list []Ino) error {
+	err := j.write(ctx, committed, func(t *tx) error {
+		for _, ino := range list {
+			if _, err := reopenStmt.Exec(t, ino, Opened); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("note %d files as open: %w", len(list), err)
+	}
+	return nil
+}
