@@ -7,6 +7,10 @@ import (
 	"clfsload/clfs"
 )
 
+// Names is the part of a journal that calls of a mount change: entries of directories, and the
+// nodes that they stand for.
+type Names struct{ *Store }
+
 // Addition is a new node.
 type Addition struct {
 	Dir    Ino
@@ -18,7 +22,7 @@ type Addition struct {
 
 // Add makes a node; its Ctime becomes the directory's mtime and ctime. Errors:
 // ErrNoEntry when the directory is gone, ErrNotDirectory, ErrNameTaken.
-func (j *Journal) Add(ctx context.Context, a Addition) (Node, error) {
+func (j Names) Add(ctx context.Context, a Addition) (Node, error) {
 	var added Node
 	err := j.write(ctx, acknowledged, func(t *tx) (err error) {
 		added, err = createNode(t, &a)

@@ -13,6 +13,9 @@ var (
 	addListingStmt = newStatement(`INSERT OR REPLACE INTO listing (dir) VALUES (?)`)
 )
 
+// Adopter is the part of a journal that takes up what the container had before the journal.
+type Adopter struct{ *Store }
+
 // AdoptedEntry is an entry of a directory in the container.
 type AdoptedEntry struct {
 	Name []byte
@@ -23,7 +26,7 @@ type AdoptedEntry struct {
 // AdoptEntries adds entries to an Unlisted directory. Those that it has already are passed
 // over. An entry that cannot be an entry of ours makes the directory Unfaithful. More than one
 // caller at a time must not list a directory.
-func (j *Journal) AdoptEntries(ctx context.Context, dir Ino, page []AdoptedEntry) error {
+func (j Adopter) AdoptEntries(ctx context.Context, dir Ino, page []AdoptedEntry) error {
 	err := j.write(ctx, committed, func(t *tx) error {
 		d, err := t.node(dir)
 		if err != nil || d.Flags&Unlisted == 0 {
@@ -115,7 +118,7 @@ func insertAdoptedEntry(t *tx, dir Ino, name []byte, ino Ino, shared bool) error
 
 // EndListing notes that all entries of a directory were adopted. Links to it that it does not
 // have count no longer.
-func (j *Journal) EndListing(ctx context.Context, dir Ino) error {
+func (j Adopter) EndListing(ctx context.Context, dir Ino) error {
 	err := j.write(ctx, committed, func(t *tx) error {
 		d, err := t.node(dir)
 		if err != nil || d.Flags&Unlisted == 0 {

@@ -55,7 +55,7 @@ func numberOf(t *tx, id clfs.ID) Ino {
 }
 
 // NodeOf returns the node of an id. Errors: ErrNoEntry when it was not read yet, or is removed.
-func (j *Journal) NodeOf(ctx context.Context, id clfs.ID) (n Node, err error) {
+func (j Adopter) NodeOf(ctx context.Context, id clfs.ID) (n Node, err error) {
 	err = j.write(ctx, committed, func(t *tx) error {
 		found, _, err := inodeOf(t, id)
 		if err != nil {

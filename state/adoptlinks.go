@@ -38,7 +38,7 @@ func adoptLink(t *tx, dir *Node, e *AdoptedEntry, n *Node) error {
 }
 
 // DropBacklinks takes back all links to a directory that is not in the container.
-func (j *Journal) DropBacklinks(ctx context.Context, dir clfs.ID) error {
+func (j Adopter) DropBacklinks(ctx context.Context, dir clfs.ID) error {
 	err := j.write(ctx, committed, func(t *tx) error {
 		d := &Node{}
 		d.ID = dir

@@ -22,7 +22,7 @@ type AdoptedNode struct {
 }
 
 // AdoptNode notes what the container says of a Remote node. Nothing is done for any other.
-func (j *Journal) AdoptNode(ctx context.Context, ino Ino, a AdoptedNode) error {
+func (j Adopter) AdoptNode(ctx context.Context, ino Ino, a AdoptedNode) error {
 	err := j.write(ctx, committed, func(t *tx) error {
 		n, err := t.node(ino)
 		if err != nil || n.State != Remote {
@@ -84,7 +84,7 @@ type RemoteEntry struct {
 
 // RemoteEntries returns up to limit entries of a directory whose inodes were not read yet, in
 // the order of their cookies, all above after.
-func (j *Journal) RemoteEntries(ctx context.Context, dir Ino, after uint64, limit int) ([]RemoteEntry, error) {
+func (j Adopter) RemoteEntries(ctx context.Context, dir Ino, after uint64, limit int) ([]RemoteEntry, error) {
 	list, err := queryAll(ctx, j.read, scanRemoteEntry, `SELECT d.cookie, d.ino FROM dirent d CROSS JOIN inode i ON i.ino = d.ino
 		WHERE d.parent = ? AND d.cookie > ? AND i.state = ? ORDER BY d.cookie LIMIT ?`, dir, after, Remote, limit)
 	if err != nil {

@@ -10,7 +10,7 @@ type Change struct {
 }
 
 // SetAttr changes attributes. Errors: ErrNoEntry.
-func (j *Journal) SetAttr(ctx context.Context, ino Ino, c Change) (Node, error) {
+func (j Files) SetAttr(ctx context.Context, ino Ino, c Change) (Node, error) {
 	return j.change(ctx, ino, "set attributes of", func(t *tx, n *Node) error {
 		a := &n.Attr
 		for _, v := range []struct{ to, from *uint32 }{{&a.Mode, c.Mode}, {&a.UID, c.UID}, {&a.GID, c.GID}} {

@@ -13,7 +13,7 @@ import (
 // link, its first directory first; docs/clfs-format.md section 3, BACK. Errors:
 // ErrNoEntry when one with several links has not the name any more that it had when it
 // was read. Of one with a single link it is the directory that it had then.
-func (j *Journal) BackPointers(ctx context.Context, in Inode) (list []clfs.ID, err error) {
+func (j Names) BackPointers(ctx context.Context, in Inode) (list []clfs.ID, err error) {
 	if in.Links == 1 || in.Attr.Type == clfs.TypeDirectory {
 		parent, err := j.handle(ctx, in.Parent)
 		return []clfs.ID{parent}, err
@@ -76,7 +76,7 @@ type Backlink struct {
 }
 
 // Backlinks returns the directories that have links to an inode which were not read yet.
-func (j *Journal) Backlinks(ctx context.Context, ino Ino) ([]Backlink, error) {
+func (j Names) Backlinks(ctx context.Context, ino Ino) ([]Backlink, error) {
 	list, err := queryAll(ctx, j.read, scanBacklink, backlinksQuery, ino)
 	if err != nil {
 		return nil, fmt.Errorf("list links of inode %d: %w", ino, classify(err))

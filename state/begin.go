@@ -11,11 +11,14 @@ import (
 
 var unreachStmt = newStatement(`UPDATE inode SET put_pub = 0 WHERE state = {removed} AND type = ?1 AND put_pub > ?2 AND seq <= ?3`)
 
+// Publisher is the part of a journal that publications ask and change.
+type Publisher struct{ *Store }
+
 // BeginPublish begins a publication of the namespace as it is now. Until
 // EndPublish, also after a crash, nothing that it may have put is deleted. No
 // inode may be put by anybody else while it runs. The snapshot must be closed. still: nobody
 // else changes the namespace until then.
-func (j *Journal) BeginPublish(ctx context.Context, still bool) (*Snapshot, error) {
+func (j Publisher) BeginPublish(ctx context.Context, still bool) (*Snapshot, error) {
 	// First that one is under way: whatever changes from now on reckons with it.
 	err := j.write(ctx, durable, func(t *tx) error {
 		t.ledger.publication++
@@ -34,7 +37,7 @@ func (j *Journal) BeginPublish(ctx context.Context, still bool) (*Snapshot, erro
 // publicationSnapshot is a snapshot of which no power cut takes anything back. If the last
 // publication was cut off before its new directories were all put, nothing leads to those that
 // were removed since, and nothing will.
-func (j *Journal) publicationSnapshot(ctx context.Context, still bool) (*Snapshot, error) {
+func (j Publisher) publicationSnapshot(ctx context.Context, still bool) (*Snapshot, error) {
 	take := j.Snapshot
 	if still {
 		take = j.still
@@ -58,7 +61,7 @@ func (j *Journal) publicationSnapshot(ctx context.Context, still bool) (*Snapsho
 }
 
 // Snapshot returns the namespace as it is now. It must be closed.
-func (j *Journal) Snapshot(ctx context.Context) (*Snapshot, error) {
+func (j Publisher) Snapshot(ctx context.Context) (*Snapshot, error) {
 	rows, err := j.file.Snapshot(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("make snapshot: %w", classify(err))
@@ -73,7 +76,7 @@ func (j *Journal) Snapshot(ctx context.Context) (*Snapshot, error) {
 
 // still is a Snapshot that asks the journal itself, whose log can be tidied up meanwhile. What is
 // recorded of what was read does not come again: all is read in order.
-func (j *Journal) still(ctx context.Context) (*Snapshot, error) {
+func (j Publisher) still(ctx context.Context) (*Snapshot, error) {
 	s := &Snapshot{rows: present{j}, handleOf: j.handle}
 	if err := s.begin(ctx); err != nil {
 		return nil, fmt.Errorf("look at the namespace: %w", classify(err))
@@ -82,7 +85,7 @@ func (j *Journal) still(ctx context.Context) (*Snapshot, error) {
 }
 
 // present is the journal as it is.
-type present struct{ j *Journal }
+type present struct{ j Publisher }
 
 func (p present) Read(ctx context.Context, ask func(querier) error) error { return p.j.read(ctx, ask) }
 
@@ -91,7 +94,7 @@ func (p present) Close() error { return nil }
 // ReachNew notes, durably, that all new directories of the publication are put, so that
 // others may lead there from now on. Until then nothing does: when the publication is cut
 // off and one of them changes, it is put again before anything leads there.
-func (j *Journal) ReachNew(ctx context.Context) error {
+func (j Publisher) ReachNew(ctx context.Context) error {
 	err := j.write(ctx, durable, func(t *tx) error {
 		t.ledger.reached = t.ledger.publication
 		return nil
@@ -104,7 +107,7 @@ func (j *Journal) ReachNew(ctx context.Context) error {
 
 // EndPublish notes, durably, that the publication of a snapshot is complete. Nothing leads
 // to the directories that were removed before it, so their tombstones are deleted.
-func (j *Journal) EndPublish(ctx context.Context, seq uint64) error {
+func (j Publisher) EndPublish(ctx context.Context, seq uint64) error {
 	if err := j.voidTombstones(ctx, seq); err != nil {
 		return fmt.Errorf("end publication: %w", err)
 	}
@@ -125,7 +128,7 @@ func (j *Journal) EndPublish(ctx context.Context, seq uint64) error {
 const voidPage = 1000
 
 // voidTombstones deletes the tombstones of directories that were removed up to a change.
-func (j *Journal) voidTombstones(ctx context.Context, seq uint64) error {
+func (j Publisher) voidTombstones(ctx context.Context, seq uint64) error {
 	for after := Ino(0); ; {
 		page, err := queryAll(ctx, j.readAtLength, scanIno, `SELECT DISTINCT dir FROM tombstone WHERE dir > ?
 			AND EXISTS (SELECT 1 FROM inode i WHERE i.ino = dir AND i.state = {removed} AND i.seq <= ?) ORDER BY dir LIMIT ?`,

@@ -20,7 +20,7 @@ var (
 // journal has the settings s from then on. Directories that are missing are made: the last one
 // with the attributes root, those above with the attributes above. What has failed before is
 // forgotten. Errors, with which nothing was changed: *Unread, ErrNotDirectory, ErrUnfaithful.
-func (j *Journal) BeginLoad(ctx context.Context, s Settings, root, above Attr) error {
+func (j Recorder) BeginLoad(ctx context.Context, s Settings, root, above Attr) error {
 	names := intoNames(s.Merge.Into)
 	err := j.write(ctx, committed, func(t *tx) error {
 		_, _, err := follow(t, names)
@@ -115,7 +115,7 @@ var ErrTakenBack = errors.New("the load that is under way was allowed to update 
 
 // ChangeMerge has a load that is under way compare, update and delete as m says. If that is
 // something else than before, the source is scanned once more. Errors: ErrTakenBack.
-func (j *Journal) ChangeMerge(ctx context.Context, m Merge) error {
+func (j Recorder) ChangeMerge(ctx context.Context, m Merge) error {
 	was := j.Settings
 	m.Into, m.First = was.Merge.Into, was.Merge.First
 	switch {
@@ -177,7 +177,7 @@ func takeSettings(t *tx, s Settings, p Phase) error {
 
 // BeginMount makes the journal of a load that is complete that of a mount. What the load has left
 // out because it failed is no entry of the namespace then.
-func (j *Journal) BeginMount(ctx context.Context) error {
+func (j Recorder) BeginMount(ctx context.Context) error {
 	err := j.forgetFailed(ctx)
 	was := j.Settings
 	if err == nil {
@@ -195,7 +195,7 @@ func (j *Journal) BeginMount(ctx context.Context) error {
 }
 
 // forgetFailed forgets all inodes that have failed, with their names.
-func (j *Journal) forgetFailed(ctx context.Context) error {
+func (j Recorder) forgetFailed(ctx context.Context) error {
 	for {
 		list, err := j.inodes(ctx, `SELECT `+inodeColumns+` FROM inode WHERE state = ?1 AND ino IN
 			(SELECT ino FROM failure WHERE ino IS NOT NULL) ORDER BY ino LIMIT ?2`, Failed, forgetPage)

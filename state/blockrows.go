@@ -15,7 +15,7 @@ var (
 
 // BlocksOf returns the blocks of a file that have a row, by index. There may be
 // dirty ones past its end, which mean nothing.
-func (j *Journal) BlocksOf(ctx context.Context, ino Ino) (list []Block, err error) {
+func (j *Store) BlocksOf(ctx context.Context, ino Ino) (list []Block, err error) {
 	done, err := j.ahead(ctx, func(t *tx) (err error) {
 		list, err = blocksFrom(t, ino, 0)
 		return err
@@ -31,7 +31,7 @@ func (j *Journal) BlocksOf(ctx context.Context, ino Ino) (list []Block, err erro
 
 // BlocksFrom returns up to limit blocks of a file that have a row, by index, all from the block
 // first on.
-func (j *Journal) BlocksFrom(ctx context.Context, ino Ino, first uint64, limit int) (list []Block, err error) {
+func (j *Store) BlocksFrom(ctx context.Context, ino Ino, first uint64, limit int) (list []Block, err error) {
 	done, err := j.ahead(ctx, func(t *tx) (err error) {
 		rows, err := blocksPageStmt.Query(t, ino, first, limit)
 		list, err = scanAll(rows, err, scanBlock)

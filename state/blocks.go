@@ -10,7 +10,7 @@ var ()
 // Layout returns a file and those of its blocks that have a row as of one moment: the
 // outcome of an upload that is recorded between two queries changes both. Errors:
 // ErrNoEntry.
-func (j *Journal) Layout(ctx context.Context, ino Ino) (Node, []Block, error) {
+func (j Files) Layout(ctx context.Context, ino Ino) (Node, []Block, error) {
 	n, err := j.Node(ctx, ino)
 	for err == nil && n.MayHaveBlocks() {
 		var rows []Block
@@ -33,7 +33,7 @@ func sameLayout(a, b *Node) bool {
 // DirtyBlocks notes that blocks are about to be changed in staging, after
 // BeginWrite. Those that were in the container alone are in staging again by
 // then. Errors: ErrNoEntry.
-func (j *Journal) DirtyBlocks(ctx context.Context, ino Ino, blocks []uint64) error {
+func (j Files) DirtyBlocks(ctx context.Context, ino Ino, blocks []uint64) error {
 	_, err := j.change(ctx, ino, "change blocks of", func(t *tx, n *Node) error {
 		changed := false
 		for _, index := range blocks {
@@ -77,7 +77,7 @@ func dirtyBlock(t *tx, n *Node, index uint64) (changed bool, err error) {
 // uploaded early: one that is whole and will hardly change any more. A block that
 // was in the queue already and changed again stays with its file, whose upload
 // takes it. Errors: ErrNoEntry.
-func (j *Journal) QueueBlock(ctx context.Context, ino Ino, block uint64) error {
+func (j Files) QueueBlock(ctx context.Context, ino Ino, block uint64) error {
 	_, err := j.change(ctx, ino, "queue a block of", func(t *tx, n *Node) error {
 		b, known, err := findBlock(t, ino, block)
 		if err != nil || n.State == Removed {
@@ -98,7 +98,7 @@ func (j *Journal) QueueBlock(ctx context.Context, ino Ino, block uint64) error {
 }
 
 // IsBlockQueued reports whether a block is still in the queue of early uploads.
-func (j *Journal) IsBlockQueued(ctx context.Context, ino Ino, block uint64) (queued bool, err error) {
+func (j Files) IsBlockQueued(ctx context.Context, ino Ino, block uint64) (queued bool, err error) {
 	err = j.row(ctx, `SELECT EXISTS (SELECT 1 FROM block WHERE ino = ? AND idx = ? AND state = ?)`,
 		ino, block, BlockQueued).Scan(&queued)
 	if err != nil {

@@ -30,7 +30,7 @@ type ledgerRow struct {
 
 // tables are the tables of a journal, for the package that keeps its file.
 type tables struct {
-	journal *Journal
+	journal *Store
 	stmts   statements
 	saved   ledgerRow // as it is in the database
 	flushed ledgerRow // as the transaction has it

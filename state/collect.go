@@ -20,6 +20,9 @@ var (
 	dropNodeBlocksStmt = newStatement(`DELETE FROM block WHERE ino = ?`)
 )
 
+// Collector is the part of a journal that says which blobs may be deleted.
+type Collector struct{ *Store }
+
 // Garbage is a blob that nothing needs any more, or a run of segments.
 type Garbage struct {
 	ID   int64
@@ -51,7 +54,7 @@ func (g Garbage) Names() iter.Seq[string] {
 // FreeGarbage returns up to limit blobs or runs that may be deleted: of a Remote node all, since
 // it was clean when it was dropped. No put may be under way while it is asked. While a publication is under way, or was cut off, there
 // are none.
-func (j *Journal) FreeGarbage(ctx context.Context, limit int) ([]Garbage, error) {
+func (j Collector) FreeGarbage(ctx context.Context, limit int) ([]Garbage, error) {
 	list, err := queryAll(ctx, j.readAtLength, j.scanGarbage, `SELECT g.id, g.name FROM garbage g LEFT JOIN inode i ON i.ino = g.ino
 		WHERE (i.ino IS NULL OR i.state = ? OR i.put_gen >= g.after) AND (SELECT publication = completed FROM ledger)
 		ORDER BY g.id LIMIT ?`, Remote, limit)
@@ -61,14 +64,14 @@ func (j *Journal) FreeGarbage(ctx context.Context, limit int) ([]Garbage, error)
 	return list, nil
 }
 
-func (j *Journal) scanGarbage(row scanner) (Garbage, error) {
+func (j Collector) scanGarbage(row scanner) (Garbage, error) {
 	g := Garbage{key: j.Settings.Key}
 	err := row.Scan(&g.ID, &g.name)
 	return g, err
 }
 
 // DropGarbage forgets blobs that were deleted.
-func (j *Journal) DropGarbage(ctx context.Context, ids []int64) error {
+func (j Collector) DropGarbage(ctx context.Context, ids []int64) error {
 	err := j.write(ctx, committed, func(t *tx) error {
 		for _, id := range ids {
 			if _, err := dropGarbageStmt.Exec(t, id); err != nil {
@@ -87,7 +90,7 @@ func (j *Journal) DropGarbage(ctx context.Context, ids []int64) error {
 // container leads to, in order of their numbers, all above after: the last publication was
 // begun after they were removed, or none could lead there, and no tombstone keeps them.
 // While a publication is under way, or was cut off, there are none.
-func (j *Journal) RemovedNodes(ctx context.Context, after Ino, limit int) ([]Node, error) {
+func (j Collector) RemovedNodes(ctx context.Context, after Ino, limit int) ([]Node, error) {
 	return nodesOf(ctx, j.readAtLength, `SELECT `+nodeColumnsOf+` FROM inode i CROSS JOIN ledger l
 		WHERE i.state = {removed} AND i.ino > ? AND i.flags & ? = 0 AND l.publication = l.completed
 		AND (i.seq <= l.published_seq OR i.put_pub NOT BETWEEN 1 AND l.publication)
@@ -97,7 +100,7 @@ func (j *Journal) RemovedNodes(ctx context.Context, after Ino, limit int) ([]Nod
 
 // DropNodes forgets removed nodes whose blobs, as NamesOf lists them, are deleted.
 // Those that are garbage already stay so.
-func (j *Journal) DropNodes(ctx context.Context, list []Node) error {
+func (j Collector) DropNodes(ctx context.Context, list []Node) error {
 	err := j.write(ctx, committed, func(t *tx) error {
 		for _, n := range list {
 			for _, stmt := range []Statement{dropNodeStmt, dropNodeBlocksStmt, dropImageStmt, voidTombstonesStmt, clearProblemStmt, dropBacklinksStmt, dropListingStmt, dropOddIDStmt} {
@@ -116,7 +119,7 @@ func (j *Journal) DropNodes(ctx context.Context, list []Node) error {
 
 // NamesOf lists the blobs of a removed node that may be in the container, but for
 // those that are garbage already, and those that a BaseMap leads to.
-func (j *Journal) NamesOf(ctx context.Context, n Node) (iter.Seq[string], error) {
+func (j Collector) NamesOf(ctx context.Context, n Node) (iter.Seq[string], error) {
 	rows, err := j.BlocksOf(ctx, n.Ino)
 	if err != nil {
 		return nil, err

@@ -15,7 +15,7 @@ var (
 
 // Listings returns up to limit directories whose entries were read from the container, in
 // order of their numbers, all above after.
-func (j *Journal) Listings(ctx context.Context, after Ino, limit int) ([]Ino, error) {
+func (j Adopter) Listings(ctx context.Context, after Ino, limit int) ([]Ino, error) {
 	list, err := queryAll(ctx, j.read, scanIno, `SELECT dir FROM listing WHERE dir > ? ORDER BY dir LIMIT ?`, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list directories that were read: %w", classify(err))
@@ -48,7 +48,7 @@ type Dropped struct {
 // directory is Unlisted then. inUse is called within the transaction and must not use the
 // journal. Nothing is done for a directory that was changed, or while a publication is under
 // way. Nobody may list the directory meanwhile.
-func (j *Journal) DropEntries(ctx context.Context, dir Ino, after []byte, inUse func(Ino) bool) (d Dropped, err error) {
+func (j Adopter) DropEntries(ctx context.Context, dir Ino, after []byte, inUse func(Ino) bool) (d Dropped, err error) {
 	err = j.write(ctx, committed, func(t *tx) error {
 		d = Dropped{}
 		n, err := t.node(dir)

@@ -18,7 +18,7 @@ const evictableNodes = `SELECT ` + nodeColumns + ` FROM inode WHERE used > 0 AND
 
 // Evictable returns up to limit regular files that are uploaded and in staging,
 // the ones that were not used for longest first.
-func (j *Journal) Evictable(ctx context.Context, limit int) ([]Node, error) {
+func (j Files) Evictable(ctx context.Context, limit int) ([]Node, error) {
 	return j.nodes(ctx, evictableNodes, limit)
 }
 
@@ -30,7 +30,7 @@ type BlockOf struct {
 
 // EvictableBlocks returns up to limit blocks that were uploaded while their files
 // were not, and are in staging.
-func (j *Journal) EvictableBlocks(ctx context.Context, limit int) ([]BlockOf, error) {
+func (j Files) EvictableBlocks(ctx context.Context, limit int) ([]BlockOf, error) {
 	list, err := queryAll(ctx, j.read, scanBlockOf,
 		`SELECT ino, idx FROM block WHERE state = {block uploaded} AND idx > 0 ORDER BY ino, idx LIMIT ?`, limit)
 	if err != nil {
@@ -46,7 +46,7 @@ func scanBlockOf(row scanner) (b BlockOf, err error) {
 
 // Evict notes, durably, that the staging files of uploaded files are about to be
 // removed, and returns which may be. Those that changed are left out.
-func (j *Journal) Evict(ctx context.Context, list []Settled) ([]Ino, error) {
+func (j Files) Evict(ctx context.Context, list []Settled) ([]Ino, error) {
 	var evicted []Ino
 	err := j.write(ctx, durable, func(t *tx) error {
 		evicted = nil
@@ -86,7 +86,7 @@ func evict(t *tx, s Settled) (bool, error) {
 
 // EvictBlocks notes, durably, that blocks are about to be punched out of a staging
 // file, and returns which may be. Those that changed are left out.
-func (j *Journal) EvictBlocks(ctx context.Context, ino Ino, blocks []uint64) ([]uint64, error) {
+func (j Files) EvictBlocks(ctx context.Context, ino Ino, blocks []uint64) ([]uint64, error) {
 	var evicted []uint64
 	err := j.write(ctx, durable, func(t *tx) error {
 		evicted = nil
@@ -110,7 +110,7 @@ func (j *Journal) EvictBlocks(ctx context.Context, ino Ino, blocks []uint64) ([]
 // Restage notes that a file is in staging which was evicted: the process died before
 // the staging file was removed. It is the next one to be evicted then. Errors:
 // ErrNoEntry.
-func (j *Journal) Restage(ctx context.Context, ino Ino) error {
+func (j Files) Restage(ctx context.Context, ino Ino) error {
 	_, err := j.change(ctx, ino, "note the staging file of", func(_ *tx, n *Node) error {
 		n.used = max(n.used, 1)
 		return nil
@@ -119,7 +119,7 @@ func (j *Journal) Restage(ctx context.Context, ino Ino) error {
 }
 
 // Touch notes that files are used now.
-func (j *Journal) Touch(ctx context.Context, list []Ino) error {
+func (j Files) Touch(ctx context.Context, list []Ino) error {
 	err := j.write(ctx, committed, func(t *tx) error {
 		now := t.nextSeq()
 		for _, ino := range list {

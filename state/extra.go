@@ -28,7 +28,7 @@ type MergeEntry struct {
 
 // EntriesOf returns up to limit entries of a directory in the order of their names, all after the
 // name after.
-func (j *Journal) EntriesOf(ctx context.Context, dir Ino, after []byte, limit int) ([]MergeEntry, error) {
+func (j Recorder) EntriesOf(ctx context.Context, dir Ino, after []byte, limit int) ([]MergeEntry, error) {
 	list, err := queryAll(ctx, j.read, scanMergeEntry, `SELECT d.name, i.type, i.ino < ?1 OR i.flags & {adopted} > 0
 		FROM dirent d CROSS JOIN inode i ON i.ino = d.ino WHERE d.parent = ?2 AND d.name > ?3 ORDER BY d.name LIMIT ?4`,
 		j.Settings.Merge.First, dir, notNil(after), limit)
@@ -44,7 +44,7 @@ func scanMergeEntry(row scanner) (e MergeEntry, err error) {
 }
 
 // NoteExtras notes that the source does not have entries of a directory.
-func (j *Journal) NoteExtras(ctx context.Context, dir Ino, names [][]byte) error {
+func (j Recorder) NoteExtras(ctx context.Context, dir Ino, names [][]byte) error {
 	err := j.write(ctx, committed, func(t *tx) error {
 		for _, name := range names {
 			if _, err := addExtraStmt.Exec(t, dir, name); err != nil {
@@ -60,7 +60,7 @@ func (j *Journal) NoteExtras(ctx context.Context, dir Ino, names [][]byte) error
 }
 
 // Extras returns up to limit entries that were noted as extras.
-func (j *Journal) Extras(ctx context.Context, limit int) ([]Extra, error) {
+func (j Recorder) Extras(ctx context.Context, limit int) ([]Extra, error) {
 	list, err := queryAll(ctx, j.read, func(row scanner) (x Extra, err error) {
 		err = row.Scan(&x.Dir, &x.Name)
 		return x, err
@@ -72,7 +72,7 @@ func (j *Journal) Extras(ctx context.Context, limit int) ([]Extra, error) {
 }
 
 // DropExtras notes that extras are dealt with.
-func (j *Journal) DropExtras(ctx context.Context, list []Extra) error {
+func (j Recorder) DropExtras(ctx context.Context, list []Extra) error {
 	err := j.write(ctx, committed, func(t *tx) error {
 		for _, x := range list {
 			if _, err := dropExtraStmt.Exec(t, x.Dir, x.Name); err != nil {
@@ -91,7 +91,7 @@ func (j *Journal) DropExtras(ctx context.Context, list []Extra) error {
 // empty. It ends with the first that is refused, and returns how many are removed. inSource: the source
 // has the directories that lose the names, which keep their times if they are those of the source.
 // Errors: ErrNoEntry, ErrNotEmpty, ErrUnfaithful, *Unread.
-func (j *Journal) RemoveEntries(ctx context.Context, list []Extra, inSource bool, now int64) (removed int, err error) {
+func (j Recorder) RemoveEntries(ctx context.Context, list []Extra, inSource bool, now int64) (removed int, err error) {
 	var refused refusal
 	err = j.write(ctx, committed, func(t *tx) error {
 		removed, refused = 0, nil
@@ -151,7 +151,7 @@ func unfind(t *tx, x Extra, n *Node) error {
 }
 
 // FailExtra notes that an entry cannot be removed.
-func (j *Journal) FailExtra(ctx context.Context, x Extra, p Problem) error {
+func (j Recorder) FailExtra(ctx context.Context, x Extra, p Problem) error {
 	err := j.write(ctx, committed, func(t *tx) error { return setFailure(t, x.Dir, x.Name, nil, p) })
 	if err != nil {
 		return fmt.Errorf("record a failure in directory %d: %w", x.Dir, err)
@@ -161,7 +161,7 @@ func (j *Journal) FailExtra(ctx context.Context, x Extra, p Problem) error {
 
 // ScanFailed reports whether there are entries of the source of which it is not known what they
 // are, or what is below them.
-func (j *Journal) ScanFailed(ctx context.Context) (failed bool, err error) {
+func (j Recorder) ScanFailed(ctx context.Context) (failed bool, err error) {
 	row := j.row(ctx, `SELECT EXISTS (SELECT 1 FROM failure f LEFT JOIN inode i ON i.ino = f.ino
 		WHERE (f.ino IS NULL OR i.type = ?) AND f.op <> ?)`, clfs.TypeDirectory, opMerge)
 	if err := row.Scan(&failed); err != nil {

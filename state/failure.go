@@ -55,7 +55,7 @@ type FailedUpload struct {
 }
 
 // RecordFailures takes nodes out of the queue. One that was changed since it was taken stays.
-func (j *Journal) RecordFailures(ctx context.Context, list []FailedUpload) error {
+func (j Recorder) RecordFailures(ctx context.Context, list []FailedUpload) error {
 	err := j.write(ctx, committed, func(t *tx) error {
 		for i := range list {
 			n, err := t.node(list[i].Node.Ino)
@@ -82,7 +82,7 @@ const failurePage = 1000
 
 // EachFailure calls fn for every failed entry, in pages, until fn returns an
 // error.
-func (j *Journal) EachFailure(ctx context.Context, fn func(Failure) error) error {
+func (j Recorder) EachFailure(ctx context.Context, fn func(Failure) error) error {
 	parent, name := Ino(0), []byte{}
 	for {
 		list, err := j.failures(ctx, parent, name, failurePage)
@@ -112,7 +112,7 @@ type failureRow struct {
 	Problem
 }
 
-func (j *Journal) failures(ctx context.Context, parent Ino, name []byte, limit int) ([]failureRow, error) {
+func (j Recorder) failures(ctx context.Context, parent Ino, name []byte, limit int) ([]failureRow, error) {
 	list, err := queryAll(ctx, j.read, scanFailure, `SELECT parent, name, ino, op, reason FROM failure
 		WHERE (parent, name) > (?, ?) ORDER BY parent, name LIMIT ?`, parent, notNil(name), limit)
 	if err != nil {

@@ -50,7 +50,7 @@ func parseForeign(text string) (f Foreign, ok bool) {
 // is put, and again if its upload is repeated: then what was noted before is forgotten with the
 // first list, because an indirect block that was to be replaced alone may be given up with all
 // below it now. ok is false when the file was changed since.
-func (j *Journal) NoteReplaced(ctx context.Context, file Node, list []Foreign, first bool) (ok bool, err error) {
+func (j Collector) NoteReplaced(ctx context.Context, file Node, list []Foreign, first bool) (ok bool, err error) {
 	err = j.write(ctx, committed, func(t *tx) error {
 		n, err := t.node(file.Ino)
 		if ok = err == nil && n.Next == file.Next && n.Cseq == file.Cseq && n.State != Removed; !ok {

@@ -15,7 +15,7 @@ var (
 
 // Vanished returns up to limit inodes that failed because their source is not there any more,
 // in order of their numbers, all above after.
-func (j *Journal) Vanished(ctx context.Context, after Ino, limit int) ([]Inode, error) {
+func (j Recorder) Vanished(ctx context.Context, after Ino, limit int) ([]Inode, error) {
 	return j.inodes(ctx, `SELECT `+inodeColumns+` FROM inode WHERE state <> ?1 AND ino IN
 		(SELECT ino FROM failure WHERE ino > ?2 AND gone = 1 ORDER BY ino LIMIT ?3) ORDER BY ino`, Removed, after, limit)
 }
@@ -23,7 +23,7 @@ func (j *Journal) Vanished(ctx context.Context, after Ino, limit int) ([]Inode, 
 // Forget takes all names of a failed inode away, with all that is below it: the directories that
 // had them are listed again, and what they hold now takes its place. Its blobs are deleted with
 // those of other removed inodes.
-func (j *Journal) Forget(ctx context.Context, in Inode) error {
+func (j Recorder) Forget(ctx context.Context, in Inode) error {
 	err := j.forgetBelow(ctx, in.Ino)
 	if err == nil {
 		err = j.write(ctx, durable, func(t *tx) error {
@@ -47,7 +47,7 @@ func (j *Journal) Forget(ctx context.Context, in Inode) error {
 const forgetPage = 1000
 
 // forgetBelow empties a directory, and those below it. Of something else nothing is below.
-func (j *Journal) forgetBelow(ctx context.Context, dir Ino) error {
+func (j Recorder) forgetBelow(ctx context.Context, dir Ino) error {
 	for path := []place{{dir: dir, after: []byte{}}}; len(path) > 0; {
 		below := &path[len(path)-1]
 		directory, err := j.nextDirectory(ctx, below)
@@ -78,7 +78,7 @@ type place struct {
 }
 
 // nextDirectory returns the next directory that is an entry of a directory; 0: there is none.
-func (j *Journal) nextDirectory(ctx context.Context, p *place) (ino Ino, err error) {
+func (j Recorder) nextDirectory(ctx context.Context, p *place) (ino Ino, err error) {
 	row := j.row(ctx, `SELECT i.ino, d.name FROM dirent d CROSS JOIN inode i ON i.ino = d.ino
 		WHERE d.parent = ? AND d.name > ? AND i.type = ? ORDER BY d.name LIMIT 1`, p.dir, p.after, clfs.TypeDirectory)
 	if err := row.Scan(&ino, &p.after); err != nil && !noRows(err) {
@@ -87,7 +87,7 @@ func (j *Journal) nextDirectory(ctx context.Context, p *place) (ino Ino, err err
 	return ino, nil
 }
 
-func (j *Journal) forgetDirectory(ctx context.Context, dir Ino) error {
+func (j Recorder) forgetDirectory(ctx context.Context, dir Ino) error {
 	return j.write(ctx, durable, func(t *tx) error {
 		n, err := t.node(dir)
 		if err != nil {
@@ -99,7 +99,7 @@ func (j *Journal) forgetDirectory(ctx context.Context, dir Ino) error {
 
 // forgetEntries takes away all names in a directory that has no directories, with the inodes that
 // the load has made.
-func (j *Journal) forgetEntries(ctx context.Context, dir Ino) error {
+func (j Recorder) forgetEntries(ctx context.Context, dir Ino) error {
 	for {
 		list, err := queryAll(ctx, j.read, scanName, `SELECT name FROM dirent WHERE parent = ? LIMIT ?`, dir, forgetPage)
 		if err != nil {

@@ -9,7 +9,7 @@ var setImageStmt = newStatement(`INSERT OR REPLACE INTO image (ino, data) VALUES
 
 // Image returns the inode payload that is kept of a node for the next publication;
 // nil when there is none.
-func (j *Journal) Image(ctx context.Context, ino Ino) (data []byte, err error) {
+func (j Files) Image(ctx context.Context, ino Ino) (data []byte, err error) {
 	ctx = context.WithoutCancel(ctx)
 	err = j.read(ctx, func(q querier) error {
 		data, err = readImage(ctx, q, ino)

@@ -10,7 +10,7 @@ import (
 // CutOff returns up to limit files that are Incomplete, or that the next Recover makes
 // so, in order of their numbers, all above after. It is for a journal of which no mount
 // runs.
-func (j *Journal) CutOff(ctx context.Context, rebooted bool, after Ino, limit int) ([]Node, error) {
+func (j Recoverer) CutOff(ctx context.Context, rebooted bool, after Ino, limit int) ([]Node, error) {
 	return j.nodes(ctx, `SELECT `+nodeColumns+` FROM inode
 		WHERE state = {dirty} AND ino > ?1 AND type = ?2 AND (flags & ?3 OR ?4 AND size > 0 AND flags & ?5 = ?6)
 		ORDER BY ino LIMIT ?7`,
@@ -19,7 +19,7 @@ func (j *Journal) CutOff(ctx context.Context, rebooted bool, after Ino, limit in
 
 // AcceptFile makes an incomplete file an ordinary one, as it is. It reports false for
 // one that is open for writing, or not incomplete any more.
-func (j *Journal) AcceptFile(ctx context.Context, ino Ino) (accepted bool, err error) {
+func (j Recoverer) AcceptFile(ctx context.Context, ino Ino) (accepted bool, err error) {
 	_, err = j.change(ctx, ino, "accept", func(_ *tx, n *Node) error {
 		if accepted = isCutOff(n); accepted {
 			n.Flags &^= Incomplete
@@ -43,7 +43,7 @@ type Removal struct {
 // RemoveIncomplete is Unlink for all names of an incomplete file. It returns the node as
 // it is then, and the names, none for a file that is open for writing, or not
 // incomplete any more. Errors: ErrNoEntry.
-func (j *Journal) RemoveIncomplete(ctx context.Context, ino Ino, now int64, inUse func(Ino) bool) (gone Node, names []Removal, err error) {
+func (j Recoverer) RemoveIncomplete(ctx context.Context, ino Ino, now int64, inUse func(Ino) bool) (gone Node, names []Removal, err error) {
 	err = j.write(ctx, acknowledged, func(t *tx) error {
 		n, err := t.node(ino)
 		if err != nil {

@@ -6,6 +6,26 @@ import (
 	"clfsload/state/journal"
 )
 
+// Journal is an open journal. Its methods may be called concurrently.
+type Journal struct {
+	*Store
+	Names
+	Files
+	Collector
+	Adopter
+	Recorder
+	Queue
+	Publisher
+	Recoverer
+}
+
+func journalOf(s *Store, err error) (*Journal, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &Journal{s, Names{s}, Files{s}, Collector{s}, Adopter{s}, Recorder{s}, Queue{s}, Publisher{s}, Recoverer{s}}, nil
+}
+
 // Exists reports whether there is a journal in the state directory dir.
 func Exists(dir string) (bool, error) { return journal.Exists(dir) }
 
@@ -18,10 +38,21 @@ func SyncDir(dir string) error { return journal.SyncDir(dir) }
 // anything is there already. The directory appears with a whole journal or not at
 // all; a crash may leave one beside it with ".new-" in its name.
 func Create(dir string, s Settings, root Attr) (*Journal, error) {
-	return create(dir, s, func(tx *sql.Tx) error { return insertRoot(tx, s, root) })
+	return journalOf(createStore(dir, s, func(tx *sql.Tx) error { return insertRoot(tx, s, root) }))
 }
 
 // Adopt is Create for a container that has a root already.
 func Adopt(dir string, s Settings, a Adoption) (*Journal, error) {
-	return create(dir, s, func(tx *sql.Tx) error { return insertAdopted(tx, s, a) })
+	return journalOf(createStore(dir, s, func(tx *sql.Tx) error { return insertAdopted(tx, s, a) }))
 }
+
+// Open opens the journal of the state directory dir, for this process alone.
+// Errors: ErrMissing, ErrLocked, ErrVersion, ErrDamaged.
+func Open(dir string) (*Journal, error) { return journalOf(openStore(dir, journal.Open)) }
+
+// OpenReadOnly opens the journal of the state directory dir to look at it. It
+// changes nothing in dir, which may be on a file system that is read-only; the totals are
+// those of the moment when it was opened. A process that wants to write waits until
+// the journal is closed. Methods that write return ErrReadOnly. Errors: ErrMissing,
+// ErrLocked, ErrVersion, ErrDamaged.
+func OpenReadOnly(dir string) (*Journal, error) { return journalOf(openStore(dir, journal.OpenReadOnly)) }

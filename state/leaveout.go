@@ -10,7 +10,7 @@ import (
 // LeaveOut makes ready for a publication without what failed: the blobs that it may have in the
 // container become garbage, and directories that could be listed in part are published so. All
 // stay failures.
-func (j *Journal) LeaveOut(ctx context.Context) error {
+func (j Recorder) LeaveOut(ctx context.Context) error {
 	for after := Ino(0); ; {
 		list, err := j.nodes(ctx, `SELECT `+nodeColumnsOf+` FROM failure f CROSS JOIN inode i ON i.ino = f.ino
 			WHERE f.ino > ? AND i.state = ? ORDER BY f.ino LIMIT ?`, after, Failed, failurePage)

@@ -19,7 +19,7 @@ type Leftovers struct {
 func (l Leftovers) Any() bool { return l != Leftovers{} }
 
 // Leftovers returns what is to be deleted in the container.
-func (j *Journal) Leftovers(ctx context.Context) (l Leftovers, err error) {
+func (j Collector) Leftovers(ctx context.Context) (l Leftovers, err error) {
 	err = j.readAtLength(ctx, func(q querier) error {
 		return q.QueryRowContext(ctx, named(`SELECT
 		(SELECT count(*) FROM (SELECT 1 FROM inode WHERE state = {removed} AND (put_version > 0 OR peak > 0 OR mapped > 0) LIMIT ?1)),

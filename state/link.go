@@ -10,7 +10,7 @@ import (
 // Link gives a node that is no directory one more name. Errors: ErrNoEntry when
 // the node or the directory is gone, ErrNotDirectory, ErrNameTaken,
 // ErrIsDirectory, ErrTooManyLinks.
-func (j *Journal) Link(ctx context.Context, ino, dir Ino, name []byte, now int64) (Node, error) {
+func (j Names) Link(ctx context.Context, ino, dir Ino, name []byte, now int64) (Node, error) {
 	var linked Node
 	err := j.write(ctx, acknowledged, func(t *tx) (err error) {
 		linked, err = addLinkTo(t, ino, dir, name, now)

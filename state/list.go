@@ -7,7 +7,7 @@ import (
 
 // Lookup returns the node that a name in a directory stands for. Errors:
 // ErrNoEntry.
-func (j *Journal) Lookup(ctx context.Context, dir Ino, name []byte) (n Node, err error) {
+func (j Names) Lookup(ctx context.Context, dir Ino, name []byte) (n Node, err error) {
 	done, err := j.ahead(ctx, func(t *tx) error {
 		found, _, err := findNode(t, dir, name)
 		if err == nil {
@@ -35,7 +35,7 @@ type Listed struct {
 
 // List returns up to limit entries of a directory in the order of their cookies,
 // all above after.
-func (j *Journal) List(ctx context.Context, dir Ino, after uint64, limit int) ([]Listed, error) {
+func (j Names) List(ctx context.Context, dir Ino, after uint64, limit int) ([]Listed, error) {
 	list, err := queryAll(context.WithoutCancel(ctx), j.read, scanListed, listQuery, dir, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list directory %d: %w", dir, classify(err))

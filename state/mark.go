@@ -41,7 +41,7 @@ func (m Mark) Next(id, held string) Mark {
 }
 
 // Mark returns the journal's mark.
-func (j *Journal) Mark(ctx context.Context) (Mark, error) {
+func (j Publisher) Mark(ctx context.Context) (Mark, error) {
 	var m Mark
 	var before string
 	err := j.row(ctx, `SELECT publication, newest, before FROM mark`).Scan(&m.Publication, &m.Newest, &before)
@@ -53,7 +53,7 @@ func (j *Journal) Mark(ctx context.Context) (Mark, error) {
 }
 
 // SetMark notes a mark, durably.
-func (j *Journal) SetMark(ctx context.Context, m Mark) error {
+func (j Publisher) SetMark(ctx context.Context, m Mark) error {
 	err := j.write(ctx, durable, func(t *tx) error {
 		_, err := setMarkStmt.Exec(t, m.Publication, m.Newest, strings.Join(m.Before, " "))
 		return err

@@ -31,7 +31,7 @@ type Merged struct {
 // MergeEntries is AddEntries for a directory that may have been there before the load. list says
 // what became of the entries, in their order. unread is not nil when something has to be read
 // from the container before it can go on with those behind.
-func (j *Journal) MergeEntries(ctx context.Context, dir Ino, entries []Entry) (list []Merged, unread *Unread, err error) {
+func (j Recorder) MergeEntries(ctx context.Context, dir Ino, entries []Entry) (list []Merged, unread *Unread, err error) {
 	err = j.write(ctx, committed, func(t *tx) error { // the engine makes it durable before it uploads
 		list, unread, err = mergeEntries(t, dir, entries)
 		return err

@@ -18,7 +18,7 @@ const listQuery = `SELECT d.cookie, d.name, ` + nodeColumnsOf + ` FROM dirent d 
 const nodeQuery = `SELECT ` + nodeColumns + ` FROM inode WHERE ino = ?`
 
 // Node returns a node, removed ones too. Errors: ErrNoEntry.
-func (j *Journal) Node(ctx context.Context, ino Ino) (n Node, err error) {
+func (j *Store) Node(ctx context.Context, ino Ino) (n Node, err error) {
 	done, err := j.ahead(ctx, func(t *tx) error {
 		found, err := t.node(ino)
 		if err == nil {
@@ -36,7 +36,7 @@ func (j *Journal) Node(ctx context.Context, ino Ino) (n Node, err error) {
 }
 
 // Inode returns one row.
-func (j *Journal) Inode(ctx context.Context, ino Ino) (Inode, error) {
+func (j *Store) Inode(ctx context.Context, ino Ino) (Inode, error) {
 	return scanInode(j.row(ctx, `SELECT `+inodeColumns+` FROM inode WHERE ino = ?`, ino))
 }
 
@@ -122,7 +122,7 @@ func (t *tx) save(before, n *Node) error {
 }
 
 // change alters one node, and returns it as it is then.
-func (j *Journal) change(ctx context.Context, ino Ino, what string, alter func(*tx, *Node) error) (Node, error) {
+func (j *Store) change(ctx context.Context, ino Ino, what string, alter func(*tx, *Node) error) (Node, error) {
 	var after Node
 	err := j.write(ctx, acknowledged, func(t *tx) error {
 		n, err := t.node(ino)

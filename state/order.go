@@ -14,7 +14,7 @@ var (
 const orderPage = 1000
 
 // Order gives cookies to the entries of an Unordered directory, so that it can be listed.
-func (j *Journal) Order(ctx context.Context, dir Ino) error {
+func (j Names) Order(ctx context.Context, dir Ino) error {
 	for after := []byte{}; after != nil; {
 		err := j.write(ctx, committed, func(t *tx) (err error) {
 			after, err = numberPage(t, dir, after)

@@ -20,7 +20,7 @@ type BlockOutcome struct {
 
 // RecordBlocks notes that blocks are in the container. Outcomes of blocks that
 // changed meanwhile count for nothing.
-func (j *Journal) RecordBlocks(ctx context.Context, list []BlockOutcome) error {
+func (j Queue) RecordBlocks(ctx context.Context, list []BlockOutcome) error {
 	err := j.write(ctx, committed, func(t *tx) error {
 		for _, o := range list {
 			if err := recordBlock(t, o); err != nil {
@@ -74,7 +74,7 @@ type Upload struct {
 // Of one that changed only what is still true counts: an inode blob whose name or
 // contents are others now does not, and is put again under the same name or is
 // garbage already.
-func (j *Journal) RecordUploads(ctx context.Context, list []Upload) error {
+func (j Queue) RecordUploads(ctx context.Context, list []Upload) error {
 	err := j.write(ctx, committed, func(t *tx) error {
 		for i := range list {
 			if err := recordUpload(t, &list[i]); err != nil {

@@ -14,7 +14,7 @@ import (
 
 // Path returns the path of an inode below the root of the tree, by its first
 // name; the root's is "".
-func (j *Journal) Path(ctx context.Context, in Inode) (string, error) {
+func (j *Store) Path(ctx context.Context, in Inode) (string, error) {
 	if in.Ino == RootIno {
 		return "", nil
 	}
@@ -33,7 +33,7 @@ func join(dir string, name []byte) string {
 }
 
 // directoryPath climbs until it meets a directory whose path it knows.
-func (j *Journal) directoryPath(ctx context.Context, ino Ino) (path string, err error) {
+func (j *Store) directoryPath(ctx context.Context, ino Ino) (path string, err error) {
 	if ino == RootIno {
 		return "", nil
 	}
@@ -122,7 +122,7 @@ func (c *pathCache) add(dir Ino, path string) {
 }
 
 // handle returns the id of a directory.
-func (j *Journal) handle(ctx context.Context, dir Ino) (clfs.ID, error) {
+func (j *Store) handle(ctx context.Context, dir Ino) (clfs.ID, error) {
 	if dir == RootIno {
 		return clfs.RootID, nil
 	}

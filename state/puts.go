@@ -27,7 +27,7 @@ type Put struct {
 // it is called for a put of a directory, which takes the node
 // that it returns: where a put before this one was cut off, its segments may be
 // published already, and must not be overwritten.
-func (j *Journal) Reserve(ctx context.Context, dir Node, peak uint64, first bool) (Node, error) {
+func (j Publisher) Reserve(ctx context.Context, dir Node, peak uint64, first bool) (Node, error) {
 	err := j.write(ctx, durable, func(t *tx) error {
 		n, err := t.node(dir.Ino)
 		if err != nil {
@@ -65,7 +65,7 @@ func discardAttempt(t *tx, n *Node) error {
 
 // RecordPuts notes what a publication has put. What nothing reaches by that any
 // more becomes garbage, which is free once the publication has ended.
-func (j *Journal) RecordPuts(ctx context.Context, list []Put) error {
+func (j Publisher) RecordPuts(ctx context.Context, list []Put) error {
 	err := j.write(ctx, committed, func(t *tx) error {
 		for i := range list {
 			if err := recordPut(t, &list[i]); err != nil {

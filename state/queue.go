@@ -7,9 +7,12 @@ import (
 	"clfsload/clfs"
 )
 
+// Queue is the part of a journal that the engine takes work from, and records outcomes in.
+type Queue struct{ *Store }
+
 // QueuedNodes returns up to limit nodes that are ready to be uploaded, in order of
 // their numbers, all above after.
-func (j *Journal) QueuedNodes(ctx context.Context, after Ino, limit int) ([]Node, error) {
+func (j Queue) QueuedNodes(ctx context.Context, after Ino, limit int) ([]Node, error) {
 	return j.nodes(ctx,
 		`SELECT `+nodeColumns+` FROM inode WHERE state = {queued} AND ino > ? ORDER BY ino LIMIT ?`, after, limit)
 }
@@ -19,7 +22,7 @@ const queuedFound = `SELECT ` + inodeColumns + `, flags, seq, peak FROM inode WH
 
 // QueuedFound is QueuedNodes for a journal in which most are as a scan has found them: it reads
 // fewer columns of these, and leaves their PutOwner 0.
-func (j *Journal) QueuedFound(ctx context.Context, after Ino, limit int) ([]Node, error) {
+func (j Queue) QueuedFound(ctx context.Context, after Ino, limit int) ([]Node, error) {
 	list := make([]Node, 0, limit)
 	err := j.read(ctx, func(q querier) error {
 		rows, err := q.QueryContext(ctx, named(queuedFound), after, limit)
@@ -43,7 +46,7 @@ func (j *Journal) QueuedFound(ctx context.Context, after Ino, limit int) ([]Node
 }
 
 // readChanged reads those again of which more columns say something.
-func (j *Journal) readChanged(ctx context.Context, list []Node) (err error) {
+func (j Queue) readChanged(ctx context.Context, list []Node) (err error) {
 	for i := range list {
 		if n := &list[i]; n.Seq != 0 {
 			if *n, err = j.Node(ctx, n.Ino); err != nil {
@@ -62,7 +65,7 @@ type BlockWork struct {
 
 // QueuedBlocks returns up to limit blocks that are ready to be uploaded although
 // their files are not, in order of inode and index, all behind the given place.
-func (j *Journal) QueuedBlocks(ctx context.Context, afterIno Ino, afterBlock uint64, limit int) ([]BlockWork, error) {
+func (j Queue) QueuedBlocks(ctx context.Context, afterIno Ino, afterBlock uint64, limit int) ([]BlockWork, error) {
 	list, err := queryAll(ctx, j.read, scanBlockWork, `SELECT b.idx, `+nodeColumnsOf+` FROM block b JOIN inode i ON i.ino = b.ino
 		WHERE b.state = {block queued} AND (b.ino, b.idx) > (?, ?) AND i.state = {dirty} ORDER BY b.ino, b.idx LIMIT ?`, afterIno, afterBlock, limit)
 	if err != nil {
@@ -80,7 +83,7 @@ func scanBlockWork(row scanner) (w BlockWork, err error) {
 // blocks for so many, may be in the container as the generation Next. A sparse file
 // costs what was uploaded of it when it is cut or removed, not what its size is. ok is
 // false when the file is not any more what is uploaded.
-func (j *Journal) ReserveBlocks(ctx context.Context, file Node, peak uint64) (ok bool, err error) {
+func (j Queue) ReserveBlocks(ctx context.Context, file Node, peak uint64) (ok bool, err error) {
 	err = j.write(ctx, durable, func(t *tx) error {
 		n, err := t.node(file.Ino)
 		if ok = err == nil && n.Next == file.Next && n.State != Removed; !ok {

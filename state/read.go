@@ -13,18 +13,18 @@ type querier = journal.Querier
 
 // read lets ask for what is acknowledged. Rows are to be read before ask returns, some
 // thousands at most: changes may wait for it.
-func (j *Journal) read(ctx context.Context, ask func(querier) error) error {
+func (j *Store) read(ctx context.Context, ask func(querier) error) error {
 	return j.file.Read(ctx, ask)
 }
 
 // readAtLength is read for a query that may go over any number of rows.
-func (j *Journal) readAtLength(ctx context.Context, ask func(querier) error) error {
+func (j *Store) readAtLength(ctx context.Context, ask func(querier) error) error {
 	return j.file.ReadAtLength(ctx, ask)
 }
 
 // ahead runs a query in the transaction that is under way, when that has more than
 // the database: its rows need not be written for that. done is false when it has not.
-func (j *Journal) ahead(ctx context.Context, query func(*tx) error) (done bool, err error) {
+func (j *Store) ahead(ctx context.Context, query func(*tx) error) (done bool, err error) {
 	return j.file.Ahead(context.WithoutCancel(ctx), func() error {
 		return query(j.tables.tx)
 	})
@@ -38,7 +38,7 @@ type oneRow struct {
 	args  []any
 }
 
-func (j *Journal) row(ctx context.Context, query string, args ...any) oneRow {
+func (j *Store) row(ctx context.Context, query string, args ...any) oneRow {
 	return oneRow{j.read, ctx, query, args}
 }
 
@@ -78,7 +78,7 @@ func scanAll[T any](rows *sql.Rows, err error, scan func(scanner) (T, error)) ([
 }
 
 // nodes is a query for nodes.
-func (j *Journal) nodes(ctx context.Context, query string, args ...any) ([]Node, error) {
+func (j *Store) nodes(ctx context.Context, query string, args ...any) ([]Node, error) {
 	return nodesOf(ctx, j.read, query, args...)
 }
 
@@ -91,7 +91,7 @@ func nodesOf(ctx context.Context, read reading, query string, args ...any) ([]No
 }
 
 // inodes is a query for inodes.
-func (j *Journal) inodes(ctx context.Context, query string, args ...any) ([]Inode, error) {
+func (j *Store) inodes(ctx context.Context, query string, args ...any) ([]Inode, error) {
 	list, err := queryAll(ctx, j.read, scanInode, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read inodes: %w", classify(err))

@@ -13,6 +13,9 @@ var acceptAllStmt = newStatement(`UPDATE inode SET flags = flags & ~{incomplete}
 // recoverPage is how many nodes are recovered in one transaction.
 const recoverPage = 1000
 
+// Recoverer is the part of a journal that deals with files whose writer was cut off.
+type Recoverer struct{ *Store }
+
 // Recover is to be called at the start of a mount, before anything else. Files
 // that were open for writing when the last one ended become Incomplete, with the
 // size and mtime of their staging files, which staged tells. After a reboot also
@@ -20,7 +23,7 @@ const recoverPage = 1000
 // disk; and the numbers of inodes that were not durable are not used again, as their
 // staging files may be there. Nodes without a name are not in use any more. It returns
 // how many files became incomplete.
-func (j *Journal) Recover(ctx context.Context, rebooted bool,
+func (j Recoverer) Recover(ctx context.Context, rebooted bool,
 	staged func(Ino) (size, mtime int64, ok bool)) (cutOff int, err error) {
 	if rebooted {
 		if err := j.skipNumbers(ctx); err != nil {
@@ -28,7 +31,7 @@ func (j *Journal) Recover(ctx context.Context, rebooted bool,
 		}
 	}
 	r := &recovery{rebooted: rebooted, staged: staged}
-	if err := j.inPages(ctx, j.Unsettled, r.recover); err != nil {
+	if err := j.inPages(ctx, Files{j.Store}.Unsettled, r.recover); err != nil {
 		return 0, fmt.Errorf("recover files: %w", err)
 	}
 	err = j.inPages(ctx, j.orphans, func(t *tx, n *Node) error {
@@ -45,20 +48,20 @@ func (j *Journal) Recover(ctx context.Context, rebooted bool,
 // synced at the latest when it has mountCheckpointPages pages.
 const skipped = 1 << 20
 
-func (j *Journal) skipNumbers(ctx context.Context) error {
+func (j Recoverer) skipNumbers(ctx context.Context) error {
 	return j.write(ctx, durable, func(t *tx) error {
 		t.ledger.nextIno += skipped
 		return nil
 	})
 }
 
-func (j *Journal) orphans(ctx context.Context, after Ino, limit int) ([]Node, error) {
+func (j Recoverer) orphans(ctx context.Context, after Ino, limit int) ([]Node, error) {
 	return j.nodes(ctx, `SELECT `+nodeColumns+` FROM inode
 		WHERE state = {removed} AND flags & ? AND ino > ? ORDER BY ino LIMIT ?`, Orphan, after, limit)
 }
 
 // inPages alters all nodes of a listing, durably.
-func (j *Journal) inPages(ctx context.Context, list func(context.Context, Ino, int) ([]Node, error),
+func (j Recoverer) inPages(ctx context.Context, list func(context.Context, Ino, int) ([]Node, error),
 	alter func(*tx, *Node) error) error {
 	for after := Ino(0); ; {
 		page, err := list(ctx, after, recoverPage)
@@ -142,14 +145,14 @@ func (r *recovery) dirtyStaged(t *tx, n *Node) error {
 
 // Incompletes returns up to limit files whose writer was cut off, in order of
 // their numbers, all above after.
-func (j *Journal) Incompletes(ctx context.Context, after Ino, limit int) ([]Node, error) {
+func (j Recoverer) Incompletes(ctx context.Context, after Ino, limit int) ([]Node, error) {
 	return nodesOf(ctx, j.readAtLength, `SELECT `+nodeColumns+` FROM inode
 		WHERE state = {dirty} AND flags & ? AND ino > ? ORDER BY ino LIMIT ?`, Incomplete, after, limit)
 }
 
 // AcceptIncomplete makes all incomplete files ordinary ones, as they are, and
 // returns how many there were.
-func (j *Journal) AcceptIncomplete(ctx context.Context) (n int, err error) {
+func (j Recoverer) AcceptIncomplete(ctx context.Context) (n int, err error) {
 	err = j.write(ctx, durable, func(t *tx) error {
 		accepted, err := affected(acceptAllStmt.Exec(t))
 		n = int(accepted)

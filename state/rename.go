@@ -25,7 +25,7 @@ type Rename struct {
 // Unlink returns it; with Exchange the one that has the old name now. When both
 // names are links of one node nothing happens. Errors: ErrNoEntry,
 // ErrNotDirectory, ErrIsDirectory, ErrNotEmpty, ErrNameTaken (NoReplace), ErrLoop.
-func (j *Journal) Rename(ctx context.Context, r Rename) (moved Node, replaced *Node, err error) {
+func (j Names) Rename(ctx context.Context, r Rename) (moved Node, replaced *Node, err error) {
 	err = j.write(ctx, acknowledged, func(t *tx) (err error) {
 		moved, replaced, err = rename(t, &r)
 		return err

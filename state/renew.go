@@ -13,7 +13,7 @@ var (
 // Renew notes, durably and before anything of it is put, that a queued file of the source has
 // other contents than its row says. What was uploaded of it counts for nothing, and is put again
 // under the same names. ok is false when the file is not any more what is uploaded.
-func (j *Journal) Renew(ctx context.Context, file Node, a Attr) (n Node, ok bool, err error) {
+func (j Recorder) Renew(ctx context.Context, file Node, a Attr) (n Node, ok bool, err error) {
 	err = j.write(ctx, durable, func(t *tx) error {
 		row, err := t.node(file.Ino)
 		if ok = err == nil && row.Next == file.Next && row.State == Queued; !ok {

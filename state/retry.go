@@ -12,7 +12,7 @@ var parentsOfStmt = newStatement(`SELECT ?2 UNION SELECT parent FROM dirent WHER
 // RetryFailures puts every failed entry back into the queue it came from and
 // forgets the failure. An entry without an inode is found again by listing its
 // directory once more.
-func (j *Journal) RetryFailures(ctx context.Context) error {
+func (j Recorder) RetryFailures(ctx context.Context) error {
 	for {
 		list, err := j.failures(ctx, 0, nil, failurePage)
 		if err != nil || len(list) == 0 {

@@ -14,6 +14,9 @@ var (
 	insertFoundNameStmt = newStatement(`INSERT INTO dirent (parent, name, ino, shared) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`)
 )
 
+// Recorder is the part of a journal that a scan of a source tree changes.
+type Recorder struct{ *Store }
+
 // Entry is a name that a scan found in a directory.
 type Entry struct {
 	Name    []byte
@@ -38,7 +41,7 @@ type Problem struct {
 // in the same transaction. Names that are known already are left as they are, so
 // a listing that was interrupted can simply be made again; but when something else
 // stands there now, what was known has failed and is gone.
-func (j *Journal) AddEntries(ctx context.Context, dir Inode, entries []Entry, last bool) error {
+func (j Recorder) AddEntries(ctx context.Context, dir Inode, entries []Entry, last bool) error {
 	err := j.write(ctx, durable, func(t *tx) error {
 		if err := addEntries(t, dir.Ino, entries); err != nil || !last {
 			return err

@@ -12,13 +12,13 @@ var (
 
 // UnscannedDirectories returns up to limit directories whose entries in the source are not all
 // known, the deepest-found first, so that few of them are open at a time.
-func (j *Journal) UnscannedDirectories(ctx context.Context, limit int) ([]Inode, error) {
+func (j Recorder) UnscannedDirectories(ctx context.Context, limit int) ([]Inode, error) {
 	return j.inodes(ctx, `SELECT `+inodeColumns+` FROM inode WHERE ino IN
 		(SELECT dir FROM unscanned ORDER BY dir DESC LIMIT ?) ORDER BY ino DESC`, limit)
 }
 
 // Listed reports whether the entries of all directories are known.
-func (j *Journal) Listed(ctx context.Context) (listed bool, err error) {
+func (j Recorder) Listed(ctx context.Context) (listed bool, err error) {
 	row := j.row(ctx, `SELECT NOT EXISTS (SELECT 1 FROM unscanned)`)
 	if err := row.Scan(&listed); err != nil {
 		return false, fmt.Errorf("look for directories that are not listed: %w", classify(err))
@@ -27,7 +27,7 @@ func (j *Journal) Listed(ctx context.Context) (listed bool, err error) {
 }
 
 // RenewDirectory records other attributes of a directory that is not scanned yet.
-func (j *Journal) RenewDirectory(ctx context.Context, dir Inode, a Attr) error {
+func (j Recorder) RenewDirectory(ctx context.Context, dir Inode, a Attr) error {
 	err := j.write(ctx, durable, func(t *tx) error {
 		n, err := t.node(dir.Ino)
 		if err != nil {
@@ -56,7 +56,7 @@ func renewDirectory(t *tx, n *Node, a *Attr) error {
 }
 
 // FailDirectory records that a directory could not be listed to its end.
-func (j *Journal) FailDirectory(ctx context.Context, dir Inode, p Problem) error {
+func (j Recorder) FailDirectory(ctx context.Context, dir Inode, p Problem) error {
 	return j.write(ctx, durable, func(t *tx) error {
 		n, err := t.node(dir.Ino)
 		if err != nil {
@@ -74,7 +74,7 @@ func (j *Journal) FailDirectory(ctx context.Context, dir Inode, p Problem) error
 
 // MergeDirectory compares the attributes of a directory with those that it has in the source when
 // it is listed. Errors: *Unread, ErrUnfaithful.
-func (j *Journal) MergeDirectory(ctx context.Context, dir Ino, a Attr) (m Merged, err error) {
+func (j Recorder) MergeDirectory(ctx context.Context, dir Ino, a Attr) (m Merged, err error) {
 	err = j.write(ctx, committed, func(t *tx) error {
 		m, err = mergeDirectory(t, dir, &a)
 		return err
@@ -105,7 +105,7 @@ func mergeDirectory(t *tx, dir Ino, a *Attr) (Merged, error) {
 }
 
 // EndScan notes that all entries of a directory are merged.
-func (j *Journal) EndScan(ctx context.Context, dir Ino) error {
+func (j Recorder) EndScan(ctx context.Context, dir Ino) error {
 	err := j.write(ctx, committed, func(t *tx) error {
 		_, err := dropUnscannedStmt.Exec(t, dir)
 		return err

@@ -62,7 +62,7 @@ func addFirstLink(t *tx, dir *Node, e *Entry) error {
 
 // ExpectedLinks is how many names an inode has in the source, according to the one that was
 // found first; 0: it is not known.
-func (j *Journal) ExpectedLinks(ctx context.Context, in Inode) (links uint64, err error) {
+func (j Recorder) ExpectedLinks(ctx context.Context, in Inode) (links uint64, err error) {
 	row := j.row(ctx, `SELECT coalesce(max(expect), 0) FROM source_link WHERE fileid = ? AND type = ?`, int64(in.Attr.Ino), in.Attr.Type)
 	if err := row.Scan(&links); err != nil {
 		return 0, fmt.Errorf("look for links of inode %d: %w", in.Ino, classify(err))
@@ -74,7 +74,7 @@ const linkingNodes = `SELECT ` + nodeColumns + ` FROM inode WHERE state = {linki
 
 // ReleaseLinks queues the inodes that wait for further links: to be called when
 // no further ones can come.
-func (j *Journal) ReleaseLinks(ctx context.Context) error {
+func (j Recorder) ReleaseLinks(ctx context.Context) error {
 	const page = 10000
 	for {
 		list, err := j.nodes(ctx, linkingNodes, page)

@@ -20,14 +20,14 @@ const settledPeak = clfs.MaxDirect
 
 // Unsettled returns up to limit nodes whose state is Dirty, in order of their
 // numbers, all above after.
-func (j *Journal) Unsettled(ctx context.Context, after Ino, limit int) ([]Node, error) {
+func (j Files) Unsettled(ctx context.Context, after Ino, limit int) ([]Node, error) {
 	return j.nodes(ctx,
 		`SELECT `+nodeColumns+` FROM inode WHERE state = {dirty} AND ino > ? ORDER BY ino LIMIT ?`, after, limit)
 }
 
 // Settle queues nodes, durably; the bytes of their staging files must be on the
 // disk. Those that were changed, or are open or incomplete, stay.
-func (j *Journal) Settle(ctx context.Context, list []Settled) error {
+func (j Files) Settle(ctx context.Context, list []Settled) error {
 	err := j.write(ctx, durable, func(t *tx) error {
 		for _, s := range list {
 			if err := settle(t, s); err != nil {

@@ -15,8 +15,8 @@ import (
 
 const pathCacheSize = 8192
 
-// Journal is an open journal. Its methods may be called concurrently.
-type Journal struct {
+// Store is an open journal, without what topics do with its tables. Its methods may be called concurrently.
+type Store struct {
 	Settings Settings
 
 	file    *journal.File
@@ -27,7 +27,7 @@ type Journal struct {
 	wake    *notifier
 }
 
-func create(dir string, s Settings, insert func(*sql.Tx) error) (*Journal, error) {
+func createStore(dir string, s Settings, insert func(*sql.Tx) error) (*Store, error) {
 	err := journal.Create(dir, format, func(tx *sql.Tx) error {
 		if _, err := tx.Exec(named(schema)); err != nil {
 			return err
@@ -40,26 +40,16 @@ func create(dir string, s Settings, insert func(*sql.Tx) error) (*Journal, error
 	if err != nil {
 		return nil, err
 	}
-	j, err := Open(dir)
+	j, err := openStore(dir, journal.Open)
 	if err != nil && !errors.Is(err, ErrLocked) {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	return j, err
 }
 
-// Open opens the journal of the state directory dir, for this process alone.
-// Errors: ErrMissing, ErrLocked, ErrVersion, ErrDamaged.
-func Open(dir string) (*Journal, error) { return open(dir, journal.Open) }
-
-// OpenReadOnly opens the journal of the state directory dir to look at it. It
-// changes nothing in dir, which may be on a file system that is read-only; the totals are
-// those of the moment when it was opened. A process that wants to write waits until
-// the journal is closed. Methods that write return ErrReadOnly. Errors: ErrMissing,
-// ErrLocked, ErrVersion, ErrDamaged.
-func OpenReadOnly(dir string) (*Journal, error) { return open(dir, journal.OpenReadOnly) }
-
-func open(dir string, file func(string, journal.Format, journal.Client) (*journal.File, error)) (*Journal, error) {
-	j := &Journal{wake: newNotifier()}
+// openStore opens the journal of a state directory with a function of the package journal.
+func openStore(dir string, file func(string, journal.Format, journal.Client) (*journal.File, error)) (*Store, error) {
+	j := &Store{wake: newNotifier()}
 	j.tables = &tables{journal: j, rows: newRows()}
 	var err error
 	if j.paths, err = newPathCache(); err != nil {
@@ -76,20 +66,20 @@ func open(dir string, file func(string, journal.Format, journal.Client) (*journa
 
 // Close waits for updates that are under way, closes the database and gives the
 // lock back. Closing again does nothing.
-func (j *Journal) Close() error { return j.file.Close() }
+func (j *Store) Close() error { return j.file.Close() }
 
 // CopyTo copies a journal that is open to be read to the state directory dir, which must not exist.
-func (j *Journal) CopyTo(dir string) error { return j.file.CopyTo(dir) }
+func (j *Store) CopyTo(dir string) error { return j.file.CopyTo(dir) }
 
 // Dir is the state directory.
-func (j *Journal) Dir() string { return j.file.Dir() }
+func (j *Store) Dir() string { return j.file.Dir() }
 
 // Remove closes the journal and removes its state directory: for a load that
 // failed before anything was written to the container.
-func (j *Journal) Remove() error {
+func (j *Store) Remove() error {
 	return errors.Join(j.Close(), os.RemoveAll(j.Dir()))
 }
 
 // Sync returns when all changes that were acknowledged before it survive a power
 // cut. It costs nothing when there are none.
-func (j *Journal) Sync(ctx context.Context) error { return j.file.Sync(ctx) }
+func (j *Store) Sync(ctx context.Context) error { return j.file.Sync(ctx) }

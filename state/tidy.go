@@ -8,7 +8,7 @@ import (
 
 // Tidy reports whether a publication has nothing to end or to clean up: none was cut
 // off, and there is neither garbage nor a removed node whose blobs may be there.
-func (j *Journal) Tidy(ctx context.Context) (tidy bool, err error) {
+func (j Publisher) Tidy(ctx context.Context) (tidy bool, err error) {
 	err = j.row(ctx, `SELECT (SELECT publication = completed FROM ledger)
 		AND NOT EXISTS (SELECT 1 FROM garbage)
 		AND NOT EXISTS (SELECT 1 FROM inode WHERE state = {removed} AND flags & ? = 0)`, Orphan).Scan(&tidy)
@@ -21,7 +21,7 @@ func (j *Journal) Tidy(ctx context.Context) (tidy bool, err error) {
 // NotPublished returns up to limit nodes that are not published as they are now, in order
 // of their numbers, all above after: those that were changed, those that were uploaded since the
 // last publication, and removed ones that the container leads to. It looks at all nodes.
-func (j *Journal) NotPublished(ctx context.Context, after Ino, limit int) ([]Node, error) {
+func (j Publisher) NotPublished(ctx context.Context, after Ino, limit int) ([]Node, error) {
 	var parts []string
 	for _, state := range []string{"{queued}", "{held}", "{dirty}", "{sealed}"} {
 		parts = append(parts, `SELECT `+nodeColumns+` FROM inode WHERE ino > ?1 AND state = `+state)
@@ -35,7 +35,7 @@ func (j *Journal) NotPublished(ctx context.Context, after Ino, limit int) ([]Nod
 // Waiting returns up to limit nodes that are not in the container as they are now: those
 // that are not settled, then those that wait for their upload, and with toPublish those
 // that wait for the next publication, directories last.
-func (j *Journal) Waiting(ctx context.Context, toPublish bool, limit int) ([]Node, error) {
+func (j Publisher) Waiting(ctx context.Context, toPublish bool, limit int) ([]Node, error) {
 	query := `SELECT ` + nodeColumns + ` FROM inode WHERE state = {dirty} UNION ALL SELECT ` + nodeColumns + ` FROM inode WHERE state = {queued}`
 	if toPublish {
 		query += ` UNION ALL SELECT ` + nodeColumns + ` FROM inode WHERE state = {sealed}

@@ -3,37 +3,37 @@ package state
 import "context"
 
 // Totals returns the counts as of the last commit.
-func (j *Journal) Totals() Totals {
+func (j *Store) Totals() Totals {
 	l := j.ledger.Load()
 	inodes, bytes := l.Counts.toDo()
 	return Totals{found: l.found, DoneInodes: l.FoundInodes - inodes, DoneBytes: l.FoundBytes - bytes}
 }
 
 // Phase returns how far the transfer has come.
-func (j *Journal) Phase() Phase { return j.ledger.Load().phase }
+func (j *Store) Phase() Phase { return j.ledger.Load().phase }
 
 // Counts returns the counts as of the last commit.
-func (j *Journal) Counts() Counts { return j.ledger.Load().Counts }
+func (j *Store) Counts() Counts { return j.ledger.Load().Counts }
 
 // Seq is the number of the last change. It grows after the change can be read: whoever finds it
 // as it was before he read an inode finds the names, contents and attributes of that as they were.
-func (j *Journal) Seq() uint64 { return j.ledger.Load().seq }
+func (j *Store) Seq() uint64 { return j.ledger.Load().seq }
 
 // LastIno is the number of the newest inode.
-func (j *Journal) LastIno() Ino { return j.ledger.Load().nextIno - 1 }
+func (j *Store) LastIno() Ino { return j.ledger.Load().nextIno - 1 }
 
 // InReach reports whether the container may lead to the inode blob of a node. Once it is so
 // it stays so.
-func (j *Journal) InReach(n *Node) bool { return j.ledger.Load().inReach(n.PutPub) }
+func (j *Store) InReach(n *Node) bool { return j.ledger.Load().inReach(n.PutPub) }
 
 // Publishing reports whether a publication is under way or was cut off.
-func (j *Journal) Publishing() bool { return j.ledger.Load().isPublishing() }
+func (j *Store) Publishing() bool { return j.ledger.Load().isPublishing() }
 
 // Completed is the number of the last publication that is complete.
-func (j *Journal) Completed() uint64 { return j.ledger.Load().completed }
+func (j *Store) Completed() uint64 { return j.ledger.Load().completed }
 
 // SetPhase records how far the transfer has come.
-func (j *Journal) SetPhase(ctx context.Context, p Phase) error {
+func (j *Store) SetPhase(ctx context.Context, p Phase) error {
 	return j.write(ctx, durable, func(t *tx) error {
 		t.ledger.phase = p
 		return nil
@@ -41,4 +41,4 @@ func (j *Journal) SetPhase(ctx context.Context, p Phase) error {
 }
 
 // Changed returns a channel that is closed when rows enter a queue, or nodes leave it. Take it before asking for work, wait on it when there was none.
-func (j *Journal) Changed() <-chan struct{} { return j.wake.wait() }
+func (j *Store) Changed() <-chan struct{} { return j.wake.wait() }

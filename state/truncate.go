@@ -7,7 +7,7 @@ var dirtyBlocksStmt = newStatement(`UPDATE block SET state = {block dirty} WHERE
 // Truncate sets the size of a regular file, after BeginWrite. What lies behind the
 // new end is not needed any more; the block in which it lies, and the one in which
 // the old end lay, are dirty then. Errors: ErrNoEntry.
-func (j *Journal) Truncate(ctx context.Context, ino Ino, size, now int64) (Node, error) {
+func (j Files) Truncate(ctx context.Context, ino Ino, size, now int64) (Node, error) {
 	return j.change(ctx, ino, "truncate", func(t *tx, n *Node) error {
 		touchContents(t, n)
 		n.Attr.Mtime, n.Attr.Ctime = now, max(n.Attr.Ctime, now)

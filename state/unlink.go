@@ -15,13 +15,13 @@ var (
 // flag Orphan if inUse reports it: then it goes on existing until Disown. inUse is
 // called within the transaction and must not use the journal. Errors: ErrNoEntry,
 // ErrNotDirectory, ErrIsDirectory.
-func (j *Journal) Unlink(ctx context.Context, dir Ino, name []byte, now int64, inUse func(Ino) bool) (Node, error) {
+func (j Names) Unlink(ctx context.Context, dir Ino, name []byte, now int64, inUse func(Ino) bool) (Node, error) {
 	return j.unlink(ctx, &removal{dir: dir, name: name, now: now, inUse: inUse})
 }
 
 // Rmdir is Unlink for an empty directory. Errors: ErrNoEntry, ErrNotDirectory,
 // ErrNotEmpty.
-func (j *Journal) Rmdir(ctx context.Context, dir Ino, name []byte, now int64, inUse func(Ino) bool) (Node, error) {
+func (j Names) Rmdir(ctx context.Context, dir Ino, name []byte, now int64, inUse func(Ino) bool) (Node, error) {
 	return j.unlink(ctx, &removal{dir: dir, name: name, now: now, inUse: inUse, directory: true})
 }
 
@@ -36,7 +36,7 @@ type removal struct {
 	keepTimes bool  // of dir
 }
 
-func (j *Journal) unlink(ctx context.Context, r *removal) (Node, error) {
+func (j Names) unlink(ctx context.Context, r *removal) (Node, error) {
 	var gone Node
 	err := j.write(ctx, acknowledged, func(t *tx) (err error) {
 		gone, err = unlink(t, r)
@@ -172,7 +172,7 @@ func renameFirst(t *tx, n *Node) error {
 }
 
 // Disown says that a node without a name is not in use any more.
-func (j *Journal) Disown(ctx context.Context, ino Ino) error {
+func (j Names) Disown(ctx context.Context, ino Ino) error {
 	_, err := j.change(ctx, ino, "disown", func(t *tx, n *Node) error {
 		n.Flags &^= Orphan | Opened
 		return nil

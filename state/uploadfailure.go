@@ -16,7 +16,7 @@ type UploadFailure struct {
 
 // SetUploadFailure notes why a node could not be uploaded. RecordUploads forgets
 // it.
-func (j *Journal) SetUploadFailure(ctx context.Context, ino Ino, reason string, now int64) error {
+func (j Queue) SetUploadFailure(ctx context.Context, ino Ino, reason string, now int64) error {
 	err := j.write(ctx, committed, func(t *tx) error {
 		_, err := setProblemStmt.Exec(t, ino, reason, now)
 		return err
@@ -28,7 +28,7 @@ func (j *Journal) SetUploadFailure(ctx context.Context, ino Ino, reason string, 
 }
 
 // UploadFailures returns up to limit nodes that could not be uploaded.
-func (j *Journal) UploadFailures(ctx context.Context, limit int) ([]UploadFailure, error) {
+func (j Queue) UploadFailures(ctx context.Context, limit int) ([]UploadFailure, error) {
 	rows, err := queryAll(ctx, j.read, scanUploadFailure, `SELECT i.ino, i.parent, i.name, f.reason, f.at
 		FROM upload_failure f JOIN inode i ON i.ino = f.ino WHERE i.state <> {removed} ORDER BY f.ino LIMIT ?`, limit)
 	if err != nil {

@@ -18,7 +18,7 @@ const (
 //
 // run may be refused before it has changed anything, the ledger included: by an
 // error that is a refusal. A change that is refused takes no other of its group with it.
-func (j *Journal) write(ctx context.Context, d journal.Durability, run func(*tx) error) error {
+func (j *Store) write(ctx context.Context, d journal.Durability, run func(*tx) error) error {
 	var refused refusal
 	err := j.file.Write(ctx, d, func() error {
 		refused = nil

@@ -7,12 +7,16 @@ import (
 
 var reopenStmt = newStatement(`UPDATE inode SET flags = flags | ?2 WHERE ino = ?1 AND state = {dirty}`)
 
+// Files is the part of a journal that says where the contents of files are: in staging, in the
+// container, or in both.
+type Files struct{ *Store }
+
 // BeginWrite notes that the contents of a regular file are about to change. Until
 // EndWrite its size and mtime are those of its staging file. Of a file whose contents the
 // journal vouches for, this is durable: no power cut may bring back that it does, when they
 // have changed on the disk. Errors: ErrNoEntry, ErrUnfaithful; with any other one that comes with a Node the
 // change was made and may not be durable.
-func (j *Journal) BeginWrite(ctx context.Context, ino Ino) (Node, error) {
+func (j Files) BeginWrite(ctx context.Context, ino Ino) (Node, error) {
 	vouched := false
 	n, err := j.change(ctx, ino, "begin to write", func(t *tx, n *Node) error {
 		if n.Flags&Unfaithful != 0 {
@@ -44,7 +48,7 @@ type Written struct {
 
 // EndWrite notes that nobody writes a file any more. Its ctime never goes back.
 // Errors: ErrNoEntry.
-func (j *Journal) EndWrite(ctx context.Context, ino Ino, w Written) (Node, error) {
+func (j Files) EndWrite(ctx context.Context, ino Ino, w Written) (Node, error) {
 	return j.change(ctx, ino, "end writing", func(t *tx, n *Node) error {
 		n.Flags &^= Opened | Incomplete
 		setWritten(t, n, &w)
@@ -53,7 +57,7 @@ func (j *Journal) EndWrite(ctx context.Context, ino Ino, w Written) (Node, error
 }
 
 // NoteWritten keeps the size and times of a file that stays open, for fsync.
-func (j *Journal) NoteWritten(ctx context.Context, ino Ino, w Written) error {
+func (j Files) NoteWritten(ctx context.Context, ino Ino, w Written) error {
 	_, err := j.change(ctx, ino, "note what was written to", func(t *tx, n *Node) error {
 		setWritten(t, n, &w)
 		return nil
@@ -82,7 +86,7 @@ func setWritten(t *tx, n *Node, w *Written) {
 
 // StillOpen notes that files which were closed once are held open for writing by
 // somebody else: they are incomplete after a crash. Only those that are dirty.
-func (j *Journal) StillOpen(ctx context.Context, list []Ino) error {
+func (j Files) StillOpen(ctx context.Context, list []Ino) error {
 	err := j.write(ctx, committed, func(t *tx) error {
 		for _, ino := range list {
 			if _, err := reopenStmt.Exec(t, ino, Opened); err != nil {
