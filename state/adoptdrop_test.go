@@ -105,7 +105,7 @@ func TestADirectoryThatIsChangedIsNotDropped(t *testing.T) {
 func TestALargeDirectoryIsDroppedInPages(t *testing.T) {
 	a := newAdoption(t)
 	var list []AdoptedEntry
-	for i := range uint64(2*dropPage + 3) {
+	for i := range uint64(2*1000 + 3) {
 		list = append(list, in(fileID(9000+i).String(), fileID(9000+i)))
 	}
 	a.list(RootIno, list...)

@@ -62,7 +62,7 @@ func (j Publisher) publicationSnapshot(ctx context.Context, still bool) (*Snapsh
 
 // Snapshot returns the namespace as it is now. It must be closed.
 func (j Publisher) Snapshot(ctx context.Context) (*Snapshot, error) {
-	rows, err := j.file.Snapshot(ctx)
+	rows, err := j.openSnapshot(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("make snapshot: %w", classify(err))
 	}
@@ -114,7 +114,7 @@ func (j Publisher) EndPublish(ctx context.Context, seq uint64) error {
 	now := time.Now().UnixNano()
 	err := j.write(ctx, durable, func(t *tx) error {
 		l := &t.ledger.namespaceLedger
-		l.published, l.completed = seq, l.publication
+		l.publishedSeq, l.completed = seq, l.publication
 		l.Published, l.PublishedAt = l.Nodes(), now
 		return nil
 	})

@@ -41,7 +41,7 @@ func (c codec) ledger(l *ledger) {
 	number(c, &l.phase)
 	m := &l.namespaceLedger
 	number(c, &m.PublishedAt)
-	for _, v := range []*uint64{&m.seq, &m.publication, &m.reached, &m.completed, &m.published, &m.Published, &m.Directories, &m.Held, &m.Dirty,
+	for _, v := range []*uint64{&m.seq, &m.publication, &m.reached, &m.completed, &m.publishedSeq, &m.Published, &m.Directories, &m.Held, &m.Dirty,
 		&m.DirtyBytes, &m.Queued, &m.QueuedBytes, &m.Sealed, &m.SealedBytes, &m.Uploaded, &m.UploadedBytes, &m.Linking, &m.LinkingBytes, &m.Failed, &m.FailedBytes, &m.Adopted} {
 		number(c, v)
 	}

@@ -14,7 +14,7 @@ func sizeOf(blocks uint64) int64 {
 }
 
 // upload settles a file and records that all of it was put.
-func upload(t *testing.T, j *Journal, ino Ino) Node {
+func uploadFile(t *testing.T, j *Journal, ino Ino) Node {
 	t.Helper()
 	n := nodeOf(t, j, ino)
 	if err := j.Settle(t.Context(), []Settled{{ino, n.Seq}}); err != nil {
@@ -44,7 +44,7 @@ func writeTo(t *testing.T, j *Journal, ino Ino, size int64, dirty ...uint64) {
 	}
 }
 
-func garbage(t *testing.T, j *Journal) []string {
+func listGarbage(t *testing.T, j *Journal) []string {
 	t.Helper()
 	list, err := j.FreeGarbage(t.Context(), 100000)
 	if err != nil {
@@ -76,7 +76,7 @@ func TestOnlyTheBlocksThatChangedAreUploadedAgain(t *testing.T) {
 	j := newMount(t)
 	f := addNode(t, j, RootIno, "f", regular)
 	writeTo(t, j, f.Ino, sizeOf(5), 0)
-	n := upload(t, j, f.Ino)
+	n := uploadFile(t, j, f.Ino)
 	if n.State != Done || n.Sealed != 5 || n.Gen != 0 || n.Next != 1 || n.PutGen != 1 || n.PutVersion != 9 || n.Version != 10 {
 		t.Fatalf("after the first upload: %+v", n)
 	}
@@ -85,15 +85,15 @@ func TestOnlyTheBlocksThatChangedAreUploadedAgain(t *testing.T) {
 	if err != nil || len(rows) != 1 || rows[0] != (Block{Index: 2, Gen: 0, State: BlockDirty}) {
 		t.Fatalf("rows %v, %v", rows, err)
 	}
-	if free := garbage(t, j); len(free) != 0 {
+	if free := listGarbage(t, j); len(free) != 0 {
 		t.Errorf("free before the new inode is put: %q", free)
 	}
-	upload(t, j, f.Ino)
+	uploadFile(t, j, f.Ino)
 	rows, err = j.BlocksOf(t.Context(), f.Ino)
 	if err != nil || len(rows) != 1 || rows[0] != (Block{Index: 2, Gen: 1, State: BlockUploaded}) {
 		t.Fatalf("rows %v, %v", rows, err)
 	}
-	if free := garbage(t, j); len(free) != 2 { // the old segment, the old inode
+	if free := listGarbage(t, j); len(free) != 2 { // the old segment, the old inode
 		t.Errorf("free afterwards: %q", free)
 	}
 }
@@ -102,7 +102,7 @@ func TestAFileThatIsRewrittenOrCutIsUniformAgain(t *testing.T) {
 	j := newMount(t)
 	f := addNode(t, j, RootIno, "f", regular)
 	writeTo(t, j, f.Ino, sizeOf(4), 0)
-	upload(t, j, f.Ino)
+	uploadFile(t, j, f.Ino)
 	if _, err := j.BeginWrite(t.Context(), f.Ino); err != nil {
 		t.Fatal(err)
 	}
@@ -111,12 +111,12 @@ func TestAFileThatIsRewrittenOrCutIsUniformAgain(t *testing.T) {
 		t.Fatalf("%+v, %v", n, err)
 	}
 	writeTo(t, j, f.Ino, sizeOf(3))
-	n = upload(t, j, f.Ino)
+	n = uploadFile(t, j, f.Ino)
 	rows, err := j.BlocksOf(t.Context(), f.Ino)
 	if err != nil || len(rows) != 0 || n.Gen != 1 || n.Sealed != 3 {
 		t.Errorf("rows %v of %+v, %v", rows, n, err)
 	}
-	if free := garbage(t, j); len(free) != 4 { // three segments, the inode
+	if free := listGarbage(t, j); len(free) != 4 { // three segments, the inode
 		t.Errorf("free afterwards: %q", free)
 	}
 }
@@ -128,14 +128,14 @@ func TestIndirectBlocksOfTheLastSealBecomeGarbage(t *testing.T) {
 	f := addNode(t, j, RootIno, "f", regular)
 	const blocks = 1500
 	writeTo(t, j, f.Ino, sizeOf(blocks), 0)
-	upload(t, j, f.Ino)
+	uploadFile(t, j, f.Ino)
 	writeTo(t, j, f.Ino, sizeOf(blocks), 7)
-	n := upload(t, j, f.Ino)
+	n := uploadFile(t, j, f.Ino)
 	var want []string
 	for name := range indirectNames(j.Settings.Key, n.ID, 0, blocks, nothingKept) {
 		want = append(want, name)
 	}
-	free := garbage(t, j)
+	free := listGarbage(t, j)
 	for _, name := range want {
 		if !slices.Contains(free, name) {
 			t.Errorf("%s is not garbage", name)
@@ -164,7 +164,7 @@ func TestWhatTimesOfAFileSayNeverGoesBack(t *testing.T) {
 	if err != nil || n.Attr.Ctime != 100 || n.Attr.Mtime != 50 {
 		t.Errorf("%+v, %v", n.Attr, err)
 	}
-	before := upload(t, j, f.Ino)
+	before := uploadFile(t, j, f.Ino)
 	if err := j.NoteWritten(t.Context(), f.Ino, Written{Size: 0, Mtime: 50, Ctime: 50, Synced: true}); err != nil {
 		t.Fatal(err)
 	}

@@ -4,11 +4,11 @@ import "clfsload/clfs"
 
 // namespaceLedger is the part of the ledger that says how the namespace stands.
 type namespaceLedger struct {
-	seq         uint64 // number of the last change
-	publication uint64 // number of the last publication that was begun
-	reached     uint64 // of the last one whose new directories are all put: others may lead there
-	completed   uint64 // of the last one that is complete
-	published   uint64 // the changes up to this one are in that, or were left out of it
+	seq          uint64 // number of the last change
+	publication  uint64 // number of the last publication that was begun
+	reached      uint64 // of the last one whose new directories are all put: others may lead there
+	completed    uint64 // of the last one that is complete
+	publishedSeq uint64 // the changes up to this one are in that, or were left out of it
 	Counts
 }
 
@@ -47,7 +47,7 @@ const namespaceLedgerColumns = `seq, publication, reached, completed, published_
 	linking_nodes, linking_bytes, failed_nodes, failed_bytes, adopted_nodes`
 
 func (m *namespaceLedger) fields() []any {
-	return []any{&m.seq, &m.publication, &m.reached, &m.completed, &m.published, &m.Published, &m.PublishedAt, &m.Directories, &m.Held,
+	return []any{&m.seq, &m.publication, &m.reached, &m.completed, &m.publishedSeq, &m.Published, &m.PublishedAt, &m.Directories, &m.Held,
 		&m.Dirty, &m.DirtyBytes, &m.Queued, &m.QueuedBytes, &m.Sealed, &m.SealedBytes, &m.Uploaded, &m.UploadedBytes,
 		&m.Linking, &m.LinkingBytes, &m.Failed, &m.FailedBytes, &m.Adopted}
 }

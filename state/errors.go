@@ -13,40 +13,4 @@ var (
 	ErrNoSpace  = journal.ErrNoSpace
 	ErrReadOnly = journal.ErrReadOnly
 	ErrClosed   = journal.ErrClosed
-
-	// The namespace of a mount refuses a change; nothing was changed.
-
-	// ErrNoEntry: there is no such name, or no such directory any more.
-	ErrNoEntry error = refused("no such entry")
-	// ErrNameTaken: there is an entry of that name already.
-	ErrNameTaken error = refused("name is taken")
-	// ErrNotEmpty: a directory that is to go has entries.
-	ErrNotEmpty error = refused("directory is not empty")
-	// ErrTooManyLinks: the inode has as many links as CLFS can hold.
-	ErrTooManyLinks error = refused("too many links")
-	// ErrIsDirectory: a directory stands where anything else is needed.
-	ErrIsDirectory error = refused("is a directory")
-	// ErrNotDirectory: something else stands where a directory is needed.
-	ErrNotDirectory error = refused("is not a directory")
-	// ErrLoop: a directory is to be moved below itself.
-	ErrLoop error = refused("directory would be below itself")
-	// ErrUnfaithful: a directory, or the contents of a file, of another program cannot be
-	// written again without loss.
-	ErrUnfaithful error = refused("another program made this in a way that a change would lose")
 )
-
-// refusal is an answer that leaves everything as it was. An update that is
-// refused takes no other of its group with it.
-type refusal interface {
-	error
-	refusal()
-}
-
-type refused string
-
-func (r refused) Error() string { return string(r) }
-func (refused) refusal()        {}
-
-// classify adds the sentinel of the journal to an error of sqlite or the file system, and
-// keeps the cause.
-func classify(err error) error { return journal.Classify(err) }

@@ -51,7 +51,7 @@ func TestFilesThatWaitForAPublicationAreEvictedInOrderOfUse(t *testing.T) {
 	h := addNode(t, j, RootIno, "h", regular)
 	for _, n := range []Node{f, g, h} {
 		writeTo(t, j, n.Ino, sizeOf(3), 0)
-		upload(t, j, n.Ino)
+		uploadFile(t, j, n.Ino)
 	}
 	writeTo(t, j, f.Ino, sizeOf(3), 0, 2)
 	if n := nodeOf(t, j, f.Ino); evictNode(t, j, n) {
@@ -84,7 +84,7 @@ func TestAttributesOfAnEvictedFileThatWaitsForAPublicationChange(t *testing.T) {
 	j := newMount(t)
 	f := addNode(t, j, RootIno, "f", regular)
 	writeTo(t, j, f.Ino, sizeOf(2), 0)
-	upload(t, j, f.Ino)
+	uploadFile(t, j, f.Ino)
 	writeTo(t, j, f.Ino, sizeOf(2), 1)
 	if !evictNode(t, j, keepImage(t, j, f.Ino, []byte("image"))) {
 		t.Fatal("it is not evicted")
@@ -126,7 +126,7 @@ func TestALayoutIsThatOfOneMoment(t *testing.T) {
 		}
 	}, func() {
 		for range 300 {
-			if !evictNode(t, j, upload(t, j, f.Ino)) {
+			if !evictNode(t, j, uploadFile(t, j, f.Ino)) {
 				t.Fatal("it is not evicted")
 			}
 			writeTo(t, j, f.Ino, 10, 0)

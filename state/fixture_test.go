@@ -85,7 +85,7 @@ func done(n Node) Upload { return Upload{Node: n, Put: true, Owner: n.PutOwner, 
 // lastNode returns the node that was added last.
 func lastNode(t *testing.T, j *Journal) Node {
 	t.Helper()
-	return nodeOf(t, j, j.ledger.Load().nextIno-1)
+	return nodeOf(t, j, j.LastIno())
 }
 
 // renew gives a queued file other attributes.
@@ -115,7 +115,7 @@ func unscanned(t *testing.T, j *Journal) (list []Ino) {
 // last returns the inode that was added last.
 func last(t *testing.T, j *Journal) Inode {
 	t.Helper()
-	return row(t, j, j.ledger.Load().nextIno-1)
+	return row(t, j, j.LastIno())
 }
 
 // count runs a query for one number.
@@ -138,7 +138,7 @@ func checkRows(j *Journal) error {
 		{"done inodes", `SELECT count(*) FROM inode WHERE state = {done}`, l.DoneInodes},
 		{"done bytes", `SELECT coalesce(sum(size), 0) FROM inode WHERE state = {done} AND type = {regular}`, l.DoneBytes},
 		{"failures", `SELECT count(*) FROM failure`, l.Failures},
-		{"numbers at or past the next", fmt.Sprintf(`SELECT count(*) FROM inode WHERE ino >= %d`, j.ledger.Load().nextIno), 0},
+		{"numbers at or past the next", fmt.Sprintf(`SELECT count(*) FROM inode WHERE ino > %d`, j.LastIno()), 0},
 		{"handles", `SELECT count(DISTINCT handle) FROM inode WHERE state <> {removed}`, l.FoundInodes},
 		{"failed inodes without a failure", `SELECT count(*) FROM inode WHERE state = {failed} AND ino NOT IN (SELECT ino FROM failure WHERE ino IS NOT NULL)`, 0},
 		{"wrong link counts", `SELECT count(*) FROM inode i WHERE type <> {directory} AND links <> (SELECT count(*) FROM dirent d WHERE d.ino = i.ino)`, 0},

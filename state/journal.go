@@ -55,4 +55,6 @@ func Open(dir string) (*Journal, error) { return journalOf(openStore(dir, journa
 // those of the moment when it was opened. A process that wants to write waits until
 // the journal is closed. Methods that write return ErrReadOnly. Errors: ErrMissing,
 // ErrLocked, ErrVersion, ErrDamaged.
-func OpenReadOnly(dir string) (*Journal, error) { return journalOf(openStore(dir, journal.OpenReadOnly)) }
+func OpenReadOnly(dir string) (*Journal, error) {
+	return journalOf(openStore(dir, journal.OpenReadOnly))
+}

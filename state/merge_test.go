@@ -221,7 +221,7 @@ func TestAScannedDirectoryIsListedWhole(t *testing.T) {
 	j, root := newJournal(t)
 	var entries []Entry
 	var want []string
-	for i := range 2*orderPage + 7 {
+	for i := range 2*1000 + 7 {
 		name := fmt.Sprintf("%06d", i)
 		entries, want = append(entries, file(name, 1)), append(want, name)
 	}

@@ -109,7 +109,7 @@ func TestWritingToAFileIsDurableWhereItWouldPassForWhole(t *testing.T) {
 	if durable() {
 		t.Error("a file that is incomplete after a power cut waits for the disk")
 	}
-	upload(t, j, f.Ino)
+	uploadFile(t, j, f.Ino)
 	addNode(t, j, RootIno, "g", regular)
 	if _, err := j.BeginWrite(t.Context(), f.Ino); err != nil || !durable() {
 		t.Errorf("a file that was uploaded would pass for whole: %v", err)

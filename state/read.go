@@ -116,3 +116,12 @@ func notNil(b []byte) []byte {
 	}
 	return b
 }
+
+// classify adds the sentinel of the journal to an error of sqlite or the file system, and
+// keeps the cause.
+func classify(err error) error { return journal.Classify(err) }
+
+// openSnapshot begins a snapshot of what is acknowledged. It must be closed.
+func (j *Store) openSnapshot(ctx context.Context) (*journal.Snapshot, error) {
+	return j.file.Snapshot(ctx)
+}

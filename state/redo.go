@@ -81,7 +81,7 @@ func (b *tables) Redo(record []byte) error {
 		}
 	}
 	if c.Short {
-		return fmt.Errorf("%w: a record of the redo log ends early", ErrDamaged)
+		return fmt.Errorf("%w: a record of the redo log ends early", journal.ErrDamaged)
 	}
 	return nil
 }
@@ -118,7 +118,7 @@ func (b *tables) redoChange(c codec) error {
 func (b *tables) redoStatement(op int, c codec) error {
 	s, known := redoables[op]
 	if !known {
-		return fmt.Errorf("%w: operation %d in the redo log", ErrDamaged, op)
+		return fmt.Errorf("%w: operation %d in the redo log", journal.ErrDamaged, op)
 	}
 	args := make([]any, s.arguments)
 	for i := range args {

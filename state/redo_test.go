@@ -201,15 +201,13 @@ func TestWhateverWasAcknowledgedIsThereAfterAKillOfAMount(t *testing.T) {
 		var dir, want string
 		if err := j.write(t.Context(), acknowledged, func(*tx) error {
 			dir = image(t, j)
-			l := j.ledger.Load()
-			want = fmt.Sprint(l.seq, l.nextIno, l.Counts)
+			want = fmt.Sprint(j.Seq(), j.LastIno(), j.Counts())
 			return nil
 		}); err != nil {
 			t.Fatal(err)
 		}
 		again := openedImage(t, dir)
-		l := again.ledger.Load()
-		if got := fmt.Sprint(l.seq, l.nextIno, l.Counts); got != want {
+		if got := fmt.Sprint(again.Seq(), again.LastIno(), again.Counts()); got != want {
 			t.Errorf("after a kill the ledger is %s, want %s", got, want)
 		}
 		if err := again.Close(); err != nil {

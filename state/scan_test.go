@@ -66,7 +66,7 @@ func TestHandlesAreUniqueAndDirectoryManagersTakeTurns(t *testing.T) {
 	add(t, j, parent, file("below", 1), subdir("deeper"))
 	seen := map[clfs.ID]bool{}
 	next := uint8(1)
-	for ino := Ino(clfs.FirstSequence + 1); ino < j.ledger.Load().nextIno; ino++ {
+	for ino := Ino(clfs.FirstSequence + 1); ino <= j.LastIno(); ino++ {
 		in := row(t, j, ino)
 		h, err := clfs.ParseHandle(in.ID)
 		if err != nil || seen[in.ID] {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"clfsload/clfs"
+	"clfsload/state/journal"
 )
 
 // Kind says what fills a journal.
@@ -126,7 +127,7 @@ func parseSettings(values map[string]string) (Settings, error) {
 	number := func(name string, bits int) uint64 {
 		n, err := strconv.ParseUint(values[name], 10, bits)
 		if err != nil && firstErr == nil {
-			firstErr = fmt.Errorf("%w: setting %s is %q", ErrDamaged, name, values[name])
+			firstErr = fmt.Errorf("%w: setting %s is %q", journal.ErrDamaged, name, values[name])
 		}
 		return n
 	}
@@ -152,7 +153,7 @@ func parseSettings(values map[string]string) (Settings, error) {
 	}
 	key, err := hex.DecodeString(values["key"])
 	if err != nil || len(key) != len(s.Key) {
-		return Settings{}, fmt.Errorf("%w: setting key has not %d bytes", ErrDamaged, len(s.Key))
+		return Settings{}, fmt.Errorf("%w: setting key has not %d bytes", journal.ErrDamaged, len(s.Key))
 	}
 	copy(s.Key[:], key)
 	return s, firstErr

@@ -63,11 +63,11 @@ func TestASparseFileHasLeftWhatWasUploadedOfItNotWhatItsSizeIs(t *testing.T) {
 	}
 	truncateTo(t, j, f.Ino, 0)
 	before := rowsOf(t, j, "garbage")
-	upload(t, j, f.Ino)
+	uploadFile(t, j, f.Ino)
 	if rows := rowsOf(t, j, "garbage") - before; rows > 10 {
 		t.Errorf("%d rows for what is garbage", rows)
 	}
-	if got := len(garbage(t, j)); got < 4999 || got > 5010 {
+	if got := len(listGarbage(t, j)); got < 4999 || got > 5010 {
 		t.Errorf("%d blobs are garbage", got)
 	}
 }
@@ -78,7 +78,7 @@ func TestBlocksOfAFileThatChangedOrIsGoneAreNotReserved(t *testing.T) {
 	truncateTo(t, j, f.Ino, farSize)
 	taken := settleOne(t, j, f.Ino)
 	truncateTo(t, j, f.Ino, 0)
-	upload(t, j, f.Ino)
+	uploadFile(t, j, f.Ino)
 	if ok, err := j.ReserveBlocks(t.Context(), taken, 5000); ok || err != nil {
 		t.Errorf("sealed since: %v, %v", ok, err)
 	}
@@ -100,8 +100,8 @@ func TestABlockThatWasUploadedEarlyFarOutIsOneBlobToDelete(t *testing.T) {
 		{"the file is removed", func(t *testing.T, j *Journal, ino Ino) []string { return namesOf(t, j, ino) }},
 		{"the file is cut", func(t *testing.T, j *Journal, ino Ino) []string {
 			truncateTo(t, j, ino, 0)
-			upload(t, j, ino)
-			return garbage(t, j)
+			uploadFile(t, j, ino)
+			return listGarbage(t, j)
 		}},
 	} {
 		for _, recorded := range []bool{false, true} {
@@ -133,7 +133,7 @@ func TestCuttingAnUploadedFileIsOneRowForAllItsSegments(t *testing.T) {
 	f := addNode(t, j, RootIno, "f", regular)
 	const blocks = 100_000
 	truncateTo(t, j, f.Ino, sizeOf(blocks))
-	n := upload(t, j, f.Ino)
+	n := uploadFile(t, j, f.Ino)
 	before := rowsOf(t, j, "garbage")
 	if _, err := j.BeginWrite(t.Context(), f.Ino); err != nil {
 		t.Fatal(err)
@@ -147,8 +147,8 @@ func TestCuttingAnUploadedFileIsOneRowForAllItsSegments(t *testing.T) {
 	if _, err := j.EndWrite(t.Context(), f.Ino, Written{Mtime: 8, Ctime: 8}); err != nil {
 		t.Fatal(err)
 	}
-	upload(t, j, f.Ino)
-	free := garbage(t, j)
+	uploadFile(t, j, f.Ino)
+	free := listGarbage(t, j)
 	for _, index := range []uint64{1, 2, blocks / 2, blocks - 1} {
 		if _, found := slices.BinarySearch(free, segmentName(j.Settings.Key, n.ID, n.Gen, index)); !found {
 			t.Errorf("segment of block %d is not garbage", index)

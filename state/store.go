@@ -41,7 +41,7 @@ func createStore(dir string, s Settings, insert func(*sql.Tx) error) (*Store, er
 		return nil, err
 	}
 	j, err := openStore(dir, journal.Open)
-	if err != nil && !errors.Is(err, ErrLocked) {
+	if err != nil && !errors.Is(err, journal.ErrLocked) {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	return j, err

@@ -34,7 +34,7 @@ func TestARemovedNodeIsTidyOnceItsRowIsDroppedOrWhileItIsInUse(t *testing.T) {
 	for name, inUse := range map[string]bool{"unused": false, "used": true} {
 		f := addNode(t, j, RootIno, name, regular)
 		writeTo(t, j, f.Ino, 10, 0)
-		upload(t, j, f.Ino)
+		uploadFile(t, j, f.Ino)
 		if _, err := j.Unlink(t.Context(), RootIno, []byte(name), 9, func(Ino) bool { return inUse }); err != nil {
 			t.Fatal(err)
 		}
@@ -56,7 +56,7 @@ func TestGarbageIsNotTidy(t *testing.T) {
 	j := newMount(t)
 	f := addNode(t, j, RootIno, "f", regular)
 	writeTo(t, j, f.Ino, sizeOf(2), 0, 1)
-	upload(t, j, f.Ino)
+	uploadFile(t, j, f.Ino)
 	mustBeTidy(t, j, true, "uploaded")
 	writeTo(t, j, f.Ino, sizeOf(2), 1)
 	mustBeTidy(t, j, false, "an uploaded segment is written again")
@@ -71,7 +71,7 @@ func TestWhatWaitsIsListedInTheOrderOfItsWay(t *testing.T) {
 	}
 	dirty := addNode(t, j, d.Ino, "dirty", regular)
 	done := addNode(t, j, d.Ino, "done", regular)
-	upload(t, j, done.Ino)
+	uploadFile(t, j, done.Ino)
 	for _, c := range []struct {
 		toPublish bool
 		limit     int
