@@ -22,7 +22,7 @@ func adoptLink(t *tx, dir *Node, e *AdoptedEntry, n *Node) error {
 	if err := insertAdoptedEntry(t, dir.Ino, e.Name, n.Ino, true); err != nil {
 		return err
 	}
-	if _, err := shareEntryStmt.Exec(t, n.Parent, n.Name); err != nil {
+	if err := shareEntry(t, n.Parent, n.Name); err != nil {
 		return err
 	}
 	if n.State == Remote {
@@ -110,7 +110,7 @@ func adoptLinks(t *tx, n *Node, back []clfs.ID) error {
 	}
 	n.setLinks(links)
 	if links > 1 {
-		_, err = shareEntryStmt.Exec(t, n.Parent, n.Name)
+		err = shareEntry(t, n.Parent, n.Name)
 	}
 	return err
 }

@@ -1,7 +1,6 @@
 package state
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -30,29 +29,31 @@ func backPointers(ctx context.Context, q querier, in *Inode) ([]clfs.ID, error) 
 	rows, err := q.QueryContext(ctx, `SELECT p.handle, d.parent = ?2 AND d.name = ?3 AS first
 		FROM dirent d JOIN inode p ON p.ino = d.parent WHERE d.shared = 1 AND d.ino = ?1
 		ORDER BY first DESC LIMIT ?4`, in.Ino, in.Parent, in.Name, in.Links)
+	links, err := scanAll(rows, err, scanLink)
 	if err != nil {
 		return nil, fmt.Errorf("list links of inode %d: %w", in.Ino, classify(err))
 	}
-	defer rows.Close()
-	var list []clfs.ID
-	for rows.Next() {
-		var id []byte
-		var first bool
-		if err := rows.Scan(&id, &first); err != nil {
-			return nil, fmt.Errorf("list links of inode %d: %w", in.Ino, classify(err))
-		}
-		if len(list) == 0 && !first {
-			break
-		}
-		list = append(list, clfs.ID(id))
-	}
-	if err := cmp.Or(rows.Err(), rows.Close()); err != nil {
-		return nil, fmt.Errorf("list links of inode %d: %w", in.Ino, classify(err))
-	}
-	if len(list) == 0 {
+	if len(links) == 0 || !links[0].first {
 		return nil, fmt.Errorf("list links of inode %d: %w: its first name", in.Ino, ErrNoEntry)
 	}
+	var list []clfs.ID
+	for _, l := range links {
+		list = append(list, l.dir)
+	}
 	return appendUnread(ctx, q, in.Ino, list)
+}
+
+// linkRow is a directory that has a name of an inode.
+type linkRow struct {
+	dir   clfs.ID
+	first bool // the name is its first
+}
+
+func scanLink(row scanner) (l linkRow, err error) {
+	var id []byte
+	err = row.Scan(&id, &l.first)
+	l.dir = clfs.ID(id)
+	return l, err
 }
 
 // appendUnread adds the links from directories that were not read yet.

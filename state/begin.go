@@ -108,7 +108,7 @@ func (j Publisher) ReachNew(ctx context.Context) error {
 // EndPublish notes, durably, that the publication of a snapshot is complete. Nothing leads
 // to the directories that were removed before it, so their tombstones are deleted.
 func (j Publisher) EndPublish(ctx context.Context, seq uint64) error {
-	if err := j.voidTombstones(ctx, seq); err != nil {
+	if err := j.voidTombstonesOfRemoved(ctx, seq); err != nil {
 		return fmt.Errorf("end publication: %w", err)
 	}
 	now := time.Now().UnixNano()
@@ -127,29 +127,15 @@ func (j Publisher) EndPublish(ctx context.Context, seq uint64) error {
 // voidPage is how many directories are taken in one transaction.
 const voidPage = 1000
 
-// voidTombstones deletes the tombstones of directories that were removed up to a change.
-func (j Publisher) voidTombstones(ctx context.Context, seq uint64) error {
-	for after := Ino(0); ; {
+// voidTombstonesOfRemoved deletes the tombstones of directories that were removed up to a change.
+func (j Publisher) voidTombstonesOfRemoved(ctx context.Context, seq uint64) error {
+	return changePages(ctx, j.Store, committed, func(last Ino) ([]Ino, error) {
 		page, err := queryAll(ctx, j.readAtLength, scanIno, `SELECT DISTINCT dir FROM tombstone WHERE dir > ?
 			AND EXISTS (SELECT 1 FROM inode i WHERE i.ino = dir AND i.state = {removed} AND i.seq <= ?) ORDER BY dir LIMIT ?`,
-			after, seq, voidPage)
+			last, seq, voidPage)
 		if err != nil {
-			return classify(err)
+			return nil, classify(err)
 		}
-		if len(page) == 0 {
-			return nil
-		}
-		err = j.write(ctx, committed, func(t *tx) error {
-			for _, dir := range page {
-				if _, err := voidTombstonesStmt.Exec(t, dir); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		after = page[len(page)-1]
-	}
+		return page, nil
+	}, func(t *tx, dir *Ino) error { return voidTombstones(t, *dir) })
 }

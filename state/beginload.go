@@ -196,16 +196,15 @@ func (j Recorder) BeginMount(ctx context.Context) error {
 
 // forgetFailed forgets all inodes that have failed, with their names.
 func (j Recorder) forgetFailed(ctx context.Context) error {
-	for {
-		list, err := j.inodes(ctx, `SELECT `+inodeColumns+` FROM inode WHERE state = ?1 AND ino IN
-			(SELECT ino FROM failure WHERE ino IS NOT NULL) ORDER BY ino LIMIT ?2`, Failed, forgetPage)
-		if err != nil || len(list) == 0 {
-			return err
-		}
-		for _, in := range list {
+	return eachPage(func(Inode) ([]Inode, error) {
+		return j.inodes(ctx, `SELECT `+inodeColumns+` FROM inode WHERE state = {failed} AND ino IN
+			(SELECT ino FROM failure WHERE ino IS NOT NULL) ORDER BY ino LIMIT ?`, forgetPage)
+	}, func(page []Inode) error {
+		for _, in := range page {
 			if err := j.Forget(ctx, in); err != nil {
 				return err
 			}
 		}
-	}
+		return nil
+	})
 }

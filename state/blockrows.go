@@ -68,3 +68,9 @@ func setBlock(t *tx, ino Ino, b Block) error {
 const blocksPageQuery = `SELECT idx, gen, state FROM block WHERE ino = ? AND idx >= ? ORDER BY idx LIMIT ?`
 
 const blocksQuery = `SELECT idx, gen, state FROM block WHERE ino = ? ORDER BY idx`
+
+// dropBlockRows deletes the rows of the blocks of a file from the first one on, but for those of a state.
+func dropBlockRows(t *tx, ino Ino, first uint64, kept BlockState) error {
+	_, err := dropBlocksStmt.Exec(t, ino, first, kept)
+	return err
+}

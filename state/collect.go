@@ -103,10 +103,8 @@ func (j Collector) RemovedNodes(ctx context.Context, after Ino, limit int) ([]No
 func (j Collector) DropNodes(ctx context.Context, list []Node) error {
 	err := j.write(ctx, committed, func(t *tx) error {
 		for _, n := range list {
-			for _, stmt := range []Statement{dropNodeStmt, dropNodeBlocksStmt, dropImageStmt, voidTombstonesStmt, clearProblemStmt, dropBacklinksStmt, dropListingStmt, dropOddIDStmt} {
-				if _, err := stmt.Exec(t, n.Ino); err != nil {
-					return err
-				}
+			if err := dropNode(t, n.Ino); err != nil {
+				return err
 			}
 		}
 		return nil
@@ -141,4 +139,42 @@ func (j Collector) NamesOf(ctx context.Context, n Node) (iter.Seq[string], error
 			}
 		}
 	}, nil
+}
+
+func dropNode(t *tx, ino Ino) error {
+	for _, stmt := range []Statement{dropNodeStmt, dropImageStmt, voidTombstonesStmt, clearProblemStmt} {
+		if _, err := stmt.Exec(t, ino); err != nil {
+			return err
+		}
+	}
+	return dropRowsOf(t, ino)
+}
+
+// dropRowsOf deletes what other tables say of an inode, of which no row is left: its blocks, and how the
+// container has it.
+func dropRowsOf(t *tx, ino Ino) error {
+	for _, stmt := range []Statement{dropNodeBlocksStmt, dropOddIDStmt, dropBacklinksStmt, dropListingStmt} {
+		if _, err := stmt.Exec(t, ino); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dropImage forgets the payload that is kept of a node.
+func dropImage(t *tx, ino Ino) error {
+	_, err := dropImageStmt.Exec(t, ino)
+	return err
+}
+
+// voidTombstones deletes all tombstones of a directory.
+func voidTombstones(t *tx, dir Ino) error {
+	_, err := voidTombstonesStmt.Exec(t, dir)
+	return err
+}
+
+// clearUploadFailure forgets why a node could not be uploaded.
+func clearUploadFailure(t *tx, ino Ino) error {
+	_, err := clearProblemStmt.Exec(t, ino)
+	return err
 }

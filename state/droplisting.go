@@ -108,18 +108,19 @@ func dropListed(t *tx, dir *Node, e droppableEntry) error {
 	if err != nil {
 		return err
 	}
-	if _, err := dropEntryStmt.Exec(t, dir.Ino, e.name); err != nil {
+	if err := dropEntry(t, dir.Ino, e.name); err != nil {
 		return err
 	}
 	before := *n
-	switch err := otherNameStmt.QueryRow(t, e.ino).Scan(&n.Parent, &n.Name); {
-	case noRows(err):
-		return dropClean(t, &before)
-	case err != nil:
+	parent, name, known, err := otherName(t, e.ino)
+	if err != nil {
 		return err
 	}
-	if before.Parent != dir.Ino || !bytes.Equal(before.Name, e.name) {
-		n.Parent, n.Name = before.Parent, before.Name
+	if !known {
+		return dropClean(t, &before)
+	}
+	if n.Parent == dir.Ino && bytes.Equal(n.Name, e.name) {
+		n.Parent, n.Name = parent, name
 	}
 	if n.State != Remote {
 		if _, err := addBacklinkStmt.Exec(t, n.Ino, []byte(dir.ID), 1); err != nil {
@@ -134,12 +135,10 @@ func dropListed(t *tx, dir *Node, e droppableEntry) error {
 func dropClean(t *tx, n *Node) error {
 	t.ledger.count(n, minusOne)
 	t.ledger.seq = max(t.ledger.seq, n.Next)
-	for _, stmt := range []Statement{dropCleanStmt, dropNodeBlocksStmt, dropOddIDStmt, dropBacklinksStmt, dropListingStmt} {
-		if _, err := stmt.Exec(t, n.Ino); err != nil {
-			return err
-		}
+	if _, err := dropCleanStmt.Exec(t, n.Ino); err != nil {
+		return err
 	}
-	return nil
+	return dropRowsOf(t, n.Ino)
 }
 
 // unlist notes that a directory has entries that the journal has not.

@@ -50,3 +50,34 @@ func findNode(t *tx, dir Ino, name []byte) (*Node, bool, error) {
 	n, err := t.node(e.ino)
 	return n, e.shared, err
 }
+
+// dropEntry takes a name out of a directory.
+func dropEntry(t *tx, dir Ino, name []byte) error {
+	_, err := dropEntryStmt.Exec(t, dir, name)
+	return err
+}
+
+// shareEntry notes that a name is one of several of its inode.
+func shareEntry(t *tx, dir Ino, name []byte) error {
+	_, err := shareEntryStmt.Exec(t, dir, name)
+	return err
+}
+
+// isEmpty reports whether a directory has no entries.
+func isEmpty(t *tx, dir Ino) (bool, error) {
+	var one int
+	err := anyEntryStmt.QueryRow(t, dir).Scan(&one)
+	if noRows(err) {
+		return true, nil
+	}
+	return false, err
+}
+
+// otherName returns the oldest name of an inode that is one of several; known is false if it has none.
+func otherName(t *tx, ino Ino) (dir Ino, name []byte, known bool, err error) {
+	err = otherNameStmt.QueryRow(t, ino).Scan(&dir, &name)
+	if noRows(err) {
+		return 0, nil, false, nil
+	}
+	return dir, name, err == nil, err
+}

@@ -83,13 +83,10 @@ const failurePage = 1000
 // EachFailure calls fn for every failed entry, in pages, until fn returns an
 // error.
 func (j Recorder) EachFailure(ctx context.Context, fn func(Failure) error) error {
-	parent, name := Ino(0), []byte{}
-	for {
-		list, err := j.failures(ctx, parent, name, failurePage)
-		if err != nil {
-			return err
-		}
-		for _, f := range list {
+	return eachPage(func(last failureRow) ([]failureRow, error) {
+		return j.failures(ctx, last.parent, last.name, failurePage)
+	}, func(page []failureRow) error {
+		for _, f := range page {
 			dir, err := j.directoryPath(ctx, f.parent)
 			if err != nil {
 				return err
@@ -98,11 +95,8 @@ func (j Recorder) EachFailure(ctx context.Context, fn func(Failure) error) error
 				return err
 			}
 		}
-		if len(list) < failurePage {
-			return nil
-		}
-		parent, name = list[len(list)-1].parent, list[len(list)-1].name
-	}
+		return nil
+	})
 }
 
 type failureRow struct {

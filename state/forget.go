@@ -100,26 +100,13 @@ func (j Recorder) forgetDirectory(ctx context.Context, dir Ino) error {
 // forgetEntries takes away all names in a directory that has no directories, with the inodes that
 // the load has made.
 func (j Recorder) forgetEntries(ctx context.Context, dir Ino) error {
-	for {
-		list, err := queryAll(ctx, j.read, scanName, `SELECT name FROM dirent WHERE parent = ? LIMIT ?`, dir, forgetPage)
+	return changePages(ctx, j.Store, durable, func([]byte) ([][]byte, error) {
+		page, err := queryAll(ctx, j.read, scanName, `SELECT name FROM dirent WHERE parent = ? LIMIT ?`, dir, forgetPage)
 		if err != nil {
-			return classify(err)
+			return nil, classify(err)
 		}
-		if len(list) == 0 {
-			return nil
-		}
-		err = j.write(ctx, durable, func(t *tx) error {
-			for _, name := range list {
-				if err := forgetEntry(t, dir, name); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
+		return page, nil
+	}, func(t *tx, name *[]byte) error { return forgetEntry(t, dir, *name) })
 }
 
 // forgetEntry takes a name away, and the others of its inode too unless that was there before.
@@ -179,7 +166,7 @@ func forgetName(t *tx, n *Node, r *removal) error {
 		return err
 	}
 	before := *dir
-	if _, err := dropEntryStmt.Exec(t, r.dir, r.name); err != nil {
+	if err := dropEntry(t, r.dir, r.name); err != nil {
 		return err
 	}
 	t.ledger.FoundEntries--
@@ -225,7 +212,7 @@ func restore(t *tx, dir *Node, name []byte, successor Ino) error {
 		return err
 	}
 	if n.Links > 1 {
-		if _, err := shareEntryStmt.Exec(t, n.Parent, n.Name); err != nil {
+		if err := shareEntry(t, n.Parent, n.Name); err != nil {
 			return err
 		}
 	}

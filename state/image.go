@@ -26,3 +26,9 @@ func readImage(ctx context.Context, q querier, ino Ino) ([]byte, error) {
 	}
 	return data, nil
 }
+
+// setImage keeps the payload of a node for the next publication.
+func setImage(t *tx, ino Ino, data []byte) error {
+	_, err := setImageStmt.Exec(t, ino, data)
+	return err
+}

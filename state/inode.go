@@ -86,8 +86,6 @@ type Inode struct {
 
 const inodeColumns = `ino, parent, name, handle, state, type, mode, uid, gid, size, mtime, ctime, atime, fileid, rdev, links, target`
 
-type scanner interface{ Scan(...any) error }
-
 // scan reads a row of inodeColumns, and what more is asked for behind them.
 func (in *Inode) scan(row scanner, more ...any) error {
 	var id []byte

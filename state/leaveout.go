@@ -11,38 +11,26 @@ import (
 // container become garbage, and directories that could be listed in part are published so. All
 // stay failures.
 func (j Recorder) LeaveOut(ctx context.Context) error {
-	for after := Ino(0); ; {
-		list, err := j.nodes(ctx, `SELECT `+nodeColumnsOf+` FROM failure f CROSS JOIN inode i ON i.ino = f.ino
-			WHERE f.ino > ? AND i.state = ? ORDER BY f.ino LIMIT ?`, after, Failed, failurePage)
-		if err != nil || len(list) == 0 {
-			return err
-		}
-		err = j.write(ctx, durable, func(t *tx) error {
-			for i := range list {
-				if err := leaveOut(t, &list[i]); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return fmt.Errorf("leave out failed entries: %w", err)
-		}
-		after = list[len(list)-1].Ino
+	err := changePages(ctx, j.Store, durable, func(last Node) ([]Node, error) {
+		return j.nodes(ctx, `SELECT `+nodeColumnsOf+` FROM failure f CROSS JOIN inode i ON i.ino = f.ino
+			WHERE f.ino > ? AND i.state = {failed} ORDER BY f.ino LIMIT ?`, last.Ino, failurePage)
+	}, leaveOut)
+	if err != nil {
+		return fmt.Errorf("leave out failed entries: %w", err)
 	}
+	return nil
 }
 
 func leaveOut(t *tx, n *Node) error {
 	before := *n
 	if n.IsDirectory() {
-		var one int
-		err := anyEntryStmt.QueryRow(t, n.Ino).Scan(&one)
-		if err == nil {
+		empty, err := isEmpty(t, n.Ino)
+		if err != nil {
+			return err
+		}
+		if !empty {
 			n.State = Held
 			return t.save(&before, n)
-		}
-		if !noRows(err) {
-			return err
 		}
 	}
 	if err := discard(t, n); err != nil {
@@ -81,7 +69,7 @@ func discard(t *tx, n *Node) error {
 			}
 		}
 	}
-	if _, err := dropBlocksStmt.Exec(t, n.Ino, 0, noBlockState); err != nil {
+	if err := dropBlockRows(t, n.Ino, 0, noBlockState); err != nil {
 		return err
 	}
 	standing, gen := n.derived()

@@ -41,7 +41,7 @@ func addLinkTo(t *tx, ino, dirIno Ino, name []byte, now int64) (Node, error) {
 	n.Attr.Ctime = now
 	n.setLinks(n.Links + 1)
 	noteMoved(t, n)
-	if _, err := shareEntryStmt.Exec(t, n.Parent, n.Name); err != nil {
+	if err := shareEntry(t, n.Parent, n.Name); err != nil {
 		return Node{}, err
 	}
 	dir.Flags |= Grown

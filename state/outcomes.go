@@ -136,7 +136,7 @@ func recordUpload(t *tx, u *Upload) error {
 	if err := recordInode(t, n, u); err != nil {
 		return err
 	}
-	if _, err := clearProblemStmt.Exec(t, n.Ino); err != nil {
+	if err := clearUploadFailure(t, n.Ino); err != nil {
 		return err
 	}
 	return t.save(&before, n)
@@ -156,7 +156,7 @@ func recordInode(t *tx, n *Node, u *Upload) error {
 		n.PutGen = n.Next
 		next = Done
 	case u.Image != nil:
-		if _, err := setImageStmt.Exec(t, n.Ino, u.Image); err != nil {
+		if err := setImage(t, n.Ino, u.Image); err != nil {
 			return err
 		}
 		n.ImageGen = n.Next

@@ -63,27 +63,29 @@ func (j *Store) directoryPath(ctx context.Context, ino Ino) (path string, err er
 	return path, nil
 }
 
+// step is an inode on the way from another one to the root.
+type step struct {
+	parent Ino
+	name   string
+}
+
 // climb returns the path of an inode in one query, whatever its depth.
 func climb(ctx context.Context, q querier, ino Ino) (string, error) {
 	rows, err := q.QueryContext(ctx, `WITH RECURSIVE up (ino, parent, name, height) AS (
 			SELECT ino, parent, name, 0 FROM inode WHERE ino = ?1 AND ino <> ?2
 			UNION ALL SELECT i.ino, i.parent, i.name, height + 1 FROM up CROSS JOIN inode i ON i.ino = up.parent WHERE i.ino <> ?2)
 		SELECT parent, name FROM up ORDER BY height`, ino, RootIno)
+	steps, err := scanAll(rows, err, func(row scanner) (s step, err error) {
+		err = row.Scan(&s.parent, &s.name)
+		return s, err
+	})
 	if err != nil {
 		return "", fmt.Errorf("find path of inode %d: %w", ino, classify(err))
 	}
-	defer rows.Close()
 	var names []string // from the inode up
 	parent := ino
-	for rows.Next() {
-		var name []byte
-		if err := rows.Scan(&parent, &name); err != nil {
-			return "", fmt.Errorf("find path of inode %d: %w", ino, classify(err))
-		}
-		names = append(names, string(name))
-	}
-	if err := rows.Err(); err != nil {
-		return "", fmt.Errorf("find path of inode %d: %w", ino, classify(err))
+	for _, s := range steps {
+		parent, names = s.parent, append(names, s.name)
 	}
 	if parent != RootIno {
 		return "", fmt.Errorf("find path of inode %d: %w: directory %d", ino, ErrNoEntry, parent)

@@ -114,7 +114,7 @@ func recordPut(t *tx, p *Put) error {
 	before := *n
 	if n.Version != p.Node.Version {
 		// It got another owner after the snapshot, but the container has it by this name.
-		if _, err := claimStmt.Exec(t, n.Ino, inodeName(n, p.Node.Version, p.Owner)); err != nil {
+		if err := reclaim(t, n.Ino, inodeName(n, p.Node.Version, p.Owner)); err != nil {
 			return err
 		}
 	}
@@ -140,7 +140,7 @@ func recordChanged(t *tx, n *Node, p *Put) error {
 	}
 	if n.ImageGen != 0 && n.ImageGen == p.Node.ImageGen {
 		n.ImageGen = 0
-		if _, err := dropImageStmt.Exec(t, n.Ino); err != nil {
+		if err := dropImage(t, n.Ino); err != nil {
 			return err
 		}
 	}

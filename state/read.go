@@ -2,7 +2,6 @@ package state
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 
 	"clfsload/state/journal"
@@ -39,7 +38,11 @@ type oneRow struct {
 }
 
 func (j *Store) row(ctx context.Context, query string, args ...any) oneRow {
-	return oneRow{j.read, ctx, query, args}
+	return rowOf(ctx, j.read, query, args...)
+}
+
+func rowOf(ctx context.Context, read reading, query string, args ...any) oneRow {
+	return oneRow{read, ctx, query, args}
 }
 
 func (r oneRow) Scan(dest ...any) error {
@@ -59,22 +62,6 @@ func queryAll[T any](ctx context.Context, read reading, scan func(scanner) (T, e
 		return err
 	})
 	return list, err
-}
-
-func scanAll[T any](rows *sql.Rows, err error, scan func(scanner) (T, error)) ([]T, error) {
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var list []T
-	for rows.Next() {
-		v, err := scan(rows)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, v)
-	}
-	return list, rows.Err()
 }
 
 // nodes is a query for nodes.
@@ -124,4 +111,34 @@ func classify(err error) error { return journal.Classify(err) }
 // openSnapshot begins a snapshot of what is acknowledged. It must be closed.
 func (j *Store) openSnapshot(ctx context.Context) (*journal.Snapshot, error) {
 	return j.file.Snapshot(ctx)
+}
+
+// eachPage calls list for page after page, with the last row of the page before (at first the zero
+// value), and do with each page that has rows.
+func eachPage[T any](list func(last T) ([]T, error), do func([]T) error) error {
+	var last T
+	for {
+		page, err := list(last)
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		if err := do(page); err != nil {
+			return err
+		}
+		last = page[len(page)-1]
+	}
+}
+
+// changePages changes all rows of a listing, each page in a transaction.
+func changePages[T any](ctx context.Context, j *Store, d journal.Durability, list func(last T) ([]T, error), change func(*tx, *T) error) error {
+	return eachPage(list, func(page []T) error {
+		return j.write(ctx, d, func(t *tx) error {
+			for _, row := range page { // copies: a transaction may run again
+				if err := change(t, &row); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
 }

@@ -63,28 +63,14 @@ func (j Recoverer) orphans(ctx context.Context, after Ino, limit int) ([]Node, e
 // inPages alters all nodes of a listing, durably.
 func (j Recoverer) inPages(ctx context.Context, list func(context.Context, Ino, int) ([]Node, error),
 	alter func(*tx, *Node) error) error {
-	for after := Ino(0); ; {
-		page, err := list(ctx, after, recoverPage)
-		if err != nil || len(page) == 0 {
-			return err
-		}
-		err = j.write(ctx, durable, func(t *tx) error {
-			for i := range page {
-				n := page[i]
-				if err := alter(t, &n); err != nil {
-					return err
-				}
-				if err := t.save(&page[i], &n); err != nil {
-					return err
-				}
+	return changePages(ctx, j.Store, durable, func(last Node) ([]Node, error) { return list(ctx, last.Ino, recoverPage) },
+		func(t *tx, n *Node) error {
+			before := *n
+			if err := alter(t, n); err != nil {
+				return err
 			}
-			return nil
+			return t.save(&before, n)
 		})
-		if err != nil {
-			return err
-		}
-		after = page[len(page)-1].Ino
-	}
 }
 
 type recovery struct {

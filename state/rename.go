@@ -148,7 +148,7 @@ func checkLoop(t *tx, n *Node, dir Ino) error {
 
 // move carries an entry over to its new place, and drops what was there.
 func move(t *tx, n *renaming) error {
-	if _, err := dropEntryStmt.Exec(t, n.From, n.Name); err != nil {
+	if err := dropEntry(t, n.From, n.Name); err != nil {
 		return err
 	}
 	if n.other != nil {

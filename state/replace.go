@@ -75,7 +75,7 @@ func replace(t *tx, r *replacement, d Difference) (Merged, error) {
 			return Merged{}, err
 		}
 	}
-	if _, err := dropEntryStmt.Exec(t, r.dir.Ino, name); err != nil {
+	if err := dropEntry(t, r.dir.Ino, name); err != nil {
 		return Merged{}, err
 	}
 	if err := addEntry(t, r.dir, r.entry); err != nil {

@@ -13,24 +13,16 @@ var parentsOfStmt = newStatement(`SELECT ?2 UNION SELECT parent FROM dirent WHER
 // forgets the failure. An entry without an inode is found again by listing its
 // directory once more.
 func (j Recorder) RetryFailures(ctx context.Context) error {
-	for {
-		list, err := j.failures(ctx, 0, nil, failurePage)
-		if err != nil || len(list) == 0 {
-			return err
-		}
-		err = j.write(ctx, durable, func(t *tx) error {
-			t.queued = true
-			for i := range list {
-				if err := retry(t, &list[i]); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return fmt.Errorf("queue failed entries again: %w", err)
-		}
+	err := changePages(ctx, j.Store, durable, func(failureRow) ([]failureRow, error) {
+		return j.failures(ctx, 0, nil, failurePage)
+	}, func(t *tx, f *failureRow) error {
+		t.queued = true
+		return retry(t, f)
+	})
+	if err != nil {
+		return fmt.Errorf("queue failed entries again: %w", err)
 	}
+	return nil
 }
 
 func retry(t *tx, f *failureRow) error {

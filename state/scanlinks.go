@@ -35,7 +35,7 @@ func addLink(t *tx, dir *Node, e *Entry) error {
 	if err != nil || !isNew {
 		return err
 	}
-	if _, err := shareEntryStmt.Exec(t, n.Parent, n.Name); err != nil { // it may have had one name until now
+	if err := shareEntry(t, n.Parent, n.Name); err != nil { // it may have had one name until now
 		return err
 	}
 	before := *n
@@ -76,23 +76,14 @@ const linkingNodes = `SELECT ` + nodeColumns + ` FROM inode WHERE state = {linki
 // no further ones can come.
 func (j Recorder) ReleaseLinks(ctx context.Context) error {
 	const page = 10000
-	for {
-		list, err := j.nodes(ctx, linkingNodes, page)
-		if err != nil || len(list) == 0 {
-			return err
-		}
-		err = j.write(ctx, durable, func(t *tx) error {
-			for i := range list {
-				n := list[i]
-				n.State = Queued
-				if err := t.save(&list[i], &n); err != nil {
-					return err
-				}
-			}
-			return nil
+	err := changePages(ctx, j.Store, durable, func(Node) ([]Node, error) { return j.nodes(ctx, linkingNodes, page) },
+		func(t *tx, n *Node) error {
+			before := *n
+			n.State = Queued
+			return t.save(&before, n)
 		})
-		if err != nil {
-			return fmt.Errorf("queue hard links: %w", err)
-		}
+	if err != nil {
+		return fmt.Errorf("queue hard links: %w", err)
 	}
+	return nil
 }

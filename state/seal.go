@@ -47,7 +47,7 @@ func sealBlocks(t *tx, n *Node, blocks uint64) error {
 		return makeUniform(t, n)
 	}
 	if n.Flags&BaseMap != 0 { // the map that is put says where all blocks are
-		_, err := dropBlocksStmt.Exec(t, n.Ino, 0, noBlockState)
+		err := dropBlockRows(t, n.Ino, 0, noBlockState)
 		return err
 	}
 	if replaced == n.Sealed {
@@ -89,7 +89,7 @@ func dropPastEnd(t *tx, n *Node, blocks uint64) error {
 			return err
 		}
 	}
-	_, err = dropBlocksStmt.Exec(t, n.Ino, blocks, noBlockState)
+	err = dropBlockRows(t, n.Ino, blocks, noBlockState)
 	return err
 }
 
@@ -99,7 +99,7 @@ func makeUniform(t *tx, n *Node) error {
 	n.Gen = n.Next
 	n.Flags &^= BaseMap
 	noteStaged(t, n)
-	_, err := dropBlocksStmt.Exec(t, n.Ino, 0, BlockRemote)
+	err := dropBlockRows(t, n.Ino, 0, BlockRemote)
 	return err
 }
 

@@ -104,20 +104,16 @@ func writeSettings(tx *sql.Tx, s Settings) error {
 
 func readSettings(db *sql.DB) (Settings, error) {
 	rows, err := db.Query(`SELECT name, value FROM setting`)
+	pairs, err := scanAll(rows, err, func(row scanner) (p [2]string, err error) {
+		err = row.Scan(&p[0], &p[1])
+		return p, err
+	})
 	if err != nil {
 		return Settings{}, fmt.Errorf("read settings: %w", err)
 	}
-	defer rows.Close()
 	values := map[string]string{}
-	for rows.Next() {
-		var name, value string
-		if err := rows.Scan(&name, &value); err != nil {
-			return Settings{}, fmt.Errorf("read settings: %w", err)
-		}
-		values[name] = value
-	}
-	if err := rows.Err(); err != nil {
-		return Settings{}, fmt.Errorf("read settings: %w", err)
+	for _, p := range pairs {
+		values[p[0]] = p[1]
 	}
 	return parseSettings(values)
 }
@@ -158,3 +154,26 @@ func parseSettings(values map[string]string) (Settings, error) {
 	copy(s.Key[:], key)
 	return s, firstErr
 }
+
+// Merge says how a load goes into a namespace that was there before. Its zero value is that of
+// a load that began with an empty container.
+type Merge struct {
+	Into    string // the directory that the source becomes, as a path from "/"; "": none
+	Update  bool   // what differs from the source is replaced; otherwise it fails
+	Delete  bool   // what the source does not have is removed
+	Compare Comparison
+	First   Ino // inodes that the load has made have this number or a higher one
+}
+
+// takesTimes reports whether directories that were there before get the times of the source.
+func (m *Merge) takesTimes() bool { return m.Update && m.Compare != CompareNames }
+
+// Comparison says which entries of a namespace pass for those of a source.
+type Comparison int
+
+const (
+	CompareTimes    Comparison = iota // files by size and time of modification
+	CompareSizes                      // files by size
+	CompareContents                   // files by contents
+	CompareNames                      // all by name
+)

@@ -27,7 +27,7 @@ func (s *Snapshot) begin(ctx context.Context) (err error) {
 }
 
 func (s *Snapshot) row(ctx context.Context, query string, args ...any) oneRow {
-	return oneRow{s.rows.Read, ctx, query, args}
+	return rowOf(ctx, s.rows.Read, query, args...)
 }
 
 // Seq is the number of the last change that the snapshot has.

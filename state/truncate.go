@@ -49,7 +49,7 @@ func dropBlocks(t *tx, n *Node, first uint64) error {
 	if err != nil {
 		return err
 	}
-	if _, err := dropBlocksStmt.Exec(t, n.Ino, first, noBlockState); err != nil {
+	if err := dropBlockRows(t, n.Ino, first, noBlockState); err != nil {
 		return err
 	}
 	for _, b := range rows {

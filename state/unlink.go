@@ -3,6 +3,8 @@ package state
 import (
 	"context"
 	"fmt"
+
+	"clfsload/state/journal"
 )
 
 var (
@@ -67,7 +69,7 @@ func unlink(t *tx, r *removal) (Node, error) {
 	if err := checkOtherName(t, n); err != nil {
 		return Node{}, err
 	}
-	if _, err := dropEntryStmt.Exec(t, r.dir, r.name); err != nil {
+	if err := dropEntry(t, r.dir, r.name); err != nil {
 		return Node{}, err
 	}
 	before := *dir
@@ -94,15 +96,11 @@ func checkRemoval(t *tx, n *Node, directory bool) error {
 	if err := n.checkRead(); err != nil || !directory {
 		return err
 	}
-	var one int
-	err := anyEntryStmt.QueryRow(t, n.Ino).Scan(&one)
-	if noRows(err) {
-		return nil
+	empty, err := isEmpty(t, n.Ino)
+	if err == nil && !empty {
+		err = ErrNotEmpty
 	}
-	if err != nil {
-		return err
-	}
-	return ErrNotEmpty
+	return err
 }
 
 // dropName notes that a node has lost a name in dir, whose entry is gone already.
@@ -162,10 +160,12 @@ func remove(t *tx, n *Node, inUse func(Ino) bool) error {
 
 // renameFirst makes the oldest of the names that are left the first name.
 func renameFirst(t *tx, n *Node) error {
-	var parent Ino
-	var name []byte
-	if err := otherNameStmt.QueryRow(t, n.Ino).Scan(&parent, &name); err != nil {
+	parent, name, known, err := otherName(t, n.Ino)
+	if err != nil {
 		return err
+	}
+	if !known {
+		return fmt.Errorf("%w: inode %d has %d links and no name", journal.ErrDamaged, n.Ino, n.Links)
 	}
 	n.Name = name
 	return reown(t, n, parent)

@@ -94,3 +94,9 @@ func discardVersion(t *tx, n *Node) error {
 	n.Flags &^= OlderVersions | NamedHardLink
 	return nil
 }
+
+// reclaim takes a blob out of the garbage.
+func reclaim(t *tx, ino Ino, name string) error {
+	_, err := claimStmt.Exec(t, ino, name)
+	return err
+}
