@@ -1,7 +1,9 @@
 package rescue
 
 import (
+	"cmp"
 	"context"
+	"iter"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -20,3 +22,30 @@ func WithContext(ctx context.Context) (Group, context.Context) {
 
 // Go calls f in a goroutine.
 func (g Group) Go(f func() error) { g.Group.Go(Func(f)) }
+
+// Each calls f with each value, for at most limit values at a time. After the first error the
+// context of f ends, and f is called for no further value. Each returns that error when all calls
+// have returned.
+func Each[T any](ctx context.Context, limit int, values iter.Seq[T], f func(context.Context, T) error) error {
+	return EachRead(ctx, limit, func(yield func(T, error) bool) {
+		for v := range values {
+			if !yield(v, nil) {
+				return
+			}
+		}
+	}, f)
+}
+
+// EachRead is Each for values that are read. An error that comes instead of a value is the last.
+func EachRead[T any](ctx context.Context, limit int, values iter.Seq2[T, error], f func(context.Context, T) error) error {
+	g, ctx := WithContext(ctx)
+	g.SetLimit(limit)
+	for v, err := range values {
+		if err = cmp.Or(err, context.Cause(ctx)); err != nil {
+			g.Go(func() error { return err })
+			break
+		}
+		g.Go(func() error { return f(ctx, v) })
+	}
+	return g.Wait()
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"clfsload/clfs"
 	"clfsload/rescue"
@@ -240,19 +241,16 @@ func (e *Engine) removeTree(ctx context.Context, f state.Foreign, above int) err
 }
 
 func (e *Engine) removeBelow(ctx context.Context, b clfs.IndirectBlock) error {
-	g, gctx := rescue.WithContext(ctx)
-	g.SetLimit(e.options.Concurrency)
-	for _, child := range b.Blocks {
+	return rescue.Each(ctx, e.options.Concurrency, slices.Values(b.Blocks), func(ctx context.Context, child clfs.ID) error {
 		f := state.Foreign{Kind: state.ForeignObject, ID: child, Owner: b.Owner}
 		switch {
 		case child.IsNull():
+			return nil
 		case b.Depth < b.Tree:
-			g.Go(func() error { return e.removeTree(gctx, f, b.Depth) })
-		default:
-			g.Go(func() error { return e.removeForeign(gctx, f) })
+			return e.removeTree(ctx, f, b.Depth)
 		}
-	}
-	return g.Wait()
+		return e.removeForeign(ctx, f)
+	})
 }
 
 // removeBase deletes what the block map of a removed node leads to, if another program has made

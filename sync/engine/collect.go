@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"slices"
 
 	"clfsload/rescue"
 	"clfsload/state"
@@ -45,31 +47,46 @@ func (e *Engine) collectGarbage(ctx context.Context) error {
 		if err := e.journal.Sync(ctx); err != nil {
 			return err
 		}
-		g, gctx := rescue.WithContext(ctx)
-		g.SetLimit(e.options.Concurrency)
-		ids := make([]int64, len(page))
-		for i, garbage := range page {
-			ids[i] = garbage.ID
-			for name := range garbage.Names() {
-				g.Go(func() error { return e.container.Delete(gctx, name) })
-				if gctx.Err() != nil {
-					break
-				}
-			}
-			if f, foreign := garbage.Foreign(); foreign {
-				g.Go(func() error { return e.removeForeign(gctx, f) })
-			}
-		}
-		if err := g.Wait(); err != nil {
+		if err := rescue.Each(ctx, e.options.Concurrency, e.removals(page), call); err != nil {
 			return err
 		}
 		if err := blob.Sync(ctx, e.container); err != nil {
 			return err
 		}
-		if err := e.journal.DropGarbage(ctx, ids); err != nil || len(page) < feedPage {
+		if err := e.journal.DropGarbage(ctx, idsOf(page)); err != nil || len(page) < feedPage {
 			return err
 		}
 	}
+}
+
+// removal deletes a blob, or what a foreign id leads to.
+type removal func(context.Context) error
+
+func call(ctx context.Context, r removal) error { return r(ctx) }
+
+// removals are what deletes garbage.
+func (e *Engine) removals(page []state.Garbage) iter.Seq[removal] {
+	return func(yield func(removal) bool) {
+		for _, garbage := range page {
+			for name := range garbage.Names() {
+				if !yield(func(ctx context.Context) error { return e.container.Delete(ctx, name) }) {
+					return
+				}
+			}
+			f, foreign := garbage.Foreign()
+			if foreign && !yield(func(ctx context.Context) error { return e.removeForeign(ctx, f) }) {
+				return
+			}
+		}
+	}
+}
+
+func idsOf(page []state.Garbage) []int64 {
+	ids := make([]int64, len(page))
+	for i, garbage := range page {
+		ids[i] = garbage.ID
+	}
+	return ids
 }
 
 // freeGarbage takes a page of names that no put is under way for: there may have
@@ -120,22 +137,13 @@ func (e *Engine) collectPage(ctx context.Context, page []state.Node) error {
 	if err := e.journal.Sync(ctx); err != nil {
 		return err
 	}
-	if err := e.eachNode(ctx, claimed, e.removeNode); err != nil {
+	if err := rescue.Each(ctx, e.options.Concurrency, slices.Values(claimed), e.removeNode); err != nil {
 		return err
 	}
 	if err := blob.Sync(ctx, e.container); err != nil {
 		return err
 	}
 	return e.journal.DropNodes(ctx, claimed)
-}
-
-func (e *Engine) eachNode(ctx context.Context, list []state.Node, fn func(context.Context, state.Node) error) error {
-	g, ctx := rescue.WithContext(ctx)
-	g.SetLimit(e.options.Concurrency)
-	for _, n := range list {
-		g.Go(func() error { return fn(ctx, n) })
-	}
-	return g.Wait()
 }
 
 // removeNode deletes every blob that a removed node may have, but for those that

@@ -130,16 +130,7 @@ func (p *publication) hasLogs() bool { return p.last && p.journal.Settings.Merge
 
 // phase makes the steps of a phase, many at a time.
 func (p *publication) phase(ctx context.Context, phase publish.Phase) error {
-	g, gctx := rescue.WithContext(ctx)
-	g.SetLimit(p.options.Concurrency)
-	for s, err := range publish.Steps(gctx, p.snap, phase) {
-		if err != nil {
-			g.Go(func() error { return err })
-			break
-		}
-		g.Go(func() error { return p.step(gctx, s) })
-	}
-	if err := g.Wait(); err != nil {
+	if err := rescue.EachRead(ctx, p.options.Concurrency, publish.Steps(ctx, p.snap, phase), p.step); err != nil {
 		return err
 	}
 	if err := p.rec.drain(ctx); err != nil {

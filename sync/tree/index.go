@@ -89,12 +89,9 @@ func (x *Index) listPart(ctx context.Context, t *Tree, prefix string) error {
 // the 256 pairs of them; logs and strangers may begin with any other character
 // that can be printed. Only names that begin otherwise are not found.
 func (x *Index) listParts(ctx context.Context, t *Tree) error {
-	group, ctx := rescue.WithContext(ctx)
-	group.SetLimit(t.options.Requests)
-	for prefix := range namePrefixes {
-		group.Go(func() error { return x.listPart(ctx, t, prefix) })
-	}
-	return group.Wait()
+	return rescue.Each(ctx, t.options.Requests, namePrefixes, func(ctx context.Context, prefix string) error {
+		return x.listPart(ctx, t, prefix)
+	})
 }
 
 const hexDigits = "0123456789ABCDEF"
