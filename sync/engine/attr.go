@@ -8,19 +8,19 @@ import (
 )
 
 // attr converts attributes for the container; Nlink is left to the caller.
-func (e *Engine) attr(path pathOf, in state.Inode, a state.Attr) clfs.Attr {
-	s := &e.journal.Settings
+func (s *store) attr(path pathOf, in state.Inode, a state.Attr) clfs.Attr {
+	settings := &s.journal.Settings
 	out := clfs.Attr{
 		Mode:        a.Mode,
 		Type:        a.Type,
 		UID:         a.UID,
 		GID:         a.GID,
 		Size:        contentSize(a),
-		FSID:        uint64(s.FSID),
+		FSID:        uint64(settings.FSID),
 		FileID:      a.Ino,
 		RdevMajor:   unix.Major(a.Rdev),
 		RdevMinor:   unix.Minor(a.Rdev),
-		ContainerID: uint64(s.ContainerID),
+		ContainerID: uint64(settings.ContainerID),
 	}
 	out.Used = out.Size
 	clamped := false
@@ -32,10 +32,23 @@ func (e *Engine) attr(path pathOf, in state.Inode, a state.Attr) clfs.Attr {
 		*t.to, c = clfs.NewTime(state.SplitNanoseconds(t.from))
 		clamped = clamped || c
 	}
-	if clamped && e.events.Warning != nil {
-		e.events.Warning(path(), "a time before 1970 or after 2106 was set to the nearest that CLFS can hold")
+	if clamped && s.warning != nil {
+		s.warning(path(), "a time before 1970 or after 2106 was set to the nearest that CLFS can hold")
 	}
 	return out
+}
+
+// stamp gives an inode the attributes, the name and the links of a node. What the
+// journal knows nothing of stays.
+func (s *store) stamp(o *clfs.Inode, path pathOf, n state.Node, back []clfs.ID) {
+	before := o.Attr
+	o.Attr = s.attr(path, n.Inode, n.Attr)
+	o.Attr.Flags, o.Attr.Dtime, o.Attr.Reserved3, o.Attr.Reserved92 = before.Flags, before.Dtime, before.Reserved3, before.Reserved92
+	if n.Flags&state.Adopted != 0 {
+		o.Attr.FSID, o.Attr.FileID, o.Attr.ContainerID = before.FSID, before.FileID, before.ContainerID
+	}
+	o.Attr.Nlink = uint32(len(back))
+	o.Name, o.BackPointers = n.Name, back
 }
 
 // contentSize is the size attribute: bytes of a file or link target, otherwise 0.

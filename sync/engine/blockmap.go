@@ -9,20 +9,20 @@ import (
 
 // newMapBuilder returns a builder that uploads indirect blocks of a generation as
 // they fill.
-func (e *Engine) newMapBuilder(ctx context.Context, owner clfs.ID, generation uint64, ctime uint32) *clfs.MapBuilder {
-	key := e.journal.Settings.Key
+func (s *store) newMapBuilder(ctx context.Context, owner clfs.ID, generation uint64, ctime uint32) *clfs.MapBuilder {
+	key := s.journal.Settings.Key
 	newID := func(tree, depth int, index uint64) clfs.ID {
 		return clfs.IndirectID(key, owner, generation, tree, depth, index)
 	}
-	return clfs.NewMapBuilder(owner, newID, e.putIndirect(ctx, owner, ctime))
+	return clfs.NewMapBuilder(owner, newID, s.putIndirect(ctx, owner, ctime))
 }
 
 // putIndirect returns what uploads indirect blocks of an inode.
-func (e *Engine) putIndirect(ctx context.Context, owner clfs.ID, ctime uint32) func(clfs.ID, clfs.IndirectBlock) error {
+func (s *store) putIndirect(ctx context.Context, owner clfs.ID, ctime uint32) func(clfs.ID, clfs.IndirectBlock) error {
 	return func(id clfs.ID, b clfs.IndirectBlock) error {
 		b.Ctime = ctime
-		packed := clfs.Pack(nil, b.Append(nil), e.journal.Settings.Compression)
-		if err := e.put(ctx, clfs.ObjectName(id, owner, clfs.TypeIndirect, clfs.FirstVersion), packed); err != nil {
+		packed := clfs.Pack(nil, b.Append(nil), s.journal.Settings.Compression)
+		if err := s.put(ctx, clfs.ObjectName(id, owner, clfs.TypeIndirect, clfs.FirstVersion), packed); err != nil {
 			return fmt.Errorf("put indirect block of tree %d: %w", b.Tree, err)
 		}
 		return nil

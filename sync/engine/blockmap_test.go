@@ -135,7 +135,7 @@ func TestAttributesAreConverted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := e.attr(func() string { return "dev" }, state.Inode{}, state.Attr{Type: clfs.TypeChar, Mode: 0o20600, UID: 1, GID: 2, Size: 99, Ino: 5,
+	got := e.store.attr(func() string { return "dev" }, state.Inode{}, state.Attr{Type: clfs.TypeChar, Mode: 0o20600, UID: 1, GID: 2, Size: 99, Ino: 5,
 		Mtime: 1_500_000_000_123_456_789, Ctime: -1, Atime: 1 << 62, Rdev: 0x0801})
 	want := clfs.Attr{Type: clfs.TypeChar, Mode: 0o20600, UID: 1, GID: 2, FileID: 5, RdevMajor: 8, RdevMinor: 1,
 		Mtime: clfs.Time{Sec: 1_500_000_000, Nsec: 123_456_789}, Atime: clfs.Time{Sec: 1<<32 - 1, Nsec: 999_999_999},

@@ -75,7 +75,7 @@ func (l *listing) flush(ctx context.Context) error {
 	id := clfs.SegmentID(s.Key, l.node.ID, l.node.Next, l.segment)
 	payload := clfs.AppendDirSegment(nil, l.current, ctimeSeconds(l.node.Attr), clfs.SegmentOffset(l.segment, true), l.node.ID)
 	name := clfs.ObjectName(id, l.node.ID, clfs.TypeSegment, clfs.FirstVersion)
-	if err := l.engine.put(ctx, name, clfs.Pack(nil, payload, s.Compression)); err != nil {
+	if err := l.engine.store.put(ctx, name, clfs.Pack(nil, payload, s.Compression)); err != nil {
 		return fmt.Errorf("put directory segment %d: %w", l.segment, err)
 	}
 	l.segment++
@@ -101,7 +101,7 @@ func (l *listing) reserve(ctx context.Context) (err error) {
 	first := l.reserved == 0
 	l.reserved = max(leastReserved, 2*l.reserved)
 	if l.node, err = l.engine.journal.Reserve(ctx, l.node, l.reserved, first); err == nil && first {
-		l.builder = l.engine.newMapBuilder(ctx, l.node.ID, l.node.Next, ctimeSeconds(l.node.Attr))
+		l.builder = l.engine.store.newMapBuilder(ctx, l.node.ID, l.node.Next, ctimeSeconds(l.node.Attr))
 	}
 	return err
 }
@@ -120,7 +120,7 @@ func (l *listing) finish(ctx context.Context, attr clfs.Attr) (clfs.Inode, error
 		o.ExtAttrs = clfs.RootExtAttrs(s.MassUUID, s.WipeUUID)
 	}
 	if l.builder == nil {
-		l.builder = l.engine.newMapBuilder(ctx, l.node.ID, l.node.Next, 0)
+		l.builder = l.engine.store.newMapBuilder(ctx, l.node.ID, l.node.Next, 0)
 	}
 	var err error
 	o.Direct, o.Roots, err = l.builder.Finish()
@@ -132,14 +132,14 @@ func (l *listing) finish(ctx context.Context, attr clfs.Attr) (clfs.Inode, error
 func (e *Engine) putListing(ctx context.Context, name string, o clfs.Inode, inReach, segments bool) error {
 	packed := clfs.Pack(nil, o.Append(nil), e.journal.Settings.Compression)
 	if !inReach {
-		return e.put(ctx, name, packed)
+		return e.store.put(ctx, name, packed)
 	}
 	if segments {
 		if err := blob.Sync(ctx, e.container); err != nil {
 			return err
 		}
 	}
-	return e.putInReach(ctx, name, packed)
+	return e.store.putInReach(ctx, name, packed)
 }
 
 // directory puts a directory.
@@ -167,7 +167,7 @@ func (p *publication) putDirectory(ctx context.Context, path pathOf, s publish.S
 	if err != nil {
 		return err
 	}
-	o, err := l.finish(ctx, p.attr(path, n.Inode, n.Attr))
+	o, err := l.finish(ctx, p.store.attr(path, n.Inode, n.Attr))
 	if err != nil {
 		return err
 	}
@@ -191,7 +191,7 @@ func (p *publication) keepForeign(ctx context.Context, o *clfs.Inode, s publish.
 	if n.Flags&state.Adopted == 0 {
 		return nil, nil
 	}
-	base, err := p.putInodeOf(ctx, n)
+	base, err := p.store.storedInode(ctx, n)
 	if err != nil {
 		return nil, err
 	}

@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 
-	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/semaphore"
 
-	"clfsload/clfs"
 	"clfsload/rescue"
 	"clfsload/state"
 	"clfsload/sync/blob"
@@ -67,6 +65,7 @@ type Events struct {
 type Engine struct {
 	journal   *state.Journal
 	container blob.Container
+	store     *store
 	options   Options
 	events    Events
 	stats     Stats
@@ -78,9 +77,6 @@ type Engine struct {
 	resting   *resting
 	recorded  *bell               // rings after uploads were recorded, and when a job came to nothing
 	tidying   *semaphore.Weighted // held by who publishes or deletes
-	fetching  *semaphore.Weighted
-	tree      *tree.Tree
-	bases     *lru.Cache[baseKey, *clfs.Inode]
 }
 
 // New returns an Engine. Options out of range are an error.
@@ -93,15 +89,24 @@ func New(j *state.Journal, c blob.Container, o Options, ev Events) (*Engine, err
 	}
 	e := &Engine{journal: j, container: c, options: o, events: ev,
 		budget: newBudget(o.Memory), gate: newGate(), claims: newClaims(), resting: newResting(), recorded: newBell(),
-		tidying: semaphore.NewWeighted(1), fetching: semaphore.NewWeighted(fetches)}
-	e.tree = o.Tree
+		tidying: semaphore.NewWeighted(1)}
 	var err error
-	if e.bases, err = lru.New[baseKey, *clfs.Inode](basesKept); err != nil {
+	if e.store, err = newStore(j, c, o.Tree, ev.Warning, &e.stats.Traffic); err != nil {
 		return nil, err
 	}
 	e.recorder = newRecorder(e)
 	e.flights = make(flights, o.Concurrency)
 	return e, nil
+}
+
+// Head returns the first bytes, 16384 or less, of a file whose contents were uploaded:
+// those of the contents that were uploaded last.
+func (e *Engine) Head(ctx context.Context, n state.Node) ([]byte, error) { return e.store.Head(ctx, n) }
+
+// Block returns the contents of a block of a file, 1 or higher, that was uploaded
+// under a generation; 0 of a file with a BaseMap: that its newest payload has.
+func (e *Engine) Block(ctx context.Context, n state.Node, index, gen uint64) ([]byte, error) {
+	return e.store.Block(ctx, n, index, gen)
 }
 
 // Stats returns live counters.
@@ -134,36 +139,8 @@ func (e *Engine) Upload(ctx context.Context, s Source, ended <-chan struct{}) er
 	return err
 }
 
-// put stores one blob.
-func (e *Engine) put(ctx context.Context, name string, data []byte) error {
-	err := e.container.Put(ctx, name, data)
-	e.countPut(data, err)
-	return err
-}
-
-// putInReach is put for what readers use from then on: a new version of an inode that is
-// published, the root, the bucket object. A power cut leaves all of it or nothing. What
-// it refers to must be durable.
-func (e *Engine) putInReach(ctx context.Context, name string, data []byte) error {
-	err := blob.PutWhole(ctx, e.container, name, data)
-	e.countPut(data, err)
-	return err
-}
-
-func (e *Engine) countPut(data []byte, err error) {
-	if err == nil {
-		e.stats.Blobs.Add(1)
-		e.stats.Sent.Add(int64(len(data)))
-	}
-}
-
 // attempts is how often an entry is read again that changes while it is read.
 const attempts = 3
 
 // errChanged: a file changed while it was read.
 var errChanged = errors.New("changed while it was read")
-
-// entryError is an error of one entry, which does not stop the transfer.
-type entryError struct{ state.Problem }
-
-func (e *entryError) Error() string { return e.Op + ": " + e.Reason }

@@ -95,7 +95,7 @@ func (w *worker) putContents(ctx context.Context, p *blockPlan) (head []byte, gr
 func (w *worker) begin(ctx context.Context, f LooseFile, p *blockPlan) error {
 	now, err := f.Attr()
 	if err != nil {
-		return entryProblem("stat", err)
+		return entryFailure("stat", err)
 	}
 	n := *p.node
 	if now.Type != clfs.TypeRegular {
@@ -131,7 +131,7 @@ func (w *worker) checkLoose(f LooseFile, attr state.Attr, err error) error {
 	now, statErr := f.Attr()
 	switch {
 	case statErr != nil:
-		return entryProblem("stat", statErr)
+		return entryFailure("stat", statErr)
 	case !now.SameContents(attr):
 		return errChanged
 	case err != nil:
@@ -148,7 +148,7 @@ func (w *worker) endsAt(f io.ReaderAt, size int64) error {
 	case n > 0:
 		return errChanged
 	case !errors.Is(err, io.EOF):
-		return entryProblem("read", err)
+		return entryFailure("read", err)
 	}
 	return nil
 }
@@ -186,7 +186,7 @@ func (w *worker) wholeHead(ctx context.Context, n state.Node) ([]byte, error) {
 	if n.Attr.Size == 0 {
 		return nil, nil
 	}
-	head, err := w.Head(ctx, n)
+	head, err := w.store.Head(ctx, n)
 	if want := min(n.Attr.Size, clfs.FirstSegmentBytes); err == nil && int64(len(head)) != want {
 		err = fmt.Errorf("%s: %w: it has %d bytes of contents, not %d", n.PutName(), errDamaged, len(head), want)
 	}
@@ -228,13 +228,13 @@ func (w *worker) putMap(ctx context.Context, p *blockPlan) (clfs.Inode, error) {
 	}
 	var o clfs.Inode
 	if n.Flags&state.Adopted != 0 {
-		base, err := w.baseOf(ctx, n)
+		base, err := w.store.baseOf(ctx, n)
 		if err != nil {
 			return o, err
 		}
 		o = *base
 	}
-	b := w.newMapBuilder(ctx, n.ID, own, ctimeSeconds(n.Attr))
+	b := w.store.newMapBuilder(ctx, n.ID, own, ctimeSeconds(n.Attr))
 	for i := uint64(1); i < p.count; i++ {
 		generation, ok := p.uploaded(i)
 		if !ok {
@@ -259,11 +259,11 @@ func (w *worker) readFull(f io.ReaderAt, p []byte, offset int64) error {
 	if errors.Is(err, io.EOF) {
 		return errChanged
 	}
-	return entryProblem("read", err)
+	return entryFailure("read", err)
 }
 
-// entryProblem makes an error of the source one of the entry.
-func entryProblem(op string, err error) error {
+// entryFailure makes an error of the source one of the entry.
+func entryFailure(op string, err error) error {
 	var pathErr *fs.PathError
 	if errors.As(err, &pathErr) {
 		err = pathErr.Err

@@ -40,7 +40,7 @@ func (e *Engine) putLogs(ctx context.Context, logs []Log) error {
 		if err != nil {
 			return fmt.Errorf("read log %s: %w", l.Name, err)
 		}
-		if err := e.put(ctx, l.Name, data); err != nil {
+		if err := e.store.put(ctx, l.Name, data); err != nil {
 			return fmt.Errorf("put log %s: %w", l.Name, err)
 		}
 	}
@@ -65,7 +65,7 @@ func (e *Engine) nameLogs(ctx context.Context, bucket clfs.Bucket, before []stri
 // knows the publication that it names.
 func (e *Engine) bucket(ctx context.Context) (clfs.Bucket, error) {
 	var b clfs.Bucket
-	err := e.fetch(ctx, BucketName, maxBucketPayload, func(payload []byte) (err error) {
+	err := e.store.fetch(ctx, BucketName, maxBucketPayload, func(payload []byte) (err error) {
 		b, err = clfs.DecodeBucket(payload)
 		return clfs.WithObject(err, BucketName)
 	})

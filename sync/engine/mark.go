@@ -157,7 +157,7 @@ func (e *Engine) Close(ctx context.Context) error {
 // putBucket replaces the bucket object.
 func (e *Engine) putBucket(ctx context.Context, b clfs.Bucket) error {
 	packed := clfs.Pack(nil, b.Append(nil), e.journal.Settings.Compression)
-	if err := e.putInReach(ctx, BucketName, packed); err != nil {
+	if err := e.store.putInReach(ctx, BucketName, packed); err != nil {
 		return fmt.Errorf("put bucket object: %w", err)
 	}
 	return blob.Sync(ctx, e.container)

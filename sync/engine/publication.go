@@ -158,7 +158,7 @@ func (p *publication) step(ctx context.Context, s publish.Step) error {
 func (p *publication) node(ctx context.Context, n state.Node) error {
 	path := p.pathOf(ctx, n)
 	o, err := p.base(ctx, n)
-	if problem, own := problemOf(err); own {
+	if problem, own := failureOf(err); own {
 		p.behind(Behind{path(), n, problem.Op + ": " + problem.Reason, true})
 		return nil
 	}
@@ -170,13 +170,13 @@ func (p *publication) node(ctx context.Context, n state.Node) error {
 		return err
 	}
 	contents := o.Attr
-	p.stamp(o, path, n, back)
+	p.store.stamp(o, path, n, back)
 	if !n.ContentsCurrent() {
 		// Those that are put are older than the row.
 		o.Attr.Size, o.Attr.Used, o.Attr.Mtime, o.Attr.Ctime = contents.Size, contents.Used, contents.Mtime, contents.Ctime
 	}
 	packed := clfs.Pack(nil, o.Append(nil), p.journal.Settings.Compression)
-	if err := p.putInReach(ctx, clfs.ObjectName(n.ID, back[0], n.Attr.Type, n.Version), packed); err != nil {
+	if err := p.store.putInReach(ctx, clfs.ObjectName(n.ID, back[0], n.Attr.Type, n.Version), packed); err != nil {
 		return fmt.Errorf("put %q: %w", path(), err)
 	}
 	p.add(&state.Put{Node: n, Owner: back[0].Hash()})
@@ -192,7 +192,7 @@ func (p *publication) base(ctx context.Context, n state.Node) (*clfs.Inode, erro
 		return nil, err
 	}
 	if image == nil {
-		return p.putInodeOf(ctx, n)
+		return p.store.storedInode(ctx, n)
 	}
 	return decodeImage(n, image)
 }

@@ -125,7 +125,7 @@ func (s *segment) put(ctx context.Context) error {
 	packed := clfs.Pack((*packedBuf)[:0], s.payload, s.engine.journal.Settings.Compression)
 	b.recycle(s.buf)
 	s.grant.shrink(int64(cap(*packedBuf)) + s.extra)
-	if err := s.engine.put(ctx, s.name, packed); err != nil {
+	if err := s.engine.store.put(ctx, s.name, packed); err != nil {
 		return fmt.Errorf("put segment %d: %w", s.index, err)
 	}
 	s.grant.shrink(int64(len(packed)) + s.extra)

@@ -9,6 +9,5 @@ type Stats struct {
 	Read   atomic.Int64 // bytes of file contents read
 	Moved  atomic.Int64 // bytes of file contents that are in the container by this run; falls when a file fails or is read again
 	Kept   atomic.Int64 // bytes of the files finished or under way that an earlier run had put
-	Blobs  atomic.Int64 // blobs put
-	Sent   atomic.Int64 // bytes of blobs put
+	Traffic
 }

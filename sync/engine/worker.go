@@ -10,8 +10,6 @@ import (
 	"clfsload/clfs"
 	"clfsload/rescue"
 	"clfsload/state"
-	"clfsload/sync/blob"
-	"clfsload/sync/tree"
 )
 
 // worker uploads one node after the other and keeps its buffers.
@@ -58,7 +56,7 @@ func (w *worker) work(ctx context.Context, taken job) error {
 	if err == nil {
 		return nil
 	}
-	p, own := w.problemOf(err)
+	p, own := w.failureOf(err)
 	if w.options.Live || own || errors.Is(err, errStale) { // otherwise it ends here, with what was put
 		w.moved.drop(&w.stats)
 	}
@@ -88,12 +86,12 @@ func (w *worker) pathOfJob(ctx context.Context) (pathOf, error) {
 	return func() string { return path }, err
 }
 
-// problemOf tells an error that is the node's own. In a load it is one of the source: a container in
+// failureOf tells an error that is the node's own. In a load it is one of the source: a container in
 // which something is missing ends it.
-func (w *worker) problemOf(err error) (state.Problem, bool) {
+func (w *worker) failureOf(err error) (state.Problem, bool) {
 	var failed *entryError
 	if w.options.Live || !errors.As(err, &failed) {
-		p, own := problemOf(err)
+		p, own := failureOf(err)
 		return p, own && w.options.Live
 	}
 	return failed.Problem, true
@@ -126,7 +124,7 @@ func (w *worker) dropped(ctx context.Context, path pathOf, j *job, cause error) 
 	if errors.Is(cause, errStale) {
 		return nil
 	}
-	p, own := problemOf(cause)
+	p, own := failureOf(cause)
 	if !own {
 		return cause
 	}
@@ -145,22 +143,6 @@ func (w *worker) dropped(ctx context.Context, path pathOf, j *job, cause error) 
 	}
 	w.resting.failed(j.node.Ino)
 	return nil
-}
-
-// problemOf tells an error that is the node's own.
-func problemOf(err error) (state.Problem, bool) {
-	var failed *entryError
-	var format *clfs.FormatError
-	var panicked *rescue.Panic
-	switch {
-	case errors.As(err, &panicked):
-		return state.Problem{Op: "upload", Reason: err.Error()}, true
-	case errors.As(err, &failed):
-		return failed.Problem, true
-	case errors.Is(err, blob.ErrNotFound), errors.As(err, &format), errors.Is(err, errDamaged), errors.Is(err, tree.ErrDamaged):
-		return state.Problem{Op: "read back", Reason: err.Error()}, true
-	}
-	return state.Problem{}, false
 }
 
 // unchanged returns the row of a node as it is now, or errStale when its contents,
@@ -204,7 +186,7 @@ func (w *worker) early(ctx context.Context, j *job) error {
 func (w *worker) open(n state.Node) (File, error) {
 	f, err := w.source.Open(n, w.path)
 	if err != nil {
-		return nil, entryProblem("open", err)
+		return nil, entryFailure("open", err)
 	}
 	return f, nil
 }
@@ -238,7 +220,7 @@ func (w *worker) rewrite(ctx context.Context, path pathOf, j *job) error {
 		w.finish(j, &state.Upload{Node: n}, nil, nil)
 		return nil
 	}
-	o, err := w.putInodeOf(ctx, n)
+	o, err := w.store.storedInode(ctx, n)
 	if err != nil {
 		return err
 	}
@@ -260,7 +242,7 @@ func (w *worker) complete(ctx context.Context, path pathOf, j *job, o clfs.Inode
 		releaseAll(grants)
 		return err
 	}
-	w.stamp(&o, path, j.node, back)
+	w.store.stamp(&o, path, j.node, back)
 	w.warnOfLinks(ctx, path, j.node)
 	w.payload = o.Append(w.payload[:0])
 	w.packed = clfs.Pack(w.packed[:0], w.payload, w.journal.Settings.Compression)
@@ -315,9 +297,9 @@ func (w *worker) putUnlessPublished(ctx context.Context, j *job, owner clfs.ID, 
 	name := clfs.ObjectName(n.ID, owner, n.Attr.Type, n.Version)
 	if n.PutVersion != 0 {
 		// Readers prefer it to the one before, should a publication lead there first.
-		return up, w.putInReach(ctx, name, w.packed)
+		return up, w.store.putInReach(ctx, name, w.packed)
 	}
-	return up, w.put(ctx, name, w.packed)
+	return up, w.store.put(ctx, name, w.packed)
 }
 
 // finish hands the outcome of a job to the recorder. leave, if any, is called when
@@ -349,19 +331,6 @@ func (w *worker) backPointers(ctx context.Context, n state.Node) ([]clfs.ID, err
 		err = fmt.Errorf("inode %d: %w: it has no links", n.Ino, state.ErrDamaged)
 	}
 	return nil, err
-}
-
-// stamp gives an inode the attributes, the name and the links of a node. What the
-// journal knows nothing of stays.
-func (e *Engine) stamp(o *clfs.Inode, path pathOf, n state.Node, back []clfs.ID) {
-	before := o.Attr
-	o.Attr = e.attr(path, n.Inode, n.Attr)
-	o.Attr.Flags, o.Attr.Dtime, o.Attr.Reserved3, o.Attr.Reserved92 = before.Flags, before.Dtime, before.Reserved3, before.Reserved92
-	if n.Flags&state.Adopted != 0 {
-		o.Attr.FSID, o.Attr.FileID, o.Attr.ContainerID = before.FSID, before.FileID, before.ContainerID
-	}
-	o.Attr.Nlink = uint32(len(back))
-	o.Name, o.BackPointers = n.Name, back
 }
 
 // warnOfLinks tells of an inode that has more names in the source than CLFS can hold.

@@ -11,9 +11,6 @@ import (
 	"clfsload/sync/tree"
 )
 
-// errDamaged: a blob is not what was put.
-var errDamaged = errors.New("damaged in the container")
-
 const (
 	// maxInodePayload bounds the decompressed size of an inode, in bytes.
 	maxInodePayload = 1 << 20
@@ -25,12 +22,12 @@ const (
 // Head returns the first bytes, 16384 or less, of a file whose contents were uploaded:
 // those of the contents that were uploaded last. They are in the inode that the
 // journal keeps for the next publication, or else in the one in the container.
-func (e *Engine) Head(ctx context.Context, n state.Node) ([]byte, error) {
-	return e.newest(ctx, n, func(n state.Node) ([]byte, error) {
+func (s *store) Head(ctx context.Context, n state.Node) ([]byte, error) {
+	return s.newest(ctx, n, func(n state.Node) ([]byte, error) {
 		if n.Flags&state.BaseMap != 0 {
-			return e.baseBlock(ctx, n, 0)
+			return s.baseBlock(ctx, n, 0)
 		}
-		o, err := e.newestInode(ctx, n)
+		o, err := s.newestInode(ctx, n)
 		if err != nil {
 			return nil, err
 		}
@@ -39,13 +36,13 @@ func (e *Engine) Head(ctx context.Context, n state.Node) ([]byte, error) {
 }
 
 // newest reads of the newest payload of a node, which may be published or replaced meanwhile.
-func (e *Engine) newest(ctx context.Context, n state.Node, read func(state.Node) ([]byte, error)) ([]byte, error) {
+func (s *store) newest(ctx context.Context, n state.Node, read func(state.Node) ([]byte, error)) ([]byte, error) {
 	for {
 		data, err := read(n)
 		if !errors.Is(err, blob.ErrNotFound) && !tree.IsMissing(err) {
 			return data, err
 		}
-		now, rowErr := e.journal.Node(ctx, n.Ino)
+		now, rowErr := s.journal.Node(ctx, n.Ino)
 		if rowErr != nil || now.ImageGen == n.ImageGen && now.PutVersion == n.PutVersion && now.PutOwner == n.PutOwner {
 			return nil, err
 		}
@@ -55,11 +52,11 @@ func (e *Engine) newest(ctx context.Context, n state.Node, read func(state.Node)
 
 // newestInode reads the inode that has the contents of a node as they were uploaded
 // last.
-func (e *Engine) newestInode(ctx context.Context, n state.Node) (*clfs.Inode, error) {
+func (s *store) newestInode(ctx context.Context, n state.Node) (*clfs.Inode, error) {
 	if n.ImageGen == 0 {
-		return e.putInodeOf(ctx, n)
+		return s.storedInode(ctx, n)
 	}
-	image, err := e.journal.Image(ctx, n.Ino)
+	image, err := s.journal.Image(ctx, n.Ino)
 	if err != nil {
 		return nil, err
 	}
@@ -78,14 +75,14 @@ func decodeImage(n state.Node, image []byte) (*clfs.Inode, error) {
 	return o, nil
 }
 
-// putInodeOf reads the inode of a node that is in the container.
-func (e *Engine) putInodeOf(ctx context.Context, n state.Node) (*clfs.Inode, error) {
+// storedInode reads the inode of a node that is in the container.
+func (s *store) storedInode(ctx context.Context, n state.Node) (*clfs.Inode, error) {
 	if n.PutVersion == 0 {
 		return nil, fmt.Errorf("inode %d: %w: it is not in the container", n.Ino, errDamaged)
 	}
 	name := n.PutName()
 	var o *clfs.Inode
-	err := e.fetch(ctx, name, maxInodePayload, func(payload []byte) (err error) {
+	err := s.fetch(ctx, name, maxInodePayload, func(payload []byte) (err error) {
 		if o, err = clfs.DecodeInode(payload); err != nil {
 			return clfs.WithObject(err, name)
 		}
@@ -108,24 +105,24 @@ func checkInode(n state.Node, o *clfs.Inode, name string) error {
 
 // Block returns the contents of a block of a file, 1 or higher, that was uploaded
 // under a generation; 0 of a file with a BaseMap: that its newest payload has.
-func (e *Engine) Block(ctx context.Context, n state.Node, index, gen uint64) ([]byte, error) {
-	if err := e.fetching.Acquire(ctx, 1); err != nil {
+func (s *store) Block(ctx context.Context, n state.Node, index, gen uint64) ([]byte, error) {
+	if err := s.fetching.Acquire(ctx, 1); err != nil {
 		return nil, context.Cause(ctx)
 	}
-	defer e.fetching.Release(1)
+	defer s.fetching.Release(1)
 	if n.Flags&state.BaseMap != 0 && gen == 0 {
-		return e.newest(ctx, n, func(n state.Node) ([]byte, error) { return e.baseBlock(ctx, n, index) })
+		return s.newest(ctx, n, func(n state.Node) ([]byte, error) { return s.baseBlock(ctx, n, index) })
 	}
-	id := clfs.SegmentID(e.journal.Settings.Key, n.ID, gen, index-1)
+	id := clfs.SegmentID(s.journal.Settings.Key, n.ID, gen, index-1)
 	name := clfs.ObjectName(id, n.ID, clfs.TypeSegment, clfs.FirstVersion)
-	var s clfs.Segment
-	err := e.fetch(ctx, name, clfs.MaxSegmentPayload, func(payload []byte) (err error) {
-		if s, err = clfs.DecodeSegment(payload); err != nil {
+	var segment clfs.Segment
+	err := s.fetch(ctx, name, clfs.MaxSegmentPayload, func(payload []byte) (err error) {
+		if segment, err = clfs.DecodeSegment(payload); err != nil {
 			return clfs.WithObject(err, name)
 		}
-		return checkBlock(n, name, index, s)
+		return checkBlock(n, name, index, segment)
 	})
-	return s.Data, err
+	return segment.Data, err
 }
 
 // checkBlock compares what a segment says about itself with the block of a file that it
@@ -147,9 +144,9 @@ func checkBlock(n state.Node, name string, index uint64, s clfs.Segment) error {
 
 // fetch reads a blob, compares it with the MD5 that is kept with it, and has its payload
 // decoded. What is found wrong is believed when the blob was read again.
-func (e *Engine) fetch(ctx context.Context, name string, most int, decode func(payload []byte) error) error {
+func (s *store) fetch(ctx context.Context, name string, most int, decode func(payload []byte) error) error {
 	get := func(ctx context.Context) (blob.Object, error) {
-		o, err := e.container.Get(ctx, name, 0, int64(clfs.PackBound(most)))
+		o, err := s.container.Get(ctx, name, 0, int64(clfs.PackBound(most)))
 		if err != nil {
 			return o, fmt.Errorf("get %s: %w", name, err)
 		}
