@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"clfsload/clfs"
+	"clfsload/state"
 	"clfsload/sync/blob"
 )
 
@@ -37,21 +38,46 @@ func CheckEmpty(ctx context.Context, c blob.Container, but ...string) error {
 	return nil
 }
 
-// Abandon removes the bucket object of a transfer or mount that was refused after Begin, if
-// it is in the container. One that another process has put stays.
-func (e *Engine) Abandon(ctx context.Context) error {
-	_, err := e.bucket(ctx)
-	if errors.Is(err, ErrForeign) || errors.Is(err, ErrOtherPublication) {
-		return nil
+// bucketObject is the bucket object of the container of a journal: it says which journal the
+// container belongs to, and which publication it holds.
+type bucketObject struct {
+	journal   *state.Journal
+	container blob.Container
+	store     *store
+	stateName string // host and path of STATE
+	live      bool   // the namespace is that of a mount
+}
+
+// read returns the container's bucket object, or ErrForeign unless it is the
+// one that this journal has put there, and ErrOtherPublication unless the journal
+// knows the publication that it names.
+func (o *bucketObject) read(ctx context.Context) (clfs.Bucket, error) {
+	var b clfs.Bucket
+	err := o.store.fetch(ctx, BucketName, maxBucketPayload, func(payload []byte) (err error) {
+		b, err = clfs.DecodeBucket(payload)
+		return clfs.WithObject(err, BucketName)
+	})
+	var format *clfs.FormatError
+	switch {
+	case errors.Is(err, blob.ErrNotFound):
+		return clfs.Bucket{}, fmt.Errorf("%s: %w: it has no bucket object", o.container, ErrForeign)
+	case errors.As(err, &format), errors.Is(err, errDamaged), errors.Is(err, clfs.ErrEncrypted):
+		return clfs.Bucket{}, fmt.Errorf("%s: %w: %w", o.container, ErrForeign, err)
+	case err != nil:
+		return clfs.Bucket{}, fmt.Errorf("bucket object: %w", err)
 	}
-	if err == nil {
-		err = e.container.Delete(ctx, BucketName)
+	if b.UUID != o.journal.Settings.BucketUUID {
+		return clfs.Bucket{}, fmt.Errorf("%s: %w: its bucket is %s, the journal's %s",
+			o.container, ErrForeign, b.UUID, o.journal.Settings.BucketUUID)
 	}
-	if err == nil {
-		err = blob.Sync(ctx, e.container)
+	return b, o.checkMark(ctx, b)
+}
+
+// put replaces the bucket object.
+func (o *bucketObject) put(ctx context.Context, b clfs.Bucket) error {
+	packed := clfs.Pack(nil, b.Append(nil), o.journal.Settings.Compression)
+	if err := o.store.putInReach(ctx, BucketName, packed); err != nil {
+		return fmt.Errorf("put bucket object: %w", err)
 	}
-	if err != nil {
-		return fmt.Errorf("%s may still hold %s, which is to be deleted: %w", e.container, BucketName, err)
-	}
-	return nil
+	return blob.Sync(ctx, o.container)
 }

@@ -66,6 +66,7 @@ type Engine struct {
 	journal   *state.Journal
 	container blob.Container
 	store     *store
+	bucket    *bucketObject
 	options   Options
 	events    Events
 	stats     Stats
@@ -94,10 +95,34 @@ func New(j *state.Journal, c blob.Container, o Options, ev Events) (*Engine, err
 	if e.store, err = newStore(j, c, o.Tree, ev.Warning, &e.stats.Traffic); err != nil {
 		return nil, err
 	}
+	e.bucket = &bucketObject{journal: j, container: c, store: e.store, stateName: o.StateName, live: o.Live}
 	e.recorder = newRecorder(e)
 	e.flights = make(flights, o.Concurrency)
 	return e, nil
 }
+
+// Begin makes sure that the container is the journal's, before anything else is
+// put: that of a new journal must be empty, and gets its bucket object. Any other must
+// hold what the journal has published last. Errors: ErrNotEmpty, ErrForeign,
+// ErrOtherPublication, and those of requests.
+func (e *Engine) Begin(ctx context.Context) error { return e.bucket.Begin(ctx) }
+
+// Abandon removes the bucket object of a transfer or mount that was refused after Begin, if
+// it is in the container. One that another process has put stays.
+func (e *Engine) Abandon(ctx context.Context) error { return e.bucket.Abandon(ctx) }
+
+// Open notes in the container that blobs may come that no publication leads to yet. To be called
+// once the container is claimed, before anything else is put.
+func (e *Engine) Open(ctx context.Context) error { return e.bucket.Open(ctx) }
+
+// Close notes in the container that no such blobs are left. To be called at the end,
+// when everything is published and tidy. Another STATE's mark stays as it is.
+func (e *Engine) Close(ctx context.Context) error { return e.bucket.Close(ctx) }
+
+// Confirm makes sure, with three small requests, that the container still holds the last
+// publication of a mount, and has its root. Errors: ErrGone, ErrForeign,
+// ErrOtherPublication, blob.ErrContainerMissing, and those of requests.
+func (e *Engine) Confirm(ctx context.Context) error { return e.bucket.Confirm(ctx) }
 
 // Head returns the first bytes, 16384 or less, of a file whose contents were uploaded:
 // those of the contents that were uploaded last.

@@ -40,7 +40,7 @@ func (w *worker) file(ctx context.Context, path pathOf, j *job) error {
 		}
 		w.moved.drop(&w.stats)
 	}
-	return &entryError{state.Problem{Op: "read", Reason: err.Error()}}
+	return &entryError{Problem: state.Problem{Op: "read", Reason: err.Error()}}
 }
 
 func (w *worker) tryFile(ctx context.Context, path pathOf, j *job) error {
@@ -81,7 +81,7 @@ func (w *worker) putContents(ctx context.Context, p *blockPlan) (head []byte, gr
 	if isLoose {
 		err = w.checkLoose(loose, p.node.Attr, err)
 	} else if errors.Is(err, errChanged) {
-		err = &entryError{state.Problem{Op: "read", Reason: "its staging file is shorter than the file"}}
+		err = &entryError{Problem: state.Problem{Op: "read", Reason: "its staging file is shorter than the file"}}
 	}
 	if err = cmp.Or(err, p.rows.err); err != nil {
 		releaseAll(grants)
@@ -99,10 +99,10 @@ func (w *worker) begin(ctx context.Context, f LooseFile, p *blockPlan) error {
 	}
 	n := *p.node
 	if now.Type != clfs.TypeRegular {
-		return &entryError{state.Problem{Op: "open", Reason: "it is no regular file any more", Gone: true}}
+		return &entryError{Problem: state.Problem{Op: "open", Reason: "it is no regular file any more", Gone: true}}
 	}
 	if n.Links > 1 && now.Ino != n.Attr.Ino {
-		return &entryError{state.Problem{Op: "open", Reason: "it was replaced, and its other links may stand for the file that it was", Gone: true}}
+		return &entryError{Problem: state.Problem{Op: "open", Reason: "it was replaced, and its other links may stand for the file that it was", Gone: true}}
 	}
 	if now.SameContents(n.Attr) {
 		w.moved.keep(&w.stats, p.kept())
@@ -135,7 +135,7 @@ func (w *worker) checkLoose(f LooseFile, attr state.Attr, err error) error {
 	case !now.SameContents(attr):
 		return errChanged
 	case err != nil:
-		return &entryError{state.Problem{Op: "read", Reason: fmt.Sprintf("its size is %d bytes, but its contents have another length: "+
+		return &entryError{Problem: state.Problem{Op: "read", Reason: fmt.Sprintf("its size is %d bytes, but its contents have another length: "+
 			"the kernel or a program generates them when they are read; exclude it", attr.Size)}}
 	}
 	return nil
@@ -269,5 +269,5 @@ func entryFailure(op string, err error) error {
 		err = pathErr.Err
 	}
 	gone := errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP)
-	return &entryError{state.Problem{Op: op, Reason: err.Error(), Gone: gone}}
+	return &entryError{Problem: state.Problem{Op: op, Reason: err.Error(), Gone: gone}}
 }

@@ -2,12 +2,10 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
 	"clfsload/clfs"
-	"clfsload/sync/blob"
 )
 
 // Log is a log of the transfer that is kept in the container, in a blob without
@@ -21,17 +19,17 @@ type Log struct {
 // that the bucket object named before: in this order whatever a run that was
 // killed has left, the bucket object names.
 func (e *Engine) putLogs(ctx context.Context, logs []Log) error {
-	bucket, err := e.bucket(ctx)
+	b, err := e.bucket.read(ctx)
 	if err != nil {
 		return err
 	}
-	before := bucket.Logs
-	bucket.Logs = nil
+	before := b.Logs
+	b.Logs = nil
 	for _, l := range logs {
-		bucket.Logs = append(bucket.Logs, l.Name)
+		b.Logs = append(b.Logs, l.Name)
 	}
-	if !slices.Equal(before, bucket.Logs) {
-		if err := e.nameLogs(ctx, bucket, before); err != nil {
+	if !slices.Equal(before, b.Logs) {
+		if err := e.nameLogs(ctx, b, before); err != nil {
 			return err
 		}
 	}
@@ -48,39 +46,14 @@ func (e *Engine) putLogs(ctx context.Context, logs []Log) error {
 }
 
 // nameLogs replaces the bucket object by one with other logs.
-func (e *Engine) nameLogs(ctx context.Context, bucket clfs.Bucket, before []string) error {
+func (e *Engine) nameLogs(ctx context.Context, b clfs.Bucket, before []string) error {
 	for _, name := range before {
-		if slices.Contains(bucket.Logs, name) {
+		if slices.Contains(b.Logs, name) {
 			continue
 		}
 		if err := e.container.Delete(ctx, name); err != nil {
 			return fmt.Errorf("delete log %s: %w", name, err)
 		}
 	}
-	return e.putBucket(ctx, bucket)
-}
-
-// bucket returns the container's bucket object, or ErrForeign unless it is the
-// one that this journal has put there, and ErrOtherPublication unless the journal
-// knows the publication that it names.
-func (e *Engine) bucket(ctx context.Context) (clfs.Bucket, error) {
-	var b clfs.Bucket
-	err := e.store.fetch(ctx, BucketName, maxBucketPayload, func(payload []byte) (err error) {
-		b, err = clfs.DecodeBucket(payload)
-		return clfs.WithObject(err, BucketName)
-	})
-	var format *clfs.FormatError
-	switch {
-	case errors.Is(err, blob.ErrNotFound):
-		return clfs.Bucket{}, fmt.Errorf("%s: %w: it has no bucket object", e.container, ErrForeign)
-	case errors.As(err, &format), errors.Is(err, errDamaged), errors.Is(err, clfs.ErrEncrypted):
-		return clfs.Bucket{}, fmt.Errorf("%s: %w: %w", e.container, ErrForeign, err)
-	case err != nil:
-		return clfs.Bucket{}, fmt.Errorf("bucket object: %w", err)
-	}
-	if b.UUID != e.journal.Settings.BucketUUID {
-		return clfs.Bucket{}, fmt.Errorf("%s: %w: its bucket is %s, the journal's %s",
-			e.container, ErrForeign, b.UUID, e.journal.Settings.BucketUUID)
-	}
-	return b, e.checkMark(ctx, b)
+	return e.bucket.put(ctx, b)
 }

@@ -38,7 +38,7 @@ func transferred(t *testing.T, f *fixture, c blob.Container) *Engine {
 // mustHaveLogs compares the logs that the bucket names and those that are there.
 func mustHaveLogs(t *testing.T, e *Engine, c *mem.Container, texts ...string) {
 	t.Helper()
-	bucket, err := e.bucket(t.Context())
+	bucket, err := e.bucket.read(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

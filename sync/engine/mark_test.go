@@ -73,10 +73,10 @@ func TestNothingIsWrittenOverThePublicationOfAnother(t *testing.T) {
 	m := newMount(t, c)
 	m.write("f", 100, 1)
 	m.mustPublish()
-	b, err := m.engine.bucket(t.Context())
+	b, err := m.engine.bucket.read(t.Context())
 	m.check(err)
 	b.Mark.ID = "another"
-	m.check(m.engine.putBucket(t.Context(), b))
+	m.check(m.engine.bucket.put(t.Context(), b))
 	m.rewrite("f", []byte("new"), 0)
 	before := blobs(t, c)
 	for name, call := range map[string]func() error{

@@ -50,9 +50,9 @@ func (e *Engine) publish(ctx context.Context, p *publication) (PublishReport, er
 		return PublishReport{}, context.Cause(ctx)
 	}
 	defer e.tidying.Release(1)
-	bucket, err := e.bucket(ctx)
+	b, err := e.bucket.read(ctx)
 	if err == nil {
-		err = e.checkRoot(ctx)
+		err = e.bucket.checkRoot(ctx)
 	}
 	if err != nil {
 		return PublishReport{}, err
@@ -74,7 +74,7 @@ func (e *Engine) publish(ctx context.Context, p *publication) (PublishReport, er
 	if err != nil {
 		return PublishReport{}, fmt.Errorf("begin publication: %w", err)
 	}
-	err = e.mark(ctx, bucket, known, p.snap.Publication())
+	err = e.bucket.mark(ctx, b, known, p.snap.Publication())
 	if err == nil {
 		err = p.run(ctx)
 	}

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"clfsload/clfs"
 	"clfsload/state"
-	"clfsload/sync/blob"
 )
 
 // ErrIncomplete: entries failed, so that there is nothing to publish.
@@ -37,7 +35,7 @@ func (e *Engine) Publish(ctx context.Context, incomplete bool, logs ...Log) erro
 		b := report.Behind[0]
 		return fmt.Errorf("%w: %d entries could not be published as they are now, among them %q: %s", ErrGone, n, b.Path, b.Problem)
 	}
-	if err := e.Close(ctx); err != nil {
+	if err := e.bucket.Close(ctx); err != nil {
 		return err
 	}
 	return e.journal.SetPhase(ctx, state.PhaseComplete)
@@ -54,50 +52,4 @@ func (e *Engine) checkUploaded(ctx context.Context) error {
 		return fmt.Errorf("publish: %d entries are not uploaded, all are known: %v", waiting, listed)
 	}
 	return nil
-}
-
-// Begin makes sure that the container is the journal's, before anything else is
-// put: that of a new journal must be empty, and gets its bucket object. Any other must
-// hold what the journal has published last. Errors: ErrNotEmpty, ErrForeign,
-// ErrOtherPublication, and those of requests.
-func (e *Engine) Begin(ctx context.Context) error {
-	if e.journal.Phase() != state.PhaseNew {
-		if _, err := e.bucket(ctx); err != nil {
-			return err
-		}
-		return e.checkRoot(ctx)
-	}
-	if err := CheckEmpty(ctx, e.container, BucketName); err != nil {
-		return err
-	}
-	if err := e.checkClaim(ctx); err != nil {
-		return err
-	}
-	m, err := e.journal.Mark(ctx)
-	if err != nil {
-		return err
-	}
-	first := clfs.Bucket{UUID: e.journal.Settings.BucketUUID, Mark: e.newMark()}
-	first.Mark.ID = m.Newest
-	if err := e.putBucket(ctx, first); err != nil {
-		return err
-	}
-	return e.journal.SetPhase(ctx, state.PhaseTransfer)
-}
-
-// checkClaim returns ErrForeign when another transfer has put its bucket object.
-// What a power cut has left of our own is no other's.
-func (e *Engine) checkClaim(ctx context.Context) error {
-	_, err := e.container.Get(ctx, BucketName, 0, 0)
-	switch {
-	case errors.Is(err, blob.ErrNotFound):
-		return nil
-	case err != nil:
-		return fmt.Errorf("look for the bucket object in %s: %w", e.container, err)
-	}
-	var cut *clfs.FormatError
-	if _, err = e.bucket(ctx); errors.As(err, &cut) {
-		return nil
-	}
-	return err
 }
