@@ -8,7 +8,7 @@ import (
 )
 
 // attr converts attributes for the container; Nlink is left to the caller.
-func (s *store) attr(path pathOf, in state.Inode, a state.Attr) clfs.Attr {
+func (s *store) attr(path pathFunc, in state.Inode, a state.Attr) clfs.Attr {
 	settings := &s.journal.Settings
 	out := clfs.Attr{
 		Mode:        a.Mode,
@@ -40,7 +40,7 @@ func (s *store) attr(path pathOf, in state.Inode, a state.Attr) clfs.Attr {
 
 // stamp gives an inode the attributes, the name and the links of a node. What the
 // journal knows nothing of stays.
-func (s *store) stamp(o *clfs.Inode, path pathOf, n state.Node, back []clfs.ID) {
+func (s *store) stamp(o *clfs.Inode, path pathFunc, n state.Node, back []clfs.ID) {
 	before := o.Attr
 	o.Attr = s.attr(path, n.Inode, n.Attr)
 	o.Attr.Flags, o.Attr.Dtime, o.Attr.Reserved3, o.Attr.Reserved92 = before.Flags, before.Dtime, before.Reserved3, before.Reserved92

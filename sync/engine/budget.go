@@ -11,7 +11,6 @@ import (
 // budget bounds the bytes of buffers in use and of uploads that are not yet
 // recorded.
 type budget struct {
-	total int64
 	sem   *semaphore.Weighted
 	pools [len(classes)]sync.Pool // of *[]byte, a pool for each class
 }
@@ -20,7 +19,7 @@ type budget struct {
 var classes = [...]int{64 << 10, 128 << 10, 256 << 10, 512 << 10, 1 << 20, 2 << 20, 4 << 20, 8<<20 + 64<<10}
 
 func newBudget(total int64) *budget {
-	return &budget{total: total, sem: semaphore.NewWeighted(total)}
+	return &budget{sem: semaphore.NewWeighted(total)}
 }
 
 // grant is a share of the budget that somebody holds.
@@ -45,6 +44,15 @@ func (g *grant) shrink(n int64) {
 }
 
 func (g *grant) release() { g.shrink(0) }
+
+// bytes is how much is held.
+func (g *grant) bytes() int64 { return g.n }
+
+func releaseAll(grants []*grant) {
+	for _, g := range grants {
+		g.release()
+	}
+}
 
 // capacity is how much a buffer for n bytes takes.
 func capacity(n int) int64 { return int64(classes[class(n)]) }

@@ -33,6 +33,18 @@ func newClaims() *claims {
 		landed: map[state.Ino]struct{}{}, landedBlocks: map[blockKey]struct{}{}}
 }
 
+// reset gives back all claims.
+func (c *claims) reset() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	clear(c.whole)
+	clear(c.blocks)
+	clear(c.landed)
+	clear(c.landedBlocks)
+	c.reading = false
+	c.announce()
+}
+
 // mark is to be called before rows are read from the journal that jobs are made
 // of.
 func (c *claims) mark() {

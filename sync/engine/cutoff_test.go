@@ -55,7 +55,7 @@ func TestAPowerCutAfterTheTwoPutsOfADirectoryDoesNotBringBackItsVersion(t *testi
 		m.rename("c/g", "a/g")
 		m.mustUpload()
 		a := m.lookup("a")
-		m.engine.options.Concurrency = 1
+		m.oneAtATime()
 		m.w.look = func(what string) {
 			m.look(what)
 			n, err := clfs.ParseName(strings.TrimPrefix(what, "put "))
@@ -70,7 +70,7 @@ func TestAPowerCutAfterTheTwoPutsOfADirectoryDoesNotBringBackItsVersion(t *testi
 		m.w.look = m.look
 		m.w.death = death{lives: -1}
 		m.afterPowerCut()
-		m.engine.options.Concurrency = 1
+		m.oneAtATime()
 		if back {
 			m.rename("b/x", "a/x")
 		}

@@ -12,11 +12,13 @@ import (
 	"clfsload/sync/engine/publish"
 )
 
-// listing packs the entries of one directory into segments and uploads those that
+// directoryWriter packs the entries of one directory into segments and uploads those that
 // are full, docs/clfs-format.md section 5. Its memory does not depend on the size
 // of the directory.
-type listing struct {
-	engine   *Engine
+type directoryWriter struct {
+	journal  *state.Journal
+	store    *store
+	budget   *budget
 	node     state.Node // with what is reserved
 	builder  *clfs.MapBuilder
 	grant    *grant // of one with further segments
@@ -32,55 +34,55 @@ type listing struct {
 // leastReserved segments are reserved at first, and then twice as many each time.
 const leastReserved = 8
 
-func (e *Engine) newListing(n state.Node) *listing {
-	return &listing{engine: e, node: n, limit: clfs.FirstDirentBytes}
+func (p *publisher) newDirectory(n state.Node) *directoryWriter {
+	return &directoryWriter{journal: p.journal, store: p.store, budget: p.budget, node: n, limit: clfs.FirstDirentBytes}
 }
 
 // release gives back the memory that was counted.
-func (l *listing) release() {
-	if l.grant != nil {
-		l.grant.release()
+func (d *directoryWriter) release() {
+	if d.grant != nil {
+		d.grant.release()
 	}
 }
 
 // addDots adds what a listing starts with.
-func (l *listing) addDots(ctx context.Context, parent clfs.ID) error {
-	if err := l.add(ctx, []byte("."), l.node.ID); err != nil {
+func (d *directoryWriter) addDots(ctx context.Context, parent clfs.ID) error {
+	if err := d.add(ctx, []byte("."), d.node.ID); err != nil {
 		return err
 	}
-	return l.add(ctx, []byte(".."), parent)
+	return d.add(ctx, []byte(".."), parent)
 }
 
-func (l *listing) add(ctx context.Context, name []byte, id clfs.ID) error {
-	if len(l.current)+clfs.DirentSize(len(name), len(id)) > l.limit {
-		if err := l.flush(ctx); err != nil {
+func (d *directoryWriter) add(ctx context.Context, name []byte, id clfs.ID) error {
+	if len(d.current)+clfs.DirentSize(len(name), len(id)) > d.limit {
+		if err := d.flush(ctx); err != nil {
 			return err
 		}
 	}
-	l.current = clfs.AppendDirent(l.current, name, id)
+	d.current = clfs.AppendDirent(d.current, name, id)
 	return nil
 }
 
 // flush ends the current segment.
-func (l *listing) flush(ctx context.Context) error {
-	l.size += 4 + uint64(len(l.current))
-	if l.first == nil {
-		l.first, l.current, l.limit = l.current, nil, clfs.DirSegmentBytes
+func (d *directoryWriter) flush(ctx context.Context) error {
+	d.size += 4 + uint64(len(d.current))
+	if d.first == nil {
+		d.first, d.current, d.limit = d.current, nil, clfs.DirSegmentBytes
 		return nil
 	}
-	if err := l.reserve(ctx); err != nil {
+	if err := d.reserve(ctx); err != nil {
 		return err
 	}
-	s := &l.engine.journal.Settings
-	id := clfs.SegmentID(s.Key, l.node.ID, l.node.Next, l.segment)
-	payload := clfs.AppendDirSegment(nil, l.current, ctimeSeconds(l.node.Attr), clfs.SegmentOffset(l.segment, true), l.node.ID)
-	name := clfs.ObjectName(id, l.node.ID, clfs.TypeSegment, clfs.FirstVersion)
-	if err := l.engine.store.put(ctx, name, clfs.Pack(nil, payload, s.Compression)); err != nil {
-		return fmt.Errorf("put directory segment %d: %w", l.segment, err)
+	s := &d.journal.Settings
+	id := clfs.SegmentID(s.Key, d.node.ID, d.node.Next, d.segment)
+	payload := clfs.AppendDirSegment(nil, d.current, ctimeSeconds(d.node.Attr), clfs.SegmentOffset(d.segment, true), d.node.ID)
+	name := clfs.ObjectName(id, d.node.ID, clfs.TypeSegment, clfs.FirstVersion)
+	if err := d.store.put(ctx, name, clfs.Pack(nil, payload, s.Compression)); err != nil {
+		return fmt.Errorf("put directory segment %d: %w", d.segment, err)
 	}
-	l.segment++
-	l.current = l.current[:0]
-	return l.builder.Add(id)
+	d.segment++
+	d.current = d.current[:0]
+	return d.builder.Add(id)
 }
 
 // largeDirectory is about what a directory with further segments takes while it is
@@ -89,57 +91,57 @@ const largeDirectory = 2 << 20
 
 // reserve makes sure that the journal knows of the current segment, before it is put. Many large
 // directories at a time take memory that counts.
-func (l *listing) reserve(ctx context.Context) (err error) {
-	if l.grant == nil {
-		if l.grant, err = l.engine.budget.acquire(ctx, largeDirectory); err != nil {
+func (d *directoryWriter) reserve(ctx context.Context) (err error) {
+	if d.grant == nil {
+		if d.grant, err = d.budget.acquire(ctx, largeDirectory); err != nil {
 			return err
 		}
 	}
-	if l.segment+2 <= l.reserved {
+	if d.segment+2 <= d.reserved {
 		return nil
 	}
-	first := l.reserved == 0
-	l.reserved = max(leastReserved, 2*l.reserved)
-	if l.node, err = l.engine.journal.Reserve(ctx, l.node, l.reserved, first); err == nil && first {
-		l.builder = l.engine.store.newMapBuilder(ctx, l.node.ID, l.node.Next, ctimeSeconds(l.node.Attr))
+	first := d.reserved == 0
+	d.reserved = max(leastReserved, 2*d.reserved)
+	if d.node, err = d.journal.Reserve(ctx, d.node, d.reserved, first); err == nil && first {
+		d.builder = d.store.newMapBuilder(ctx, d.node.ID, d.node.Next, ctimeSeconds(d.node.Attr))
 	}
 	return err
 }
 
 // finish uploads what is left of a directory but its inode, which it returns.
-func (l *listing) finish(ctx context.Context, attr clfs.Attr) (clfs.Inode, error) {
-	if err := l.flush(ctx); err != nil {
+func (d *directoryWriter) finish(ctx context.Context, attr clfs.Attr) (clfs.Inode, error) {
+	if err := d.flush(ctx); err != nil {
 		return clfs.Inode{}, err
 	}
-	o := clfs.Inode{Attr: attr, Dirents: l.first, Name: l.node.Name,
+	o := clfs.Inode{Attr: attr, Dirents: d.first, Name: d.node.Name,
 		FirstSegmentSize: clfs.FirstSegmentBytes, SegmentSize: clfs.DirSegmentBytes}
-	o.Attr.Size, o.Attr.Used = l.size, l.size
-	o.Attr.Nlink = 2 + l.subdirs
-	s := &l.engine.journal.Settings
-	if l.node.ID == clfs.RootID {
+	o.Attr.Size, o.Attr.Used = d.size, d.size
+	o.Attr.Nlink = 2 + d.subdirs
+	s := &d.journal.Settings
+	if d.node.ID == clfs.RootID {
 		o.ExtAttrs = clfs.RootExtAttrs(s.MassUUID, s.WipeUUID)
 	}
-	if l.builder == nil {
-		l.builder = l.engine.store.newMapBuilder(ctx, l.node.ID, l.node.Next, 0)
+	if d.builder == nil {
+		d.builder = d.store.newMapBuilder(ctx, d.node.ID, d.node.Next, 0)
 	}
 	var err error
-	o.Direct, o.Roots, err = l.builder.Finish()
+	o.Direct, o.Roots, err = d.builder.Finish()
 	return o, err
 }
 
-// putListing uploads the inode of a directory, whose further segments, if it has any,
+// putDirectoryInode uploads the inode of a directory, whose further segments, if it has any,
 // are uploaded. One that is in reach then must find them.
-func (e *Engine) putListing(ctx context.Context, name string, o clfs.Inode, inReach, segments bool) error {
-	packed := clfs.Pack(nil, o.Append(nil), e.journal.Settings.Compression)
+func (p *publisher) putDirectoryInode(ctx context.Context, name string, o clfs.Inode, inReach, segments bool) error {
+	packed := clfs.Pack(nil, o.Append(nil), p.journal.Settings.Compression)
 	if !inReach {
-		return e.store.put(ctx, name, packed)
+		return p.store.put(ctx, name, packed)
 	}
 	if segments {
-		if err := blob.Sync(ctx, e.container); err != nil {
+		if err := blob.Sync(ctx, p.container); err != nil {
 			return err
 		}
 	}
-	return e.store.putInReach(ctx, name, packed)
+	return p.store.putInReach(ctx, name, packed)
 }
 
 // directory puts a directory.
@@ -152,22 +154,22 @@ func (p *publication) directory(ctx context.Context, s publish.Step) error {
 	return nil
 }
 
-func (p *publication) putDirectory(ctx context.Context, path pathOf, s publish.Step) error {
+func (p *publication) putDirectory(ctx context.Context, path pathFunc, s publish.Step) error {
 	n := s.Node
 	parent, err := p.snap.BackPointers(ctx, n)
 	if err != nil {
 		return err
 	}
-	l := p.newListing(n)
-	defer l.release()
-	if err := l.addDots(ctx, parent[0]); err != nil {
+	d := p.newDirectory(n)
+	defer d.release()
+	if err := d.addDots(ctx, parent[0]); err != nil {
 		return err
 	}
-	left, err := l.addEntries(ctx, publish.Listing(ctx, p.snap, s))
+	left, err := d.addEntries(ctx, publish.Listing(ctx, p.snap, s))
 	if err != nil {
 		return err
 	}
-	o, err := l.finish(ctx, p.store.attr(path, n.Inode, n.Attr))
+	o, err := d.finish(ctx, p.store.attr(path, n.Inode, n.Attr))
 	if err != nil {
 		return err
 	}
@@ -176,11 +178,11 @@ func (p *publication) putDirectory(ctx context.Context, path pathOf, s publish.S
 		return err
 	}
 	name := clfs.ObjectName(n.ID, parent[0], clfs.TypeDirectory, n.Version)
-	if err := p.putListing(ctx, name, o, s.Reached, l.segment > 0); err != nil {
+	if err := p.putDirectoryInode(ctx, name, o, s.Reached, d.segment > 0); err != nil {
 		return err
 	}
-	p.add(&state.Put{Node: l.node, Owner: parent[0].Hash(), Blocks: l.segment + 1, Snapshot: p.snap.Seq(),
-		Replaced: gone, Final: s.Last, Complete: left == 0 || !p.options.Live})
+	p.add(&state.Put{Node: d.node, Owner: parent[0].Hash(), Blocks: d.segment + 1, Snapshot: p.snap.Seq(),
+		Replaced: gone, Final: s.Last, Complete: left == 0 || !p.live})
 	return nil
 }
 
@@ -206,7 +208,7 @@ func (p *publication) keepForeign(ctx context.Context, o *clfs.Inode, s publish.
 }
 
 // addEntries adds what is listed, and returns how many entries are not.
-func (l *listing) addEntries(ctx context.Context, entries iter.Seq2[publish.Entry, error]) (left int, err error) {
+func (d *directoryWriter) addEntries(ctx context.Context, entries iter.Seq2[publish.Entry, error]) (left int, err error) {
 	for e, err := range entries {
 		if err != nil {
 			return left, err
@@ -216,9 +218,9 @@ func (l *listing) addEntries(ctx context.Context, entries iter.Seq2[publish.Entr
 			continue
 		}
 		if e.Type == clfs.TypeDirectory {
-			l.subdirs++
+			d.subdirs++
 		}
-		if err := l.add(ctx, e.Name, e.ID); err != nil {
+		if err := d.add(ctx, e.Name, e.ID); err != nil {
 			return left, err
 		}
 	}

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"golang.org/x/sync/semaphore"
-
 	"clfsload/rescue"
 	"clfsload/state"
 	"clfsload/sync/blob"
@@ -67,6 +65,8 @@ type Engine struct {
 	container blob.Container
 	store     *store
 	bucket    *bucketObject
+	collector *collector
+	publisher *publisher
 	options   Options
 	events    Events
 	stats     Stats
@@ -76,8 +76,7 @@ type Engine struct {
 	gate      gate
 	claims    *claims
 	resting   *resting
-	recorded  *bell               // rings after uploads were recorded, and when a job came to nothing
-	tidying   *semaphore.Weighted // held by who publishes or deletes
+	recorded  *bell // rings after uploads were recorded, and when a job came to nothing
 }
 
 // New returns an Engine. Options out of range are an error.
@@ -89,16 +88,23 @@ func New(j *state.Journal, c blob.Container, o Options, ev Events) (*Engine, err
 		return nil, fmt.Errorf("memory budget of %d bytes: it must be %d or more", o.Memory, MinMemory)
 	}
 	e := &Engine{journal: j, container: c, options: o, events: ev,
-		budget: newBudget(o.Memory), gate: newGate(), claims: newClaims(), resting: newResting(), recorded: newBell(),
-		tidying: semaphore.NewWeighted(1)}
+		budget: newBudget(o.Memory), gate: newGate(), claims: newClaims(), resting: newResting(), recorded: newBell()}
 	var err error
 	if e.store, err = newStore(j, c, o.Tree, ev.Warning, &e.stats.Traffic); err != nil {
 		return nil, err
 	}
 	e.bucket = &bucketObject{journal: j, container: c, store: e.store, stateName: o.StateName, live: o.Live}
-	e.recorder = newRecorder(e)
+	e.collector = newCollector(collectorParts{journal: j, container: c, store: e.store, tree: o.Tree, gate: e.gate, claims: e.claims,
+		resting: e.resting, concurrency: o.Concurrency})
+	e.publisher = &publisher{journal: j, container: c, store: e.store, bucket: e.bucket, collector: e.collector, gate: e.gate,
+		budget: e.budget, newRecorder: e.newRecorder, inodes: &e.stats.Inodes, live: o.Live, concurrency: o.Concurrency}
+	e.recorder = e.newRecorder()
 	e.flights = make(flights, o.Concurrency)
 	return e, nil
+}
+
+func (e *Engine) newRecorder() *recorder {
+	return &recorder{journal: e.journal, container: e.container, most: e.options.Memory / 4, live: e.options.Live, recorded: e.recorded}
 }
 
 // Begin makes sure that the container is the journal's, before anything else is
@@ -124,6 +130,30 @@ func (e *Engine) Close(ctx context.Context) error { return e.bucket.Close(ctx) }
 // ErrOtherPublication, blob.ErrContainerMissing, and those of requests.
 func (e *Engine) Confirm(ctx context.Context) error { return e.bucket.Confirm(ctx) }
 
+// Collect deletes the blobs that nothing leads to any more: those that
+// publications and uploads have replaced, and those of nodes that were removed.
+func (e *Engine) Collect(ctx context.Context) error { return e.collector.Collect(ctx) }
+
+// PublishMount makes what is uploaded of a mount what the root leads to, as of one
+// moment, and deletes what that replaces. With ErrLeftover comes the report of a publication that
+// is complete.
+func (e *Engine) PublishMount(ctx context.Context) (PublishReport, error) {
+	return e.publisher.mount(ctx)
+}
+
+// Publish is PublishMount for a load, after Upload: then the container is attachable. When entries
+// failed it returns ErrIncomplete, unless incomplete is set: then they are left out. The logs are put
+// before the root. It may be repeated.
+func (e *Engine) Publish(ctx context.Context, incomplete bool, logs ...Log) error {
+	return e.publisher.load(ctx, incomplete, logs...)
+}
+
+// PlanPublish calls yield with each inode that PublishMount would put now, phase after phase,
+// and returns what that would report. It changes nothing.
+func (e *Engine) PlanPublish(ctx context.Context, yield func(PlannedPut) error) (PublishReport, error) {
+	return e.publisher.plan(ctx, yield)
+}
+
 // Head returns the first bytes, 16384 or less, of a file whose contents were uploaded:
 // those of the contents that were uploaded last.
 func (e *Engine) Head(ctx context.Context, n state.Node) ([]byte, error) { return e.store.Head(ctx, n) }
@@ -143,7 +173,7 @@ func (e *Engine) Stats() *Stats { return &e.stats }
 // can be gone on with later.
 func (e *Engine) Upload(ctx context.Context, s Source, ended <-chan struct{}) error {
 	if !e.options.Live {
-		e.claims = newClaims() // what a run that was stopped has left is nobody's
+		e.claims.reset() // what a run that was stopped has left is nobody's
 	}
 	err := e.recorder.during(ctx, func(ctx context.Context) error {
 		g, ctx := rescue.WithContext(ctx)

@@ -32,7 +32,7 @@ func (w *worker) reserve(ctx context.Context, p *blockPlan, block uint64) error 
 // file uploads what has changed of a regular file. Blocks that are in the container
 // stay as they are; others are put under the node's next generation. A loose file that changes
 // while it is read is read again, and fails when it goes on changing.
-func (w *worker) file(ctx context.Context, path pathOf, j *job) error {
+func (w *worker) file(ctx context.Context, path pathFunc, j *job) error {
 	var err error
 	for range attempts {
 		if err = w.tryFile(ctx, path, j); !errors.Is(err, errChanged) {
@@ -43,7 +43,7 @@ func (w *worker) file(ctx context.Context, path pathOf, j *job) error {
 	return &entryError{Problem: state.Problem{Op: "read", Reason: err.Error()}}
 }
 
-func (w *worker) tryFile(ctx context.Context, path pathOf, j *job) error {
+func (w *worker) tryFile(ctx context.Context, path pathFunc, j *job) error {
 	w.plan = w.planOf(ctx, &j.node)
 	p := &w.plan
 	head, grants, err := w.putContents(ctx, p)

@@ -13,7 +13,7 @@ type Flight struct {
 
 // flight is an entry that a worker has.
 type flight struct {
-	path  pathOf
+	path  pathFunc
 	since time.Time
 }
 

@@ -14,22 +14,22 @@ import (
 
 // removeForeign deletes what another program has put. A map that is damaged may lead to what
 // belongs to another inode: that is left alone.
-func (e *Engine) removeForeign(ctx context.Context, f state.Foreign) error {
+func (c *collector) removeForeign(ctx context.Context, f state.Foreign) error {
 	live := func(n clfs.Name) bool { return n.Snapshot == clfs.LiveSnapshot }
 	switch f.Kind {
 	case state.ForeignTree:
-		return e.removeTree(ctx, f, -1)
+		return c.removeTree(ctx, f, -1)
 	case state.OldVersions:
-		return e.removeBlobs(ctx, f.ID, func(n clfs.Name) bool { return live(n) && n.Version < f.Below })
+		return c.removeBlobs(ctx, f.ID, func(n clfs.Name) bool { return live(n) && n.Version < f.Below })
 	}
-	return e.removeBlobs(ctx, f.ID, func(n clfs.Name) bool {
+	return c.removeBlobs(ctx, f.ID, func(n clfs.Name) bool {
 		return live(n) && n.OwnerHash == f.Owner.Hash() && (n.Type == clfs.TypeSegment || n.Type == clfs.TypeIndirect)
 	})
 }
 
 // removeBlobs deletes the blobs of an object that are chosen.
-func (e *Engine) removeBlobs(ctx context.Context, id clfs.ID, choose func(clfs.Name) bool) error {
-	for info, err := range blob.All(ctx, e.container, clfs.NamePrefix(id)) {
+func (c *collector) removeBlobs(ctx context.Context, id clfs.ID, choose func(clfs.Name) bool) error {
+	for info, err := range blob.All(ctx, c.container, clfs.NamePrefix(id)) {
 		if err != nil {
 			return fmt.Errorf("look for object %s: %w", id, err)
 		}
@@ -37,7 +37,7 @@ func (e *Engine) removeBlobs(ctx context.Context, id clfs.ID, choose func(clfs.N
 		if err != nil || n.ID != id || !choose(n) {
 			continue
 		}
-		if err := e.container.Delete(ctx, info.Name); err != nil {
+		if err := c.container.Delete(ctx, info.Name); err != nil {
 			return err
 		}
 	}
@@ -48,8 +48,8 @@ func (e *Engine) removeBlobs(ctx context.Context, id clfs.ID, choose func(clfs.N
 // after it was cut off. Where a block cannot be read, what it leads to stays: that is damage, and must
 // keep no publication back. Depths grow on the way down, so it comes to an end. above is the
 // depth of the block above; -1: there is none.
-func (e *Engine) removeTree(ctx context.Context, f state.Foreign, above int) error {
-	_, b, err := e.store.tree.Indirect(ctx, f.ID)
+func (c *collector) removeTree(ctx context.Context, f state.Foreign, above int) error {
+	_, b, err := c.tree.Indirect(ctx, f.ID)
 	if tree.IsMissing(err) {
 		return nil
 	}
@@ -57,38 +57,38 @@ func (e *Engine) removeTree(ctx context.Context, f state.Foreign, above int) err
 		return fmt.Errorf("delete what indirect block %s leads to: %w", f.ID, err)
 	}
 	if err == nil && b.Depth > above && b.Owner == f.Owner {
-		if err := e.removeBelow(ctx, b); err != nil {
+		if err := c.removeBelow(ctx, b); err != nil {
 			return err
 		}
 	}
-	return e.removeForeign(ctx, state.Foreign{Kind: state.ForeignObject, ID: f.ID, Owner: f.Owner})
+	return c.removeForeign(ctx, state.Foreign{Kind: state.ForeignObject, ID: f.ID, Owner: f.Owner})
 }
 
-func (e *Engine) removeBelow(ctx context.Context, b clfs.IndirectBlock) error {
-	return rescue.Each(ctx, e.options.Concurrency, slices.Values(b.Blocks), func(ctx context.Context, child clfs.ID) error {
+func (c *collector) removeBelow(ctx context.Context, b clfs.IndirectBlock) error {
+	return rescue.Each(ctx, c.concurrency, slices.Values(b.Blocks), func(ctx context.Context, child clfs.ID) error {
 		f := state.Foreign{Kind: state.ForeignObject, ID: child, Owner: b.Owner}
 		switch {
 		case child.IsNull():
 			return nil
 		case b.Depth < b.Tree:
-			return e.removeTree(ctx, f, b.Depth)
+			return c.removeTree(ctx, f, b.Depth)
 		}
-		return e.removeForeign(ctx, f)
+		return c.removeForeign(ctx, f)
 	})
 }
 
 // removeBase deletes what the block map of a removed node leads to, if another program has made
 // it, and lower versions of its inode. The inode itself goes last.
-func (e *Engine) removeBase(ctx context.Context, n state.Node) error {
+func (c *collector) removeBase(ctx context.Context, n state.Node) error {
 	if n.Flags&state.OlderVersions != 0 {
-		if err := e.removeForeign(ctx, state.Foreign{Kind: state.OldVersions, ID: n.ID, Below: n.PutVersion, Owner: n.ID}); err != nil {
+		if err := c.removeForeign(ctx, state.Foreign{Kind: state.OldVersions, ID: n.ID, Below: n.PutVersion, Owner: n.ID}); err != nil {
 			return err
 		}
 	}
 	if n.Flags&state.BaseMap == 0 {
 		return nil
 	}
-	o, err := e.store.baseOf(ctx, n)
+	o, err := c.store.baseOf(ctx, n)
 	if _, own := failureOf(err); own {
 		return nil // it is gone already, or nothing can be known of it
 	}
@@ -96,7 +96,7 @@ func (e *Engine) removeBase(ctx context.Context, n state.Node) error {
 		return err
 	}
 	for _, f := range mapOf(o) {
-		if err := e.removeForeign(ctx, f); err != nil {
+		if err := c.removeForeign(ctx, f); err != nil {
 			return err
 		}
 	}

@@ -307,3 +307,10 @@ func (m *mount) mustPublish() PublishReport {
 	unused(m.t, m.engine)
 	return r
 }
+
+// oneAtATime has the engine make one request at a time.
+func (m *mount) oneAtATime() {
+	m.engine.options.Concurrency = 1
+	m.engine.publisher.concurrency = 1
+	m.engine.collector.concurrency = 1
+}

@@ -24,7 +24,7 @@ func (m *mount) listing() string {
 // eachPut publishes, a put at a time, and calls look after each put of a directory.
 func (m *mount) eachPut(c *spy, look func()) {
 	m.t.Helper()
-	m.engine.options.Concurrency = 1
+	m.oneAtATime()
 	c.after = func(name string, _ []byte) {
 		if nameOf(m.t, name).Type == clfs.TypeDirectory {
 			look()

@@ -255,7 +255,7 @@ func TestAFileThatCannotBeReadIsTriedAgainAndStaysQueued(t *testing.T) {
 	m.mu.Lock()
 	delete(m.broken, bad.Ino)
 	m.mu.Unlock()
-	m.engine.resting.forget(bad.Ino)
+	m.engine.resting.end(bad.Ino)
 	m.mustPublish()
 	m.sound()
 	if failures, err = m.journal.UploadFailures(t.Context(), 10); err != nil || len(failures) != 0 {

@@ -15,24 +15,24 @@ type PlannedPut struct {
 	Path  string // below the root of the tree, by its first name
 }
 
-// PlanPublish calls yield with each inode that PublishMount would put now, phase after phase,
+// plan calls yield with each inode that mount would put now, phase after phase,
 // and returns what that would report. It makes no request, and changes nothing in the journal.
 // An inode that cannot be read back from the container counts as one that is put. An error of
 // yield ends it. While yield waits, the log of the journal cannot be tidied up.
-func (e *Engine) PlanPublish(ctx context.Context, yield func(PlannedPut) error) (PublishReport, error) {
-	snap, err := e.journal.Snapshot(ctx)
+func (p *publisher) plan(ctx context.Context, yield func(PlannedPut) error) (PublishReport, error) {
+	snap, err := p.journal.Snapshot(ctx)
 	if err != nil {
 		return PublishReport{}, fmt.Errorf("plan publication: %w", err)
 	}
-	p := &publication{Engine: e, snap: snap}
-	if err := errors.Join(p.plan(ctx, yield), snap.Close()); err != nil {
+	now := &publication{publisher: p, snap: snap}
+	if err := errors.Join(now.steps(ctx, yield), snap.Close()); err != nil {
 		return PublishReport{}, fmt.Errorf("plan publication: %w", err)
 	}
-	return p.report, nil
+	return now.report, nil
 }
 
-// plan is run without its puts.
-func (p *publication) plan(ctx context.Context, yield func(PlannedPut) error) error {
+// steps is run without its puts.
+func (p *publication) steps(ctx context.Context, yield func(PlannedPut) error) error {
 	p.report.Seq = p.snap.Seq()
 	if err := p.listBehind(ctx); err != nil {
 		return err

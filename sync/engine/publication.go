@@ -10,6 +10,7 @@ import (
 	"clfsload/clfs"
 	"clfsload/rescue"
 	"clfsload/state"
+	"clfsload/sync/blob"
 	"clfsload/sync/engine/publish"
 )
 
@@ -31,69 +32,98 @@ type Behind struct {
 	KeptOld bool       // it is published as it was before; otherwise it is left out
 }
 
+// behindPage is how many rows are read at a time.
+const behindPage = 512
+
 // maxBehind bounds the entries that a report names.
 const maxBehind = 1000
 
-// PublishMount makes what is uploaded of a mount what the root leads to, as of one
+// publisher makes publications, one after the other.
+type publisher struct {
+	journal     *state.Journal
+	container   blob.Container
+	store       *store
+	bucket      *bucketObject
+	collector   *collector
+	gate        gate
+	budget      *budget
+	newRecorder func() *recorder
+	inodes      *atomic.Int64 // counts the inodes that are put
+	live        bool          // the namespace is that of a mount
+	concurrency int           // steps at a time
+}
+
+// ErrLeftover: a publication is complete, but not everything that it replaced, or that
+// was removed before it, could be deleted. Collect and the next publication do that.
+var ErrLeftover = errors.New("blobs that are no longer needed are not deleted")
+
+// mount makes what is uploaded of a mount what the root leads to, as of one
 // moment, and deletes what that replaces. Files that are open, or not uploaded yet,
 // are published as they were last closed and uploaded; new ones are left out. With
 // ErrLeftover comes the report of a publication that is complete.
 //
 // At every instant the container has a whole namespace: docs/design.md, "How a publication
 // goes". If it fails or the process dies, the next publication, of any moment, completes it.
-func (e *Engine) PublishMount(ctx context.Context) (PublishReport, error) {
-	return e.publish(ctx, &publication{Engine: e})
+func (p *publisher) mount(ctx context.Context) (PublishReport, error) {
+	return p.publish(ctx, &publication{publisher: p})
 }
 
-func (e *Engine) publish(ctx context.Context, p *publication) (PublishReport, error) {
-	if err := e.tidying.Acquire(ctx, 1); err != nil {
-		return PublishReport{}, context.Cause(ctx)
+func (p *publisher) publish(ctx context.Context, now *publication) (PublishReport, error) {
+	if err := p.collector.lock(ctx); err != nil {
+		return PublishReport{}, err
 	}
-	defer e.tidying.Release(1)
-	b, err := e.bucket.read(ctx)
+	defer p.collector.unlock()
+	b, err := p.bucket.read(ctx)
 	if err == nil {
-		err = e.bucket.checkRoot(ctx)
+		err = p.bucket.checkRoot(ctx)
 	}
 	if err != nil {
 		return PublishReport{}, err
 	}
 	// A name that a publication before this one has left must not be put again
 	// while it is garbage.
-	if err := e.collect(ctx); err != nil {
+	if err := p.collector.collect(ctx); err != nil {
 		return PublishReport{}, err
 	}
-	known, err := e.journal.Mark(ctx)
+	if err := p.putAll(ctx, now, b); err != nil {
+		return PublishReport{}, err
+	}
+	if err := p.journal.EndPublish(ctx, now.report.Seq); err != nil {
+		return PublishReport{}, fmt.Errorf("end publication: %w", err)
+	}
+	if err := p.collector.collect(ctx); err != nil {
+		return now.report, fmt.Errorf("%w: %w", ErrLeftover, err)
+	}
+	return now.report, nil
+}
+
+// putAll begins a publication, and puts its mark and all that it consists of.
+func (p *publisher) putAll(ctx context.Context, now *publication, b clfs.Bucket) error {
+	known, err := p.journal.Mark(ctx)
 	if err != nil {
-		return PublishReport{}, err
+		return err
 	}
-	p.rec = newRecorder(e)
-	err = e.gate.closed(ctx, func() (err error) {
-		p.snap, err = e.journal.BeginPublish(ctx, !e.options.Live)
+	now.rec = p.newRecorder()
+	err = p.gate.closed(ctx, func() (err error) {
+		now.snap, err = p.journal.BeginPublish(ctx, !p.live)
 		return err
 	})
 	if err != nil {
-		return PublishReport{}, fmt.Errorf("begin publication: %w", err)
+		return fmt.Errorf("begin publication: %w", err)
 	}
-	err = e.bucket.mark(ctx, b, known, p.snap.Publication())
+	err = p.bucket.mark(ctx, b, known, now.snap.Publication())
 	if err == nil {
-		err = p.run(ctx)
+		err = now.run(ctx)
 	}
-	err = errors.Join(err, p.snap.Close())
-	if err != nil {
-		return PublishReport{}, fmt.Errorf("publish: %w", err)
+	if err = errors.Join(err, now.snap.Close()); err != nil {
+		return fmt.Errorf("publish: %w", err)
 	}
-	if err := e.journal.EndPublish(ctx, p.report.Seq); err != nil {
-		return PublishReport{}, fmt.Errorf("end publication: %w", err)
-	}
-	if err := e.collect(ctx); err != nil {
-		return p.report, fmt.Errorf("%w: %w", ErrLeftover, err)
-	}
-	return p.report, nil
+	return nil
 }
 
 // publication is a publication under way.
 type publication struct {
-	*Engine
+	*publisher
 	last   bool  // of a load
 	logs   []Log // then: are put before the root
 	snap   *state.Snapshot
@@ -130,7 +160,7 @@ func (p *publication) hasLogs() bool { return p.last && p.journal.Settings.Merge
 
 // phase makes the steps of a phase, many at a time.
 func (p *publication) phase(ctx context.Context, phase publish.Phase) error {
-	if err := rescue.EachRead(ctx, p.options.Concurrency, publish.Steps(ctx, p.snap, phase), p.step); err != nil {
+	if err := rescue.EachRead(ctx, p.concurrency, publish.Steps(ctx, p.snap, phase), p.step); err != nil {
 		return err
 	}
 	if err := p.rec.drain(ctx); err != nil {
@@ -198,7 +228,7 @@ func (p *publication) base(ctx context.Context, n state.Node) (*clfs.Inode, erro
 }
 
 func (p *publication) add(put *state.Put) {
-	p.stats.Inodes.Add(1)
+	p.inodes.Add(1)
 	p.rec.add(event{put: put})
 }
 
@@ -206,7 +236,7 @@ func (p *publication) add(put *state.Put) {
 func (p *publication) listBehind(ctx context.Context) error {
 	var after state.Ino
 	for {
-		page, err := p.snap.Unpublished(ctx, after, feedPage)
+		page, err := p.snap.Unpublished(ctx, after, behindPage)
 		if err != nil {
 			return err
 		}
@@ -217,7 +247,7 @@ func (p *publication) listBehind(ctx context.Context) error {
 			}
 			p.behind(Behind{Path: path, Node: n, KeptOld: n.PutPub != 0})
 		}
-		if len(page) < feedPage {
+		if len(page) < behindPage {
 			return nil
 		}
 		after = page[len(page)-1].Ino
@@ -235,4 +265,9 @@ func (p *publication) behind(b Behind) {
 	if len(p.report.Behind) < maxBehind {
 		p.report.Behind = append(p.report.Behind, b)
 	}
+}
+
+// pathOf is the path of a node as of the snapshot.
+func (p *publication) pathOf(ctx context.Context, n state.Node) pathFunc {
+	return lazyPath(n.Ino, func() (string, error) { return p.snap.Path(context.WithoutCancel(ctx), n) })
 }

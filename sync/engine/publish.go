@@ -11,23 +11,23 @@ import (
 // ErrIncomplete: entries failed, so that there is nothing to publish.
 var ErrIncomplete = errors.New("entries failed")
 
-// Publish is PublishMount for a load, after Upload: then the container is attachable. When entries
+// load is mount for a load, after Upload: then the container is attachable. When entries
 // failed it returns ErrIncomplete, unless incomplete is set: then they are left out, and so
 // is everything that they have left in the container. The logs are put before the
 // root. It may be repeated.
-func (e *Engine) Publish(ctx context.Context, incomplete bool, logs ...Log) error {
-	if err := e.checkUploaded(ctx); err != nil {
+func (p *publisher) load(ctx context.Context, incomplete bool, logs ...Log) error {
+	if err := p.checkUploaded(ctx); err != nil {
 		return err
 	}
-	if e.journal.Totals().Failures > 0 {
+	if p.journal.Totals().Failures > 0 {
 		if !incomplete {
 			return ErrIncomplete
 		}
-		if err := e.journal.LeaveOut(ctx); err != nil {
+		if err := p.journal.LeaveOut(ctx); err != nil {
 			return err
 		}
 	}
-	report, err := e.publish(ctx, &publication{Engine: e, last: true, logs: logs})
+	report, err := p.publish(ctx, &publication{publisher: p, last: true, logs: logs})
 	if err != nil {
 		return err
 	}
@@ -35,19 +35,19 @@ func (e *Engine) Publish(ctx context.Context, incomplete bool, logs ...Log) erro
 		b := report.Behind[0]
 		return fmt.Errorf("%w: %d entries could not be published as they are now, among them %q: %s", ErrGone, n, b.Path, b.Problem)
 	}
-	if err := e.bucket.Close(ctx); err != nil {
+	if err := p.bucket.Close(ctx); err != nil {
 		return err
 	}
-	return e.journal.SetPhase(ctx, state.PhaseComplete)
+	return p.journal.SetPhase(ctx, state.PhaseComplete)
 }
 
 // checkUploaded returns an error unless all of the source is known, and uploaded or failed.
-func (e *Engine) checkUploaded(ctx context.Context) error {
-	listed, err := e.journal.Listed(ctx)
+func (p *publisher) checkUploaded(ctx context.Context) error {
+	listed, err := p.journal.Listed(ctx)
 	if err != nil {
 		return err
 	}
-	c := e.journal.Counts()
+	c := p.journal.Counts()
 	if waiting := c.Queued + c.Linking + c.Dirty; !listed || waiting > 0 {
 		return fmt.Errorf("publish: %d entries are not uploaded, all are known: %v", waiting, listed)
 	}

@@ -33,12 +33,12 @@ type event struct {
 // recorder commits outcomes in batches. Before that it makes the blobs durable
 // that they speak of.
 type recorder struct {
-	engine *Engine
-	events chan event
-}
-
-func newRecorder(e *Engine) *recorder {
-	return &recorder{engine: e}
+	journal   *state.Journal
+	container blob.Container
+	most      int64 // outcomes that hold this much memory are committed at once
+	live      bool  // otherwise what is recorded survives a power cut
+	recorded  *bell // rings after outcomes were recorded
+	events    chan event
 }
 
 // during runs fn, which may call add, and returns when all that was added is
@@ -86,7 +86,7 @@ func (r *recorder) loop(ctx context.Context, stop context.CancelCauseFunc) error
 				stop(failed)
 			}
 		}
-		r.settle(batch)
+		r.release(batch)
 	}
 	return failed
 }
@@ -94,18 +94,18 @@ func (r *recorder) loop(ctx context.Context, stop context.CancelCauseFunc) error
 // gather waits for more, unless somebody waits for what there is.
 func (r *recorder) gather(first event) []event {
 	batch := []event{first}
-	bytes := held(first)
+	bytes := memoryOf(first)
 	timer := time.NewTimer(gatherFor)
 	defer timer.Stop()
 	last := first
-	for len(batch) < maxBatch && bytes < r.engine.budget.total/4 && last.flushed == nil {
+	for len(batch) < maxBatch && bytes < r.most && last.flushed == nil {
 		select {
 		case e, ok := <-r.events:
 			if !ok {
 				return batch
 			}
 			batch = append(batch, e)
-			bytes += held(e)
+			bytes += memoryOf(e)
 			last = e
 		case <-timer.C:
 			return batch
@@ -114,24 +114,25 @@ func (r *recorder) gather(first event) []event {
 	return batch
 }
 
-func held(e event) (n int64) {
+// memoryOf is the memory that an outcome holds.
+func memoryOf(e event) (n int64) {
 	for _, g := range e.grants {
-		n += g.n
+		n += g.bytes()
 	}
 	return n
 }
 
 func (r *recorder) commit(ctx context.Context, batch []event) error {
-	if err := blob.Sync(ctx, r.engine.container); err != nil {
+	if err := blob.Sync(ctx, r.container); err != nil {
 		return err
 	}
 	if err := r.record(ctx, batch); err != nil {
 		return err
 	}
-	if r.engine.options.Live {
+	if r.live {
 		return nil
 	}
-	return r.engine.journal.Sync(ctx)
+	return r.journal.Sync(ctx)
 }
 
 // record records blocks first: who uploads a node has added its blocks before.
@@ -152,7 +153,7 @@ func (r *recorder) record(ctx context.Context, batch []event) error {
 			puts = append(puts, *e.put)
 		}
 	}
-	j := r.engine.journal
+	j := r.journal
 	for _, record := range []func() error{
 		func() error { return recordAll(ctx, blocks, j.RecordBlocks) },
 		func() error { return recordAll(ctx, uploads, j.RecordUploads) },
@@ -173,12 +174,10 @@ func recordAll[T any](ctx context.Context, list []T, record func(context.Context
 	return record(ctx, list)
 }
 
-// settle gives back what the batch held and wakes the feeder.
-func (r *recorder) settle(batch []event) {
+// release gives back what the batch held and wakes those who wait for it.
+func (r *recorder) release(batch []event) {
 	for _, e := range batch {
-		for _, g := range e.grants {
-			g.release()
-		}
+		releaseAll(e.grants)
 		if e.flushed != nil {
 			close(e.flushed)
 		}
@@ -186,5 +185,5 @@ func (r *recorder) settle(batch []event) {
 			e.landed()
 		}
 	}
-	r.engine.recorded.ring()
+	r.recorded.ring()
 }

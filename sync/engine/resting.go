@@ -63,8 +63,8 @@ func (r *resting) failing(ino state.Ino) bool {
 	return ok
 }
 
-// forget is for a node that was uploaded, or removed.
-func (r *resting) forget(ino state.Ino) {
+// end is for a node that was uploaded, or removed.
+func (r *resting) end(ino state.Ino) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.set, ino)

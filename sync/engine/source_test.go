@@ -1,10 +1,12 @@
 package engine
 
 import (
+	"context"
 	"io"
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -95,10 +97,13 @@ func (s fakeSource) Open(_ state.Node, path string) (File, error) {
 // unused fails the test when nothing of a budget may be held any more.
 func unused(t *testing.T, e *Engine) {
 	t.Helper()
-	if !e.budget.sem.TryAcquire(e.budget.total) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Second)
+	defer cancel()
+	all, err := e.budget.acquire(ctx, e.options.Memory)
+	if err != nil {
 		t.Fatal("a part of the memory budget was not given back")
 	}
-	e.budget.sem.Release(e.budget.total)
+	all.release()
 }
 
 var modes = map[clfs.Type]uint32{clfs.TypeRegular: 0o644, clfs.TypeDirectory: 0o755, clfs.TypeSymlink: 0o777}

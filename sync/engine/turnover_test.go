@@ -143,12 +143,12 @@ func cutOff(t *testing.T, change func(m *tangle), lives int) bool {
 	m.mustPublish()
 	change(m)
 	m.expect()
-	m.engine.options.Concurrency = 1
+	m.oneAtATime()
 	m.w.death = death{lives: lives, records: true}
 	_, err := m.engine.PublishMount(t.Context())
 	m.w.death = death{lives: -1}
 	m.restart()
-	m.engine.options.Concurrency = 1
+	m.oneAtATime()
 	m.standIns()
 	m.settled()
 	return errors.Is(err, errDied)
@@ -159,7 +159,7 @@ func (m *tangle) cutOffAt(dir, above string) {
 	m.t.Helper()
 	m.c = &refusing{m.w, m.lookup(dir).ID}
 	m.restart()
-	m.engine.options.Concurrency = 1
+	m.oneAtATime()
 	if _, err := m.engine.PublishMount(m.t.Context()); !errors.Is(err, errRefused) {
 		m.t.Fatalf("publication ends with %v", err)
 	}
@@ -194,7 +194,7 @@ func TestWhatOnlyACutOffPublicationHasPutIsPutAgainBeforeAnythingLeadsThere(t *t
 	m.rmdir("d/new/below")
 	m.c = m.w
 	m.restart()
-	m.engine.options.Concurrency = 1
+	m.oneAtATime()
 	m.standIns()
 }
 
@@ -218,7 +218,7 @@ func TestADirectoryThatIsMovedDuringAPublicationStaysInReachInTheNext(t *testing
 	m.rename("b/n", "c/n")
 	m.rename("c/y", "d/y")
 	m.rename("e/z", "a/z")
-	m.engine.options.Concurrency = 1
+	m.oneAtATime()
 	m.standIns()
 }
 
@@ -262,7 +262,7 @@ func TestALinkThatMovesIsListedAllTheTime(t *testing.T) {
 	m.link("d/x", "d/y")
 	m.mustPublish()
 	m.rename("d/x", "e/x")
-	m.engine.options.Concurrency = 1
+	m.oneAtATime()
 	m.w.look = func(what string) {
 		m.look(what)
 		now := published(t, m.w.Container)

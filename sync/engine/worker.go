@@ -77,7 +77,7 @@ func (w *worker) work(ctx context.Context, taken job) error {
 
 // pathOfJob looks the path up of which messages tell, and by which the contents are found. That of
 // a live namespace is looked up when a message needs it.
-func (w *worker) pathOfJob(ctx context.Context) (pathOf, error) {
+func (w *worker) pathOfJob(ctx context.Context) (pathFunc, error) {
 	if w.options.Live {
 		return w.pathOf(ctx, w.job.node.Inode), nil
 	}
@@ -98,7 +98,7 @@ func (w *worker) failureOf(err error) (state.Problem, bool) {
 }
 
 // fail hands the failure of a node to the recorder, which takes it out of the queue.
-func (w *worker) fail(path pathOf, j *job, p state.Problem) {
+func (w *worker) fail(path pathFunc, j *job, p state.Problem) {
 	if w.events.Failure != nil {
 		w.events.Failure(path(), p)
 	}
@@ -108,7 +108,7 @@ func (w *worker) fail(path pathOf, j *job, p state.Problem) {
 }
 
 // do leaves in j the node as it was tried last.
-func (w *worker) do(ctx context.Context, path pathOf, j *job) error {
+func (w *worker) do(ctx context.Context, path pathFunc, j *job) error {
 	if j.early {
 		return w.early(ctx, j)
 	}
@@ -120,7 +120,7 @@ var errStale = errors.New("changed since it was queued")
 
 // dropped decides what becomes of a job that came to no end: nothing when the node
 // was changed meanwhile, it comes again; a failure when it is the node's own.
-func (w *worker) dropped(ctx context.Context, path pathOf, j *job, cause error) error {
+func (w *worker) dropped(ctx context.Context, path pathFunc, j *job, cause error) error {
 	if errors.Is(cause, errStale) {
 		return nil
 	}
@@ -198,7 +198,7 @@ func (w *worker) addBlock(n *state.Node, block uint64, early bool, g *grant, lan
 }
 
 // upload does what a queued node needs.
-func (w *worker) upload(ctx context.Context, path pathOf, j *job) error {
+func (w *worker) upload(ctx context.Context, path pathFunc, j *job) error {
 	n := j.node
 	switch {
 	case n.PutPub != 0 && n.ContentsCurrent():
@@ -214,7 +214,7 @@ func (w *worker) upload(ctx context.Context, path pathOf, j *job) error {
 // rewrite puts an inode again of which only the attributes or the names have
 // changed. The next publication does that for one that is published, or that waits
 // for it with new contents.
-func (w *worker) rewrite(ctx context.Context, path pathOf, j *job) error {
+func (w *worker) rewrite(ctx context.Context, path pathFunc, j *job) error {
 	n := j.node
 	if w.journal.InReach(&n) || n.ImageGen != 0 {
 		w.finish(j, &state.Upload{Node: n}, nil, nil)
@@ -229,14 +229,14 @@ func (w *worker) rewrite(ctx context.Context, path pathOf, j *job) error {
 
 // seal completes a node whose contents are all in the container but for the inode
 // itself, in which the caller has set Direct, Roots and Data.
-func (w *worker) seal(ctx context.Context, path pathOf, j *job, o clfs.Inode, grants []*grant) error {
+func (w *worker) seal(ctx context.Context, path pathFunc, j *job, o clfs.Inode, grants []*grant) error {
 	o.FirstSegmentSize, o.SegmentSize = clfs.FirstSegmentBytes, clfs.SegmentBytes
 	return w.complete(ctx, path, j, o, grants, true)
 }
 
 // complete puts the inode of a node, or hands it to the journal for the next
 // publication when the node is published. The grants, if any, have room for it.
-func (w *worker) complete(ctx context.Context, path pathOf, j *job, o clfs.Inode, grants []*grant, sealed bool) error {
+func (w *worker) complete(ctx context.Context, path pathFunc, j *job, o clfs.Inode, grants []*grant, sealed bool) error {
 	back, err := w.backPointers(ctx, j.node)
 	if err != nil {
 		releaseAll(grants)
@@ -312,7 +312,7 @@ func (w *worker) finish(j *job, up *state.Upload, grants []*grant, leave func())
 		if leave != nil {
 			leave()
 		}
-		w.resting.forget(c.ino)
+		w.resting.end(c.ino)
 		w.release(c)
 	}})
 }
@@ -334,7 +334,7 @@ func (w *worker) backPointers(ctx context.Context, n state.Node) ([]clfs.ID, err
 }
 
 // warnOfLinks tells of an inode that has more names in the source than CLFS can hold.
-func (w *worker) warnOfLinks(ctx context.Context, path pathOf, n state.Node) {
+func (w *worker) warnOfLinks(ctx context.Context, path pathFunc, n state.Node) {
 	if n.Links < clfs.MaxLinks || w.options.Live || w.events.Warning == nil {
 		return
 	}
@@ -343,8 +343,7 @@ func (w *worker) warnOfLinks(ctx context.Context, path pathOf, n state.Node) {
 	}
 }
 
-func releaseAll(grants []*grant) {
-	for _, g := range grants {
-		g.release()
-	}
+// pathOf is the path of an inode by its first name.
+func (e *Engine) pathOf(ctx context.Context, in state.Inode) pathFunc {
+	return lazyPath(in.Ino, func() (string, error) { return e.journal.Path(context.WithoutCancel(ctx), in) })
 }
