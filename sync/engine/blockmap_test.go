@@ -65,7 +65,7 @@ func checkMap(t *testing.T, m *mem.Container, key clfs.Key, in state.Node, o *cl
 	blocks := map[clfs.ID][]clfs.ID{}
 	load := func(id clfs.ID) []clfs.ID {
 		if blocks[id] == nil {
-			i, err := clfs.DecodeIndirect(object(t, m, id, in.ID, clfs.TypeIndirect))
+			i, err := clfs.DecodeIndirect(objectData(t, m, id, in.ID, clfs.TypeIndirect))
 			if err != nil || i.Owner != in.ID || i.Ctime != ctimeSeconds(in.Attr) {
 				t.Fatalf("indirect block %s: %v, owner %s, ctime %d", id, err, i.Owner, i.Ctime)
 			}

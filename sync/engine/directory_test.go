@@ -13,7 +13,7 @@ import (
 )
 
 // object returns the payload of a blob.
-func object(t *testing.T, c *mem.Container, id, owner clfs.ID, typ clfs.Type) []byte {
+func objectData(t *testing.T, c *mem.Container, id, owner clfs.ID, typ clfs.Type) []byte {
 	t.Helper()
 	o, err := c.Get(t.Context(), clfs.ObjectName(id, owner, typ, clfs.FirstVersion), 0, -1)
 	if err != nil {
@@ -67,13 +67,13 @@ func TestDirectoriesArePackedAsInTheVectors(t *testing.T) {
 // the root has.
 func segmentsOf(t *testing.T, c *mem.Container, id clfs.ID) []int {
 	t.Helper()
-	in, err := clfs.DecodeInode(object(t, c, id, clfs.RootID, clfs.TypeDirectory))
+	in, err := clfs.DecodeInode(objectData(t, c, id, clfs.RootID, clfs.TypeDirectory))
 	if err != nil {
 		t.Fatal(err)
 	}
 	sizes, total := []int{len(in.Dirents)}, 4+len(in.Dirents)
 	for _, block := range in.Direct[1:] {
-		s, err := clfs.DecodeSegment(object(t, c, block, id, clfs.TypeSegment))
+		s, err := clfs.DecodeSegment(objectData(t, c, block, id, clfs.TypeSegment))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -98,7 +98,7 @@ func TestADirectoryOfManySegmentsListsEveryEntry(t *testing.T) {
 	if sizes := segmentsOf(t, m, f.dirs["wide"].ID); len(sizes) < 4 {
 		t.Errorf("segments of %v bytes: too few for the test", sizes)
 	}
-	in, err := clfs.DecodeInode(object(t, m, f.dirs["wide"].ID, clfs.RootID, clfs.TypeDirectory))
+	in, err := clfs.DecodeInode(objectData(t, m, f.dirs["wide"].ID, clfs.RootID, clfs.TypeDirectory))
 	if err != nil || in.Attr.Nlink != 2+3 {
 		t.Errorf("link count %d with 3 subdirectories, %v", in.Attr.Nlink, err)
 	}

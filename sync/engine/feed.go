@@ -40,7 +40,7 @@ func (f *feeder) run(ctx context.Context, ended <-chan struct{}) error {
 		over := isClosed(ended)
 		last := over && f.engine.claims.none()
 		sent, err := f.pass(ctx)
-		f.engine.claims.rest()
+		f.engine.claims.endReading()
 		if err != nil {
 			return err
 		}
@@ -77,10 +77,10 @@ func (f *feeder) pass(ctx context.Context) (sent bool, err error) {
 }
 
 // again calls send until it has sent something, or has gone over the whole queue
-// once. moved tells whether the cursor is behind the beginning.
+// once. advanced tells whether the cursor is behind the beginning.
 func (f *feeder) again(ctx context.Context, send func(context.Context) (sent, more bool, err error),
-	moved func() bool, rewind func()) (bool, error) {
-	fromStart := !moved()
+	advanced func() bool, rewind func()) (bool, error) {
+	fromStart := !advanced()
 	for {
 		sent, more, err := send(ctx)
 		if sent || err != nil {
@@ -100,7 +100,7 @@ func (f *feeder) again(ctx context.Context, send func(context.Context) (sent, mo
 // sendNodes sends a page of nodes. more tells whether some may follow.
 func (f *feeder) sendNodes(ctx context.Context) (sent, more bool, err error) {
 	e := f.engine
-	e.claims.mark()
+	e.claims.beginReading()
 	seq := e.journal.Seq()
 	list := e.journal.QueuedFound
 	if e.options.Live {
@@ -130,7 +130,7 @@ func (f *feeder) sendNodes(ctx context.Context) (sent, more bool, err error) {
 // sendBlocks sends a page of blocks of files that are still open.
 func (f *feeder) sendBlocks(ctx context.Context) (sent, more bool, err error) {
 	e := f.engine
-	e.claims.mark()
+	e.claims.beginReading()
 	seq := e.journal.Seq()
 	page, err := e.journal.QueuedBlocks(ctx, f.blocks.ino, f.blocks.block, blockPage)
 	if err != nil || len(page) == 0 {
@@ -162,17 +162,17 @@ func (f *feeder) send(ctx context.Context, j job) error {
 	}
 }
 
-// claim is what a job has claimed: all of a node, or a block.
-type claim struct {
+// claimed is what a job has claimed: all of a node, or a block.
+type claimed struct {
 	ino   state.Ino
 	block uint64
 	early bool
 }
 
-func (j *job) claim() claim { return claim{j.node.Ino, j.block, j.early} }
+func (j *job) claim() claimed { return claimed{j.node.Ino, j.block, j.early} }
 
 // release gives back a claim.
-func (e *Engine) release(c claim) {
+func (e *Engine) release(c claimed) {
 	if c.early {
 		e.claims.releaseBlock(c.ino, c.block)
 	} else {

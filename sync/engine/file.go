@@ -38,7 +38,7 @@ func (w *worker) file(ctx context.Context, path pathFunc, j *job) error {
 		if err = w.tryFile(ctx, path, j); !errors.Is(err, errChanged) {
 			return err
 		}
-		w.moved.drop(&w.stats)
+		w.transferred.drop(&w.stats)
 	}
 	return &entryError{Problem: state.Problem{Op: "read", Reason: err.Error()}}
 }
@@ -105,7 +105,7 @@ func (w *worker) begin(ctx context.Context, f LooseFile, p *blockPlan) error {
 		return &entryError{Problem: state.Problem{Op: "open", Reason: "it was replaced, and its other links may stand for the file that it was", Gone: true}}
 	}
 	if now.SameContents(n.Attr) {
-		w.moved.keep(&w.stats, p.kept())
+		w.transferred.keep(&w.stats, p.kept())
 		return p.rows.err
 	}
 	n, ok, err := w.journal.Renew(ctx, n, now)

@@ -38,20 +38,20 @@ func transferred(t *testing.T, f *fixture, c blob.Container) *Engine {
 // mustHaveLogs compares the logs that the bucket names and those that are there.
 func mustHaveLogs(t *testing.T, e *Engine, c *mem.Container, texts ...string) {
 	t.Helper()
-	bucket, err := e.bucket.read(t.Context())
+	b, err := e.bucket.read(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	var got []string
 	there := blobs(t, c)
-	for _, name := range bucket.Logs {
+	for _, name := range b.Logs {
 		got = append(got, there[name])
 	}
 	if !slices.Equal(got, texts) {
 		t.Errorf("the bucket names logs with %q, not %q", got, texts)
 	}
 	for name := range there {
-		if strings.HasPrefix(name, "log-") && !slices.Contains(bucket.Logs, name) {
+		if strings.HasPrefix(name, "log-") && !slices.Contains(b.Logs, name) {
 			t.Errorf("%s is named by nothing", name)
 		}
 	}

@@ -50,7 +50,7 @@ func (w *worker) putSegment(ctx context.Context, c contents, index uint64, extra
 		s.grant.release()
 		return nil, err
 	}
-	w.moved.add(&w.stats, s.size)
+	w.transferred.add(&w.stats, s.size)
 	return s.grant, nil
 }
 
@@ -71,7 +71,7 @@ func (w *worker) putInParallel(ctx context.Context, c contents, indexes iter.Seq
 					s.grant.release()
 					return err
 				}
-				w.moved.add(&w.stats, s.size)
+				w.transferred.add(&w.stats, s.size)
 				reached(i, s.grant)
 				return nil
 			})

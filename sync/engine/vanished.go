@@ -17,7 +17,7 @@ func (e *Engine) ForgetVanished(ctx context.Context) error {
 			return err
 		}
 		for _, in := range page {
-			if err := e.forget(ctx, in); err != nil {
+			if err := e.relist(ctx, in); err != nil {
 				return err
 			}
 		}
@@ -25,7 +25,7 @@ func (e *Engine) ForgetVanished(ctx context.Context) error {
 	}
 }
 
-func (e *Engine) forget(ctx context.Context, in state.Inode) error {
+func (e *Engine) relist(ctx context.Context, in state.Inode) error {
 	path, err := e.journal.Path(ctx, in)
 	if errors.Is(err, state.ErrNoEntry) {
 		return nil // it has gone with a directory above it

@@ -20,7 +20,7 @@ func TestADirectoryIsForgottenThoughAFileHasNamesOnTwoOfItsLevels(t *testing.T) 
 	}
 	f.scanned()
 	before := f.journal.Totals().FoundInodes
-	if err := f.engine(mem.New(), 1).forget(t.Context(), f.dirs["d"]); err != nil {
+	if err := f.engine(mem.New(), 1).relist(t.Context(), f.dirs["d"]); err != nil {
 		t.Fatal(err)
 	}
 	if gone := before - f.journal.Totals().FoundInodes; gone != 3 {
@@ -51,7 +51,7 @@ func TestADirectoryThatGetsShorterLeavesNoSegment(t *testing.T) {
 	c.before = nil
 	e := f.engine(c, 4)
 	for ino := f.dirs["d"].Ino + 1; ino <= f.dirs["d"].Ino+290; ino++ {
-		if err := e.forget(t.Context(), f.inode(ino)); err != nil {
+		if err := e.relist(t.Context(), f.inode(ino)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -15,15 +15,15 @@ import (
 // worker uploads one node after the other and keeps its buffers.
 type worker struct {
 	*Engine
-	source  Source
-	flight  *atomic.Pointer[flight]
-	moved   moved
-	job     job    // under way
-	path    string // of its node, unless the namespace is live
-	plan    blockPlan
-	head    []byte // the first bytes of a file
-	payload []byte // an encoded inode
-	packed  []byte // the same as a blob
+	source      Source
+	flight      *atomic.Pointer[flight]
+	transferred transferCount
+	job         job    // under way
+	path        string // of its node, unless the namespace is live
+	plan        blockPlan
+	head        []byte // the first bytes of a file
+	payload     []byte // an encoded inode
+	packed      []byte // the same as a blob
 }
 
 func newWorker(e *Engine, s Source, f *atomic.Pointer[flight]) *worker {
@@ -58,7 +58,7 @@ func (w *worker) work(ctx context.Context, taken job) error {
 	}
 	p, own := w.failureOf(err)
 	if w.options.Live || own || errors.Is(err, errStale) { // otherwise it ends here, with what was put
-		w.moved.drop(&w.stats)
+		w.transferred.drop(&w.stats)
 	}
 	if own && !w.options.Live {
 		w.fail(path, j, p)
@@ -176,7 +176,7 @@ func (w *worker) early(ctx context.Context, j *job) error {
 	if err != nil {
 		return err
 	}
-	w.moved.now.Store(0)
+	w.transferred.now.Store(0)
 	taken := j.claim()
 	w.addBlock(&j.node, j.block, true, g, func() { w.release(taken) })
 	return nil
@@ -305,7 +305,7 @@ func (w *worker) putUnlessPublished(ctx context.Context, j *job, owner clfs.ID, 
 // finish hands the outcome of a job to the recorder. leave, if any, is called when
 // it is committed.
 func (w *worker) finish(j *job, up *state.Upload, grants []*grant, leave func()) {
-	w.moved.finish(&w.stats, up)
+	w.transferred.finish(&w.stats, up)
 	w.stats.Inodes.Add(1)
 	c := j.claim()
 	w.recorder.add(event{upload: up, grants: grants, landed: func() {

@@ -151,10 +151,10 @@ func (r *run) putDirectory(phase Phase, s Step, listing map[string]state.Ino) {
 	r.last[n.Ino] = s.Last
 	blobs := r.container[n.Ino]
 	if blobs == nil {
-		blobs = map[uint32]blob{}
+		blobs = map[uint32]worldBlob{}
 		r.container[n.Ino] = blobs
 	}
-	b := blob{n.Parent, r.begun, listing}
+	b := worldBlob{n.Parent, r.begun, listing}
 	for version, old := range blobs {
 		if version > n.Version || version == n.Version && (old.owner != b.owner || old.put == b.put) {
 			r.violate("directory %d is put as version %d of %d, after version %d of %d", n.Ino, n.Version, b.owner, version, old.owner)

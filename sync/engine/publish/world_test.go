@@ -14,7 +14,7 @@ import (
 type world struct {
 	*journal
 	history
-	container map[state.Ino]map[uint32]blob // by inode and version
+	container map[state.Ino]map[uint32]worldBlob // by inode and version
 	promises  promises
 	noUploads bool   // as of the engine, while a publication takes its snapshot
 	violation string // the first one
@@ -22,7 +22,7 @@ type world struct {
 }
 
 // blob is what the container has of an inode.
-type blob struct {
+type worldBlob struct {
 	owner   state.Ino
 	put     uint64  // number of the publication
 	listing listing // of a directory
@@ -47,7 +47,7 @@ func (h *history) happens(n int) bool { return h.pick(n) == n-1 }
 func pickOf[T any](h *history, list []T) T { return list[h.pick(len(list))] }
 
 func newWorld(h history) *world {
-	return &world{journal: newJournal(), history: h, container: map[state.Ino]map[uint32]blob{},
+	return &world{journal: newJournal(), history: h, container: map[state.Ino]map[uint32]worldBlob{},
 		promises: newPromises(), log: func(string, ...any) {}}
 }
 
@@ -101,10 +101,10 @@ func (w *world) end() {
 }
 
 // newest is the blob that readers take.
-func (w *world) newest(ino state.Ino) blob {
+func (w *world) newest(ino state.Ino) worldBlob {
 	blobs := w.container[ino]
 	if len(blobs) == 0 {
-		return blob{}
+		return worldBlob{}
 	}
 	return blobs[slices.Max(slices.Collect(maps.Keys(blobs)))]
 }
@@ -218,7 +218,7 @@ func (w *world) uploadOne() {
 func (w *world) upload(n *node) {
 	w.log("upload %d", n.Ino)
 	w.journal.upload(n)
-	w.container[n.Ino] = map[uint32]blob{n.PutVersion: {}}
+	w.container[n.Ino] = map[uint32]worldBlob{n.PutVersion: {}}
 }
 
 func (w *world) linkOne() {

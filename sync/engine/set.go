@@ -15,7 +15,7 @@ type claims struct {
 	mu     sync.Mutex
 	whole  map[state.Ino]struct{}
 	blocks map[state.Ino]map[uint64]struct{}
-	// While reading, what ended since mark: rows that were read since then may be
+	// While reading, what ended since beginReading: rows that were read since then may be
 	// older.
 	reading      bool
 	landed       map[state.Ino]struct{}
@@ -45,9 +45,9 @@ func (c *claims) reset() {
 	c.announce()
 }
 
-// mark is to be called before rows are read from the journal that jobs are made
+// beginReading is to be called before rows are read from the journal that jobs are made
 // of.
-func (c *claims) mark() {
+func (c *claims) beginReading() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.reading = true
@@ -55,8 +55,8 @@ func (c *claims) mark() {
 	clear(c.landedBlocks)
 }
 
-// rest is to be called when no more jobs are made of the rows that were read.
-func (c *claims) rest() {
+// endReading is to be called when no more jobs are made of the rows that were read.
+func (c *claims) endReading() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.reading = false
@@ -64,7 +64,7 @@ func (c *claims) rest() {
 	clear(c.landedBlocks)
 }
 
-// upload claims all of a node, whose row was read since mark.
+// upload claims all of a node, whose row was read since beginReading.
 func (c *claims) upload(ino state.Ino) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -136,7 +136,7 @@ func (c *claims) release(ino state.Ino) {
 	}
 }
 
-// block claims one block of a file, whose row was read since mark.
+// block claims one block of a file, whose row was read since beginReading.
 func (c *claims) block(ino state.Ino, block uint64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
