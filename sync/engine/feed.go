@@ -140,7 +140,7 @@ func (f *feeder) sendBlocks(ctx context.Context) (sent, more bool, err error) {
 		return false, false, err
 	}
 	for _, w := range page {
-		f.blocks = blockKey{w.Node.Ino, w.Block}
+		f.blocks = blockKey{ino: w.Node.Ino, block: w.Block}
 		if e.resting.is(w.Node.Ino) || !e.claims.block(w.Node.Ino, w.Block) {
 			continue
 		}
