@@ -78,7 +78,7 @@ func (d *directory) inodesAhead(l *listing, at slot, rest []byte) {
 
 // inodeAhead fetches an inode and calls then with it, later or at once. It
 // reports false if there is no room for more.
-func (r *readOnly) inodeAhead(id clfs.ID, then func(Node) bool) bool {
+func (r *system) inodeAhead(id clfs.ID, then func(Node) bool) bool {
 	known := r.outdated(id, r.rounds.since())
 	if n, found := r.nodes.Peek(id); found {
 		return then(n.Node)
@@ -97,12 +97,12 @@ func (r *readOnly) inodeAhead(id clfs.ID, then func(Node) bool) bool {
 const firstEntries = 16
 
 // firstAhead fetches the inodes of a directory's first entries.
-func (r *readOnly) firstAhead(n Node) bool {
+func (r *system) firstAhead(n Node) bool {
 	return r.firstOf(n, func(id clfs.ID) bool { return r.inodeAhead(id, func(Node) bool { return true }) })
 }
 
 // firstOf calls fn for a directory's first entries, until it returns false.
-func (r *readOnly) firstOf(n Node, fn func(clfs.ID) bool) bool {
+func (r *system) firstOf(n Node, fn func(clfs.ID) bool) bool {
 	if n.Inode().Attr.Type != clfs.TypeDirectory {
 		return true
 	}
@@ -142,7 +142,7 @@ func (d *directory) copying(l *listing) {
 }
 
 // fileAhead fetches an inode, and what it begins with if it is a file.
-func (r *readOnly) fileAhead(id clfs.ID) bool {
+func (r *system) fileAhead(id clfs.ID) bool {
 	return r.inodeAhead(id, func(n Node) bool { return r.beginningAhead(id, n) })
 }
 
@@ -173,7 +173,7 @@ func (d *directory) opened(p place) {
 }
 
 // beginningAhead fetches the first segment of a file.
-func (r *readOnly) beginningAhead(id clfs.ID, n Node) bool {
+func (r *system) beginningAhead(id clfs.ID, n Node) bool {
 	if n.Inode().Attr.Type != clfs.TypeRegular {
 		return true
 	}
@@ -186,7 +186,7 @@ func (r *readOnly) beginningAhead(id clfs.ID, n Node) bool {
 
 // following calls fn for the n entries behind one, until it returns false. The
 // next segment belongs to them if it is at hand.
-func (r *readOnly) following(l *listing, at slot, rest []byte, n int, fn func(clfs.ID) bool) {
+func (r *system) following(l *listing, at slot, rest []byte, n int, fn func(clfs.ID) bool) {
 	for number := uint64(at.segment); n > 0; number++ {
 		for d, err := range clfs.Dirents(rest) {
 			if isDot(d.Name) {

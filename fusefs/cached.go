@@ -1,13 +1,10 @@
 package fusefs
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
-	"syscall"
 
-	"github.com/hanwen/go-fuse/v2/fs"
 	"golang.org/x/sys/unix"
 
 	"clfsload/fusefs/internal/attach"
@@ -24,11 +21,4 @@ func HasCache(dir *os.File) (bool, error) {
 		return false, fmt.Errorf("%s: %w: %w", dir.Name(), ErrNoMount, err)
 	}
 	return result == 1, nil
-}
-
-var _ fs.NodeIoctler = (*directory)(nil)
-
-// Ioctl answers [HasCache].
-func (d *directory) Ioctl(_ context.Context, _ fs.FileHandle, request uint32, _ uint64, _, _ []byte) (int32, syscall.Errno) {
-	return attach.AnswerCacheQuery(request, d.sys.options.Cached)
 }

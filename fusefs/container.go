@@ -20,9 +20,9 @@ type Container interface {
 	Published(ctx context.Context) (Publication, error)
 	// Usage is what is known of the container's size. It does no request.
 	Usage() Usage
-	// Moving reports whether a publication to the container may be under way, or was cut
+	// Publishing reports whether a publication to the container may be under way, or was cut
 	// off: directories may lead to each other in a loop then.
-	Moving(ctx context.Context) bool
+	Publishing(ctx context.Context) bool
 }
 
 // A Node is an inode that was read.

@@ -12,6 +12,7 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 
 	"clfsload/clfs"
+	"clfsload/fusefs/internal/attach"
 )
 
 // directory is a directory.
@@ -27,6 +28,7 @@ var (
 	_ fs.NodeOpendirHandler = (*directory)(nil)
 	_ fs.NodeGetattrer      = (*directory)(nil)
 	_ fs.NodeOnForgetter    = (*directory)(nil)
+	_ fs.NodeIoctler        = (*directory)(nil)
 )
 
 // place is where an inode was looked up.
@@ -90,7 +92,7 @@ var errLoop = errors.New("the container breaks the format: a directory contains 
 
 // loopError is the error for an entry that leads back to this directory or one above it.
 func (d *directory) loopError(ctx context.Context, id clfs.ID, out *fuse.EntryOut) error {
-	if d.sys.moving(ctx) {
+	if d.sys.publishing(ctx) {
 		out.SetEntryTimeout(time.Nanosecond) // it is there once this directory is found elsewhere
 		return ErrNoEntry
 	}
@@ -104,7 +106,7 @@ func (d *directory) OnForget() { d.sys.places.forget(d.id) }
 // way may list them here and they are above: what they lead to is found there. Otherwise
 // it is damage, and a lookup fails.
 func (d *directory) hidden(ctx context.Context) map[clfs.ID]bool {
-	if !d.sys.moving(ctx) {
+	if !d.sys.publishing(ctx) {
 		return nil
 	}
 	return d.sys.places.above(d.id)
@@ -176,4 +178,9 @@ func (d *directory) pathOf(name string) string {
 		return path + "/" + name
 	}
 	return name
+}
+
+// Ioctl answers [HasCache].
+func (d *directory) Ioctl(_ context.Context, _ fs.FileHandle, request uint32, _ uint64, _, _ []byte) (int32, syscall.Errno) {
+	return attach.AnswerCacheQuery(request, d.sys.options.Cached)
 }

@@ -111,7 +111,7 @@ func (s *dirStream) read(ctx context.Context) error {
 const segmentsAhead = 8
 
 // segmentsFrom fetches the next segments ahead.
-func (r *readOnly) segmentsFrom(l *listing, number uint64) {
+func (r *system) segmentsFrom(l *listing, number uint64) {
 	for n := number; n < min(number+segmentsAhead, l.blocks); n++ {
 		if !r.segments.Ahead(l.block(n), clfs.DirSegmentBytes, r.fetchSegment(l, n)) {
 			return

@@ -24,11 +24,11 @@ type fakeContainer struct {
 	nodes       map[clfs.ID]*fakeNode
 	publication Publication
 
-	reads  atomic.Int64  // of inodes
-	renews atomic.Int64  // of inodes
-	looks  atomic.Int64  // at the publication
-	moving bool          // a publication may be under way
-	gate   chan struct{} // if set, inodes other than the root come when it is closed
+	reads      atomic.Int64  // of inodes
+	renews     atomic.Int64  // of inodes
+	looks      atomic.Int64  // at the publication
+	publishing bool          // a publication may be under way
+	gate       chan struct{} // if set, inodes other than the root come when it is closed
 }
 
 type fakeNode struct {
@@ -43,7 +43,7 @@ type fakeNode struct {
 
 var errBroken = errors.New("object X is broken")
 
-func (c *fakeContainer) Moving(context.Context) bool { return c.moving }
+func (c *fakeContainer) Publishing(context.Context) bool { return c.publishing }
 
 func (c *fakeContainer) Usage() Usage { return Usage{} }
 
@@ -163,7 +163,7 @@ type kernel struct {
 	t   *testing.T
 	raw fuse.RawFileSystem
 	log bytes.Buffer
-	fs  *readOnly
+	fs  *system
 }
 
 func show(t *testing.T, c *fakeContainer) *kernel {
@@ -176,7 +176,7 @@ func showWith(t *testing.T, c *fakeContainer, o Options) *kernel {
 	k := &kernel{t: t}
 	o.Memory, o.Log, o.Errno = 32<<20, slog.New(slog.NewTextHandler(&k.log, nil)), fakeErrno
 	o.Missing = func(err error) bool { return errors.Is(err, errBroken) }
-	k.fs = newReadOnly(t.Context(), c, o)
+	k.fs = newSystem(t.Context(), c, o)
 	root, err := k.fs.node(t.Context(), clfs.RootID)
 	if err != nil {
 		t.Fatal(err)
@@ -217,7 +217,7 @@ func (k *kernel) open(name string) *handle {
 	return h.(*handle)
 }
 
-func (r *readOnly) nodeOf(t *testing.T, name string) *file {
+func (r *system) nodeOf(t *testing.T, name string) *file {
 	t.Helper()
 	l, err := r.listing(t.Context(), clfs.RootID, 0)
 	if err != nil {

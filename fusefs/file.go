@@ -174,7 +174,7 @@ func (h *handle) follow(off uint64, n int, number uint64) {
 }
 
 // chunkAhead fetches a chunk that will be wanted soon, if there is room.
-func (r *readOnly) chunkAhead(id clfs.ID, n Node, c cut, number uint64) bool {
+func (r *system) chunkAhead(id clfs.ID, n Node, c cut, number uint64) bool {
 	from, to := c.bounds(number)
 	return r.chunks.Ahead(chunkKey(id, n, number), int64(to-from), fetchChunk(n, c, number))
 }

@@ -21,15 +21,17 @@ var errReplaced = errors.New("replaced while it was read")
 const mostTries = 8
 
 // follows reports whether the container may change.
-func (r *readOnly) follows() bool { return r.options.Follow > 0 }
+func (r *system) follows() bool { return r.options.Follow > 0 }
 
-// moving reports whether a directory may be found in two places, or lead back to one above. What is
+// publishing reports whether a directory may be found in two places, or lead back to one above. What is
 // shown in a round may be of several publications, so a follower has to expect it always.
-func (r *readOnly) moving(ctx context.Context) bool { return r.follows() || r.container.Moving(ctx) }
+func (r *system) publishing(ctx context.Context) bool {
+	return r.follows() || r.container.Publishing(ctx)
+}
 
 // asPublished calls fn, which must use no inode that is older than the round. If a publication
 // replaces meanwhile what fn uses, fn is called again and must use none that was read before.
-func (r *readOnly) asPublished(ctx context.Context, fn func(round) error) error {
+func (r *system) asPublished(ctx context.Context, fn func(round) error) error {
 	now, err := r.rounds.current(ctx)
 	if err != nil {
 		return err
@@ -53,12 +55,12 @@ func stale(err error) error {
 
 // missing reports whether an error means that an object is not there, and that may be the doing
 // of a publication.
-func (r *readOnly) missing(err error) bool {
+func (r *system) missing(err error) bool {
 	return err != nil && r.follows() && r.options.Missing(err)
 }
 
 // gone is the error for an inode that the kernel knows and that cannot be read.
-func (r *readOnly) gone(err error) error {
+func (r *system) gone(err error) error {
 	if r.missing(err) {
 		return fmt.Errorf("%w: %w", ErrStale, err)
 	}
@@ -69,7 +71,7 @@ func (r *readOnly) gone(err error) error {
 // the inode has a newer version or none, ErrStale if the inode is not found at its place any
 // longer, and otherwise err: then the container is damaged. What is deleted was out of reach
 // before, and all is looked at again here. So if a publication was the cause that is found.
-func (r *readOnly) replaced(ctx context.Context, id clfs.ID, n Node, at spot, err error) error {
+func (r *system) replaced(ctx context.Context, id clfs.ID, n Node, at spot, err error) error {
 	if !r.missing(err) {
 		return err
 	}
@@ -92,7 +94,7 @@ func (r *readOnly) replaced(ctx context.Context, id clfs.ID, n Node, at spot, er
 }
 
 // inReach reports whether entries lead from the root to an inode at its place.
-func (r *readOnly) inReach(ctx context.Context, id clfs.ID, at spot, since uint64) (bool, error) {
+func (r *system) inReach(ctx context.Context, id clfs.ID, at spot, since uint64) (bool, error) {
 	for id != clfs.RootID {
 		l, err := r.listing(ctx, at.dir, since)
 		if err == nil {

@@ -51,7 +51,7 @@ func hashName[T ~string | ~[]byte](name T) uint32 {
 }
 
 // listing returns the lookup table of a directory as it was at a stamp or later.
-func (r *readOnly) listing(ctx context.Context, id clfs.ID, since uint64) (*listing, error) {
+func (r *system) listing(ctx context.Context, id clfs.ID, since uint64) (*listing, error) {
 	n, err := r.nodeSince(ctx, id, since)
 	if err != nil {
 		return nil, r.gone(err)
@@ -69,7 +69,7 @@ func (r *readOnly) listing(ctx context.Context, id clfs.ID, since uint64) (*list
 	return l, nil
 }
 
-func (r *readOnly) fetchListing(id clfs.ID, n Node) fetch.Func[*listing] {
+func (r *system) fetchListing(id clfs.ID, n Node) fetch.Func[*listing] {
 	return func(ctx context.Context) (*listing, int64, error) {
 		l := r.list(ctx, id, n)
 		if err := ctx.Err(); err != nil {
@@ -85,7 +85,7 @@ func (l *listing) block(number uint64) blockKey {
 }
 
 // list reads a whole directory.
-func (r *readOnly) list(ctx context.Context, id clfs.ID, n Node) *listing {
+func (r *system) list(ctx context.Context, id clfs.ID, n Node) *listing {
 	l := &listing{id: id, node: n, first: n.Inode().Dirents, blocks: 1}
 	r.addSegment(l, 0, l.first)
 	for s, err := range n.DirSegments(ctx, 1, math.MaxUint64) {
@@ -113,7 +113,7 @@ func (l *listing) lose(number uint64, err error) {
 }
 
 // addSegment takes the entries of a segment into the table.
-func (r *readOnly) addSegment(l *listing, number uint32, raw []byte) {
+func (r *system) addSegment(l *listing, number uint32, raw []byte) {
 	l.blocks = max(l.blocks, uint64(number)+1)
 	offset := uint32(0)
 	for d, err := range clfs.Dirents(raw) {
@@ -145,7 +145,7 @@ var ErrNoEntry = errors.New("no such entry")
 
 // find looks a name up. rest are the entries of the same segment that come
 // behind it.
-func (r *readOnly) find(ctx context.Context, l *listing, name string) (id clfs.ID, at slot, rest []byte, err error) {
+func (r *system) find(ctx context.Context, l *listing, name string) (id clfs.ID, at slot, rest []byte, err error) {
 	hash := hashName(name)
 	i, _ := slices.BinarySearchFunc(l.slots, hash, func(s slot, h uint32) int { return cmp.Compare(s.hash, h) })
 	for ; i < len(l.slots) && l.slots[i].hash == hash; i++ {
@@ -181,7 +181,7 @@ func entryAt(raw []byte, offset uint32) (d clfs.Dirent, rest []byte) {
 }
 
 // segment returns the packed entries of one segment of a directory.
-func (r *readOnly) segment(ctx context.Context, l *listing, number uint64) ([]byte, error) {
+func (r *system) segment(ctx context.Context, l *listing, number uint64) ([]byte, error) {
 	if number == 0 {
 		return l.first, nil
 	}
@@ -189,7 +189,7 @@ func (r *readOnly) segment(ctx context.Context, l *listing, number uint64) ([]by
 	return raw, r.replaced(ctx, l.id, l.node, r.places.spotOf(l.id), err)
 }
 
-func (r *readOnly) fetchSegment(l *listing, number uint64) fetch.Func[[]byte] {
+func (r *system) fetchSegment(l *listing, number uint64) fetch.Func[[]byte] {
 	return func(ctx context.Context) ([]byte, int64, error) {
 		for s, err := range l.node.DirSegments(ctx, number, number+1) {
 			if err != nil {

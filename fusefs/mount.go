@@ -13,26 +13,26 @@ import (
 	"clfsload/fusefs/internal/attach"
 )
 
-// A Mount is a file system that serves.
-type Mount struct {
+// FS is a mounted container.
+type FS struct {
 	*attach.Mount
 	stop context.CancelFunc
 }
 
-// MountReadOnly shows a container at a directory, which [PreparePoint] has
-// returned. The file system serves when MountReadOnly returns; ctx is for the
+// Mount shows a container at a directory, which [PreparePoint] has
+// returned. The file system serves when Mount returns; ctx is for the
 // beginning alone. Errors wrap [ErrMountPoint] or come from the container.
-func MountReadOnly(ctx context.Context, point string, c Container, o Options) (*Mount, error) {
+func Mount(ctx context.Context, point string, c Container, o Options) (*FS, error) {
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
-	m, err := start(ctx, point, newReadOnly(serving, c, o))
+	m, err := start(ctx, point, newSystem(serving, c, o))
 	if err != nil {
 		stop()
 		return nil, err
 	}
-	return &Mount{m, stop}, nil
+	return &FS{m, stop}, nil
 }
 
-func start(ctx context.Context, point string, r *readOnly) (*attach.Mount, error) {
+func start(ctx context.Context, point string, r *system) (*attach.Mount, error) {
 	root, err := r.node(ctx, clfs.RootID)
 	if err != nil {
 		return nil, err
@@ -68,7 +68,7 @@ func fuseOptions(o Options) *fs.Options {
 // Unmount takes the file system away. Where it is in use it disappears from the
 // directory tree at once, and whoever has a file open may read it for some
 // seconds more.
-func (m *Mount) Unmount() error {
-	defer m.stop()
-	return m.Mount.Unmount(true)
+func (s *FS) Unmount() error {
+	defer s.stop()
+	return s.Mount.Unmount(true)
 }

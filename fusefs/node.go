@@ -16,7 +16,7 @@ import (
 // and a device.
 type inode struct {
 	fs.Inode
-	sys     *readOnly
+	sys     *system
 	id      clfs.ID
 	version uint64    // of what is no directory
 	attr    fuse.Attr // of a directory: when it was looked up first
@@ -28,7 +28,7 @@ var (
 )
 
 // newInode makes the go-fuse side of an inode that was read.
-func (r *readOnly) newInode(id clfs.ID, n Node, p place) fs.InodeEmbedder {
+func (r *system) newInode(id clfs.ID, n Node, p place) fs.InodeEmbedder {
 	common := func() inode {
 		return inode{sys: r, id: id, version: n.Version(), attr: attributes(id, n.Inode())}
 	}

@@ -2,14 +2,12 @@ package fusefs
 
 import (
 	"context"
-	"log/slog"
 	"strings"
 	"testing"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 
 	"clfsload/clfs"
-	"clfsload/fusefs/internal/attach"
 )
 
 // panicking is a container with an inode whose reading panics.
@@ -39,19 +37,5 @@ func TestAReadThatPanicsFailsAloneAndIsLogged(t *testing.T) {
 	}
 	if log := k.log.String(); !strings.Contains(log, "nobody has thought of this inode") || !strings.Contains(log, "panic_test.go") {
 		t.Errorf("the log has %q", log)
-	}
-}
-
-// go-fuse calls the handler where a request has panicked.
-func TestARequestThatPanicsIsEIOAndLogged(t *testing.T) {
-	var log strings.Builder
-	o := attach.Options("source", false, slog.New(slog.NewTextHandler(&log, nil)))
-	var status fuse.Status
-	func() {
-		defer func() { status = o.PanicHandler(recover()) }()
-		panic("nobody has thought of this request")
-	}()
-	if status != fuse.EIO || !strings.Contains(log.String(), "nobody has thought of this request") {
-		t.Errorf("status %v, log %q", status, log.String())
 	}
 }

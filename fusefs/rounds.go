@@ -84,7 +84,7 @@ func (r *rounds) current(ctx context.Context) (round, error) {
 		go r.begin(l)
 	}
 	r.mu.Unlock()
-	if err := fetch.Outlive(ctx, l.done); err != nil {
+	if err := fetch.Await(ctx, l.done); err != nil {
 		return round{}, err
 	}
 	return l.round, l.err

@@ -145,8 +145,8 @@ func (m *mounted) Usage() fusefs.Usage {
 	return fusefs.Usage{}
 }
 
-// Moving reports whether a publication may be under way, or was cut off.
-func (m *mounted) Moving(ctx context.Context) bool { return m.tree.Load().OpenMark(ctx) != nil }
+// Publishing reports whether a publication may be under way, or was cut off.
+func (m *mounted) Publishing(ctx context.Context) bool { return m.tree.Load().OpenMark(ctx) != nil }
 
 // Published asks which publication the container holds. While a mount has it open, one may
 // be under way at any time.

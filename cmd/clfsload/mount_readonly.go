@@ -32,7 +32,7 @@ func serveReadOnly(cmd *cobra.Command, point string, f mountFlags, c *terminal.C
 	// that they reach would keep the collector busy.
 	debug.SetMemoryLimit(math.MaxInt64)
 	debug.SetGCPercent(50)
-	mount, err := fusefs.MountReadOnly(ctx, point, m, fusefs.Options{
+	mount, err := fusefs.Mount(ctx, point, m, fusefs.Options{
 		Errno: daemon.ErrnoOf, Missing: daemon.IsMissing, Log: c.Log, Source: m.source, AllowOther: f.point.AllowOther,
 		Memory: int64(f.memory), Follow: f.follow, Cached: m.cache != nil,
 	})
@@ -68,7 +68,7 @@ func openReadOnlyLog(point, named string) (*os.File, error) {
 
 // finishReadOnly waits for the end of a mount. A signal is the usual end, and no
 // failure.
-func finishReadOnly(ctx context.Context, mount *fusefs.Mount, m *mounted, c *terminal.Console) error {
+func finishReadOnly(ctx context.Context, mount *fusefs.FS, m *mounted, c *terminal.Console) error {
 	select {
 	case <-mount.Done():
 	case <-ctx.Done():

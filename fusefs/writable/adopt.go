@@ -54,7 +54,7 @@ func (s *FS) read(ctx context.Context, u state.Unread) error {
 		err = rescue.Call(func() error { return s.options.Adopter.Read(s.ctx, u) })
 		s.nodes.forget(u.Ino)
 	}()
-	if gone := fetch.Outlive(ctx, ready); gone != nil {
+	if gone := fetch.Await(ctx, ready); gone != nil {
 		return gone
 	}
 	return err

@@ -91,7 +91,7 @@ func (r *room) wait(ctx context.Context, n int64) error {
 		if !first && !hope || time.Now().After(deadline) {
 			return errStagingFull
 		}
-		if err := fetch.Outlive(ctx, round); err != nil {
+		if err := fetch.Await(ctx, round); err != nil {
 			return err
 		}
 		before := free

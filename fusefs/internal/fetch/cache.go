@@ -71,7 +71,7 @@ func (c *Cache[K, V]) Get(ctx context.Context, key K, expected int64, f Func[V])
 	if isNew {
 		go c.fill(it, min(expected, c.limit), f)
 	}
-	if err := Outlive(ctx, it.ready); err != nil {
+	if err := Await(ctx, it.ready); err != nil {
 		var none V
 		return none, err
 	}
@@ -173,7 +173,7 @@ func (c *Cache[K, V]) Drop(key K, outdated func(V) bool) (value V, dropped bool)
 func (c *Cache[K, V]) Keep(key K, value V, cost int64) {
 	if it, isNew := c.find(key); isNew {
 		it.value = value
-		c.settle(it, cost, nil)
+		c.finish(it, cost, nil)
 	}
 }
 
@@ -230,7 +230,7 @@ func (c *Cache[K, V]) begin(it *item[K, V], expected int64) {
 // fill fetches an item when there is room for it.
 func (c *Cache[K, V]) fill(it *item[K, V], expected int64, f Func[V]) {
 	if err := c.inFlight.Acquire(c.ctx, expected); err != nil {
-		c.settle(it, 0, err)
+		c.finish(it, 0, err)
 		return
 	}
 	c.mu.Lock()
@@ -247,11 +247,11 @@ func (c *Cache[K, V]) fetch(it *item[K, V], expected int64, f Func[V]) {
 		it.value, cost, err = f(c.ctx)
 		return err
 	})
-	c.settle(it, cost, err)
+	c.finish(it, cost, err)
 }
 
-// settle keeps an item, and drops others to make room for it.
-func (c *Cache[K, V]) settle(it *item[K, V], cost int64, err error) {
+// finish keeps an item, and drops others to make room for it.
+func (c *Cache[K, V]) finish(it *item[K, V], cost int64, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	defer close(it.ready)

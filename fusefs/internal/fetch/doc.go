@@ -4,6 +4,6 @@
 //
 // A [Cache] keeps what was fetched last, up to a number of bytes. A fetch belongs
 // to the mount and not to the reader that began it, so that a reader that is
-// killed takes nothing from the others. [Outlive] is how a reader waits. A
+// killed takes nothing from the others. [Await] is how a reader waits. A
 // [Sequence] knows how far ahead of a reader to fetch.
 package fetch

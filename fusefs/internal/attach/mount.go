@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"time"
@@ -86,54 +85,6 @@ func panicked(log *slog.Logger, v any) fuse.Status {
 	return fuse.EIO
 }
 
-// MayMount finds out early why no mount will work. The error wraps [ErrMountPoint].
-func MayMount(allowOther bool) error {
-	if _, err := os.Stat("/dev/fuse"); err != nil {
-		return fmt.Errorf("%w: no /dev/fuse: load the kernel module with 'modprobe fuse', and give a container the device", ErrMountPoint)
-	}
-	if os.Geteuid() == 0 {
-		return nil
-	}
-	if _, err := fusermount(); err != nil {
-		return fmt.Errorf("%w: users other than root need the program fusermount3 (package fuse3) to mount", ErrMountPoint)
-	}
-	if err := unix.Access("/dev/fuse", unix.R_OK|unix.W_OK); err != nil {
-		return fmt.Errorf("%w: /dev/fuse: %w: users other than root must be let in to it (mode 0666)", ErrMountPoint, err)
-	}
-	if allowOther && !mayLetOthersIn() {
-		return fmt.Errorf("%w: users other than root may let others in only if %s has the line user_allow_other", ErrMountPoint, fusermountSettings)
-	}
-	return nil
-}
-
-// fusermountSettings is where fusermount3 is told what users may do.
-const fusermountSettings = "/etc/fuse.conf"
-
-// mayLetOthersIn reports what fusermount3 will think of allow_other.
-func mayLetOthersIn() bool {
-	text, err := os.ReadFile(fusermountSettings)
-	if err != nil {
-		return !errors.Is(err, os.ErrNotExist) // it may read what we may not
-	}
-	for line := range strings.Lines(string(text)) {
-		setting, _, _ := strings.Cut(line, "#")
-		if strings.TrimSpace(setting) == "user_allow_other" {
-			return true
-		}
-	}
-	return false
-}
-
-// fusermount is the program that mounts for ordinary users.
-func fusermount() (string, error) {
-	for _, name := range []string{"fusermount3", "/bin/fusermount3", "fusermount"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path, nil
-		}
-	}
-	return "", exec.ErrNotFound
-}
-
 // Done is closed when the file system is unmounted, by us or by somebody else.
 func (m *Mount) Done() <-chan struct{} { return m.done }
 
@@ -151,8 +102,8 @@ func (m *Mount) Removed(dir uint64, name string, node uint64) {
 // request of the kernel. What the kernel does not remember is no error.
 func (m *Mount) Forget(dir uint64, name string) { _ = m.server.EntryNotify(dir, name) }
 
-// Patience is how long files may stay open after an unmount was asked for.
-const Patience = 10 * time.Second
+// patience is how long files may stay open after an unmount was asked for.
+const patience = 10 * time.Second
 
 // Unmount takes the file system away. When it is in use, nothing happens and
 // the error wraps EBUSY, unless force is set: then it disappears from the directory
@@ -174,13 +125,13 @@ func (m *Mount) Unmount(force bool) error {
 		}
 		return fmt.Errorf("unmount %s: %w", m.point, err)
 	}
-	m.log.Warn("the mount point is in use; it is detached, open files can be used for a while", "mountpoint", m.point, "seconds", Patience.Seconds())
+	m.log.Warn("the mount point is in use; it is detached, open files can be used for a while", "mountpoint", m.point, "seconds", patience.Seconds())
 	if err := Detach(m.point); err != nil {
 		return fmt.Errorf("unmount %s: %w", m.point, err)
 	}
 	select {
 	case <-m.done:
-	case <-time.After(Patience):
+	case <-time.After(patience):
 		m.log.Warn("files were still open at the end", "mountpoint", m.point)
 	}
 	return nil
@@ -196,7 +147,7 @@ func (m *Mount) unmount() error {
 		select {
 		case err := <-ended:
 			return err
-		case <-time.After(Patience):
+		case <-time.After(patience):
 		}
 		if !m.isThere() {
 			m.log.Warn("the mount is gone here, but not in another mount namespace", "mountpoint", m.point)
@@ -209,19 +160,4 @@ func (m *Mount) unmount() error {
 func (m *Mount) isThere() bool {
 	var st unix.Stat_t
 	return unix.Lstat(m.point, &st) == nil && st.Dev == m.device
-}
-
-// Detach takes a mount out of the directory tree even if it is in use or dead.
-func Detach(point string) error {
-	if os.Geteuid() == 0 {
-		return unix.Unmount(point, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
-	}
-	program, err := fusermount()
-	if err != nil {
-		return err
-	}
-	if out, err := exec.Command(program, "-u", "-z", point).CombinedOutput(); err != nil {
-		return fmt.Errorf("%w: %s", err, out)
-	}
-	return nil
 }

@@ -39,8 +39,8 @@ const (
 
 func chunkMemory(memory int64) int64 { return memory / 8 * 5 }
 
-// readOnly is a file system that shows a container.
-type readOnly struct {
+// system is a file system that shows a container.
+type system struct {
 	container Container
 	options   Options
 	log       *slog.Logger
@@ -73,8 +73,8 @@ type stampedNode struct {
 	stamp uint64
 }
 
-func newReadOnly(ctx context.Context, c Container, o Options) *readOnly {
-	return &readOnly{
+func newSystem(ctx context.Context, c Container, o Options) *system {
+	return &system{
 		container: c, options: o, log: o.Log,
 		rounds:   rounds{ctx: ctx, interval: o.Follow, look: c.Published},
 		nodes:    fetch.New[clfs.ID, stampedNode](ctx, o.Memory/nodeShare),
@@ -88,7 +88,7 @@ func newReadOnly(ctx context.Context, c Container, o Options) *readOnly {
 const expectedInode = 24 << 10
 
 // node returns an inode as it may be shown in this round.
-func (r *readOnly) node(ctx context.Context, id clfs.ID) (Node, error) {
+func (r *system) node(ctx context.Context, id clfs.ID) (Node, error) {
 	now, err := r.rounds.current(ctx)
 	if err != nil {
 		return nil, err
@@ -97,7 +97,7 @@ func (r *readOnly) node(ctx context.Context, id clfs.ID) (Node, error) {
 }
 
 // nodeSince returns an inode that was the live version at a stamp or later.
-func (r *readOnly) nodeSince(ctx context.Context, id clfs.ID, since uint64) (Node, error) {
+func (r *system) nodeSince(ctx context.Context, id clfs.ID, since uint64) (Node, error) {
 	for {
 		n, err := r.nodes.Get(ctx, id, expectedInode, r.fetchNode(id, r.outdated(id, since)))
 		if err != nil || n.stamp >= since {
@@ -107,13 +107,13 @@ func (r *readOnly) nodeSince(ctx context.Context, id clfs.ID, since uint64) (Nod
 }
 
 // outdated takes an inode out of the cache that was read before a stamp; nil: there is none.
-func (r *readOnly) outdated(id clfs.ID, since uint64) Node {
+func (r *system) outdated(id clfs.ID, since uint64) Node {
 	old, _ := r.nodes.Drop(id, func(n stampedNode) bool { return n.stamp < since })
 	return old.Node
 }
 
 // fetchNode reads an inode, or makes sure that the known version still is the live one.
-func (r *readOnly) fetchNode(id clfs.ID, known Node) fetch.Func[stampedNode] {
+func (r *system) fetchNode(id clfs.ID, known Node) fetch.Func[stampedNode] {
 	return func(ctx context.Context) (n stampedNode, cost int64, err error) {
 		n.stamp = r.rounds.lastStamp()
 		if known != nil {
@@ -137,7 +137,7 @@ func costOf(in *clfs.Inode) int64 {
 
 // fail logs an error, once it is known what it means to the caller, with the
 // path where it happened. A caller that gave up is not told of in the log.
-func (r *readOnly) fail(operation, path string, err error) syscall.Errno {
+func (r *system) fail(operation, path string, err error) syscall.Errno {
 	errno := r.options.Errno(err)
 	switch errno {
 	case syscall.EINTR, syscall.ENOENT, syscall.ESTALE:

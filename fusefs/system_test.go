@@ -62,7 +62,7 @@ func TestADirectoryThatContainsItselfIsRefused(t *testing.T) {
 
 // loop is a container whose directories a and b contain each other.
 func loop(a, b clfs.ID) *fakeContainer {
-	return &fakeContainer{moving: true, nodes: map[clfs.ID]*fakeNode{
+	return &fakeContainer{publishing: true, nodes: map[clfs.ID]*fakeNode{
 		clfs.RootID: fakeDirectory(entry{"a", a}, entry{"b", b}),
 		a:           fakeDirectory(entry{"b", b}, entry{"x", handleID(2003, clfs.TypeRegular)}),
 		b:           fakeDirectory(entry{"a", a}),

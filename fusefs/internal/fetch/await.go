@@ -16,12 +16,12 @@ import (
 // tells of the first signal only.
 const lookInterval = 100 * time.Millisecond
 
-// Outlive waits until ready is closed, or until ctx has ended for good. Files on a
+// Await waits until ready is closed, or until ctx has ended for good. Files on a
 // disk cannot be interrupted, so programs do not expect EINTR from stat or
 // read, and the signals that the kernel tells of are mostly harmless: timers,
 // children that ended, the scheduler of a Go program. Only a caller that is about to
 // die is let go.
-func Outlive(ctx context.Context, ready <-chan struct{}) error {
+func Await(ctx context.Context, ready <-chan struct{}) error {
 	select {
 	case <-ready:
 		return nil
