@@ -89,7 +89,7 @@ type keptChange struct {
 // keeper copies what was not published to a directory beside STATE.
 type keeper struct {
 	*Mount
-	files *writable.Offline
+	files *writable.Table
 	root  *os.Root
 	list  *json.Encoder
 	count int
@@ -107,9 +107,10 @@ func (m *Mount) keepChanges(ctx context.Context, kept string) (int, error) {
 	}
 	defer root.Close()
 	k := &keeper{Mount: m, root: root}
-	k.files = writable.OpenOffline(ctx, m.journal, m.staged, m.engine, writable.Options{MaxFileSize: writable.LargestFile,
-		Memory: m.options.Memory / 4, Log: m.options.Log, Errno: ErrnoOf})
-	defer k.files.Close()
+	reading, stop := context.WithCancel(ctx)
+	defer stop()
+	k.files = writable.NewTable(reading, writable.TableOptions{Journal: m.journal, Staging: m.staged, Container: m.engine,
+		Log: m.options.Log, MaxFileSize: writable.LargestFile, Memory: m.options.Memory / 4})
 	err = durable.Replace(filepath.Join(kept, keptChanges), func(w *bufio.Writer) error {
 		k.list = json.NewEncoder(w)
 		return k.all(ctx)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -25,9 +26,10 @@ type fakeAdopter struct {
 	back   map[state.Ino][]clfs.ID
 	broken map[state.Unread]error
 	reads  []state.Unread
-	before func(state.Unread) // called before something is read
-	moved  bool               // what is read is never there
-	drops  func()             // called when entries are about to be dropped, if it is not nil
+	before func(state.Unread)   // called before something is read
+	moved  bool                 // what is read is never there
+	drops  func()               // called when entries are about to be dropped, if it is not nil
+	inUse  func(state.Ino) bool // of the last drop
 }
 
 const adoptedContainer = 1
@@ -91,6 +93,7 @@ func (a *fakeAdopter) entries(ctx context.Context, ino state.Ino) error {
 }
 
 func (a *fakeAdopter) Drop(ctx context.Context, dir state.Ino, after []byte, inUse func(state.Ino) bool) (state.Dropped, error) {
+	a.inUse = inUse
 	if a.drops != nil {
 		a.drops()
 	}
@@ -118,7 +121,7 @@ func newAdoptedKernel(t *testing.T) (*kernel, *fakeAdopter) {
 		t.Fatal(err)
 	}
 	a := &fakeAdopter{j: j, dirs: map[state.Ino][]state.AdoptedEntry{}, back: map[state.Ino][]clfs.ID{}, broken: map[state.Unread]error{}}
-	k.adopter = a
+	k.setOptions(func(o *Options) { o.Adopter, o.MostAdopted = a, 1 })
 	k.start(j)
 	t.Cleanup(func() { k.stop() })
 	return k, a
@@ -259,7 +262,9 @@ func TestAListingReadsNoInodes(t *testing.T) {
 	}
 	k.look(rootNode, "first")
 	k.names(rootNode, true)
-	if !k.fs.known.has(first) || k.fs.known.has(second) {
+	k.useOtherDirectories()
+	k.dropRoot()
+	if !a.inUse(first) || a.inUse(second) {
 		t.Error("the kernel knows what it was not told of, or not what it was")
 	}
 }
@@ -275,7 +280,7 @@ func TestWhatTheKernelKnowsStaysInTheJournal(t *testing.T) {
 	k.names(rootNode, true) // tells of it once more
 	k.fs.Forget(ino, 1)
 	k.fs.Forget(ino, 1)
-	k.fs.recent.Purge()
+	k.useOtherDirectories()
 	k.dropRoot()
 	if k.node(ino).State != state.Done {
 		t.Error("it was dropped while the kernel knows it")
@@ -290,9 +295,16 @@ func TestWhatTheKernelKnowsStaysInTheJournal(t *testing.T) {
 	}
 }
 
+// useOtherDirectories uses so many others that those which were used before may be dropped.
+func (k *kernel) useOtherDirectories() {
+	for i := range state.Ino(2000) {
+		k.fs.partial.use(1<<40 + i)
+	}
+}
+
 func (k *kernel) dropRoot() {
 	k.t.Helper()
-	if _, err := k.fs.dropPage(k.t.Context(), state.RootIno, nil); err != nil {
+	if _, err := k.fs.partial.dropDirectory(k.t.Context(), state.RootIno); err != nil {
 		k.t.Fatal(err)
 	}
 }
@@ -310,8 +322,8 @@ func TestWhatStaysIsLookedAtAgainWhenTheJournalHasGrown(t *testing.T) {
 	drops := func() int {
 		count := 0
 		a.drops = func() { count++ }
-		k.fs.recent.Purge()
-		if err := k.fs.drop(t.Context()); err != nil {
+		k.useOtherDirectories()
+		if err := k.fs.partial.drop(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		return count
@@ -321,7 +333,6 @@ func TestWhatStaysIsLookedAtAgainWhenTheJournalHasGrown(t *testing.T) {
 		k.look(rootNode, fmt.Sprint(i))
 	}
 	k.look(rootNode, "sub")
-	k.fs.options.MostAdopted = 1
 	if drops() == 0 {
 		t.Error("nothing was looked at")
 	}
@@ -345,34 +356,25 @@ func TestInodesAreReadAheadAsLongAsSomebodyLooks(t *testing.T) {
 	k.look(rootNode, "0000")
 	a.took()
 	k.look(rootNode, "0001")
-	k.awaitSweep()
+	k.awaitReadAhead()
 	reads := len(a.took())
-	if reads <= 2*sweepCredit || reads >= sweepPage {
+	if reads <= 16 || reads >= 128 {
 		t.Errorf("%d inodes were read for two looks", reads)
 	}
 	for i := range many {
 		k.look(rootNode, fmt.Sprintf("%04d", i))
 	}
-	k.awaitSweep()
+	k.awaitReadAhead()
 	left, err := k.fs.journal.RemoteEntries(t.Context(), state.RootIno, 0, many)
 	if err != nil || len(left) > 0 {
 		t.Errorf("%d inodes are not read, %v", len(left), err)
 	}
 }
 
-// awaitSweep waits until nothing is read ahead.
-func (k *kernel) awaitSweep() {
+// awaitReadAhead waits until nothing is read ahead.
+func (k *kernel) awaitReadAhead() {
 	k.t.Helper()
-	for running := true; running; {
-		k.fs.sweeps.mu.Lock()
-		running = false
-		for _, d := range k.fs.sweeps.dirs {
-			running = running || d.running
-		}
-		k.fs.sweeps.mu.Unlock()
+	for k.fs.partial.isReadingAhead() {
+		runtime.Gosched()
 	}
-	if err := k.fs.sweeps.slots.Acquire(k.t.Context(), sweepsAtOnce); err != nil {
-		k.t.Fatal(err)
-	}
-	k.fs.sweeps.slots.Release(sweepsAtOnce)
 }

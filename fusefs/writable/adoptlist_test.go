@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"maps"
 	"runtime"
 	"slices"
 	"testing"
@@ -115,10 +114,10 @@ func TestADirectoryThatIsBeingReadLosesAndRepeatsNoEntry(t *testing.T) {
 				k.fs.Forget(k.look(rootNode, "d"), 1)
 				drop := func() {
 					between(k)
-					k.awaitSweep()
-					k.fs.recent.Purge()
+					k.awaitReadAhead()
+					k.useOtherDirectories()
 					for _, dir := range []state.Ino{state.RootIno, state.Ino(d)} {
-						if _, err := k.fs.dropDirectory(t.Context(), dir); err != nil {
+						if _, err := k.fs.partial.dropDirectory(t.Context(), dir); err != nil {
 							t.Fatal(err)
 						}
 					}
@@ -131,8 +130,9 @@ func TestADirectoryThatIsBeingReadLosesAndRepeatsNoEntry(t *testing.T) {
 				if got := r.rest(2048, plus, drop); !slices.Equal(got, want) {
 					t.Errorf("listed again are %q", got)
 				}
-				for ino := range maps.Clone(k.fs.known.inos) {
-					k.fs.Forget(uint64(ino), ^uint64(0))
+				k.fs.Forget(d, ^uint64(0))
+				for i := range uint64(len(want)) {
+					k.fs.Forget(5000+i, ^uint64(0))
 				}
 				r.close()
 				drop()
@@ -149,7 +149,7 @@ func TestADirectoryThatIsOpenedWhileItIsDroppedIsListedWhole(t *testing.T) {
 	k, a := newAdoptedKernel(t)
 	want := a.addMany(state.RootIno, 5000, 20)
 	k.names(rootNode, false)
-	k.fs.recent.Purge()
+	k.useOtherDirectories()
 	listed, dropped := make(chan []string, 1), make(chan struct{})
 	a.drops = func() {
 		a.mu.Lock()

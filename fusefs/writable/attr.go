@@ -21,9 +21,9 @@ const directorySize = 4096
 // takes there. Smaller ones are taken to have no holes.
 const sparseFrom = 1 << 20
 
-// entry fills in what a lookup answers. known.mu is held for reading.
+// entry fills in what a lookup answers. Inodes are pinned.
 func (s *FS) entry(n state.Node, out *fuse.EntryOut) {
-	s.known.add(&n)
+	s.partial.tell(&n)
 	out.NodeId, out.Generation = uint64(n.Ino), 1
 	out.EntryValid, out.AttrValid = forever, forever
 	s.attributes(n, &out.Attr)
@@ -58,17 +58,6 @@ func (s *FS) current(n state.Node) state.Node {
 		return n
 	}
 	return s.nodes.newest(n)
-}
-
-// liveAttributes fills in what the journal does not know yet, if the file is being
-// written.
-func (f *file) liveAttributes(a *state.Attr) bool {
-	f.meta.Lock()
-	defer f.meta.Unlock()
-	if f.live {
-		a.Size, a.Mtime, a.Ctime = f.size, f.mtime, max(f.ctime, a.Ctime)
-	}
-	return f.live
 }
 
 // blocksOf is how many units of 512 bytes a file takes.

@@ -2,42 +2,10 @@ package writable
 
 import (
 	"context"
-	"math"
-
-	"github.com/hanwen/go-fuse/v2/fuse"
 )
 
-// mostCopied is how many bytes one call copies at most, and copyPiece how many of
-// them at a time where the disk does not do it alone.
-const (
-	mostCopied = 16 << 20
-	copyPiece  = 1 << 20
-)
-
-// CopyFileRange copies from one open file to another.
-func (s *FS) CopyFileRange(cancel <-chan struct{}, in *fuse.CopyFileRangeIn) (uint32, fuse.Status) {
-	from, err := s.handles.get(in.FhIn)
-	if err != nil {
-		return 0, fuse.EBADF
-	}
-	to, err := s.handles.get(in.FhOut)
-	if err != nil {
-		return 0, fuse.EBADF
-	}
-	if in.OffIn > math.MaxInt64 || in.OffOut > math.MaxInt64 {
-		return 0, s.fail("copy_file_range", to.ino, errTooBig)
-	}
-	ctx := caller(cancel, &in.InHeader)
-	length := int64(min(in.Len, mostCopied))
-	if err := s.room.wait(ctx, length); err != nil {
-		return 0, s.fail("copy_file_range", to.ino, err)
-	}
-	n, err := copyRange(ctx, to.file, int64(in.OffOut), from.file, int64(in.OffIn), length)
-	if n == 0 && err != nil {
-		return 0, s.failNode("copy_file_range", to.ino, err)
-	}
-	return uint32(n), fuse.OK
-}
+// copyPiece is how many bytes are copied at a time where the disk does not do it alone.
+const copyPiece = 1 << 20
 
 // copyRange copies up to length bytes, and says how many.
 func copyRange(ctx context.Context, to *file, off int64, from *file, fromOff, length int64) (int, error) {
@@ -70,7 +38,7 @@ func copyStaged(ctx context.Context, to *file, off int64, from *file, fromOff, l
 	}
 	defer to.mu.Unlock()
 	defer from.mu.RUnlock()
-	length = min(length, from.size-fromOff, to.system.options.MaxFileSize-off)
+	length = min(length, from.size-fromOff, to.table.MaxFileSize-off)
 	if length <= 0 || from.staged == nil || from.remote.any(blockAt(fromOff), blockAt(fromOff+length-1)+1) {
 		return 0, nil
 	}

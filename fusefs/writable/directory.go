@@ -53,23 +53,18 @@ type listing struct {
 
 // begin makes sure that all entries are in the journal.
 func (l *listing) begin(s *FS) error {
-	if !l.begun && s.options.Adopter != nil {
-		s.known.mu.RLock() // not while entries are dropped: then nobody had opened it yet
-		err := s.checkListed(l.dir)
-		s.known.mu.RUnlock()
-		if err != nil {
-			return err
-		}
-	}
 	if l.begun {
 		return nil
+	}
+	if err := s.partial.checkOpened(l.dir); err != nil {
+		return err
 	}
 	n, err := s.nodes.get(s.ctx, l.dir)
 	if err == nil && n.Flags&state.Unordered != 0 {
 		if err := s.journal.Order(s.ctx, l.dir); err != nil {
 			return err
 		}
-		s.nodes.forget(l.dir)
+		s.nodes.invalidate(l.dir)
 	}
 	l.begun = true
 	return nil
@@ -79,7 +74,7 @@ func (l *listing) begin(s *FS) error {
 func (s *FS) OpenDir(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
 	ino := state.Ino(in.NodeId)
 	s.directories.add(ino, 1)
-	s.recent.use(ino)
+	s.partial.use(ino)
 	out.Fh = s.listings.add(&listing{dir: ino})
 	return fuse.OK
 }
@@ -87,7 +82,7 @@ func (s *FS) OpenDir(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse
 // ReleaseDir takes a handle of a directory back.
 func (s *FS) ReleaseDir(in *fuse.ReleaseIn) {
 	if l, found := s.listings.remove(in.Fh); found && s.directories.add(l.dir, -1) == 0 {
-		s.unused(l.dir)
+		s.reaper.unused(l.dir)
 	}
 }
 
@@ -131,11 +126,10 @@ func (s *FS) list(cancel <-chan struct{}, in *fuse.ReadIn, add func(fuse.DirEntr
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := s.adopting(caller(cancel, &in.InHeader), func() error { return l.begin(s) }); err != nil {
+	if err := s.partial.adopting(caller(cancel, &in.InHeader), func() error { return l.begin(s) }); err != nil {
 		return s.fail("readdir", l.dir, err)
 	}
-	s.known.mu.RLock()
-	defer s.known.mu.RUnlock()
+	defer s.partial.pin()()
 	for {
 		if err := l.fill(s, offset, int(in.Size)); err != nil {
 			return s.fail("readdir", l.dir, err)

@@ -3,7 +3,6 @@ package writable
 import (
 	"context"
 	"errors"
-	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
@@ -11,8 +10,6 @@ import (
 )
 
 const (
-	// dropInterval is how often it is looked whether the journal knows too much.
-	dropInterval = 5 * time.Second
 	// dropDirectories is how many directories are looked at in a row.
 	dropDirectories = 128
 	// lastUsed is how many directories stay that were used last.
@@ -34,47 +31,42 @@ func newRecency() recency {
 
 func (r recency) use(dir state.Ino) { r.Add(dir, struct{}{}) }
 
-// dropping keeps the journal small, until the file system is closed: what was only read of an
-// adopted container is read again when it is wanted.
-func (s *FS) dropping() {
-	if s.options.Adopter == nil {
-		return
-	}
-	s.every(dropInterval, "drop what was only read", func() error { return s.drop(s.ctx) })
-}
-
-// drop goes over the directories that were read, from where it has come to, until the journal
+// drop keeps the journal small: what was only read of an adopted container is read again when it
+// is wanted. It goes over the directories that were read, from where it has come to, until the journal
 // knows few enough inodes, or once around. If next to nothing could be dropped then, it waits
 // until the journal has grown by an eighth: what is in use, or known to the kernel, stays.
-func (s *FS) drop(ctx context.Context) error {
-	adopted := func() uint64 { return s.journal.Counts().Adopted }
-	if adopted() <= max(s.options.MostAdopted, s.dropStuck+s.dropStuck/8) {
+func (p *partial) drop(ctx context.Context) error {
+	if p.Adopter == nil {
 		return nil
 	}
-	s.dropStuck = 0
+	adopted := func() uint64 { return p.Journal.Counts().Adopted }
+	if adopted() <= max(p.Most, p.dropStuck+p.dropStuck/8) {
+		return nil
+	}
+	p.dropStuck = 0
 	gone := 0
-	for around := false; adopted() > s.options.MostAdopted; {
-		page, err := s.journal.Listings(ctx, s.dropAfter, dropDirectories)
+	for around := false; adopted() > p.Most; {
+		page, err := p.Journal.Listings(ctx, p.dropAfter, dropDirectories)
 		if err != nil {
 			return err
 		}
 		for _, dir := range page {
-			n, err := s.dropDirectory(ctx, dir)
+			n, err := p.dropDirectory(ctx, dir)
 			if err != nil {
 				return err
 			}
 			gone += n
-			s.dropAfter = dir
+			p.dropAfter = dir
 		}
 		switch {
 		case len(page) == dropDirectories:
 		case around:
 			if uint64(gone)*64 < adopted() {
-				s.dropStuck = adopted()
+				p.dropStuck = adopted()
 			}
 			return nil
 		default:
-			around, s.dropAfter = true, 0
+			around, p.dropAfter = true, 0
 		}
 	}
 	return nil
@@ -82,18 +74,15 @@ func (s *FS) drop(ctx context.Context) error {
 
 // dropDirectory drops the entries of a directory, unless it is in use. Files that the kernel
 // remembers and nobody uses go the next time: it is asked to forget them. gone counts both.
-func (s *FS) dropDirectory(ctx context.Context, dir state.Ino) (gone int, err error) {
+func (p *partial) dropDirectory(ctx context.Context, dir state.Ino) (gone int, err error) {
 	for after := []byte(nil); ; {
-		d, err := s.dropPage(ctx, dir, after)
+		d, err := p.dropPage(ctx, dir, after)
 		if err != nil && !errors.Is(err, state.ErrNoEntry) {
 			return gone, err
 		}
 		gone += d.Count + len(d.Kept)
 		for _, name := range d.Kept {
-			if !s.isAttached() {
-				break
-			}
-			s.mount.Forget(uint64(dir), string(name))
+			p.Evict(dir, string(name))
 		}
 		if d.Next == nil {
 			return gone, nil
@@ -102,13 +91,13 @@ func (s *FS) dropDirectory(ctx context.Context, dir state.Ino) (gone int, err er
 	}
 }
 
-func (s *FS) dropPage(ctx context.Context, dir state.Ino, after []byte) (state.Dropped, error) {
-	s.known.mu.Lock()
-	defer s.known.mu.Unlock()
-	if s.directories.has(dir) || s.recent.Contains(dir) {
+func (p *partial) dropPage(ctx context.Context, dir state.Ino, after []byte) (state.Dropped, error) {
+	p.known.mu.Lock()
+	defer p.known.mu.Unlock()
+	if p.Open(dir) || p.recent.Contains(dir) {
 		return state.Dropped{}, nil
 	}
-	d, err := s.options.Adopter.Drop(ctx, dir, after, func(ino state.Ino) bool { return s.known.has(ino) || s.inUse(ino) })
-	s.nodes.forget(dir)
+	d, err := p.Adopter.Drop(ctx, dir, after, func(ino state.Ino) bool { return p.known.has(ino) || p.InUse(ino) })
+	p.Nodes.invalidate(dir)
 	return d, err
 }

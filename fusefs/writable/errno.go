@@ -19,14 +19,7 @@ const (
 // Errors of this package.
 var (
 	errNameTooLong   = errors.New("longer than the container can hold")
-	errUnsupported   = errors.New("not supported")
-	errTooBig        = errors.New("larger than the container can hold")
-	errStagingFull   = errors.New("staging is full")
-	errStagingLost   = errors.New("staging file is missing")
-	errNoSuchData    = errors.New("no data there")
 	errBadHandle     = errors.New("no such handle")
-	errInvalid       = errors.New("invalid argument")
-	errWrongKind     = errors.New("not a regular file")
 	errNoSuchXattr   = errors.New("no such attribute")
 	errXattrTooShort = errors.New("buffer is too small")
 )

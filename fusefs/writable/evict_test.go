@@ -17,8 +17,7 @@ const mega = 1 << 20
 
 // limited is a kernel whose staging takes 16 MiB, with the evictor at work.
 func limited(t *testing.T) *kernel {
-	k := newKernel(t)
-	k.fs.options.StagingLimit = 16 * mega
+	k := newKernelWith(t, func(o *Options) { o.StagingLimit = 16 * mega })
 	k.fs.work(k.fs.evicting)
 	return k
 }
@@ -106,8 +105,7 @@ func TestRewrittenFilesMakeRoomWithoutAPublication(t *testing.T) {
 }
 
 func TestWhatIsUploadedCountsAsFree(t *testing.T) {
-	k := newKernel(t)
-	k.fs.options.StagingLimit = 16 * mega
+	k := newKernelWith(t, func(o *Options) { o.StagingLimit = 16 * mega })
 	free := func() int {
 		var out fuse.StatfsOut
 		k.ok("statfs", k.fs.StatFs(nil, &fuse.InHeader{}, &out))
@@ -195,7 +193,7 @@ func TestABlockIsNotEvictedWhoseFileWasChanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	k.ok("write", f.write([]byte("new"), mega))
-	if n, err := k.fs.evictBlocks(t.Context()); n != 0 || err != nil {
+	if n, err := k.fs.evictor.evictBlocks(t.Context()); n != 0 || err != nil {
 		t.Errorf("%d blocks evicted, %v", n, err)
 	}
 	rows, err := k.fs.journal.BlocksOf(t.Context(), state.Ino(f.node))
@@ -213,7 +211,7 @@ func TestABlockIsNotEvictedWhoseFileWasChanged(t *testing.T) {
 func TestABlockThatWasReadBackAndRewrittenIsReadBackAsItIs(t *testing.T) {
 	k := newKernel(t)
 	f := k.openUploaded()
-	if n, err := k.fs.evictBlocks(t.Context()); n != 1 || err != nil {
+	if n, err := k.fs.evictor.evictBlocks(t.Context()); n != 1 || err != nil {
 		t.Fatalf("%d blocks evicted, %v", n, err)
 	}
 	if got, status := f.read(4*mega, 4); status != fuse.OK || string(got) != "old " {
@@ -222,7 +220,7 @@ func TestABlockThatWasReadBackAndRewrittenIsReadBackAsItIs(t *testing.T) {
 	k.ok("write", f.write([]byte("new "), 4*mega))
 	f.close()
 	k.upload()
-	if n, err := k.fs.evictFiles(t.Context()); n != 1 || err != nil {
+	if n, err := k.fs.evictor.evictFiles(t.Context()); n != 1 || err != nil {
 		t.Fatalf("%d files evicted, %v", n, err)
 	}
 	f = k.open(f.node, syscall.O_RDONLY)
@@ -244,10 +242,10 @@ func TestAStagingFileThatACrashHasLeftIsGivenUp(t *testing.T) {
 		t.Fatal(gone, err)
 	}
 	k.crash()
-	if n, err := k.fs.evictFiles(t.Context()); n != 1 || err != nil || k.staged(f.node) {
+	if n, err := k.fs.evictor.evictFiles(t.Context()); n != 1 || err != nil || k.staged(f.node) {
 		t.Errorf("%d files evicted, %v", n, err)
 	}
-	if n, err := k.fs.evictFiles(t.Context()); n != 0 || err != nil {
+	if n, err := k.fs.evictor.evictFiles(t.Context()); n != 0 || err != nil {
 		t.Errorf("%d files evicted again, %v", n, err)
 	}
 	f = k.open(f.node, syscall.O_RDONLY)

@@ -18,9 +18,16 @@ type fakeEngine struct {
 	staging *staging.Store
 
 	mu     sync.Mutex
-	blocks map[blockKey][]byte
+	blocks map[blockID][]byte
 	heads  map[headKey][]byte
 	reads  int
+	cutOff bool // nothing can be read back
+}
+
+// blockID names a segment that was put.
+type blockID struct {
+	ino        state.Ino
+	index, gen uint64
 }
 
 // headKey names an inode that was put.
@@ -29,6 +36,8 @@ type headKey struct {
 	version uint32
 }
 
+var errCutOff = errors.New("cut off")
+
 // imagePrefix makes an inode that the journal keeps of the first bytes of a file.
 const imagePrefix = "image:"
 
@@ -36,6 +45,9 @@ func (e *fakeEngine) Head(ctx context.Context, n state.Node) ([]byte, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.reads++
+	if e.cutOff {
+		return nil, errCutOff
+	}
 	if n.ImageGen != 0 {
 		image, err := e.journal.Image(ctx, n.Ino)
 		data, found := bytes.CutPrefix(image, []byte(imagePrefix))
@@ -54,7 +66,10 @@ func (e *fakeEngine) Block(_ context.Context, n state.Node, index, gen uint64) (
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.reads++
-	if data, found := e.blocks[blockKey{ino: n.Ino, index: index, gen: gen}]; found {
+	if e.cutOff {
+		return nil, errCutOff
+	}
+	if data, found := e.blocks[blockID{ino: n.Ino, index: index, gen: gen}]; found {
 		return data, nil
 	}
 	return nil, errors.New("no such block")
@@ -93,7 +108,7 @@ func (e *fakeEngine) early(ctx context.Context) error {
 			return err
 		}
 		e.mu.Lock()
-		e.blocks[blockKey{ino: n.Ino, index: w.Block, gen: n.Next}] = data
+		e.blocks[blockID{ino: n.Ino, index: w.Block, gen: n.Next}] = data
 		e.mu.Unlock()
 		out := state.BlockOutcome{Ino: n.Ino, Index: w.Block, Gen: n.Next, Cseq: n.Cseq, Early: true}
 		if err := e.journal.RecordBlocks(ctx, []state.BlockOutcome{out}); err != nil {
@@ -179,7 +194,7 @@ func (e *fakeEngine) uploadFile(ctx context.Context, n state.Node) (head []byte,
 			head = data
 			continue
 		}
-		e.blocks[blockKey{ino: n.Ino, index: index, gen: n.Next}] = data
+		e.blocks[blockID{ino: n.Ino, index: index, gen: n.Next}] = data
 	}
 	if !dirty[0] {
 		return e.Head(ctx, n)

@@ -74,7 +74,7 @@ func TestWhatIsMadeZeroAsAWholeIsNotFetched(t *testing.T) {
 	k := newKernel(t)
 	f := k.inContainer("f", 6)
 	f.close()
-	if n, err := k.fs.evictFiles(t.Context()); n != 1 || err != nil {
+	if n, err := k.fs.evictor.evictFiles(t.Context()); n != 1 || err != nil {
 		t.Fatal(n, err)
 	}
 	f = k.open(f.node, syscall.O_RDWR)
@@ -98,9 +98,8 @@ func TestWhatIsMadeZeroAsAWholeIsNotFetched(t *testing.T) {
 }
 
 func TestEveryCallRefusesAFileThatIsTooLargeExactlyThere(t *testing.T) {
-	k := newKernel(t)
 	const most = far
-	k.fs.options.MaxFileSize = most
+	k := newKernelWith(t, func(o *Options) { o.MaxFileSize = most })
 	f := k.create(rootNode, "f")
 	tooBig := fuse.Status(syscall.EFBIG)
 	for name, c := range map[string]struct {
@@ -135,16 +134,4 @@ func TestEveryCallRefusesAFileThatIsTooLargeExactlyThere(t *testing.T) {
 	}
 	k.ok("truncate", k.truncate(f.node, 0))
 	f.close()
-}
-
-func TestASetOfBlocksHasItsRanges(t *testing.T) {
-	for _, c := range []struct{ from, to uint64 }{{0, 0}, {0, 1}, {3, 64}, {64, 128}, {1, 200}, {63, 65}, {10, 10}, {100, 5}} {
-		var s blockSet
-		s.addRange(c.from, c.to)
-		for i := range uint64(300) {
-			if want := i >= c.from && i < c.to; s.has(i) != want {
-				t.Fatalf("%d to %d: has %d: %v", c.from, c.to, i, !want)
-			}
-		}
-	}
 }

@@ -15,7 +15,7 @@ import (
 
 // A file is a regular file that somebody works on.
 type file struct {
-	system  *FS
+	table   *Table
 	ino     state.Ino
 	users   int          // guarded by the table's lock
 	writers atomic.Int32 // handles that may write
@@ -57,7 +57,7 @@ func (f *file) load() error {
 	if f.loaded {
 		return nil
 	}
-	n, rows, err := f.system.journal.Layout(f.system.ctx, f.ino)
+	n, rows, err := f.table.Journal.Layout(f.table.ctx, f.ino)
 	if err != nil {
 		return err
 	}
@@ -69,13 +69,13 @@ func (f *file) load() error {
 			return err
 		}
 	}
-	f.adopt(n, rows)
+	f.takeLayout(n, rows)
 	f.loaded = true
 	return nil
 }
 
-// adopt takes over where the journal says that the blocks are.
-func (f *file) adopt(n state.Node, rows []state.Block) {
+// takeLayout takes over where the journal says that the blocks are.
+func (f *file) takeLayout(n state.Node, rows []state.Block) {
 	f.node = n
 	f.remote, f.clean, f.gens = blockSet{}, blockSet{}, nil
 	f.clean.addRange(0, n.Sealed)
@@ -150,9 +150,9 @@ func (f *file) begin() error {
 		}
 	}
 	simple := !f.isLive() && !f.node.MayHaveBlocks()
-	n, err := f.system.journal.BeginWrite(f.system.ctx, f.ino)
+	n, err := f.table.Journal.BeginWrite(f.table.ctx, f.ino)
 	if n.Ino != 0 {
-		f.system.nodes.changed(n)
+		f.table.Nodes.changed(n)
 		f.setLive(true)
 	}
 	if err != nil {
@@ -160,11 +160,11 @@ func (f *file) begin() error {
 	}
 	var rows []state.Block
 	if !simple {
-		if rows, err = f.system.journal.BlocksOf(f.system.ctx, f.ino); err != nil {
+		if rows, err = f.table.Journal.BlocksOf(f.table.ctx, f.ino); err != nil {
 			return err
 		}
 	}
-	f.adopt(n, rows)
+	f.takeLayout(n, rows)
 	f.ready = true
 	return nil
 }
@@ -174,7 +174,7 @@ func (f *file) begin() error {
 func (f *file) created(n state.Node, written bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.adopt(n, nil)
+	f.takeLayout(n, nil)
 	f.loaded, f.ready = true, written
 	f.setLive(written)
 }
@@ -185,7 +185,14 @@ func (f *file) setLive(live bool) {
 	f.live = live
 }
 
-// endLast is end when nobody may write to the file any more. mu is held.
+// endUnwritten is end if nobody may write to the file any more.
+func (f *file) endUnwritten() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.endLast()
+}
+
+// endLast is endUnwritten with mu held.
 func (f *file) endLast() error {
 	if f.writers.Load() > 0 {
 		return nil
@@ -198,11 +205,11 @@ func (f *file) end() error {
 	if !f.isLive() {
 		return nil
 	}
-	n, err := f.system.journal.EndWrite(f.system.ctx, f.ino, f.written(f.synced))
+	n, err := f.table.Journal.EndWrite(f.table.ctx, f.ino, f.written(f.synced))
 	if err != nil {
 		return fmt.Errorf("close: %w", err)
 	}
-	f.system.nodes.changed(n)
+	f.table.Nodes.changed(n)
 	f.node, f.ready, f.order, f.ended = n, false, order{}, time.Now()
 	f.setLive(false)
 	return nil
@@ -224,12 +231,12 @@ func (f *file) lingers(after time.Duration) (bool, error) {
 			return false, err
 		}
 	}
-	return true, f.system.journal.StillOpen(f.system.ctx, []state.Ino{f.ino})
+	return true, f.table.Journal.StillOpen(f.table.ctx, []state.Ino{f.ino})
 }
 
 // openStaged opens the staging file, if there is one. mu is held.
 func (f *file) openStaged() error {
-	staged, err := f.system.staging.Open(f.ino)
+	staged, err := f.table.Staging.Open(f.ino)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
@@ -245,7 +252,7 @@ func (f *file) ensureStaged() error {
 	if f.staged != nil {
 		return nil
 	}
-	staged, err := f.system.staging.Create(f.ino)
+	staged, err := f.table.Staging.Create(f.ino)
 	if err != nil {
 		return err
 	}
@@ -264,7 +271,7 @@ func (f *file) account() {
 		return
 	}
 	used := f.staged.Blocks()
-	f.system.staging.Account(f.ino, (used-f.used)*512)
+	f.table.Staging.Account(f.ino, (used-f.used)*512)
 	f.used = used
 }
 
@@ -276,3 +283,7 @@ func (f *file) shut() {
 	}
 	f.loaded = false
 }
+
+// isFlushed reports whether all handles that may write were flushed, and have not
+// written since.
+func (f *file) isFlushed() bool { return f.idle.Load() >= f.writers.Load() }

@@ -26,14 +26,21 @@ type kernel struct {
 	dir    string // the state directory
 	log    *bytes.Buffer
 
-	adopter Adopter // of a container that was there before, or nil
+	options Options
 }
 
 const rootNode = uint64(state.RootIno)
 
 func newKernel(t *testing.T) *kernel {
 	t.Helper()
+	return newKernelWith(t, func(*Options) {})
+}
+
+// newKernelWith makes a kernel of a file system with other options than usual.
+func newKernelWith(t *testing.T, set func(*Options)) *kernel {
+	t.Helper()
 	k := &kernel{t: t, dir: filepath.Join(t.TempDir(), "state"), log: &bytes.Buffer{}}
+	k.setOptions(set)
 	now := time.Now().UnixNano()
 	j, err := state.Create(k.dir, state.Settings{Kind: state.KindMount, Target: "dir:/target", DirMgrCount: 48, ContainerID: 1,
 		PreserveHardlinks: true, RootName: "r", BucketUUID: "b", MassUUID: "m", WipeUUID: "w", Key: clfs.Key{1}},
@@ -54,13 +61,19 @@ func (k *kernel) start(j *state.Journal) {
 		k.t.Fatal(err)
 	}
 	if k.engine == nil {
-		k.engine = &fakeEngine{blocks: map[blockKey][]byte{}, heads: map[headKey][]byte{}}
+		k.engine = &fakeEngine{blocks: map[blockID][]byte{}, heads: map[headKey][]byte{}}
 	}
 	k.engine.journal, k.engine.staging = j, store
-	k.fs = newFS(context.WithoutCancel(k.t.Context()), j, store, k.engine, Options{Settle: time.Hour, StagingLimit: 1 << 40, MaxFileSize: 1 << 44,
+	k.fs = newFS(context.WithoutCancel(k.t.Context()), j, store, k.engine, k.options)
+	k.fs.counting()
+}
+
+// setOptions sets the options of the file system that is started next.
+func (k *kernel) setOptions(set func(*Options)) {
+	k.options = Options{Settle: time.Hour, StagingLimit: 1 << 40, MaxFileSize: 1 << 44,
 		Memory: 64 << 20, Log: slog.New(slog.NewTextHandler(k.log, nil)),
-		Errno: func(error) syscall.Errno { return syscall.EIO }, StatePath: k.dir, Adopter: k.adopter})
-	k.fs.sweeping()
+		Errno: func(error) syscall.Errno { return syscall.EIO }, StatePath: k.dir}
+	set(&k.options)
 }
 
 func (k *kernel) stop() {

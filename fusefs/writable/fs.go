@@ -3,19 +3,15 @@ package writable
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"sync"
-	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 
 	"clfsload/fusefs/internal/attach"
-	"clfsload/fusefs/internal/fetch"
 	"clfsload/fusefs/staging"
-	"clfsload/rescue"
 	"clfsload/state"
 )
 
@@ -23,32 +19,23 @@ import (
 type FS struct {
 	fuse.RawFileSystem // answers what is not supported
 
-	journal   *state.Journal
-	staging   *staging.Store
-	container Container
-	options   Options
-	log       *slog.Logger
-	ctx       context.Context // of everything that the file system does
+	journal *state.Journal
+	staging *staging.Store
+	options Options
+	log     *slog.Logger
+	ctx     context.Context // of everything that the file system does
 
 	nodes       *nodes
 	names       *names
-	files       *table
+	files       *Table
 	handles     *handles[*handle]
 	listings    *handles[*listing]
 	directories *directories
-	blocks      *fetch.Cache[blockKey, []byte]
-	known       *known
-	sweeps      *sweeps
-	recent      recency
-	dropAfter   state.Ino // directories up to this one were looked at, to be dropped
-	dropStuck   uint64    // so many inodes stayed when all directories had been looked at
+	partial     *partial
 	room        *room
-
-	orphans  inoSet // nodes without a name that have handles
-	disowned inoSet // those whose last handle was released
-	dropped  inoSet // removed nodes whose staging files have to go
-	used     inoSet // files that were opened
-	unended  inoSet // files whose close the journal could not be told of
+	evictor     *evictor
+	reaper      *reaper
+	unended     inoSet // files whose close the journal could not be told of
 
 	settleLock sync.Mutex
 	mount      *attach.Mount
@@ -68,7 +55,7 @@ func Mount(ctx context.Context, point string, j *state.Journal, store *staging.S
 	if s.mount, err = attach.Serve(s, point, s.mountOptions(), o.Log); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	s.work(s.settling, s.reaping, s.evicting, s.sweeping, s.dropping)
+	s.work(s.settling, s.reaping, s.evicting, s.counting, s.dropping)
 	return s, nil
 }
 
@@ -76,17 +63,19 @@ func newFS(ctx context.Context, j *state.Journal, store *staging.Store, c Contai
 	ctx, stop := context.WithCancel(ctx)
 	s := &FS{
 		RawFileSystem: fuse.NewDefaultRawFileSystem(),
-		journal:       j, staging: store, container: c, options: o, log: o.Log, ctx: ctx, stop: stop,
+		journal:       j, staging: store, options: o, log: o.Log, ctx: ctx, stop: stop,
 		names:    newNames(),
 		handles:  newHandles[*handle](),
 		listings: newHandles[*listing](), directories: &directories{open: map[state.Ino]int{}},
-		blocks: fetch.New[blockKey, []byte](ctx, o.Memory),
 	}
-	s.nodes = newNodes(j, func(u state.Unread) error { return s.read(ctx, u) })
-	s.files = &table{system: s, files: map[state.Ino]*file{}}
-	s.room = newRoom(s)
-	s.known, s.sweeps = newKnown(), newSweeps(s)
-	s.recent = newRecency()
+	s.nodes = newNodes(j, func(u state.Unread) error { return s.partial.read(ctx, u) })
+	s.partial = newPartial(ctx, partialOptions{Journal: j, Nodes: s.nodes, Adopter: o.Adopter, Most: o.MostAdopted,
+		Open: s.directories.has, InUse: s.inUse, Evict: s.evictName})
+	s.reaper = newReaper(j, store, s.inUse)
+	s.files = NewTable(ctx, TableOptions{Journal: j, Staging: store, Container: c, Nodes: s.nodes, Log: o.Log,
+		MaxFileSize: o.MaxFileSize, Memory: o.Memory, Unused: s.reaper.unused})
+	s.room = newRoom(store, o.StagingLimit, o.StagingReserve, o.Log)
+	s.evictor = newEvictor(evictorOptions{Journal: j, Staging: store, Room: s.room, Reaper: s.reaper, Files: s.files, Nodes: s.nodes, Log: o.Log})
 	return s
 }
 
@@ -98,31 +87,6 @@ func (s *FS) mountOptions() *fuse.MountOptions {
 		o.DirectMountStrict, o.DirectMountFlags = true, unix.MS_NOSUID|unix.MS_NODEV
 	}
 	return &o
-}
-
-// work starts what goes on in the background.
-func (s *FS) work(loops ...func()) {
-	for _, loop := range loops {
-		s.loops.Go(func() {
-			for s.panics(loop) {
-			}
-		})
-	}
-}
-
-// panics runs a loop and reports whether it has panicked and must go on, after a while.
-func (s *FS) panics(loop func()) bool {
-	err := rescue.Call(func() error { loop(); return nil })
-	var p *rescue.Panic
-	if !errors.As(err, &p) {
-		return false
-	}
-	s.log.Error("a task of the mount failed", "error", p, "stack", string(p.Stack))
-	select {
-	case <-time.After(time.Second):
-	case <-s.ctx.Done():
-	}
-	return s.ctx.Err() == nil
 }
 
 // String is the name of the file system.
@@ -164,23 +128,16 @@ func (s *FS) close() error {
 		}
 	}
 	for _, h := range s.handles.all() {
-		if !h.isCutOff() {
+		// What has no name nobody takes for whole.
+		if !h.isCutOff() || s.reaper.isOrphan(h.ino) {
 			s.closed(h)
 		}
 	}
 	s.endUnended()
-	err := s.reap(s.ctx)
+	err := s.reaper.reap(s.ctx)
 	s.stop()
 	s.loops.Wait()
-	for _, f := range s.files.all() {
-		f.mu.Lock()
-		if f.isLive() && f.writers.Load() == 0 {
-			err = errors.Join(err, fmt.Errorf("inode %d was not closed", f.ino))
-		}
-		f.shut()
-		f.mu.Unlock()
-	}
-	return err
+	return errors.Join(err, s.files.close())
 }
 
 // isAttached reports whether programs may have files open: the kernel has not let go
@@ -197,32 +154,16 @@ func (s *FS) isAttached() bool {
 	}
 }
 
-// sweeping counts the staging files and removes those of inodes that are gone.
-func (s *FS) sweeping() {
-	err := s.staging.Sweep(s.ctx, s.swept)
-	if err != nil && s.ctx.Err() == nil {
-		s.log.Error("the staging files are not all counted", "error", err)
+// inUse reports whether a node has handles. The journal keeps the row of such a
+// one when its last name is removed.
+func (s *FS) inUse(ino state.Ino) bool { return s.files.find(ino) != nil || s.directories.has(ino) }
+
+// evictName asks the kernel to forget a name that nobody uses.
+func (s *FS) evictName(dir state.Ino, name string) {
+	if s.isAttached() {
+		s.mount.Forget(uint64(dir), name)
 	}
 }
 
-// swept deals with a staging file that was found, and reports whether it stays.
-func (s *FS) swept(ino state.Ino) (stays bool, err error) {
-	n, err := s.journal.Node(s.ctx, ino)
-	switch {
-	case errors.Is(err, state.ErrNoEntry):
-		return false, nil
-	case err != nil:
-	case n.State == state.Removed && n.Flags&state.Orphan == 0:
-		s.dropped.add(ino)
-	case !n.IsStaged():
-		err = s.journal.Restage(s.ctx, ino)
-	}
-	return true, err
-}
-
-// Usage says what staging files take.
-func (s *FS) Usage() staging.Usage {
-	used, _ := s.staging.Usage()
-	limit, free := s.room.size()
-	return staging.Usage{Bytes: used, Limit: limit, Free: free}
-}
+// Forget is told by the kernel that it does not know an inode any longer.
+func (s *FS) Forget(node, lookups uint64) { s.partial.forget(state.Ino(node), lookups) }

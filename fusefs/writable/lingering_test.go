@@ -3,7 +3,6 @@ package writable
 import (
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 
@@ -12,10 +11,8 @@ import (
 
 // linger lets the time pass after which a file that was flushed and not released
 // counts as open.
-func (k *kernel) linger(node uint64) {
-	f := k.fs.files.find(state.Ino(node))
-	f.ended = f.ended.Add(-2 * time.Second)
-	k.fs.reopenLingering(reopenAfter)
+func (k *kernel) linger() {
+	k.fs.files.reopenLingering(0)
 }
 
 func TestAFileThatAForkedWriterKeepsIsIncompleteAfterACrash(t *testing.T) {
@@ -29,7 +26,7 @@ func TestAFileThatAForkedWriterKeepsIsIncompleteAfterACrash(t *testing.T) {
 	if err := k.fs.settle(t.Context(), 0); err != nil || k.node(f.node).State != state.Dirty {
 		t.Fatalf("settled while it is open (%v)", err)
 	}
-	k.linger(f.node)
+	k.linger()
 	if n := k.node(f.node); n.Flags&state.Opened == 0 {
 		t.Fatal("the journal does not know that it is open still")
 	}
@@ -77,7 +74,7 @@ func TestTheLastWriterEndsWhatWasTakenForOpen(t *testing.T) {
 	f := k.create(rootNode, "f")
 	k.ok("write", f.write([]byte("two"), 0))
 	k.ok("flush", f.flush())
-	k.linger(f.node)
+	k.linger()
 	f.close()
 	if n := k.node(f.node); n.Flags&state.Opened != 0 || n.Attr.Size != 3 {
 		t.Errorf("after the release: flags %b, %d bytes", n.Flags, n.Attr.Size)
@@ -90,7 +87,7 @@ func TestAFileWhoseDescriptorIsCopiedAgainAndAgainIsOpenUntilItIsReleased(t *tes
 	f := k.create(rootNode, "f")
 	k.ok("write", f.write([]byte("two"), 0))
 	k.ok("flush", f.flush())
-	k.linger(f.node)
+	k.linger()
 	k.ok("flush", f.flush())
 	if n := k.node(f.node); n.Flags&state.Opened == 0 {
 		t.Fatal("the close of another copy was taken for the last one")

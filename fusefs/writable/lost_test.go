@@ -2,8 +2,6 @@ package writable
 
 import (
 	"bytes"
-	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -96,26 +94,15 @@ func TestAnEvictedFileThatIsCutToItsHeadKeepsThat(t *testing.T) {
 
 func (k *kernel) evict(want int) {
 	k.t.Helper()
-	if n, err := k.fs.evictFiles(k.t.Context()); n != want || err != nil {
+	if n, err := k.fs.evictor.evictFiles(k.t.Context()); n != want || err != nil {
 		k.t.Fatalf("%d files are evicted, %v", n, err)
 	}
-}
-
-// unreachable is a container that nothing can be read from.
-type unreachable struct{ Container }
-
-func (unreachable) Head(context.Context, state.Node) ([]byte, error) {
-	return nil, errors.New("cut off")
-}
-
-func (unreachable) Block(context.Context, state.Node, uint64, uint64) ([]byte, error) {
-	return nil, errors.New("cut off")
 }
 
 func TestATruncationThatFailsLeavesNoFileOpen(t *testing.T) {
 	k := newKernel(t)
 	node := k.evicted(40000)
-	k.fs.container = unreachable{k.fs.container}
+	k.engine.cutOff = true
 	if status := k.truncate(node, 20000); status != fuse.EIO {
 		t.Fatalf("truncate: %v", status)
 	}
@@ -128,7 +115,7 @@ func TestTheTimeOfAnOpenFileSurvivesTheEvictionOfItsBlocks(t *testing.T) {
 	k := newKernel(t)
 	f := k.openUploaded()
 	k.ok("setattr", k.setMtime(f.node, 1000))
-	if n, err := k.fs.evictBlocks(t.Context()); n != 1 || err != nil {
+	if n, err := k.fs.evictor.evictBlocks(t.Context()); n != 1 || err != nil {
 		t.Fatalf("%d blocks are evicted, %v", n, err)
 	}
 	k.crash()
@@ -165,7 +152,7 @@ func TestWhatIsSetWhileAFileIsReleasedStays(t *testing.T) {
 		f := k.create(rootNode, fmt.Sprint(i))
 		k.ok("write", f.write(make([]byte, 4096), 0))
 		k.ok("flush", f.flush())
-		k.fs.reopenLingering(0)
+		k.fs.files.reopenLingering(0)
 		var beside sync.WaitGroup
 		beside.Go(f.release)
 		k.ok("setattr", k.setMtime(f.node, 1000))
@@ -184,8 +171,7 @@ func TestWhatIsSetWhileAFileIsReleasedStays(t *testing.T) {
 
 // Files go from one list to the next while the evictor looks.
 func TestThereIsHopeWhileTheOnlyFileIsUploaded(t *testing.T) {
-	k := newKernel(t)
-	k.fs.options.StagingLimit = mega
+	k := newKernelWith(t, func(o *Options) { o.StagingLimit = mega })
 	for i := range 40 {
 		f := k.create(rootNode, fmt.Sprint(i))
 		k.fill(f, mega)
@@ -199,13 +185,13 @@ func TestThereIsHopeWhileTheOnlyFileIsUploaded(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		hope, err := k.fs.evictRound(t.Context())
+		hope, err := k.fs.evictor.makeRoom(t.Context())
 		if err != nil || !hope {
 			t.Errorf("hope %t, %v", hope, err)
 		}
 		uploads.Wait()
 		for n := 1; n > 0; {
-			if n, err = k.fs.evictFiles(t.Context()); err != nil {
+			if n, err = k.fs.evictor.evictFiles(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -215,7 +201,11 @@ func TestThereIsHopeWhileTheOnlyFileIsUploaded(t *testing.T) {
 // fill writes to a file without waiting for room.
 func (k *kernel) fill(o *opened, n int) {
 	k.t.Helper()
-	if _, err := k.fs.files.find(state.Ino(o.node)).write(k.t.Context(), make([]byte, n), 0); err != nil {
+	h, err := k.fs.handles.get(o.fh)
+	if err == nil {
+		_, err = h.write(k.t.Context(), make([]byte, n), 0)
+	}
+	if err != nil {
 		k.t.Fatal(err)
 	}
 }

@@ -1,12 +1,9 @@
 package writable
 
 import (
-	"fmt"
 	"testing"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
-
-	"clfsload/state"
 )
 
 func TestANameIsFoundHoweverItCame(t *testing.T) {
@@ -27,25 +24,5 @@ func TestANameIsFoundHoweverItCame(t *testing.T) {
 		if _, status := k.lookup(c.dir, c.name); (status == fuse.OK) != c.found {
 			t.Errorf("%s: %v", c.name, status)
 		}
-	}
-}
-
-func TestRememberedNamesAreBounded(t *testing.T) {
-	n := newNames()
-	for dir := range state.Ino(2 * dirsFollowed) {
-		n.follow(dir)
-	}
-	if len(n.dirs) > dirsFollowed {
-		t.Errorf("%d directories", len(n.dirs))
-	}
-	n.follow(1)
-	for i := range namesFollowed + 10 {
-		n.add(1, fmt.Append(nil, i))
-	}
-	if n.total > namesFollowed {
-		t.Errorf("%d names", n.total)
-	}
-	if n.missing(1, []byte("5")) {
-		t.Error("a name that is there is missing")
 	}
 }

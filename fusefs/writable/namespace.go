@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"syscall"
-	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
@@ -13,13 +12,6 @@ import (
 	"clfsload/clfs"
 	"clfsload/state"
 )
-
-// now is the time in nanoseconds since 1970, or the nearest that CLFS can hold.
-func now() int64 {
-	t := time.Now()
-	held, _ := clfs.NewTime(t.Unix(), int64(t.Nanosecond()))
-	return state.Nanoseconds(int64(held.Sec), int64(held.Nsec))
-}
 
 // Lookup finds a name. That there is none may be remembered too.
 func (s *FS) Lookup(cancel <-chan struct{}, in *fuse.InHeader, name string, out *fuse.EntryOut) fuse.Status {
@@ -31,7 +23,7 @@ func (s *FS) Lookup(cancel <-chan struct{}, in *fuse.InHeader, name string, out 
 		out.EntryValid = forever
 		return fuse.OK
 	}
-	err := s.find(caller(cancel, in), dir, []byte(name), func(n state.Node) { s.entry(n, out) })
+	err := s.partial.find(caller(cancel, in), dir, []byte(name), func(n state.Node) { s.entry(n, out) })
 	if errors.Is(err, state.ErrNoEntry) {
 		out.EntryValid = forever
 		return fuse.OK
@@ -64,7 +56,7 @@ func (s *FS) addNode(ctx context.Context, a state.Addition, owner fuse.Owner) (n
 	t := now()
 	a.Attr.Mtime, a.Attr.Ctime, a.Attr.Atime = t, t, t
 	s.names.add(a.Dir, a.Name)
-	err = s.adopting(ctx, func() error {
+	err = s.partial.adopting(ctx, func() error {
 		n, err = s.journal.Add(s.ctx, a)
 		return err
 	})
@@ -145,7 +137,7 @@ func (s *FS) Link(cancel <-chan struct{}, in *fuse.LinkIn, name string, out *fus
 	s.names.add(dir, []byte(name))
 	t := now()
 	var n state.Node
-	err := s.adopting(caller(cancel, &in.InHeader), func() (err error) {
+	err := s.partial.adopting(caller(cancel, &in.InHeader), func() (err error) {
 		n, err = s.journal.Link(s.ctx, ino, dir, []byte(name), t)
 		return err
 	})
@@ -154,8 +146,7 @@ func (s *FS) Link(cancel <-chan struct{}, in *fuse.LinkIn, name string, out *fus
 	}
 	s.nodes.changed(n)
 	s.nodes.entered(dir, t, 0)
-	s.known.mu.RLock()
-	defer s.known.mu.RUnlock()
+	defer s.partial.pin()()
 	s.entry(n, out)
 	return fuse.OK
 }
@@ -176,7 +167,7 @@ func (s *FS) remove(cancel <-chan struct{}, operation string, in *fuse.InHeader,
 	dir := state.Ino(in.NodeId)
 	t := now()
 	var n state.Node
-	err := s.adopting(caller(cancel, in), func() (err error) {
+	err := s.partial.adopting(caller(cancel, in), func() (err error) {
 		n, err = remove(s.ctx, dir, []byte(name), t, s.inUse)
 		return err
 	})
@@ -185,7 +176,7 @@ func (s *FS) remove(cancel <-chan struct{}, operation string, in *fuse.InHeader,
 	}
 	s.nodes.changed(n)
 	s.nodes.entered(dir, t, -directoryCount(n))
-	s.unnamed(n)
+	s.reaper.unnamed(n)
 	return fuse.OK
 }
 
@@ -207,7 +198,7 @@ func (s *FS) Rename(cancel <-chan struct{}, in *fuse.RenameIn, name, newName str
 	}
 	var moved state.Node
 	var replaced *state.Node
-	err := s.adopting(caller(cancel, &in.InHeader), func() (err error) {
+	err := s.partial.adopting(caller(cancel, &in.InHeader), func() (err error) {
 		moved, replaced, err = s.journal.Rename(s.ctx, r)
 		return err
 	})
@@ -217,7 +208,7 @@ func (s *FS) Rename(cancel <-chan struct{}, in *fuse.RenameIn, name, newName str
 	s.renamed(moved, t, from, to)
 	if replaced != nil {
 		s.renamed(*replaced, t, from, to)
-		s.unnamed(*replaced)
+		s.reaper.unnamed(*replaced)
 	}
 	return fuse.OK
 }
@@ -227,7 +218,7 @@ func (s *FS) renamed(n state.Node, at int64, from, to state.Ino) {
 	s.nodes.changed(n)
 	for _, dir := range []state.Ino{from, to} {
 		if n.IsDirectory() {
-			s.nodes.forget(dir) // its links may have changed
+			s.nodes.invalidate(dir) // its links may have changed
 		} else {
 			s.nodes.entered(dir, at, 0)
 		}

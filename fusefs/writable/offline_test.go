@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
-	"time"
 
 	"clfsload/state"
 )
@@ -101,7 +100,7 @@ func (k *kernel) makeOverwritten() *opened {
 // makeUploadedOpen makes an open file and evicts all its blocks but the first and the last.
 func (k *kernel) makeUploadedOpen() *opened {
 	f := k.openUploaded()
-	if n, err := k.fs.evictBlocks(k.t.Context()); n == 0 || err != nil {
+	if n, err := k.fs.evictor.evictBlocks(k.t.Context()); n == 0 || err != nil {
 		k.t.Fatalf("%d blocks evicted, %v", n, err)
 	}
 	return f
@@ -114,14 +113,13 @@ func (k *kernel) copyOffline(node uint64) ([]byte, error) {
 	defer k.start(j)
 	defer store.Close()
 	k.engine.journal, k.engine.staging = j, store
-	o := OpenOffline(k.t.Context(), j, store, k.engine, Options{Settle: time.Hour, MaxFileSize: LargestFile, Memory: 64 << 20})
-	defer o.Close()
+	files := NewTable(k.t.Context(), TableOptions{Journal: j, Staging: store, Container: k.engine, MaxFileSize: LargestFile, Memory: 64 << 20})
 	to, err := os.Create(filepath.Join(k.t.TempDir(), "copy"))
 	if err != nil {
 		k.t.Fatal(err)
 	}
 	defer to.Close()
-	if err := o.CopyTo(k.t.Context(), state.Ino(node), to); err != nil {
+	if err := files.CopyTo(k.t.Context(), state.Ino(node), to); err != nil {
 		return nil, err
 	}
 	return os.ReadFile(to.Name())

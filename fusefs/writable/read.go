@@ -120,21 +120,21 @@ func (f *file) key(index uint64) blockKey {
 func (f *file) remoteBlock(ctx context.Context, index uint64) ([]byte, error) {
 	_, length := state.BlockRange(index)
 	key := f.key(index)
-	return f.system.blocks.Get(ctx, key, length, f.system.fetchBlock(key))
+	return f.table.blocks.Get(ctx, key, length, f.table.fetchBlock(key))
 }
 
 // fetchBlock fetches a block from the container.
-func (s *FS) fetchBlock(key blockKey) fetch.Func[[]byte] {
+func (t *Table) fetchBlock(key blockKey) fetch.Func[[]byte] {
 	return func(ctx context.Context) ([]byte, int64, error) {
-		n, err := s.journal.Node(ctx, key.ino)
+		n, err := t.Journal.Node(ctx, key.ino)
 		if err != nil {
 			return nil, 0, err
 		}
 		var data []byte
 		if key.index == 0 {
-			data, err = s.container.Head(ctx, n)
+			data, err = t.Container.Head(ctx, n)
 		} else {
-			data, err = s.container.Block(ctx, n, key.index, key.gen)
+			data, err = t.Container.Block(ctx, n, key.index, key.gen)
 		}
 		return data, int64(len(data)), err
 	}
@@ -163,13 +163,13 @@ func (f *file) fetch(ctx context.Context, index uint64) error {
 // ahead begins to fetch the remote blocks behind one, if memory allows. mu is held for reading.
 func (f *file) ahead(index, window uint64) {
 	if index > 1 {
-		f.system.blocks.Passed(f.key(index - 2))
+		f.table.blocks.Passed(f.key(index - 2))
 	}
 	last := min(index+window, state.Blocks(f.size)-1)
 	for next, found := f.remote.next(index + 1); found && next <= last; next, found = f.remote.next(next + 1) {
 		_, length := state.BlockRange(next)
 		key := f.key(next)
-		if !f.system.blocks.Ahead(key, length, f.system.fetchBlock(key)) {
+		if !f.table.blocks.Ahead(key, length, f.table.fetchBlock(key)) {
 			return
 		}
 	}

@@ -2,12 +2,13 @@ package writable
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"sync"
 	"time"
 
-	"github.com/hanwen/go-fuse/v2/fuse"
-
 	"clfsload/fusefs/internal/fetch"
+	"clfsload/fusefs/staging"
 )
 
 // mostWait is how long a writer waits at most for room although nothing becomes
@@ -17,8 +18,11 @@ const mostWait = 2 * time.Minute
 // room is the room for staging files: what the limit leaves, and what the disk
 // has beyond the reserve for the journal.
 type room struct {
-	system *FS
-	wake   chan struct{} // tells the evictor that room is wanted
+	staging *staging.Store
+	limit   int64 // bytes that staging files may take on the disk; 0: what the disk has
+	reserve int64 // bytes of the disk that are left free, for the journal
+	log     *slog.Logger
+	wake    chan struct{} // tells the evictor that room is wanted
 
 	mu    sync.Mutex
 	round chan struct{} // closed when the evictor has made a round
@@ -26,22 +30,23 @@ type room struct {
 	most  int64         // bytes that a writer waits for, since the last round
 }
 
-func newRoom(s *FS) *room {
-	return &room{system: s, wake: make(chan struct{}, 1), round: make(chan struct{}), hope: true}
+// newRoom makes the room of a staging directory.
+func newRoom(store *staging.Store, limit, reserve int64, log *slog.Logger) *room {
+	return &room{staging: store, limit: limit, reserve: reserve, log: log, wake: make(chan struct{}, 1), round: make(chan struct{}), hope: true}
 }
 
 // size is how many bytes staging files may take, and how many of them are free.
 func (r *room) size() (limit, free int64) {
-	used, _ := r.system.staging.Usage()
-	total, left, err := r.system.staging.Disk()
+	used, _ := r.staging.Usage()
+	total, left, err := r.staging.Disk()
 	if err != nil {
-		r.system.log.Error("statfs", "error", err)
+		r.log.Error("statfs", "error", err)
 		return 0, 0
 	}
-	left -= r.system.options.StagingReserve
-	limit = r.system.options.StagingLimit
+	left -= r.reserve
+	limit = r.limit
 	if limit <= 0 {
-		limit = total - r.system.options.StagingReserve
+		limit = total - r.reserve
 	}
 	return max(limit, 0), max(min(limit-used, left), 0)
 }
@@ -70,6 +75,9 @@ func (r *room) goals(limit int64) (begin, enough int64) {
 // low reports whether the room is so small that some should be made: an eighth of
 // the limit.
 func low(limit, free int64) bool { return free < limit/8 }
+
+// errStagingFull says that no room can be made.
+var errStagingFull = errors.New("staging is full")
 
 // wait waits until there is room for n bytes more. It returns errStagingFull when
 // none can be made.
@@ -127,24 +135,4 @@ func (r *room) rounded(hope bool) {
 	r.hope, r.most = hope, 0
 	close(r.round)
 	r.round = make(chan struct{})
-}
-
-// statBlock is the unit of statfs, in bytes.
-const statBlock = 4096
-
-// StatFs tells how much staging can take. What is uploaded counts as free: it is
-// evicted when the room is wanted.
-func (s *FS) StatFs(_ <-chan struct{}, _ *fuse.InHeader, out *fuse.StatfsOut) fuse.Status {
-	limit, free := s.room.size()
-	used, _ := s.staging.Usage()
-	t := s.journal.Counts()
-	unsent := int64(t.DirtyBytes + t.QueuedBytes)
-	free = min(free+max(used-unsent, 0), limit)
-	out.Blocks, out.Bfree = uint64(limit)/statBlock, uint64(free)/statBlock
-	out.Bavail = out.Bfree
-	out.Bsize, out.Frsize, out.NameLen = statBlock, statBlock, maxName
-	const mostFiles = 1 << 32
-	out.Files = mostFiles
-	out.Ffree = mostFiles - min(t.Nodes(), mostFiles)
-	return fuse.OK
 }

@@ -44,21 +44,17 @@ func (s *FS) setAttributes(ino state.Ino, in *fuse.SetAttrIn) (state.Node, error
 	if f == nil || c.Mtime == nil {
 		return s.change(ino, c)
 	}
-	if f.isWritten() {
-		// The end of its writing tells the journal the time that the file has.
-		f.mu.Lock()
-		defer f.mu.Unlock()
-	}
-	n, err := s.change(ino, c)
-	if err == nil {
-		f.setModified(*c.Mtime)
-	}
+	var n state.Node
+	err = f.changeModified(*c.Mtime, func() error {
+		n, err = s.change(ino, c)
+		return err
+	})
 	return n, err
 }
 
 func (s *FS) change(ino state.Ino, c state.Change) (state.Node, error) {
 	var n state.Node
-	err := s.adopting(s.ctx, func() (err error) {
+	err := s.partial.adopting(s.ctx, func() (err error) {
 		n, err = s.journal.SetAttr(s.ctx, ino, c)
 		return err
 	})
@@ -99,20 +95,6 @@ func timeOf(sec uint64, nsec uint32, isNow bool) *int64 {
 	return &t
 }
 
-// setModified sets the modification time. mu is held, if the file is being written.
-func (f *file) setModified(mtime int64) {
-	f.meta.Lock()
-	f.mtime = mtime
-	live := f.live
-	f.meta.Unlock()
-	if !live || f.staged == nil {
-		return
-	}
-	if err := f.staged.SetModified(mtime); err != nil {
-		f.system.log.Warn("the time of a staging file was not set", "inode", uint64(f.ino), "error", err)
-	}
-}
-
 // setSize truncates a file, or lets it grow by a hole.
 func (s *FS) setSize(cancel <-chan struct{}, in *fuse.InHeader, size uint64) error {
 	ino := state.Ino(in.NodeId)
@@ -127,8 +109,6 @@ func (s *FS) setSize(cancel <-chan struct{}, in *fuse.InHeader, size uint64) err
 		return errTooBig
 	}
 	f := s.files.acquire(ino)
-	f.mu.Lock()
-	err = f.truncate(caller(cancel, in), int64(size))
-	f.mu.Unlock()
+	err = f.resize(caller(cancel, in), int64(size))
 	return errors.Join(err, s.endAndRelease(f))
 }

@@ -16,26 +16,9 @@ const settlePage = 1000
 func (s *FS) settling() {
 	s.every(min(max(s.options.Settle/2, 50*time.Millisecond), time.Second), "settle", func() error {
 		s.endUnended()
-		s.reopenLingering(reopenAfter)
+		s.files.reopenLingering(reopenAfter)
 		return s.settle(s.ctx, s.options.Settle)
 	})
-}
-
-// every does something at an interval until the file system is closed, and logs when
-// that fails.
-func (s *FS) every(interval time.Duration, what string, do func() error) {
-	tick := time.NewTicker(interval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-s.ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if err := do(); err != nil && s.ctx.Err() == nil {
-			s.log.Error(what+"; this is tried again", "error", err)
-		}
-	}
 }
 
 // settle hands all closed files to the engine that were not changed for a while.
@@ -65,7 +48,7 @@ func (s *FS) settlePage(ctx context.Context, list []state.Node, age time.Duratio
 	staged := false
 	for i := range list {
 		n := &list[i]
-		if !s.settles(n) {
+		if !s.files.settles(n) {
 			continue
 		}
 		// A time to come means that the clock was set back.
@@ -88,12 +71,6 @@ func (s *FS) settlePage(ctx context.Context, list []state.Node, age time.Duratio
 	return s.journal.Settle(ctx, settled)
 }
 
-// settles reports whether a node goes to the engine without anybody closing or
-// writing it again.
-func (s *FS) settles(n *state.Node) bool {
-	return n.Flags&(state.Opened|state.Incomplete) == 0 && !s.files.writing(n.Ino)
-}
-
 // releaseWait is how long SettleNow waits for files that were closed and whose
 // release the kernel did not send yet.
 const releaseWait = time.Second
@@ -109,35 +86,22 @@ func (s *FS) SettleNow(ctx context.Context) error {
 	if err := s.settle(ctx, 0); err != nil {
 		return err
 	}
-	return s.reap(ctx)
+	return s.reaper.reap(ctx)
 }
 
 // awaitReleases waits a while for the releases of files that were flushed. What has
 // none by then is in use.
 func (s *FS) awaitReleases(ctx context.Context) error {
 	deadline := time.Now().Add(releaseWait)
-	for s.anyReleasing() && time.Now().Before(deadline) {
+	for s.files.anyReleasing() && time.Now().Before(deadline) {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
-	s.reopenLingering(0)
+	s.files.reopenLingering(0)
 	return nil
-}
-
-// anyReleasing reports whether a file is flushed and has handles that may write:
-// mostly it was closed just now.
-func (s *FS) anyReleasing() bool {
-	s.files.mu.Lock()
-	defer s.files.mu.Unlock()
-	for _, f := range s.files.files {
-		if f.writers.Load() > 0 && f.isFlushed() {
-			return true
-		}
-	}
-	return false
 }
 
 // endUnended tells the journal of files whose close it could not be told of.
@@ -148,49 +112,18 @@ func (s *FS) endUnended() {
 			s.unended.remove(ino)
 			continue
 		}
-		f.mu.Lock()
-		err := f.endLast()
-		f.mu.Unlock()
-		if err == nil && s.unended.remove(ino) {
-			s.release(f) // the one that the handle left behind
+		if f.endUnwritten() == nil && s.unended.remove(ino) {
+			s.files.release(f) // the one that the handle left behind
 		}
-	}
-}
-
-// reopenLingering tells the journal of files that were flushed and not released.
-func (s *FS) reopenLingering(after time.Duration) {
-	for _, f := range s.files.all() {
-		if f.writers.Load() > 0 && f.mu.TryLock() {
-			lingers, err := f.lingers(after)
-			if err != nil {
-				s.log.Warn("a file that is open still would count as closed after a crash", "inode", uint64(f.ino), "error", err)
-			} else if lingers {
-				f.setLive(true)
-				f.shared = true
-			}
-			f.mu.Unlock()
-		}
-		s.release(f)
 	}
 }
 
 // IsWritten reports whether a file is open for writing, though a close of some
 // descriptor may have counted as the last one.
-func (s *FS) IsWritten(ino state.Ino) bool { return s.files.writing(ino) }
+func (s *FS) IsWritten(ino state.Ino) bool { return s.files.isWritten(ino) }
 
 // OpenForWriting returns files that are open for writing, at most limit of them,
 // and how many there are.
 func (s *FS) OpenForWriting(limit int) (inos []state.Ino, total int) {
-	s.files.mu.Lock()
-	defer s.files.mu.Unlock()
-	for ino, f := range s.files.files {
-		if !f.isWritten() {
-			continue
-		}
-		total++
-		if len(inos) < limit {
-			inos = append(inos, ino)
-		}
-	}
-	return inos, total
+	return s.files.openForWriting(limit)
 }

@@ -1,56 +1,101 @@
 package writable
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
 	"sync"
+	"time"
 
+	"clfsload/fusefs/internal/fetch"
+	"clfsload/fusefs/staging"
 	"clfsload/state"
 )
 
-// table holds the files that are open or that a call works on.
-type table struct {
-	system *FS
+// TableOptions are what files need.
+type TableOptions struct {
+	Journal     *state.Journal
+	Staging     *staging.Store
+	Container   Container
+	Nodes       *nodes // is told what becomes of files by changes; nil: nothing is changed
+	Log         *slog.Logger
+	MaxFileSize int64           // bytes that a file may have
+	Memory      int64           // bytes that blocks read from the container may take
+	Unused      func(state.Ino) // if not nil, called when nobody works on a file any more
+}
+
+// A Table holds the files that are open or that a call works on.
+type Table struct {
+	TableOptions
+	ctx    context.Context // of everything that is done with files
+	blocks *fetch.Cache[blockKey, []byte]
 
 	mu    sync.Mutex
 	files map[state.Ino]*file
 }
 
+// NewTable makes an empty table. ctx is that of the mount.
+func NewTable(ctx context.Context, o TableOptions) *Table {
+	return &Table{TableOptions: o, ctx: ctx, blocks: fetch.New[blockKey, []byte](ctx, o.Memory), files: map[state.Ino]*file{}}
+}
+
 // find returns a file that somebody works on, or nil.
-func (t *table) find(ino state.Ino) *file {
+func (t *Table) find(ino state.Ino) *file {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.files[ino]
 }
 
 // acquire returns the file of an inode. It stays until it is released.
-func (t *table) acquire(ino state.Ino) *file {
+func (t *Table) acquire(ino state.Ino) *file {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	f := t.files[ino]
 	if f == nil {
-		f = &file{system: t.system, ino: ino}
+		f = &file{table: t, ino: ino}
 		t.files[ino] = f
 	}
 	f.users++
 	return f
 }
 
-// acquireIdle is acquire for a file that nobody works on, and locks its contents.
+// lockIdle is acquire for a file that nobody works on, and locks its contents.
 // It returns nil if somebody does.
-func (t *table) acquireIdle(ino state.Ino) *file {
+func (t *Table) lockIdle(ino state.Ino) *file {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.files[ino] != nil {
 		return nil
 	}
-	f := &file{system: t.system, ino: ino, users: 1}
+	f := &file{table: t, ino: ino, users: 1}
 	f.mu.Lock()
 	t.files[ino] = f
 	return f
 }
 
+// unlockIdle gives back what lockIdle returned.
+func (t *Table) unlockIdle(f *file) {
+	f.mu.Unlock()
+	t.release(f)
+}
+
+// release gives back what acquire returned.
+func (t *Table) release(f *file) {
+	if !t.leave(f) {
+		return
+	}
+	f.mu.Lock()
+	f.shut()
+	f.mu.Unlock()
+	if t.Unused != nil {
+		t.Unused(f.ino)
+	}
+}
+
 // leave takes a user away. It reports whether that was the last one; then the file
 // is not in the table any more.
-func (t *table) leave(f *file) bool {
+func (t *Table) leave(f *file) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	f.users--
@@ -62,14 +107,14 @@ func (t *table) leave(f *file) bool {
 }
 
 // count is how many files somebody works on.
-func (t *table) count() int {
+func (t *Table) count() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return len(t.files)
 }
 
 // all returns the files that somebody works on, each acquired.
-func (t *table) all() []*file {
+func (t *Table) all() []*file {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	list := make([]*file, 0, len(t.files))
@@ -80,24 +125,76 @@ func (t *table) all() []*file {
 	return list
 }
 
-// writing reports whether a handle of an inode may write, or what was written is
+// isWritten reports whether a handle of an inode may write, or what was written is
 // not in the journal yet.
-func (t *table) writing(ino state.Ino) bool {
+func (t *Table) isWritten(ino state.Ino) bool {
 	f := t.find(ino)
 	return f != nil && f.isWritten()
 }
 
-// release gives back what acquire returned.
-func (s *FS) release(f *file) {
-	if !s.files.leave(f) {
-		return
-	}
-	f.mu.Lock()
-	f.shut()
-	f.mu.Unlock()
-	s.unused(f.ino)
+// settles reports whether a node goes to the engine without anybody closing or
+// writing it again.
+func (t *Table) settles(n *state.Node) bool {
+	return n.Flags&(state.Opened|state.Incomplete) == 0 && !t.isWritten(n.Ino)
 }
 
-// inUse reports whether a node has handles. The journal keeps the row of such a
-// one when its last name is removed.
-func (s *FS) inUse(ino state.Ino) bool { return s.files.find(ino) != nil || s.directories.has(ino) }
+// openForWriting returns files that are open for writing, at most limit of them,
+// and how many there are.
+func (t *Table) openForWriting(limit int) (inos []state.Ino, total int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for ino, f := range t.files {
+		if !f.isWritten() {
+			continue
+		}
+		total++
+		if len(inos) < limit {
+			inos = append(inos, ino)
+		}
+	}
+	return inos, total
+}
+
+// anyReleasing reports whether a file is flushed and has handles that may write:
+// mostly it was closed just now.
+func (t *Table) anyReleasing() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, f := range t.files {
+		if f.writers.Load() > 0 && f.isFlushed() {
+			return true
+		}
+	}
+	return false
+}
+
+// reopenLingering tells the journal of files that were flushed so long ago and not released.
+func (t *Table) reopenLingering(after time.Duration) {
+	for _, f := range t.all() {
+		if f.writers.Load() > 0 && f.mu.TryLock() {
+			lingers, err := f.lingers(after)
+			if err != nil {
+				t.Log.Warn("a file that is open still would count as closed after a crash", "inode", uint64(f.ino), "error", err)
+			} else if lingers {
+				f.setLive(true)
+				f.shared = true
+			}
+			f.mu.Unlock()
+		}
+		t.release(f)
+	}
+}
+
+// close closes all staging files. The error names files that a change was made to and not
+// ended.
+func (t *Table) close() (err error) {
+	for _, f := range t.all() {
+		f.mu.Lock()
+		if f.isLive() && f.writers.Load() == 0 {
+			err = errors.Join(err, fmt.Errorf("inode %d was not closed", f.ino))
+		}
+		f.shut()
+		f.mu.Unlock()
+	}
+	return err
+}

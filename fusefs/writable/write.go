@@ -46,7 +46,7 @@ func (f *file) write(ctx context.Context, p []byte, off int64) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	most := f.system.options.MaxFileSize
+	most := f.table.MaxFileSize
 	if off < 0 || off >= most {
 		return 0, errTooBig
 	}
@@ -80,8 +80,8 @@ func (f *file) modified(size int64) {
 func (f *file) queue(off, end int64) {
 	first, last := f.order.wrote(off, end)
 	for index := first; index < last; index++ {
-		if err := f.system.journal.QueueBlock(f.system.ctx, f.ino, index); err != nil {
-			f.system.log.Warn("a block is uploaded only when its file is closed", "inode", uint64(f.ino), "block", index, "error", err)
+		if err := f.table.Journal.QueueBlock(f.table.ctx, f.ino, index); err != nil {
+			f.table.Log.Warn("a block is uploaded only when its file is closed", "inode", uint64(f.ino), "block", index, "error", err)
 			return
 		}
 		f.clean.set(index, true)
@@ -160,7 +160,7 @@ func (f *file) dirty(blocks []uint64) error {
 	if len(blocks) == 0 {
 		return nil
 	}
-	if err := f.system.journal.DirtyBlocks(f.system.ctx, f.ino, blocks); err != nil {
+	if err := f.table.Journal.DirtyBlocks(f.table.ctx, f.ino, blocks); err != nil {
 		return err
 	}
 	for _, index := range blocks {
@@ -183,12 +183,12 @@ func (f *file) truncate(ctx context.Context, size int64) error {
 			return err
 		}
 	}
-	n, err := f.system.journal.Truncate(f.system.ctx, f.ino, size, now())
+	n, err := f.table.Journal.Truncate(f.table.ctx, f.ino, size, now())
 	if err != nil {
 		return err
 	}
 	f.node = n
-	f.forgetCut(size)
+	f.cutBlocks(size)
 	if staged {
 		if err := f.staged.Truncate(size); err != nil {
 			return err
@@ -216,8 +216,8 @@ func (f *file) prepareCut(ctx context.Context, size int64) error {
 	return f.fetch(ctx, index)
 }
 
-// forgetCut does to the sets of blocks what a truncation does in the journal.
-func (f *file) forgetCut(size int64) {
+// cutBlocks does to the sets of blocks what a truncation does in the journal.
+func (f *file) cutBlocks(size int64) {
 	blocks := state.Blocks(min(size, f.size))
 	f.clean.cut(blocks)
 	f.remote.cut(blocks)
@@ -228,4 +228,21 @@ func (f *file) forgetCut(size int64) {
 	if size != f.size && min(size, f.size) < at+length {
 		f.clean.set(blocks-1, false)
 	}
+}
+
+// resize truncates the file, or lets it grow by a hole.
+func (f *file) resize(ctx context.Context, size int64) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.truncate(ctx, size)
+}
+
+// empty truncates the file for an open. One that is for reading writes nothing more.
+func (f *file) empty(ctx context.Context, readOnly bool) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.truncate(ctx, 0); err != nil || !readOnly {
+		return err
+	}
+	return f.endLast()
 }

@@ -8,23 +8,14 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"clfsload/fusefs/staging"
 	"clfsload/state"
 )
 
-// Offline reads the files of a journal that is not mounted.
-type Offline struct{ system *FS }
-
-// OpenOffline returns a reader of files. What a crash has left must have been dealt with. Nothing
-// else may use the journal until it is closed.
-func OpenOffline(ctx context.Context, j *state.Journal, store *staging.Store, c Container, o Options) *Offline {
-	return &Offline{newFS(ctx, j, store, c, o)}
-}
-
-// CopyTo writes the contents of a file to an empty one, with its holes.
-func (o *Offline) CopyTo(ctx context.Context, ino state.Ino, to *os.File) error {
-	f := o.system.files.acquire(ino)
-	defer o.system.release(f)
+// CopyTo writes the contents of a file to an empty one, with its holes. Nothing in the journal
+// changes.
+func (t *Table) CopyTo(ctx context.Context, ino state.Ino, to *os.File) error {
+	f := t.acquire(ino)
+	defer t.release(f)
 	if err := f.checkStaged(); err != nil {
 		return err
 	}
@@ -37,7 +28,7 @@ func (o *Offline) CopyTo(ctx context.Context, ino state.Ino, to *os.File) error 
 		if _, err := to.Seek(from, io.SeekStart); err != nil {
 			return err
 		}
-		if err := f.copyTo(ctx, from, end, to); err != nil {
+		if err := f.copyPart(ctx, from, end, to); err != nil {
 			return err
 		}
 		size = end
@@ -53,7 +44,7 @@ func (f *file) checkStaged() error {
 	defer f.mu.RUnlock()
 	staged := int64(0)
 	if f.staged != nil {
-		staged, _, _ = f.system.staging.Stat(f.ino)
+		staged, _, _ = f.table.Staging.Stat(f.ino)
 	}
 	for index := blockAt(staged); index < state.Blocks(f.size) && staged < f.size; index++ {
 		if !f.remote.has(index) {
@@ -74,7 +65,7 @@ func (f *file) nextData(off int64) (from, end int64, found bool, err error) {
 	return from, end, err == nil, err
 }
 
-func (f *file) copyTo(ctx context.Context, from, end int64, to io.Writer) error {
+func (f *file) copyPart(ctx context.Context, from, end int64, to io.Writer) error {
 	buf := make([]byte, copyPiece)
 	for from < end {
 		n, err := f.read(ctx, buf[:min(int64(len(buf)), end-from)], from, nil)
@@ -89,11 +80,5 @@ func (f *file) copyTo(ctx context.Context, from, end int64, to io.Writer) error 
 		}
 		from += int64(n)
 	}
-	return nil
-}
-
-// Close ends the reading. Nothing in the journal has changed.
-func (o *Offline) Close() error {
-	o.system.stop()
 	return nil
 }

@@ -117,8 +117,8 @@ func (c *nodes) entered(dir state.Ino, at int64, directories int) {
 	}
 }
 
-// forget drops a node, because not all of it is true any more.
-func (c *nodes) forget(ino state.Ino) {
+// invalidate drops a node, because not all of it is true any more.
+func (c *nodes) invalidate(ino state.Ino) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.changes++

@@ -1,0 +1,28 @@
+package writable
+
+import (
+	"fmt"
+	"testing"
+
+	"clfsload/state"
+)
+
+func TestRememberedNamesAreBounded(t *testing.T) {
+	n := newNames()
+	for dir := range state.Ino(2 * dirsFollowed) {
+		n.follow(dir)
+	}
+	if len(n.dirs) > dirsFollowed {
+		t.Errorf("%d directories", len(n.dirs))
+	}
+	n.follow(1)
+	for i := range namesFollowed + 10 {
+		n.add(1, fmt.Append(nil, i))
+	}
+	if n.total > namesFollowed {
+		t.Errorf("%d names", n.total)
+	}
+	if n.missing(1, []byte("5")) {
+		t.Error("a name that is there is missing")
+	}
+}
