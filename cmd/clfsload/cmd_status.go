@@ -176,7 +176,7 @@ func statusOfJournal(ctx context.Context, stateDir string) (any, error) {
 	}
 	defer j.Close()
 	if j.Settings.Kind == state.KindMount {
-		v, err := daemon.StatusOf(ctx, daemon.EndedIncompletes(j), version)
+		v, err := daemon.StatusOf(ctx, j, version)
 		return &v, err
 	}
 	return load.StatusOf(ctx, j, version)

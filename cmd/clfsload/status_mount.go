@@ -68,7 +68,7 @@ func printLive(v *daemon.Status, line func(title, format string, args ...any)) {
 	if o := v.Oldest; o != nil {
 		line("oldest", "%s, for %s", report.Quote(o.Bytes()), report.Seconds(o.Seconds))
 	}
-	if t := v.Trouble; t != nil {
+	if t := v.Outage; t != nil {
 		line("trouble", "for %s: %s", report.Seconds(t.Seconds), t.Reason)
 	}
 }

@@ -13,7 +13,7 @@ import (
 
 // adopt makes the journal of a new STATE for a container that was there before. notEmpty is the
 // error if it is no CLFS container. Nothing is written to the container before it is claimed.
-func (m *Mount) adopt(ctx context.Context, notEmpty error) error {
+func (m *mount) adopt(ctx context.Context, notEmpty error) error {
 	found, err := adopt.Inspect(ctx, adopt.NewTree(m.target.Container, m.options.Concurrency), m.options.Detached)
 	if errors.Is(err, tree.ErrNoContainer) {
 		return notEmpty
@@ -51,7 +51,7 @@ func (m *Mount) adopt(ctx context.Context, notEmpty error) error {
 
 // beginAdopted claims the container. Another process may have published there since it was
 // looked at.
-func (m *Mount) beginAdopted(ctx context.Context) error {
+func (m *mount) beginAdopted(ctx context.Context) error {
 	if err := errors.Join(m.newEngine(), m.newUploader()); err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func IsImmutable(name string) bool {
 
 // cacheOf puts the cache in STATE, if there is to be one, in front of the container of a mount that
 // takes writes.
-func (m *Mount) cacheOf(c blob.Container) (blob.Container, error) {
+func (m *mount) cacheOf(c blob.Container) (blob.Container, error) {
 	path := filepath.Join(m.dir, cacheName)
 	if m.options.CacheSize == 0 {
 		return c, dropCache(path)
@@ -76,7 +76,7 @@ func syncDirectory(path string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-func (m *Mount) closeCache() {
+func (m *mount) closeCache() {
 	if m.cache != nil {
 		m.cache.Close()
 		m.cache = nil

@@ -7,35 +7,14 @@ import (
 	"fmt"
 	"net/http"
 	"syscall"
-	"time"
 
 	"clfsload/sync/control"
 	"clfsload/sync/engine"
 	"clfsload/sync/outcome"
 )
 
-// Request is the body of POST /flush, /publish and /unmount.
-type Request struct {
-	IncludeIncomplete bool    `json:"include_incomplete,omitempty"` // of publish
-	LeaveIncomplete   bool    `json:"leave_incomplete,omitempty"`   // of publish and unmount: an incomplete file is no failure
-	NoPublish         bool    `json:"no_publish,omitempty"`         // of unmount
-	TimeoutSeconds    float64 `json:"timeout_seconds,omitempty"`    // 0: none
-}
-
-func (v Request) Timeout() time.Duration {
-	return time.Duration(v.TimeoutSeconds * float64(time.Second))
-}
-
-// limit returns a context that ends at the timeout.
-func (v Request) limit(ctx context.Context) (context.Context, context.CancelFunc) {
-	if v.TimeoutSeconds <= 0 {
-		return ctx, func() {}
-	}
-	return context.WithTimeout(ctx, v.Timeout())
-}
-
 // controlHandler answers what comes through the control socket.
-func (m *Mount) controlHandler() http.Handler {
+func (m *mount) controlHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
 		v, err := m.status(r.Context())
@@ -96,7 +75,7 @@ func answer(w http.ResponseWriter, v any, err error) {
 
 // inTime does what was asked for until it is too late. Then the report names what is
 // left.
-func (m *Mount) inTime(ctx context.Context, what string, v Request, do func(context.Context) (Report, error)) (Report, error) {
+func (m *mount) inTime(ctx context.Context, what string, v Request, do func(context.Context) (Report, error)) (Report, error) {
 	limit, cancel := v.limit(ctx)
 	defer cancel()
 	r, err := do(limit)
@@ -116,7 +95,7 @@ func (m *Mount) inTime(ctx context.Context, what string, v Request, do func(cont
 
 // unmount publishes, takes the file system away, and publishes what came in
 // meanwhile. When the file system is in use, it stays.
-func (m *Mount) unmount(ctx context.Context, v Request) (r Report, err error) {
+func (m *mount) unmount(ctx context.Context, v Request) (r Report, err error) {
 	limit, cancel := v.limit(ctx)
 	defer cancel()
 	// Nothing keeps the mount then: there is nothing to wait for.
@@ -156,7 +135,7 @@ func (m *Mount) unmount(ctx context.Context, v Request) (r Report, err error) {
 }
 
 // leaves reports whether incomplete files are no failure.
-func (m *Mount) leaves(v Request) bool {
+func (m *mount) leaves(v Request) bool {
 	return v.LeaveIncomplete || m.options.LeaveIncomplete
 }
 
@@ -169,11 +148,11 @@ func stillUsed(err error) error {
 }
 
 // settle makes ready for the next mount what is written.
-func (m *Mount) settle(ctx context.Context) (Report, error) {
-	return newFlushReport(m.target.String()), m.settleAll(ctx)
+func (m *mount) settle(ctx context.Context) (Report, error) {
+	return newReport(m.target.String()), m.settleAll(ctx)
 }
 
-func (m *Mount) acceptIncomplete(ctx context.Context) error {
+func (m *mount) acceptIncomplete(ctx context.Context) error {
 	n, err := m.journal.AcceptIncomplete(ctx)
 	if err == nil {
 		m.options.Log.Info("incomplete files are taken as complete", "files", n)

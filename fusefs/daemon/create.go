@@ -22,7 +22,7 @@ import (
 
 // create makes the journal of a new STATE and claims its container. What can be checked
 // before anything is made is checked first.
-func (m *Mount) create(ctx context.Context) error {
+func (m *mount) create(ctx context.Context) error {
 	spec, err := m.spec("")
 	if err != nil {
 		return err
@@ -65,7 +65,7 @@ func (m *Mount) create(ctx context.Context) error {
 
 // removeState removes what create has made. Nothing may write to STATE any more: the log
 // would make it again.
-func (m *Mount) removeState(context.Context) error {
+func (m *mount) removeState(context.Context) error {
 	m.closeCache()
 	err := errors.Join(m.closeLog(), m.closeStaging(), m.journal.Remove())
 	m.journal = nil
@@ -73,7 +73,7 @@ func (m *Mount) removeState(context.Context) error {
 }
 
 // beginNew makes the container the journal's, for the first time.
-func (m *Mount) beginNew(ctx context.Context) error {
+func (m *mount) beginNew(ctx context.Context) error {
 	if err := m.newEngine(); err != nil {
 		return err
 	}
@@ -88,13 +88,14 @@ func (m *Mount) beginNew(ctx context.Context) error {
 	return m.uploads.connect(ctx)
 }
 
-func (m *Mount) newUploader() error {
+func (m *mount) newUploader() error {
 	ids, err := target.DrawLease(m.dir)
 	if err != nil {
 		return err
 	}
 	ids.BreakEndless = m.options.Detached
-	m.uploads = newUploader(m, ids)
+	m.uploads = newUploader(uploaderOptions{Engine: m.engine, Target: m.target, IDs: ids, Log: m.options.Log,
+		Publish: m.publishChanges, PublishInterval: m.options.PublishInterval})
 	return nil
 }
 
@@ -150,7 +151,7 @@ func removeEmpty(dir string) error {
 
 // newSettings are those of the journal of a new container. The root directory begins with
 // mode and owner of the mount point.
-func (m *Mount) newSettings() (state.Settings, state.Attr, error) {
+func (m *mount) newSettings() (state.Settings, state.Attr, error) {
 	tree, err := scan.OpenTree(m.point)
 	if err != nil {
 		return state.Settings{}, state.Attr{}, err

@@ -9,77 +9,13 @@ import (
 	"time"
 
 	"clfsload/sync/engine"
-	"clfsload/sync/outcome"
-	"clfsload/sync/report"
 )
-
-// Report answers flush, publish and unmount. Uploaded says that everything is
-// uploaded that was acknowledged before the call, Published that all of that is
-// reachable from the root of the container.
-type Report struct {
-	Uploaded  bool        `json:"uploaded"`
-	Published bool        `json:"published"`
-	Target    string      `json:"target"`
-	Unmounted bool        `json:"unmounted,omitempty"`
-	Seconds   float64     `json:"seconds"`
-	Objects   int64       `json:"objects"`     // that the publication wrote
-	Dirs      int64       `json:"directories"` // likewise
-	LeftTotal int         `json:"left_total"`
-	Left      []LeftValue `json:"left"` // the first of them
-
-	// Incomplete files that are not published, and that are no failure.
-	IncompleteTotal int         `json:"left_incomplete_total"`
-	Incomplete      []LeftValue `json:"left_incomplete"` // the first of them
-
-	Error string `json:"error,omitempty"` // why not everything was done, and what to do
-	Code  int    `json:"code,omitempty"`  // the exit code that goes with Error
-}
-
-func newFlushReport(target string) Report {
-	return Report{Target: target, Left: []LeftValue{}, Incomplete: []LeftValue{}}
-}
-
-func (r *Report) add(path, why string) {
-	if len(r.Left) < ShownLeft {
-		r.Left = append(r.Left, LeftValue{report.NewPath(path), why})
-	}
-	r.LeftTotal++
-}
-
-func (r *Report) addIncomplete(path, why string) {
-	if len(r.Incomplete) < ShownLeft {
-		r.Incomplete = append(r.Incomplete, LeftValue{report.NewPath(path), why})
-	}
-	r.IncompleteTotal++
-}
-
-// reset forgets what is left.
-func (r *Report) reset() {
-	r.Left, r.LeftTotal, r.Incomplete, r.IncompleteTotal = []LeftValue{}, 0, []LeftValue{}, 0
-}
-
-// Fail notes why not everything was done.
-func (r *Report) Fail(err error) {
-	if r.Left == nil {
-		r.reset()
-	}
-	if err != nil {
-		r.Code, r.Error = outcome.Describe(err)
-	}
-}
-
-// after adds what was done before for the same request.
-func (r *Report) after(before Report) {
-	r.Seconds += before.Seconds
-	r.Objects += before.Objects
-	r.Dirs += before.Dirs
-}
 
 // flush returns when everything that was acknowledged before the call is uploaded, but
 // for what cannot be. leave: incomplete files are no failure.
-func (m *Mount) flush(ctx context.Context, leave bool) (r Report, err error) {
+func (m *mount) flush(ctx context.Context, leave bool) (r Report, err error) {
 	began := time.Now()
-	r = newFlushReport(m.target.String())
+	r = newReport(m.target.String())
 	if err := m.settleAll(ctx); err != nil {
 		return r, err
 	}
@@ -109,7 +45,7 @@ func (m *Mount) flush(ctx context.Context, leave bool) (r Report, err error) {
 
 // settleAll makes everything that is closed ready for its upload. That is short work
 // on the local disk, and is done even when there is no time for the upload.
-func (m *Mount) settleAll(ctx context.Context) error {
+func (m *mount) settleAll(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleLimit)
 	defer cancel()
 	if err := m.fs.SettleNow(ctx); err != nil {
@@ -123,7 +59,7 @@ const settleLimit = time.Minute
 
 // publish flushes, and makes what is uploaded reachable from the root. Where nothing is
 // to be done, nothing else would notice that what was published is gone.
-func (m *Mount) publish(ctx context.Context, leave bool) (Report, error) {
+func (m *mount) publish(ctx context.Context, leave bool) (Report, error) {
 	r, idle, err := m.publishLeft(ctx, leave)
 	if err == nil && idle {
 		err = m.late(ctx, m.engine.Confirm(ctx))
@@ -133,7 +69,7 @@ func (m *Mount) publish(ctx context.Context, leave bool) (Report, error) {
 }
 
 // publishLeft is publish for what is not published yet. idle: there is nothing.
-func (m *Mount) publishLeft(ctx context.Context, leave bool) (r Report, idle bool, err error) {
+func (m *mount) publishLeft(ctx context.Context, leave bool) (r Report, idle bool, err error) {
 	began := time.Now()
 	if r, err = m.flush(ctx, leave); err != nil {
 		return r, false, err
@@ -159,7 +95,7 @@ func (m *Mount) publishLeft(ctx context.Context, leave bool) (r Report, idle boo
 }
 
 // publishNow publishes what is uploaded, and logs it.
-func (m *Mount) publishNow(ctx context.Context) (p engine.PublishReport, err error) {
+func (m *mount) publishNow(ctx context.Context) (p engine.PublishReport, err error) {
 	m.publishing.Add(1)
 	defer m.publishing.Add(-1)
 	err = m.uploads.within(ctx, func(ctx context.Context) error {
@@ -173,8 +109,18 @@ func (m *Mount) publishNow(ctx context.Context) (p engine.PublishReport, err err
 	return p, err
 }
 
+// publishChanges publishes if there is anything to publish.
+func (m *mount) publishChanges(ctx context.Context) error {
+	t := m.journal.Counts()
+	if t.PublishedAt != 0 && t.Held == 0 && t.Sealed == 0 {
+		return nil
+	}
+	_, err := m.publishNow(ctx)
+	return err
+}
+
 // late says why something was not done in the time that there was.
-func (m *Mount) late(ctx context.Context, err error) error {
+func (m *mount) late(ctx context.Context, err error) error {
 	if err == nil || !errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
 		return err
 	}
@@ -191,7 +137,7 @@ func (m *Mount) late(ctx context.Context, err error) error {
 var errOutOfTime = errors.New("there was not enough time")
 
 // allPublished reports whether nothing waits for the next mount.
-func (m *Mount) allPublished() bool {
+func (m *mount) allPublished() bool {
 	t := m.journal.Counts()
 	return t.PublishedAt != 0 && !m.journal.Publishing() && t.Dirty+t.Queued+t.Sealed+t.Held == 0
 }

@@ -29,13 +29,13 @@ type incompletes struct {
 }
 
 // incompletes are those of a mount that runs.
-func (m *Mount) incompletes() incompletes {
+func (m *mount) incompletes() incompletes {
 	return incompletes{m.journal, m.journal.Incompletes, m.fs.IsWritten}
 }
 
-// EndedIncompletes are those of a STATE of which no mount runs: what was open for writing
+// endedIncompletes are those of a STATE of which no mount runs: what was open for writing
 // when the last one ended is one of them.
-func EndedIncompletes(j *state.Journal) incompletes {
+func endedIncompletes(j *state.Journal) incompletes {
 	_, rebooted := statedir.BootID(j.Dir())
 	return incompletes{j, func(ctx context.Context, after state.Ino, limit int) ([]state.Node, error) {
 		return j.CutOff(ctx, rebooted, after, limit)
@@ -161,24 +161,6 @@ func (i incompletes) excused(ctx context.Context, leave bool) (count int, err er
 	return count, err
 }
 
-// IncompleteValue is the body of POST /incomplete.
-type IncompleteValue struct {
-	Action   string   `json:"action,omitempty"`   // "": list them, actionRemove, actionAccept
-	Patterns []string `json:"patterns,omitempty"` // none: all files
-}
-
-const (
-	ActionRemove = "remove"
-	ActionAccept = "accept"
-)
-
-// IncompleteReport answers it.
-type IncompleteReport struct {
-	State string      `json:"state"`
-	Total int         `json:"total"` // files that match, or to which the action was done
-	Files []LeftValue `json:"files"` // the first of them
-}
-
 // report lists the files that match, and does to each what act does. act reports false
 // for a file that is not incomplete any more.
 func (i incompletes) report(ctx context.Context, v IncompleteValue, act func(state.Ino) (bool, error)) (IncompleteReport, error) {
@@ -240,7 +222,7 @@ func listEnded(ctx context.Context, stateDir string, v IncompleteValue) (r Incom
 	if j.Settings.Kind != state.KindMount {
 		return r, errLoadState(stateDir)
 	}
-	return EndedIncompletes(j).report(ctx, v, justList)
+	return endedIncompletes(j).report(ctx, v, justList)
 }
 
 func errLoadState(stateDir string) error {
@@ -249,7 +231,7 @@ func errLoadState(stateDir string) error {
 
 // changeEnded does what the next mount does first, and then what was asked for.
 func changeEnded(ctx context.Context, stateDir string, v IncompleteValue) (r IncompleteReport, err error) {
-	m := &Mount{dir: stateDir, options: Options{Log: slog.New(slog.DiscardHandler), LogTo: func(io.Writer) {}}}
+	m := &mount{dir: stateDir, options: Options{Log: slog.New(slog.DiscardHandler), LogTo: func(io.Writer) {}}}
 	defer func() { err = errors.Join(err, m.close(context.WithoutCancel(ctx))) }()
 	if m.journal, err = state.Open(stateDir); err != nil {
 		return r, statedir.Explain(err)
@@ -260,7 +242,7 @@ func changeEnded(ctx context.Context, stateDir string, v IncompleteValue) (r Inc
 	if err := m.recover(ctx); err != nil {
 		return r, err
 	}
-	i := EndedIncompletes(m.journal)
+	i := endedIncompletes(m.journal)
 	act := i.accept(ctx)
 	if v.Action == ActionRemove {
 		act = func(ino state.Ino) (bool, error) {
@@ -273,7 +255,7 @@ func changeEnded(ctx context.Context, stateDir string, v IncompleteValue) (r Inc
 }
 
 // incompleteFiles does it in a mount that runs.
-func (m *Mount) incompleteFiles(ctx context.Context, v IncompleteValue) (IncompleteReport, error) {
+func (m *mount) incompleteFiles(ctx context.Context, v IncompleteValue) (IncompleteReport, error) {
 	i, act := m.incompletes(), justList
 	switch v.Action {
 	case ActionRemove:
@@ -290,7 +272,7 @@ func (m *Mount) incompleteFiles(ctx context.Context, v IncompleteValue) (Incompl
 }
 
 // answerIncomplete answers POST /incomplete.
-func (m *Mount) answerIncomplete(w http.ResponseWriter, r *http.Request) {
+func (m *mount) answerIncomplete(w http.ResponseWriter, r *http.Request) {
 	var v IncompleteValue
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 4<<20)).Decode(&v); err != nil {
 		http.Error(w, "the body must be a JSON object", http.StatusBadRequest)

@@ -7,21 +7,11 @@ import (
 
 	"clfsload/state"
 	"clfsload/sync/engine"
-	"clfsload/sync/report"
 )
-
-// ShownLeft bounds the lists of what is not uploaded or not published.
-const ShownLeft = 1000
-
-// LeftValue is an entry that is not uploaded, or not published as it is now.
-type LeftValue struct {
-	report.Path
-	Why string `json:"why"`
-}
 
 // nameLeft makes a report name, in place of what it has named, all that is not uploaded
 // now, or with toPublish not published.
-func (m *Mount) nameLeft(ctx context.Context, r *Report, toPublish, leave bool) error {
+func (m *mount) nameLeft(ctx context.Context, r *Report, toPublish, leave bool) error {
 	r.reset()
 	reasons, err := m.failureReasons(ctx)
 	if err != nil {
@@ -45,7 +35,7 @@ func (m *Mount) nameLeft(ctx context.Context, r *Report, toPublish, leave bool) 
 }
 
 // addLeft adds a node that is not uploaded or published to a report.
-func (m *Mount) addLeft(ctx context.Context, r *Report, n state.Node, path string, reasons map[string]string, leave bool) error {
+func (m *mount) addLeft(ctx context.Context, r *Report, n state.Node, path string, reasons map[string]string, leave bool) error {
 	why, err := m.incompletes().excuse(ctx, n, leave)
 	if err != nil {
 		return err
@@ -59,7 +49,7 @@ func (m *Mount) addLeft(ctx context.Context, r *Report, n state.Node, path strin
 }
 
 // countLeft makes the counts of a report right of which not all of total nodes are named.
-func (m *Mount) countLeft(ctx context.Context, r *Report, total int, leave bool) error {
+func (m *mount) countLeft(ctx context.Context, r *Report, total int, leave bool) error {
 	excused, err := m.incompletes().excused(ctx, leave)
 	r.IncompleteTotal = max(r.IncompleteTotal, excused)
 	r.LeftTotal = max(r.LeftTotal, total-r.IncompleteTotal)
@@ -68,7 +58,7 @@ func (m *Mount) countLeft(ctx context.Context, r *Report, total int, leave bool)
 
 // nameBehind makes a report name, in place of what it has named, what a publication
 // does not have as it was then.
-func (m *Mount) nameBehind(ctx context.Context, r *Report, p engine.PublishReport, leave bool) error {
+func (m *mount) nameBehind(ctx context.Context, r *Report, p engine.PublishReport, leave bool) error {
 	reasons, err := m.failureReasons(ctx)
 	if err != nil {
 		return err
@@ -85,7 +75,7 @@ func (m *Mount) nameBehind(ctx context.Context, r *Report, p engine.PublishRepor
 }
 
 // failureReasons tells of files that could not be uploaded why, by their paths.
-func (m *Mount) failureReasons(ctx context.Context) (map[string]string, error) {
+func (m *mount) failureReasons(ctx context.Context) (map[string]string, error) {
 	failures, err := m.journal.UploadFailures(ctx, ShownLeft)
 	reasons := map[string]string{}
 	for _, f := range failures {
@@ -95,7 +85,7 @@ func (m *Mount) failureReasons(ctx context.Context) (map[string]string, error) {
 }
 
 // pathOf is the path of a node, for a message.
-func (m *Mount) pathOf(ctx context.Context, n state.Node) string {
+func (m *mount) pathOf(ctx context.Context, n state.Node) string {
 	path, err := m.journal.Path(ctx, n.Inode)
 	switch {
 	case err != nil:
@@ -107,7 +97,7 @@ func (m *Mount) pathOf(ctx context.Context, n state.Node) string {
 }
 
 // listUnsettled names what was changed up to seq and is not settled.
-func (m *Mount) listUnsettled(ctx context.Context, seq uint64, r *Report, leave bool) error {
+func (m *mount) listUnsettled(ctx context.Context, seq uint64, r *Report, leave bool) error {
 	const page = 500
 	for after := state.Ino(0); ; {
 		nodes, err := m.journal.Unsettled(ctx, after, page)
@@ -130,7 +120,7 @@ const openForWriting = "open for writing"
 
 // whyLeft is whyLeft of a node of a mount that serves. It knows of descriptors that the
 // journal takes for closed because a copy of them was.
-func (m *Mount) whyLeft(n state.Node) string {
+func (m *mount) whyLeft(n state.Node) string {
 	if n.State == state.Dirty && m.fs.IsWritten(n.Ino) {
 		return openForWriting
 	}

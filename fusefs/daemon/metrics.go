@@ -3,7 +3,7 @@ package daemon
 import "clfsload/sync/metrics"
 
 // collectMetrics are the numbers of a mount.
-func (m *Mount) collectMetrics() []metrics.Metric {
+func (m *mount) collectMetrics() []metrics.Metric {
 	t, u := m.journal.Counts(), m.fs.Usage()
 	_, open := m.fs.OpenForWriting(0)
 	last := 0.0

@@ -31,8 +31,8 @@ import (
 	"clfsload/sync/target"
 )
 
-// Mount is a mount that takes writes, and what it works with.
-type Mount struct {
+// mount is a mount that takes writes, and what it works with.
+type mount struct {
 	options Options
 	point   string
 	dir     string // STATE
@@ -67,8 +67,8 @@ const (
 
 // openWritable opens everything that a mount needs, down to the mount itself. What it
 // cannot open is closed again.
-func openWritable(ctx context.Context, o Options) (*Mount, error) {
-	m := &Mount{options: o, point: o.Point, began: time.Now(), limiter: limit.New(o.Bandwidth),
+func openWritable(ctx context.Context, o Options) (*mount, error) {
+	m := &mount{options: o, point: o.Point, began: time.Now(), limiter: limit.New(o.Bandwidth),
 		asked: make(chan error, 1)}
 	if err := m.open(ctx); err != nil {
 		return nil, errors.Join(outcome.OfContext(ctx, err), m.undo.Run(ctx), m.close(ctx))
@@ -76,7 +76,7 @@ func openWritable(ctx context.Context, o Options) (*Mount, error) {
 	return m, nil
 }
 
-func (m *Mount) open(ctx context.Context) error {
+func (m *mount) open(ctx context.Context) error {
 	var err error
 	if m.metrics, err = metrics.Listen(m.options.MetricsAddress); err != nil {
 		return err
@@ -106,7 +106,7 @@ func (m *Mount) open(ctx context.Context) error {
 }
 
 // notePoint writes into STATE where it is mounted.
-func (m *Mount) notePoint() error {
+func (m *mount) notePoint() error {
 	return durable.Replace(filepath.Join(m.dir, pointName), func(w *bufio.Writer) error {
 		_, err := w.WriteString(m.point)
 		return err
@@ -137,12 +137,12 @@ func MountState(named, point string) (string, error) {
 
 // spec is the container that a mount is for. was is what its journal says; "" in a
 // new one.
-func (m *Mount) spec(was string) (target.Spec, error) {
+func (m *mount) spec(was string) (target.Spec, error) {
 	text := m.options.Target
 	if text == "" {
 		text = was
 	}
-	if m.options.Target == "" && m.movedAlong(was) {
+	if m.options.Target == "" && m.liesInState(was) {
 		return target.Spec{Dir: filepath.Join(m.dir, containerDir)}, nil
 	}
 	spec, err := target.ParseSpec([]string{text})
@@ -156,9 +156,9 @@ func (m *Mount) spec(was string) (target.Spec, error) {
 	return spec, err
 }
 
-// movedAlong reports whether the container is the one in STATE: that is so of one that
+// liesInState reports whether the container is the one in STATE: that is so of one that
 // was never named, also after STATE was moved.
-func (m *Mount) movedAlong(was string) bool {
+func (m *mount) liesInState(was string) bool {
 	if was == "" {
 		return true
 	}
@@ -174,24 +174,24 @@ func (m *Mount) movedAlong(was string) bool {
 }
 
 // isDefault reports whether a container is the one in STATE, which is made with it.
-func (m *Mount) isDefault(spec target.Spec) bool {
+func (m *mount) isDefault(spec target.Spec) bool {
 	return spec.Dir == filepath.Join(m.dir, containerDir)
 }
 
 // openLog sends the log to STATE as well.
-func (m *Mount) openLog() {
+func (m *mount) openLog() {
 	m.log = statedir.NewLog(m.dir)
 	m.options.LogTo(m.log)
 }
 
-func (m *Mount) openTarget(spec target.Spec, opening time.Duration) (err error) {
+func (m *mount) openTarget(spec target.Spec, opening time.Duration) (err error) {
 	a := m.options.Patience.Access(m.options.Concurrency, m.options.Log)
 	a.Opening, a.Who = opening, "mount"
 	m.target, err = target.Open(spec, m.options.Sources, a)
 	return err
 }
 
-func (m *Mount) newEngine() error {
+func (m *mount) newEngine() error {
 	container, err := m.cacheOf(limit.Wrap(m.target.Container, m.limiter))
 	if err != nil {
 		return err

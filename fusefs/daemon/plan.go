@@ -14,15 +14,6 @@ import (
 	"clfsload/sync/report"
 )
 
-// PlannedPut is an inode that the next publication puts.
-type PlannedPut struct {
-	Put string `json:"put"`
-	report.Path
-	Reason string `json:"reason"`
-	Phase  string `json:"phase"`
-	Form   string `json:"form,omitempty"` // of a directory: interim or final
-}
-
 func newPlannedPut(p engine.PlannedPut) PlannedPut {
 	path := p.Path
 	if path == "" {
@@ -48,15 +39,10 @@ func newPlannedPut(p engine.PlannedPut) PlannedPut {
 	return v
 }
 
-// PlanSummary follows the puts. Where it is missing, the list was cut off.
-type PlanSummary struct {
-	Summary *Report `json:"summary"`
-}
-
 // plan calls yield with what a publication would put now, and returns what that would report.
-func (m *Mount) plan(ctx context.Context, yield func(PlannedPut) error) (Report, error) {
+func (m *mount) plan(ctx context.Context, yield func(PlannedPut) error) (Report, error) {
 	began := time.Now()
-	r := newFlushReport(m.target.String())
+	r := newReport(m.target.String())
 	p, err := m.engine.PlanPublish(ctx, func(p engine.PlannedPut) error { return yield(newPlannedPut(p)) })
 	if err != nil {
 		return r, err
@@ -68,7 +54,7 @@ func (m *Mount) plan(ctx context.Context, yield func(PlannedPut) error) (Report,
 }
 
 // answerPlan answers GET /publish: a line of JSON for each put, and one for the summary.
-func (m *Mount) answerPlan(w http.ResponseWriter, r *http.Request) {
+func (m *mount) answerPlan(w http.ResponseWriter, r *http.Request) {
 	if err := control.Patient(w); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
@@ -88,7 +74,7 @@ func (m *Mount) answerPlan(w http.ResponseWriter, r *http.Request) {
 }
 
 // whileMounted returns a context that ends with the mount.
-func (m *Mount) whileMounted(ctx context.Context) (context.Context, context.CancelFunc) {
+func (m *mount) whileMounted(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, stop := context.WithCancel(ctx)
 	go func() {
 		select {
@@ -100,15 +86,13 @@ func (m *Mount) whileMounted(ctx context.Context) (context.Context, context.Canc
 	return ctx, stop
 }
 
-// planWriter writes a plan. Each write waits for its reader for planPatience at most, because
+// planWriter writes a plan. Each write waits for its reader for PlanPatience at most, because
 // the journal cannot tidy up its log meanwhile.
 type planWriter struct {
 	ctx     context.Context
 	w       io.Writer
 	control *http.ResponseController
 }
-
-const PlanPatience = time.Minute
 
 func (p *planWriter) Write(text []byte) (int, error) {
 	if err := p.control.SetWriteDeadline(time.Now().Add(PlanPatience)); err != nil {

@@ -23,7 +23,7 @@ const reachFor = 5 * time.Second
 
 // resume opens a journal that was made before. A service that cannot be reached does
 // not keep the mount from serving.
-func (m *Mount) resume(ctx context.Context) (err error) {
+func (m *mount) resume(ctx context.Context) (err error) {
 	if m.journal, err = state.Open(m.dir); err != nil {
 		return statedir.Explain(err)
 	}
@@ -64,7 +64,7 @@ func (m *Mount) resume(ctx context.Context) (err error) {
 
 // reach claims the container, or leaves that to the background when the service does
 // not answer.
-func (m *Mount) reach(ctx context.Context, spec target.Spec) error {
+func (m *mount) reach(ctx context.Context, spec target.Spec) error {
 	soon, cancel := context.WithTimeout(ctx, reachFor)
 	defer cancel()
 	err := m.target.Check(soon)
@@ -85,26 +85,26 @@ func (m *Mount) reach(ctx context.Context, spec target.Spec) error {
 		return context.Cause(ctx)
 	case spec.Dir != "", errors.Is(err, blob.ErrLeased), errors.Is(err, engine.ErrForeign), errors.Is(err, engine.ErrOtherPublication),
 		errors.Is(err, blob.ErrContainerMissing):
-		return errors.Join(err, m.uploads.forget(err))
+		return errors.Join(err, m.uploads.takeBackNote(err))
 	}
 	err = m.unreached(err)
 	if m.options.TakeOver { // whether STATE fits is not known
-		return errors.Join(err, m.uploads.forget(err))
+		return errors.Join(err, m.uploads.takeBackNote(err))
 	}
 	m.uploads.failed("reach the container", err)
 	return nil
 }
 
 // giveBack ends the lease of a mount that is refused, and takes back that STATE has it.
-func (m *Mount) giveBack(ctx context.Context) error {
+func (m *mount) giveBack(ctx context.Context) error {
 	if err := m.target.Release(ctx); err != nil {
 		return err
 	}
-	return m.uploads.ids.Forget(nil)
+	return m.uploads.takeBackNote(nil)
 }
 
 // unreached says why a container did not answer in time.
-func (m *Mount) unreached(err error) error {
+func (m *mount) unreached(err error) error {
 	switch t := m.target.Outage(); {
 	case t != nil:
 		return t.Err
@@ -118,7 +118,7 @@ func (m *Mount) unreached(err error) error {
 const otherState = "leave it out, or mount with another STATE and an empty container"
 
 // compareSettings refuses a command line that does not fit the journal.
-func (m *Mount) compareSettings() error {
+func (m *mount) compareSettings() error {
 	s := m.journal.Settings
 	if s.Kind != state.KindMount && m.journal.Phase() != state.PhaseComplete {
 		return outcome.New(outcome.State, fmt.Errorf("state directory %s is that of a load that is not complete", m.dir), "finish the load, or choose another STATE for the mount")
@@ -131,7 +131,7 @@ func (m *Mount) compareSettings() error {
 }
 
 // recover puts the journal in order after a crash.
-func (m *Mount) recover(ctx context.Context) (err error) {
+func (m *mount) recover(ctx context.Context) (err error) {
 	if m.staged, err = staging.Open(filepath.Join(m.dir, stagingName)); err != nil {
 		return statedir.Explain(err)
 	}

@@ -57,7 +57,8 @@ func Serve(ctx context.Context, o Options) error {
 	if err := o.Serves(filepath.Join(m.dir, daemonErrors)); err != nil {
 		return errors.Join(err, m.fs.Unmount(true))
 	}
-	m.uploads.start(ctx)
+	m.uploads.start(ctx, m.staged)
+	defer m.sampleRates(ctx)()
 	return m.serve(ctx)
 }
 
@@ -65,7 +66,7 @@ func Serve(ctx context.Context, o Options) error {
 // journal's pages, and what garbage the collector has not seen yet.
 const mountOverhead = 96 << 20
 
-func (m *Mount) mount(ctx context.Context) error {
+func (m *mount) mount(ctx context.Context) error {
 	limit, reserve, err := m.stagingRoom()
 	if err != nil {
 		return err
@@ -97,7 +98,7 @@ const stagingReserve = 1 << 30
 // stagingRoom returns how many bytes may be staged, and how many of the disk stay free.
 // Half of what was free when STATE was new is remembered: later what is staged would
 // make it less and less.
-func (m *Mount) stagingRoom() (limit, reserve int64, err error) {
+func (m *mount) stagingRoom() (limit, reserve int64, err error) {
 	_, free, err := m.staged.Disk()
 	if err != nil {
 		return 0, 0, err
@@ -120,7 +121,7 @@ func (m *Mount) stagingRoom() (limit, reserve int64, err error) {
 }
 
 // serve waits for the end of the mount, and brings it about.
-func (m *Mount) serve(ctx context.Context) error {
+func (m *mount) serve(ctx context.Context) error {
 	select {
 	case err := <-m.asked: // by a command, which has done everything
 		return m.unmounted(err)
@@ -141,7 +142,7 @@ func (m *Mount) serve(ctx context.Context) error {
 
 // unmounted is the last word of a mount that a command has ended. left is what that
 // says of what is not published; nil: nothing, or nobody has asked for it.
-func (m *Mount) unmounted(left error) error {
+func (m *mount) unmounted(left error) error {
 	if left != nil {
 		return left
 	}
@@ -155,7 +156,7 @@ func (m *Mount) unmounted(left error) error {
 
 // endWithin uploads and publishes what there is, unmounts if that is still to be
 // done, and publishes what came in meanwhile.
-func (m *Mount) endWithin(limit context.Context, mounted bool) (r Report, err error) {
+func (m *mount) endWithin(limit context.Context, mounted bool) (r Report, err error) {
 	if mounted {
 		if _, _, err := m.publishLeft(limit, m.options.LeaveIncomplete); err != nil {
 			m.options.Log.Warn("not everything is published", "error", err)
@@ -173,7 +174,7 @@ func (m *Mount) endWithin(limit context.Context, mounted bool) (r Report, err er
 
 // confirmSoon notices that what was published is gone, but does not hold up the end of
 // a mount through an outage.
-func (m *Mount) confirmSoon(ctx context.Context) error {
+func (m *mount) confirmSoon(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, reachFor)
 	defer cancel()
 	err := m.engine.Confirm(ctx)
@@ -191,7 +192,7 @@ func isGone(err error) bool {
 }
 
 // outcome is the last word of a mount that a signal or umount has ended.
-func (m *Mount) outcome(r Report, err error) error {
+func (m *mount) outcome(r Report, err error) error {
 	switch published := m.allPublished(); {
 	case published && isGone(err):
 		return outcome.New(outcome.Incomplete, fmt.Errorf("unmounted; what was published is not there: %w", err), "")
@@ -208,7 +209,7 @@ func (m *Mount) outcome(r Report, err error) error {
 // incomplete logs what is not published at the end of a mount, and makes an error of it
 // for whoever has ended it. limit says how long that was tried. When it was not tried to
 // the end, the report names all that is left.
-func (m *Mount) incomplete(r *Report, err error, limit string, leave bool) error {
+func (m *mount) incomplete(r *Report, err error, limit string, leave bool) error {
 	if err != nil {
 		if err := m.nameLeft(context.Background(), r, true, leave); err != nil {
 			m.options.Log.Warn("name what is not published", "error", err)
@@ -232,7 +233,7 @@ func (m *Mount) incomplete(r *Report, err error, limit string, leave bool) error
 }
 
 // unpublished tells what waits for the next mount.
-func (m *Mount) unpublished() string {
+func (m *mount) unpublished() string {
 	t := m.journal.Counts()
 	text := "unmounted; not everything is published"
 	if n := t.Dirty + t.Queued + t.Sealed; n > 0 {
@@ -248,7 +249,7 @@ func (m *Mount) unpublished() string {
 }
 
 // close ends everything that was begun, in the reverse order.
-func (m *Mount) close(ctx context.Context) error {
+func (m *mount) close(ctx context.Context) error {
 	var errs []error
 	metrics.CloseListener(m.metrics)
 	if m.uploads != nil {
@@ -269,7 +270,7 @@ func (m *Mount) close(ctx context.Context) error {
 	return errors.Join(append(errs, m.closeLog())...)
 }
 
-func (m *Mount) closeStaging() error {
+func (m *mount) closeStaging() error {
 	if m.staged == nil {
 		return nil
 	}
@@ -278,7 +279,7 @@ func (m *Mount) closeStaging() error {
 }
 
 // closeLog ends the log in STATE.
-func (m *Mount) closeLog() error {
+func (m *mount) closeLog() error {
 	if m.log == nil {
 		return nil
 	}
@@ -289,8 +290,8 @@ func (m *Mount) closeLog() error {
 
 // closeMark notes in the container that nothing of this mount is left to publish, if
 // that is so. Where it fails the container only stays marked as in use.
-func (m *Mount) closeMark(ctx context.Context) {
-	if m.uploads == nil || !m.uploads.held || !m.allPublished() {
+func (m *mount) closeMark(ctx context.Context) {
+	if m.uploads == nil || !m.uploads.wasClaimed() || !m.allPublished() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reachFor)

@@ -33,7 +33,7 @@ const (
 // takeOver gives up a STATE that does not fit its container, and adopts the container anew.
 // What was not published is kept beside STATE. Nothing is deleted in the container: blobs that this
 // STATE has put may have been published with a newer copy of it.
-func (m *Mount) takeOver(ctx context.Context, cause error) error {
+func (m *mount) takeOver(ctx context.Context, cause error) error {
 	if !errors.Is(cause, engine.ErrOtherPublication) || !m.options.TakeOver {
 		return cause
 	}
@@ -60,7 +60,7 @@ func (m *Mount) takeOver(ctx context.Context, cause error) error {
 }
 
 // setStateAside closes STATE and moves it.
-func (m *Mount) setStateAside(ctx context.Context, to string) error {
+func (m *mount) setStateAside(ctx context.Context, to string) error {
 	m.closeCache()
 	err := errors.Join(m.target.Close(ctx), m.closeLog(), m.closeStaging(), m.journal.Close())
 	m.journal, m.engine, m.uploads = nil, nil, nil
@@ -88,7 +88,7 @@ type keptChange struct {
 
 // keeper copies what was not published to a directory beside STATE.
 type keeper struct {
-	*Mount
+	*mount
 	files *writable.Table
 	root  *os.Root
 	list  *json.Encoder
@@ -96,7 +96,7 @@ type keeper struct {
 }
 
 // keepChanges makes the directory kept, and returns how many changes it lists.
-func (m *Mount) keepChanges(ctx context.Context, kept string) (int, error) {
+func (m *mount) keepChanges(ctx context.Context, kept string) (int, error) {
 	if err := os.Mkdir(kept, 0o700); err != nil {
 		return 0, err
 	}
@@ -106,7 +106,7 @@ func (m *Mount) keepChanges(ctx context.Context, kept string) (int, error) {
 		return 0, err
 	}
 	defer root.Close()
-	k := &keeper{Mount: m, root: root}
+	k := &keeper{mount: m, root: root}
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
 	k.files = writable.NewTable(reading, writable.TableOptions{Journal: m.journal, Staging: m.staged, Container: m.engine,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -18,11 +19,23 @@ import (
 	"clfsload/sync/target"
 )
 
+// uploaderOptions are what an uploader works with.
+type uploaderOptions struct {
+	Engine *engine.Engine
+	Target *target.Target
+	IDs    target.LeaseIDs
+	Log    *slog.Logger
+
+	// Publish publishes if there is anything to publish. It is called at this interval; 0: never.
+	Publish         func(context.Context) error
+	PublishInterval time.Duration
+}
+
 // uploader keeps the container of a mount claimed and the engine at work, for as long
 // as the mount lives. Whatever goes wrong is logged, told by status, and tried again.
 type uploader struct {
-	m   *Mount
-	ids target.LeaseIDs
+	uploaderOptions
+	staged *staging.Store // set by start
 
 	stop  context.CancelFunc // nil before start
 	done  chan struct{}
@@ -33,8 +46,8 @@ type uploader struct {
 	changed chan struct{}  // closed when tenure changes
 	asked   bool           // for the lease
 	claimed bool           // the lease is ours, and nobody keeps it yet
-	held    bool           // it was ours before
-	trouble *target.Outage // what failed last; nil: nothing
+	wasOurs bool           // the container, some time
+	failure *target.Outage // what failed last; nil: nothing
 	blobs   int64          // that were put when it failed
 }
 
@@ -44,41 +57,40 @@ type tenure struct {
 	work sync.WaitGroup  // what writes to the container
 }
 
-func newUploader(m *Mount, ids target.LeaseIDs) *uploader {
-	return &uploader{m: m, ids: ids, changed: make(chan struct{}), done: make(chan struct{}), taken: make(chan struct{})}
+// newUploader makes an uploader that has asked for nothing yet.
+func newUploader(o uploaderOptions) *uploader {
+	return &uploader{uploaderOptions: o, changed: make(chan struct{}), done: make(chan struct{}), taken: make(chan struct{})}
 }
 
 // connect makes sure that the container is the journal's, and claims it.
 func (u *uploader) connect(ctx context.Context) error {
-	if err := u.m.engine.Begin(ctx); err != nil {
+	if err := u.Engine.Begin(ctx); err != nil {
 		return err
 	}
 	u.asked = true
-	if err := u.m.target.Claim(ctx, u.ids); err != nil {
+	if err := u.Target.Claim(ctx, u.IDs); err != nil {
 		return err
 	}
 	u.claimed = true
 	return nil
 }
 
-// forget takes back the note of the lease after connect was refused with an error. Nobody has a
+// takeBackNote takes back the note of the lease after connect was refused with an error. Nobody has a
 // lease that was not asked for.
-func (u *uploader) forget(refused error) error {
+func (u *uploader) takeBackNote(refused error) error {
 	if !u.asked {
 		refused = nil
 	}
-	return u.ids.Forget(refused)
+	return u.IDs.Forget(refused)
 }
 
-// start begins to upload in the background.
-func (u *uploader) start(ctx context.Context) {
+// start begins to upload staged files in the background.
+func (u *uploader) start(ctx context.Context, staged *staging.Store) {
+	u.staged = staged
 	ctx, u.stop = context.WithCancel(context.WithoutCancel(ctx))
 	go func() {
 		defer close(u.done)
-		var all sync.WaitGroup
-		all.Go(func() { u.run(ctx) })
-		all.Go(func() { u.m.sampleRates(ctx) })
-		all.Wait()
+		u.run(ctx)
 	}()
 }
 
@@ -116,13 +128,13 @@ func (u *uploader) run(ctx context.Context) {
 	pauses := newPauses()
 	for ctx.Err() == nil {
 		if !u.claimed {
-			u.m.target.Refresh()
+			u.Target.Refresh()
 			if err := rescue.Call(func() error { return u.connect(ctx) }); err != nil {
 				if ctx.Err() != nil {
 					return
 				}
 				u.failed("go on", err)
-				if u.held && errors.Is(err, blob.ErrLeased) {
+				if u.wasOurs && errors.Is(err, blob.ErrLeased) {
 					u.giveUp(ctx)
 					return
 				}
@@ -131,7 +143,7 @@ func (u *uploader) run(ctx context.Context) {
 			}
 		}
 		pauses.Reset()
-		u.hold(ctx)
+		u.upholdTenure(ctx)
 	}
 }
 
@@ -160,18 +172,18 @@ func (u *uploader) useful(ctx context.Context) (context.Context, context.CancelF
 	return ctx, func() { stop(nil) }
 }
 
-// hold uploads until the lease is lost or ctx ends.
-func (u *uploader) hold(ctx context.Context) {
+// upholdTenure uploads until the lease is lost or ctx ends.
+func (u *uploader) upholdTenure(ctx context.Context) {
 	ctx, lose := context.WithCancelCause(ctx)
 	defer lose(nil)
 	u.claimed = false
 	var all sync.WaitGroup
 	all.Go(func() {
-		if err := rescue.Call(func() error { return u.m.target.Lease.Keep(ctx) }); err != nil {
+		if err := rescue.Call(func() error { return u.Target.Lease.Keep(ctx) }); err != nil {
 			lose(err)
 		}
 	})
-	if err := u.m.engine.Open(ctx); err != nil {
+	if err := u.Engine.Open(ctx); err != nil {
 		lose(err)
 	} else {
 		u.work(ctx)
@@ -187,8 +199,8 @@ func (u *uploader) work(ctx context.Context) {
 	t := u.begin(ctx)
 	var all sync.WaitGroup
 	all.Go(func() { u.upload(ctx) })
-	all.Go(func() { u.every(ctx, u.m.options.PublishInterval, "publish", u.publishChanges) })
-	all.Go(func() { u.every(ctx, collectEvery, "remove what is replaced", u.m.engine.Collect) })
+	all.Go(func() { u.every(ctx, u.PublishInterval, "publish", u.Publish) })
+	all.Go(func() { u.every(ctx, collectEvery, "remove what is replaced", u.Engine.Collect) })
 	<-ctx.Done()
 	u.end(t)
 	all.Wait()
@@ -197,7 +209,7 @@ func (u *uploader) work(ctx context.Context) {
 func (u *uploader) begin(ctx context.Context) *tenure {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.held = true
+	u.wasOurs = true
 	u.tenure = &tenure{ctx: ctx}
 	u.announce()
 	return u.tenure
@@ -221,7 +233,7 @@ func (u *uploader) upload(ctx context.Context) {
 	pauses := newPauses()
 	for ctx.Err() == nil {
 		began := time.Now()
-		err := rescue.Call(func() error { return u.m.engine.Upload(ctx, stagedFiles{u.m.staged}, nil) })
+		err := rescue.Call(func() error { return u.Engine.Upload(ctx, stagedFiles{u.staged}, nil) })
 		if ctx.Err() != nil {
 			return
 		}
@@ -255,50 +267,43 @@ func (u *uploader) every(ctx context.Context, interval time.Duration, what strin
 	}
 }
 
-// publishChanges publishes if there is anything to publish.
-func (u *uploader) publishChanges(ctx context.Context) error {
-	t := u.m.journal.Counts()
-	if t.PublishedAt != 0 && t.Held == 0 && t.Sealed == 0 {
-		return nil
-	}
-	_, err := u.m.publishNow(ctx)
-	return err
-}
-
 // failed notes what went wrong, and logs it when it was not told before.
 func (u *uploader) failed(what string, err error) {
 	err = fmt.Errorf("%s: %w", what, err)
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	known := u._trouble()
+	known := u.lastFailure()
 	if known == nil || known.Err.Error() != err.Error() {
 		code, text := outcome.Describe(err)
-		u.m.options.Log.Error("what is written stays in STATE for now", "error", text, "code", code)
+		u.Log.Error("what is written stays in STATE for now", "error", text, "code", code)
 		if p := new(rescue.Panic); errors.As(err, &p) {
-			u.m.options.Log.Error("a fault of the program", "stack", string(p.Stack))
+			u.Log.Error("a fault of the program", "stack", string(p.Stack))
 		}
 		known = &target.Outage{Err: err, Since: time.Now()}
 	}
-	u.trouble, u.blobs = known, u.m.engine.Stats().Blobs.Load()
+	u.failure, u.blobs = known, u.Engine.Stats().Blobs.Load()
 }
 
-// _trouble is what keeps uploads from going on. What was before the last blob that
+// lastFailure is what keeps uploads from going on. What was before the last blob that
 // was put is over.
-func (u *uploader) _trouble() *target.Outage {
-	if u.trouble != nil && u.m.engine.Stats().Blobs.Load() == u.blobs {
-		return u.trouble
+func (u *uploader) lastFailure() *target.Outage {
+	if u.failure != nil && u.Engine.Stats().Blobs.Load() == u.blobs {
+		return u.failure
 	}
 	return nil
 }
+
+// wasClaimed reports whether the container was ours, some time. It is called after close.
+func (u *uploader) wasClaimed() bool { return u.wasOurs }
 
 // why is what keeps uploads from going on; nil: nothing that is known.
 func (u *uploader) why() *target.Outage {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if t := u._trouble(); t != nil {
+	if t := u.lastFailure(); t != nil {
 		return t
 	}
-	return u.m.target.Outage()
+	return u.Target.Outage()
 }
 
 // within runs do, which writes to the container, once that is ours. Its context ends
