@@ -88,7 +88,7 @@ func (i incompletes) describe(ctx context.Context, n state.Node) (LeftValue, err
 	} else if name != "" {
 		why = supersededBy(name)
 	}
-	return LeftValue{report.NewPath(p), why}, nil
+	return LeftValue{Path: report.NewPath(p), Why: why}, nil
 }
 
 func supersededBy(name string) string {

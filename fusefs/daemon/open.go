@@ -58,11 +58,10 @@ type mount struct {
 }
 
 const (
-	stagingName  = "staging"   // directory in STATE: contents of files
-	containerDir = "container" // directory in STATE: the container where none is named
-	pointName    = "mountpoint"
-	roomName     = "staging-limit"
-	LeastRoom    = 64 << 20 // that --staging-limit can be
+	stagingName = "staging" // directory in STATE: contents of files
+	pointName   = "mountpoint"
+	roomName    = "staging-limit"
+	LeastRoom   = 64 << 20 // that --staging-limit can be
 )
 
 // openWritable opens everything that a mount needs, down to the mount itself. What it

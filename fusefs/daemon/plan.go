@@ -69,7 +69,7 @@ func (m *mount) answerPlan(w http.ResponseWriter, r *http.Request) {
 	lines.SetEscapeHTML(false)
 	report, err := m.plan(ctx, func(p PlannedPut) error { return lines.Encode(p) })
 	report.Fail(err)
-	_ = lines.Encode(PlanSummary{&report}) // nobody is there to tell if it fails
+	_ = lines.Encode(PlanSummary{Summary: &report}) // nobody is there to tell if it fails
 	_ = out.Flush()
 }
 

@@ -9,6 +9,9 @@ import (
 	"clfsload/sync/target"
 )
 
+// containerDir is the directory in STATE that is the container where none is named.
+const containerDir = "container"
+
 // CheckContainer refuses a container directory that overlaps with the mount point or
 // with STATE, but for the one in STATE that a mount makes where none is named.
 // stateDir is empty for a mount that has none.

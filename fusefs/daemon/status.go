@@ -20,8 +20,8 @@ func statusOf(ctx context.Context, i incompletes, version string) (Status, error
 	j := i.journal
 	t := j.Counts()
 	v := Status{Kind: progress.KindMount, Version: version, State: j.Dir(), MountPoint: MountPointOf(j.Dir()), Target: j.Settings.Target,
-		Adopted: j.Settings.Adopted, Entries: t.Nodes(), Directories: t.Directories, Staged: Count{t.Dirty, t.DirtyBytes}, Uploading: Count{t.Queued, t.QueuedBytes},
-		Uploaded: Count{t.Sealed, t.SealedBytes}, Unchanged: Count{t.Uploaded, t.UploadedBytes}, Unpublished: t.Held, Interrupted: j.Publishing(),
+		Adopted: j.Settings.Adopted, Entries: t.Nodes(), Directories: t.Directories, Staged: Count{Entries: t.Dirty, Bytes: t.DirtyBytes}, Uploading: Count{Entries: t.Queued, Bytes: t.QueuedBytes},
+		Uploaded: Count{Entries: t.Sealed, Bytes: t.SealedBytes}, Unchanged: Count{Entries: t.Uploaded, Bytes: t.UploadedBytes}, Unpublished: t.Held, Interrupted: j.Publishing(),
 		Failures: []Failure{}}
 	if t.PublishedAt != 0 {
 		at := time.Unix(0, t.PublishedAt)
@@ -37,7 +37,7 @@ func statusOf(ctx context.Context, i incompletes, version string) (Status, error
 		return v, err
 	}
 	for _, f := range failures {
-		v.Failures = append(v.Failures, Failure{report.NewPath(f.Path), f.Reason, time.Since(time.Unix(0, f.At)).Seconds()})
+		v.Failures = append(v.Failures, Failure{Path: report.NewPath(f.Path), Reason: f.Reason, Seconds: time.Since(time.Unix(0, f.At)).Seconds()})
 	}
 	v.Incomplete, err = i.first(ctx, ListedInStatus)
 	return v, err
@@ -58,10 +58,10 @@ func (m *mount) status(ctx context.Context) (Status, error) {
 		v.Oldest = &progress.Flight{Path: report.NewPath(f.Path), Seconds: time.Since(f.Since).Seconds()}
 	}
 	if t := m.uploads.why(); t != nil {
-		v.Outage = &Outage{t.Err.Error(), time.Since(t.Since).Seconds()}
+		v.Outage = &Outage{Reason: t.Err.Error(), Seconds: time.Since(t.Since).Seconds()}
 	}
 	u := m.fs.Usage()
-	v.Staging = &Staging{u.Bytes, u.Limit}
+	v.Staging = &Staging{Bytes: u.Bytes, Limit: u.Limit}
 	inos, total := m.fs.OpenForWriting(ListedInStatus)
 	v.Open = &OpenFiles{Files: total, First: []report.Path{}}
 	for _, ino := range inos {

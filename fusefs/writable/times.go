@@ -1,6 +1,11 @@
 package writable
 
-import "clfsload/state"
+import (
+	"time"
+
+	"clfsload/clfs"
+	"clfsload/state"
+)
 
 // liveAttributes fills in what the journal does not know yet, if the file is being
 // written.
@@ -39,4 +44,11 @@ func (f *file) setModified(mtime int64) {
 	if err := f.staged.SetModified(mtime); err != nil {
 		f.table.Log.Warn("the time of a staging file was not set", "inode", uint64(f.ino), "error", err)
 	}
+}
+
+// now is the time in nanoseconds since 1970, or the nearest that CLFS can hold.
+func now() int64 {
+	t := time.Now()
+	held, _ := clfs.NewTime(t.Unix(), int64(t.Nanosecond()))
+	return state.Nanoseconds(int64(held.Sec), int64(held.Nsec))
 }
