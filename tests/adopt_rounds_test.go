@@ -196,8 +196,9 @@ func onDisk(t *testing.T, target string) (*intake, *disk) {
 	return i, d
 }
 
-// The rounds of each test.
-func rounds(n int) int { return often(n) * manyRounds }
+// rounds is how many there are of n in a test over an adopted container; of all tests together 300
+// with the tag large.
+func rounds(n int) int { return often(n) * scaled(1, 30) }
 
 func TestRandomRoundsOverAContainerOfALoad(t *testing.T) {
 	i, d := onDisk(t, loaded(t, linkedTree(t, seededRandom(t))))

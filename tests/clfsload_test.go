@@ -36,7 +36,8 @@ var binary = sync.OnceValues(func() (string, error) {
 	if raceEnabled {
 		arguments = append(arguments, "-race")
 	}
-	build := exec.Command("go", append(arguments, "../cmd/clfsload")...)
+	build := exec.Command("go", append(arguments, "./cmd/clfsload")...)
+	build.Dir = moduleRoot()
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}

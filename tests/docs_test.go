@@ -19,7 +19,7 @@ func guides(t *testing.T) string {
 	t.Helper()
 	var all strings.Builder
 	for _, name := range []string{"user-guide.md", "reading.md", "mounting.md", "operations.md"} {
-		text, err := os.ReadFile("../docs/" + name)
+		text, err := os.ReadFile(inModule("docs/" + name))
 		if err != nil {
 			t.Fatal(err)
 		}

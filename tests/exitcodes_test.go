@@ -14,7 +14,7 @@ import (
 // codesInCode returns what sync/outcome/outcome.go says of each exit code.
 func codesInCode(t *testing.T) map[string]string {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "../sync/outcome/outcome.go", nil, parser.ParseComments)
+	file, err := parser.ParseFile(token.NewFileSet(), inModule("sync/outcome/outcome.go"), nil, parser.ParseComments)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ var codeRow = regexp.MustCompile(`(?m)^\| (\d+) \| ([^|]+?) \|`)
 // codesInDocs returns the rows of the table in docs/exit-codes.md.
 func codesInDocs(t *testing.T) map[string]string {
 	t.Helper()
-	text, err := os.ReadFile("../docs/exit-codes.md")
+	text, err := os.ReadFile(inModule("docs/exit-codes.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,7 +25,7 @@ func untar(archive string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	command := exec.Command("tar", "--numeric-owner", "-C", directory, "-xpf", filepath.Join("../testdata/golden", archive))
+	command := exec.Command("tar", "--numeric-owner", "-C", directory, "-xpf", inModule("testdata/golden/"+archive))
 	if out, err := command.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("tar: %w\n%s", err, out)
 	}

@@ -365,14 +365,18 @@ func (w *intoWalk) sourceIs(tree string) *intoWalk {
 	return w
 }
 
+// manyLoads is how many loads into a container follow one another; of all tests together 304 with
+// the tag large.
+func manyLoads() int { return scaled(2, 76) }
+
 func TestRandomRoundsOfLoadsIntoAContainerOfALoad(t *testing.T) {
 	source := linkedTree(t, seededRandom(t))
-	newIntoWalk(t, loaded(t, source), "").sourceIs(source).walk(2 * manyLoads)
+	newIntoWalk(t, loaded(t, source), "").sourceIs(source).walk(manyLoads())
 }
 
 func TestRandomRoundsOfLoadsIntoADirectoryOfAContainer(t *testing.T) {
 	target := loaded(t, linkedTree(t, seededRandom(t)))
-	newIntoWalk(t, target, "new/place").sourceIs(linkedTree(t, seededRandom(t))).walk(2 * manyLoads)
+	newIntoWalk(t, target, "new/place").sourceIs(linkedTree(t, seededRandom(t))).walk(manyLoads())
 }
 
 func TestRandomRoundsOfLoadsIntoAContainerOfCLFSLoad(t *testing.T) {
@@ -383,7 +387,7 @@ func TestRandomRoundsOfLoadsIntoAContainerOfCLFSLoad(t *testing.T) {
 	must(t, os.Remove(w.path("links/utf8-target"))) // whose size is wrong
 	w.unmounted()
 	must(t, os.Remove(filepath.Join(w.mirror.copied, "links/utf8-target")))
-	w.walk(2 * manyLoads)
+	w.walk(manyLoads())
 }
 
 func TestRandomRoundsOfLoadsIntoAContainerOfAMount(t *testing.T) {
@@ -391,5 +395,5 @@ func TestRandomRoundsOfLoadsIntoAContainerOfAMount(t *testing.T) {
 	source := linkedTree(t, seededRandom(t))
 	own.rsyncInto(source)
 	own.unmounted()
-	newIntoWalk(t, own.target, "").sourceIs(source).walk(2 * manyLoads)
+	newIntoWalk(t, own.target, "").sourceIs(source).walk(manyLoads())
 }

@@ -75,7 +75,7 @@ func within(pkg, path string) bool {
 func listPackages(t *testing.T) []goPackage {
 	t.Helper()
 	command := exec.Command("go", "list", "-json=ImportPath,Dir,GoFiles,TestGoFiles,XTestGoFiles,Imports", "./...")
-	command.Dir = ".."
+	command.Dir = moduleRoot()
 	command.Stderr = os.Stderr
 	out, err := command.Output()
 	if err != nil {
@@ -176,7 +176,7 @@ func TestFormatReadsNoClock(t *testing.T) {
 // A package called sync would hide the standard library's and need an alias
 // wherever both are imported.
 func TestSyncIsAFolderAndNoPackage(t *testing.T) {
-	files, err := filepath.Glob("../sync/*.go")
+	files, err := filepath.Glob(inModule("sync/*.go"))
 	if err != nil || len(files) > 0 {
 		t.Errorf("Go files directly in sync/: %v %v", files, err)
 	}

@@ -235,6 +235,9 @@ func mergeInto(t *testing.T, at func(path string) string) {
 	must(t, os.Chmod(at("kept"), 0o700))
 }
 
+// killStride: a publication of a load is killed at each of so many requests.
+var killStride = scaled(8, 1)
+
 // A load into an empty container whose publication is killed leaves nothing for readers, or
 // everything, and goes on.
 func TestALoadThatIsKilledAtAnyRequestOfItsPublicationGoesOn(t *testing.T) {

@@ -439,6 +439,9 @@ func (m *followingMount) mustArrive() {
 	m.t.Logf("--follow %s: %d calls, %d of them stale", m.interval, m.reads.Load(), m.stale.Load())
 }
 
+// followTime is how long followers of a mount that publishes every second are tested.
+var followTime = scaled(30*time.Second, 20*time.Minute)
+
 func TestFollowersOfAWriterSeeNoWrongByte(t *testing.T) {
 	for name, target := range map[string]func() string{
 		"directory": func() string { return "dir:" + filepath.Join(t.TempDir(), "container") },

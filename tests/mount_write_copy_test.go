@@ -107,8 +107,7 @@ func TestCpCopiesATreeIn(t *testing.T) {
 
 func TestTarUnpacksATree(t *testing.T) {
 	i := newIntake(t)
-	archive, err := filepath.Abs("../testdata/golden/source-tree.tar.gz")
-	must(t, err)
+	archive := inModule("testdata/golden/source-tree.tar.gz")
 	runTool(t, "tar", "--numeric-owner", "--exclude", "tree/"+bigDirectory+"/*", "-C", i.point, "-xpf", archive)
 	mustBeCopied(t, i.path("tree"), "special/sock") // no archive can hold it
 }
@@ -116,10 +115,8 @@ func TestTarUnpacksATree(t *testing.T) {
 // A working day: a clone, a build, a commit, and all of it is there after a remount.
 func TestAClonedRepositoryIsWholeAndBuilds(t *testing.T) {
 	i := newIntake(t)
-	repository, err := filepath.Abs("..")
-	must(t, err)
 	clone := i.path("clone")
-	runTool(t, "git", "-c", "safe.directory=*", "clone", "-q", "--no-hardlinks", repository, clone)
+	runTool(t, "git", "-c", "safe.directory=*", "clone", "-q", "--no-hardlinks", moduleRoot(), clone)
 	git := func(arguments ...string) string {
 		t.Helper()
 		return runToolIn(t, clone, nil, "git", append([]string{"-c", "user.name=x", "-c", "user.email=x@localhost", "-c", "maintenance.auto=false"}, arguments...)...)
