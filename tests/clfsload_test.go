@@ -18,15 +18,17 @@ import (
 // scratch is a directory for the whole run of the tests.
 var scratch string
 
-func TestMain(m *testing.M) {
+func TestMain(m *testing.M) { os.Exit(runTests(m)) }
+
+// runTests runs the tests of a package, and removes what they shared.
+func runTests(m *testing.M) (code int) {
 	var err error
 	if scratch, err = os.MkdirTemp("", "clfsload-tests-"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		return 1
 	}
-	code := m.Run()
-	os.RemoveAll(scratch)
-	os.Exit(code)
+	defer os.RemoveAll(scratch)
+	return m.Run()
 }
 
 // binary builds clfsload, once, with the race detector if the tests have it.
