@@ -30,7 +30,7 @@ func isListed(t *testing.T, state string) bool {
 
 // listOnly runs the load until all is listed, and kills it. Of what hold names
 // nothing has come into the container then.
-func (k killedLoad) listOnly(hold func(name string) bool, also func() bool) {
+func listOnly(k killedLoad, hold func(name string) bool, also func() bool) {
 	k.t.Helper()
 	k.container.holdBack(hold)
 	r := k.start()
@@ -101,8 +101,8 @@ func TestWhatChangesBetweenTwoRunsIsLoadedAsItIsThen(t *testing.T) {
 		writeNoise(t, in(name), 26<<20, random)
 	}
 	c := newMeteredContainer(t)
-	k := killedLoad{t, c, filepath.Join(t.TempDir(), "state"), source, nil}
-	k.listOnly(func(name string) bool { return exceptBucket(name) && !isContents(name) }, func() bool { return c.seen() > 14 })
+	k := killedLoad{t: t, container: c, state: filepath.Join(t.TempDir(), "state"), source: source, flags: nil}
+	listOnly(k, func(name string) bool { return exceptBucket(name) && !isContents(name) }, func() bool { return c.seen() > 14 })
 
 	must(t, appendTo(in("grows"), 200_000))
 	must(t, os.Truncate(in("shrinks"), 17_000))
@@ -140,8 +140,8 @@ func TestWhatVanishedOrBecameAnotherTypeFailsAloneAndIsRetried(t *testing.T) {
 		writeFile(t, in(name), strings.Repeat(name, 10_000))
 	}
 	c := newMeteredContainer(t)
-	k := killedLoad{t, c, filepath.Join(t.TempDir(), "state"), source, nil}
-	k.listOnly(exceptBucket, always)
+	k := killedLoad{t: t, container: c, state: filepath.Join(t.TempDir(), "state"), source: source, flags: nil}
+	listOnly(k, exceptBucket, always)
 
 	for _, name := range names {
 		must(t, os.Rename(in(name), in(name)+".old"))
@@ -218,8 +218,8 @@ func TestALinkThatIsReplacedIsNotTakenForTheOther(t *testing.T) {
 	writeFile(t, one, "the file of both names")
 	must(t, os.Link(one, two))
 	c := newMeteredContainer(t)
-	k := killedLoad{t, c, filepath.Join(t.TempDir(), "state"), source, []string{"--preserve-hardlinks"}}
-	k.listOnly(exceptBucket, always)
+	k := killedLoad{t: t, container: c, state: filepath.Join(t.TempDir(), "state"), source: source, flags: []string{"--preserve-hardlinks"}}
+	listOnly(k, exceptBucket, always)
 	for _, name := range []string{one, two} {
 		writeFile(t, name+".new", "a file of the name "+name)
 		must(t, os.Rename(name+".new", name))

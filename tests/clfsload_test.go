@@ -128,7 +128,7 @@ func (r *run) wait() result {
 	if err != nil && !errors.As(err, &exit) {
 		r.t.Fatalf("%v: %v", r.command.Args, err)
 	}
-	return result{r.t, r.command.Args[1:], r.stdout.String(), r.stderr.String(), r.command.ProcessState.ExitCode()}
+	return result{t: r.t, arguments: r.command.Args[1:], stdout: r.stdout.String(), stderr: r.stderr.String(), code: r.command.ProcessState.ExitCode()}
 }
 
 // clfsload runs the binary to its end.

@@ -59,7 +59,7 @@ func (g guarded) mustBeWhole(t *testing.T, res result) {
 }
 
 // waitToSay waits until a running load has said text on standard error.
-func (r *run) waitToSay(text string) {
+func waitToSay(r *run, text string) {
 	r.t.Helper()
 	for tick := time.NewTicker(5 * time.Millisecond); !strings.Contains(r.stderr.String(), text); <-tick.C {
 		if r.ended() {
@@ -83,7 +83,7 @@ func TestALoadWaitsForNewCredentialsAndGoesOn(t *testing.T) {
 			t.Parallel()
 			g := newGuarded(t, c.before)
 			r := command(t, g.into(g.state, g.source, "--new", c.flag, g.file)).start()
-			r.waitToSay("credentials refused; the load waits for new ones")
+			waitToSay(r, "credentials refused; the load waits for new ones")
 			g.replace(t, c.after)
 			if c.signal {
 				r.command.Process.Signal(syscall.SIGHUP)
@@ -114,7 +114,7 @@ func TestAHangupTakesNewCredentialsBeforeTheOldOnesEnd(t *testing.T) {
 	g.AcceptOnly("")
 	g.replace(t, "sv=1&"+newSignature)
 	r.command.Process.Signal(syscall.SIGHUP)
-	r.waitToSay("took new credentials")
+	waitToSay(r, "took new credentials")
 	g.AcceptOnly(newSignature)
 	close(proceed)
 	res := r.wait().mustExit(exitOK)
@@ -134,7 +134,7 @@ func TestWithoutWaitingRefusedCredentialsEndTheLoadWhichGoesOnLater(t *testing.T
 func TestALoadThatWaitsForCredentialsCanBeStopped(t *testing.T) {
 	g := newGuarded(t, "sv=1&"+oldSignature)
 	r := command(t, g.into(g.state, g.source, "--new", "--credentials-file", g.file)).start()
-	r.waitToSay("credentials refused")
+	waitToSay(r, "credentials refused")
 	r.command.Process.Signal(syscall.SIGINT)
 	r.wait().mustExit(exitInterrupted)
 	g.replace(t, "sv=1&"+newSignature)

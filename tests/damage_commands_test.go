@@ -22,15 +22,15 @@ type broken struct {
 }
 
 var brokenContainers = []broken{
-	{"missing inode", -1, "missing-object", false, func(t *testing.T, path string) { remove(t, path) }},
-	{"missing segment", 0, "missing-object", true, func(t *testing.T, path string) { remove(t, path) }},
-	{"cut inode", -1, "bad-records", false, func(t *testing.T, path string) { truncate(t, path, 200) }},
-	{"cut segment", 1, "bad-records", true, func(t *testing.T, path string) { truncate(t, path, 50) }},
-	{"empty inode", -1, "bad-records", false, func(t *testing.T, path string) { truncate(t, path, 0) }},
-	{"flipped byte in a segment", 0, "bad-records", true, func(t *testing.T, path string) { flipByte(t, path, 6) }},
-	{"encrypted inode", -1, "encrypted", false, func(t *testing.T, path string) { flipByte(t, path, 0) }},
-	{"inode of another file", -1, "own-id", false, copyOfAnotherFile},
-	{"grown blob", -1, "oversized-blob", false, func(t *testing.T, path string) { truncate(t, path, 64<<20) }},
+	{name: "missing inode", segment: -1, kind: "missing-object", readable: false, change: func(t *testing.T, path string) { remove(t, path) }},
+	{name: "missing segment", segment: 0, kind: "missing-object", readable: true, change: func(t *testing.T, path string) { remove(t, path) }},
+	{name: "cut inode", segment: -1, kind: "bad-records", readable: false, change: func(t *testing.T, path string) { truncate(t, path, 200) }},
+	{name: "cut segment", segment: 1, kind: "bad-records", readable: true, change: func(t *testing.T, path string) { truncate(t, path, 50) }},
+	{name: "empty inode", segment: -1, kind: "bad-records", readable: false, change: func(t *testing.T, path string) { truncate(t, path, 0) }},
+	{name: "flipped byte in a segment", segment: 0, kind: "bad-records", readable: true, change: func(t *testing.T, path string) { flipByte(t, path, 6) }},
+	{name: "encrypted inode", segment: -1, kind: "encrypted", readable: false, change: func(t *testing.T, path string) { flipByte(t, path, 0) }},
+	{name: "inode of another file", segment: -1, kind: "own-id", readable: false, change: copyOfAnotherFile},
+	{name: "grown blob", segment: -1, kind: "oversized-blob", readable: false, change: func(t *testing.T, path string) { truncate(t, path, 64<<20) }},
 }
 
 func remove(t *testing.T, path string) {

@@ -85,7 +85,7 @@ func TestADamagedJournalIsNotGoneOnWith(t *testing.T) {
 		"empty":                 func() []byte { return nil },
 	} {
 		t.Run(title, func(t *testing.T) {
-			tr := transfer{filepath.Join(t.TempDir(), "state"), source, tr.blobs}
+			tr := transfer{state: filepath.Join(t.TempDir(), "state"), source: source, blobs: tr.blobs}
 			mustMkdir(t, tr.state)
 			must(t, os.WriteFile(filepath.Join(tr.state, "journal.sqlite"), damage(), 0o600))
 			clfsload(t, tr.resume()...).mustExit(exitJournal).mustSay("damaged").mustNotPanic()

@@ -83,7 +83,7 @@ func TestADryRunListsWhatCannotBeRead(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	tr := transfer{filepath.Join(directory, "no", "state"), source, filepath.Join(directory, "no", "container")}
+	tr := transfer{state: filepath.Join(directory, "no", "state"), source: source, blobs: filepath.Join(directory, "no", "container")}
 	run := func(flags ...string) result {
 		r := command(t, tr.resume(append(flags, "--dry-run")...))
 		asNobody(r.command)

@@ -54,7 +54,7 @@ func loadOwned(t *testing.T, then time.Time, more ...func(source string)) (targe
 	t.Helper()
 	directory := t.TempDir()
 	openToAll(t, directory)
-	tr := transfer{filepath.Join(directory, "state"), filepath.Join(directory, "source"), filepath.Join(directory, "container")}
+	tr := transfer{state: filepath.Join(directory, "state"), source: filepath.Join(directory, "source"), blobs: filepath.Join(directory, "container")}
 	for name, e := range ownedEntries {
 		path := filepath.Join(tr.source, name)
 		must(t, os.MkdirAll(filepath.Dir(path), 0o755))
@@ -136,7 +136,7 @@ done`
 func TestNoUserTurnsRootsExportIntoASetUserIDProgram(t *testing.T) {
 	directory := t.TempDir()
 	openToAll(t, directory)
-	tr := transfer{filepath.Join(directory, "state"), filepath.Join(directory, "source"), filepath.Join(directory, "container")}
+	tr := transfer{state: filepath.Join(directory, "state"), source: filepath.Join(directory, "source"), blobs: filepath.Join(directory, "container")}
 	must(t, os.MkdirAll(filepath.Join(tr.source, "d", "sub"), 0o755))
 	for _, name := range []string{"tool", "sub/tool"} {
 		path := filepath.Join(tr.source, "d", name)

@@ -56,7 +56,7 @@ func TestAnExcludedDirectoryIsNotEntered(t *testing.T) {
 	}
 	directory := t.TempDir()
 	openToAll(t, directory)
-	tr := transfer{filepath.Join(directory, "state"), source, filepath.Join(directory, "container")}
+	tr := transfer{state: filepath.Join(directory, "state"), source: source, blobs: filepath.Join(directory, "container")}
 	r := command(t, tr.begin("--exclude", "cache/"))
 	asNobody(r.command)
 	r.start().wait().mustExit(exitOK)

@@ -101,7 +101,7 @@ func TestLoadsGoIntoOneContainerOneAfterTheOther(t *testing.T) {
 func TestTheSTATEOfALoadServesAMountAndFurtherLoads(t *testing.T) {
 	tree, source := goldenTree(t), t.TempDir()
 	directory := t.TempDir()
-	tr := transfer{filepath.Join(directory, "state"), tree, filepath.Join(directory, "container")}
+	tr := transfer{state: filepath.Join(directory, "state"), source: tree, blobs: filepath.Join(directory, "container")}
 	clfsload(t, tr.begin("--preserve-hardlinks")...).mustExit(exitOK)
 	n := &into{t, "/added/here", source, "", tr.blobs, tr.state}
 	writeFiles(t, source, 300)

@@ -176,11 +176,11 @@ func (w *intoWalk) disturbed(flags []string) (ended bool) {
 	}
 	w.note("kill the load")
 	r.command.Process.Kill()
-	return r.endsCutOff()
+	return endsCutOff(r)
 }
 
 // endsCutOff reports whether a run has ended by itself, and not by SIGKILL.
-func (r *run) endsCutOff() (ended bool) {
+func endsCutOff(r *run) (ended bool) {
 	r.t.Helper()
 	res := r.wait().mustNotPanic()
 	if res.code == -1 {
@@ -199,7 +199,7 @@ func (w *intoWalk) cutOff(r *run) (ended bool) {
 	must(w.t, r.freeze())
 	snapshot := w.disk.snapshot()
 	r.command.Process.Kill()
-	ended = r.endsCutOff()
+	ended = endsCutOff(r)
 	w.disk.restore(snapshot)
 	startAnew(w.t, w.state)
 	return ended

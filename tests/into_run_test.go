@@ -31,7 +31,7 @@ func newInto(t *testing.T, tree, source, path string, flags ...string) *into {
 	t.Helper()
 	directory := t.TempDir()
 	n := &into{t, path, source, tree, filepath.Join(directory, "container"), filepath.Join(directory, "state")}
-	base := transfer{filepath.Join(directory, "base"), tree, n.blobs}
+	base := transfer{state: filepath.Join(directory, "base"), source: tree, blobs: n.blobs}
 	clfsload(t, base.begin(append(flags, "--preserve-hardlinks")...)...).mustExit(exitOK)
 	return n
 }

@@ -174,7 +174,7 @@ func TestALoadKilledAtRandomMomentsEndsAsIfItHadNotBeen(t *testing.T) {
 
 	c := newMeteredContainer(t)
 	c.SetLatency(time.Millisecond)
-	k := killedLoad{t, c, filepath.Join(t.TempDir(), "state"), source, flags}
+	k := killedLoad{t: t, container: c, state: filepath.Join(t.TempDir(), "state"), source: source, flags: flags}
 	moments := make([]int, kills)
 	for i := range moments {
 		moments[i] = random.IntN(all + 1)
@@ -231,7 +231,7 @@ func TestALoadKilledWhileItBeginsGoesOnOrBeginsAgain(t *testing.T) {
 	before := listTree(t, source)
 	for events := range 8 {
 		directory := t.TempDir()
-		tr := transfer{filepath.Join(directory, "state"), source, filepath.Join(directory, "container")}
+		tr := transfer{state: filepath.Join(directory, "state"), source: source, blobs: filepath.Join(directory, "container")}
 		watch, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 		must(t, err)
 		_, err = unix.InotifyAddWatch(watch, directory, unix.IN_CREATE|unix.IN_MOVE|unix.IN_DELETE|unix.IN_OPEN|unix.IN_CLOSE)

@@ -33,7 +33,7 @@ func sparseFile(t *testing.T, path string) (size int64) {
 }
 
 // bytesRead is how many bytes a running process has read so far, from files and connections.
-func (r *run) bytesRead() (bytes int64) {
+func bytesRead(r *run) (bytes int64) {
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/io", r.command.Process.Pid))
 	_, _ = fmt.Sscanf(string(text), "rchar: %d", &bytes)
 	return bytes
@@ -48,14 +48,14 @@ func TestTheLoadOfAHugeSparseFileThatIsKilledGoesOnAtHalf(t *testing.T) {
 	size := sparseFile(t, filepath.Join(source, "file"))
 	c := newMeteredContainer(t)
 	c.Squeeze()
-	k := killedLoad{t, c, state, source, nil}
+	k := killedLoad{t: t, container: c, state: state, source: source, flags: nil}
 	first, killed := k.run(sparseSegments/2, true)
 	if !killed {
 		t.Fatal("the load has ended before")
 	}
 	r := k.start()
 	var read, resident int64
-	c.await(moment{prefix: rootPrefix, stored: true, act: func() { read, resident = r.bytesRead(), r.mostResident() }})
+	c.await(moment{prefix: rootPrefix, stored: true, act: func() { read, resident = bytesRead(r), r.mostResident() }})
 	r.wait().mustExit(exitOK)
 	again := c.taken()
 

@@ -80,7 +80,7 @@ func (c *meteredContainer) note(name string, bytes int64, isPut bool) (due *mome
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if isPut {
-		c.puts = append(c.puts, metered{name, bytes})
+		c.puts = append(c.puts, metered{name: name, bytes: bytes})
 		c.names[name]++
 		hold = c.hold != nil && c.hold(name)
 		onPut = c.onPut

@@ -228,7 +228,7 @@ func TestAMountThatTakesWritesReadsWhatItEvictedFromItsCache(t *testing.T) {
 	c := newBlockCounter(t)
 	flags := []string{"--settle", "50ms", "--staging-limit", "64MiB"}
 	cached := append(flags, "--cache-size", "256MiB")
-	r := &rewriting{newIntakeInto(t, c.url, cached...), t.TempDir()}
+	r := &rewriting{intake: newIntakeInto(t, c.url, cached...), source: t.TempDir()}
 	r.rewrite(0)
 	r.publish()
 	r.mustBeRead()

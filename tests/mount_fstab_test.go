@@ -52,7 +52,7 @@ func (f *fstab) mount(arguments ...string) result {
 	if err != nil && !errors.As(err, &exit) {
 		f.t.Fatal(err)
 	}
-	return result{f.t, arguments, string(out), "", mount.ProcessState.ExitCode()}
+	return result{t: f.t, arguments: arguments, stdout: string(out), stderr: "", code: mount.ProcessState.ExitCode()}
 }
 
 // awaitEnd waits for the end of a process that is no child.

@@ -26,7 +26,7 @@ func (i *intake) cutOff(mode os.FileMode, names ...string) {
 }
 
 // incompletes is what `clfsload incomplete` lists.
-func (i *intake) incompletes(arguments ...string) (paths []string) {
+func incompletes(i *intake, arguments ...string) (paths []string) {
 	i.t.Helper()
 	var said struct {
 		Total int
@@ -43,9 +43,9 @@ func (i *intake) incompletes(arguments ...string) (paths []string) {
 	return paths
 }
 
-func (i *intake) mustBeIncomplete(arguments []string, want ...string) {
+func mustBeIncomplete(i *intake, arguments []string, want ...string) {
 	i.t.Helper()
-	if got := i.incompletes(arguments...); !slices.Equal(got, want) {
+	if got := incompletes(i, arguments...); !slices.Equal(got, want) {
 		i.t.Errorf("clfsload incomplete %s: %q, not %q", strings.Join(arguments, " "), got, want)
 	}
 }
@@ -76,13 +76,13 @@ func TestWhatRsyncLeftBehindIsNoFailureOnceTheFileIsWrittenAgain(t *testing.T) {
 	}
 	i.publish().mustSay("no failure", ".big.AbCdEf")
 	clfsload(t, "flush", i.point).mustExit(exitOK)
-	i.mustBeIncomplete([]string{i.point}, ".big.AbCdEf", ".profile.0zZ9aA")
+	mustBeIncomplete(i, []string{i.point}, ".big.AbCdEf", ".profile.0zZ9aA")
 	if tree := readable(t, i.blobs()); tree["big"].Size == 0 || tree[".big.AbCdEf"].Size != 0 {
 		t.Errorf("published: %v", tree)
 	}
 	i.end(unix.SIGTERM).mustExit(exitOK).mustSay("everything is published but incomplete files")
 	i.again()
-	i.mustBeIncomplete([]string{i.point}, ".big.AbCdEf", ".profile.0zZ9aA")
+	mustBeIncomplete(i, []string{i.point}, ".big.AbCdEf", ".profile.0zZ9aA")
 	clfsload(t, "unmount", i.point).mustExit(exitOK).mustSay("no failure")
 	i.await().mustExit(exitOK)
 }
@@ -108,11 +108,11 @@ func TestIncompleteFilesAreListedRemovedAndAccepted(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := []string{"b.tmp", "d/a.tmp", "d/linked", "d/published", "log", "written"}
-	i.mustBeIncomplete([]string{i.point}, all...)
-	i.mustBeIncomplete([]string{i.state}, all...)
-	i.mustBeIncomplete([]string{i.point, "*.tmp"}, "b.tmp", "d/a.tmp")
-	i.mustBeIncomplete([]string{i.point, "/log", "d/l*"}, "d/linked", "log")
-	i.mustBeIncomplete([]string{i.point, "nothing"})
+	mustBeIncomplete(i, []string{i.point}, all...)
+	mustBeIncomplete(i, []string{i.state}, all...)
+	mustBeIncomplete(i, []string{i.point, "*.tmp"}, "b.tmp", "d/a.tmp")
+	mustBeIncomplete(i, []string{i.point, "/log", "d/l*"}, "d/linked", "log")
+	mustBeIncomplete(i, []string{i.point, "nothing"})
 	clfsload(t, "incomplete", i.point, "log").mustExit(exitOK).mustSay("log: incomplete: its writer was cut off", "1 file incomplete")
 	clfsload(t, "incomplete", "--remove", "--accept", i.point).mustExit(exitUsage).mustBeOneLine()
 	clfsload(t, "incomplete", i.point, "[").mustExit(exitUsage).mustBeOneLine()
@@ -130,7 +130,7 @@ func TestIncompleteFilesAreListedRemovedAndAccepted(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	i.mustBeIncomplete([]string{i.point, "--remove", "*.tmp", "linked", "written"}, "b.tmp", "d/a.tmp", "d/linked")
+	mustBeIncomplete(i, []string{i.point, "--remove", "*.tmp", "linked", "written"}, "b.tmp", "d/a.tmp", "d/linked")
 	for _, name := range []string{"b.tmp", "d/a.tmp", "d/linked", "another", "third"} {
 		if _, err := os.Lstat(i.path(name)); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s: %v", name, err)
@@ -141,9 +141,9 @@ func TestIncompleteFilesAreListedRemovedAndAccepted(t *testing.T) {
 		t.Errorf("what was removed while it was open is read as %q, %v", buf[:n], err)
 	}
 	must(t, read.Close())
-	i.mustBeIncomplete([]string{i.point, "--accept", "log", "published"}, "d/published", "log")
+	mustBeIncomplete(i, []string{i.point, "--accept", "log", "published"}, "d/published", "log")
 	must(t, written.Close())
-	i.mustBeIncomplete([]string{i.point})
+	mustBeIncomplete(i, []string{i.point})
 	i.publish()
 	if tree := i.mustBePublished().Tree; tree["log"].Size != uint64(len("some of log")) || len(tree) != 5 {
 		t.Errorf("published: %v", tree)
@@ -153,15 +153,15 @@ func TestIncompleteFilesAreListedRemovedAndAccepted(t *testing.T) {
 func TestIncompleteFilesOfAStateWithoutAMountAreListedRemovedAndAccepted(t *testing.T) {
 	i := newIntake(t)
 	i.cutOff(0o644, "accepted", "removed", "left")
-	i.mustBeIncomplete([]string{i.state}, "accepted", "left", "removed")
+	mustBeIncomplete(i, []string{i.state}, "accepted", "left", "removed")
 	if got := clfsload(t, "status", i.state).mustExit(exitOK).stdout; !strings.Contains(got, "incomplete   3") {
 		t.Errorf("status:\n%s", got)
 	}
-	i.mustBeIncomplete([]string{i.state, "--remove", "removed"}, "removed")
-	i.mustBeIncomplete([]string{i.state, "--accept", "accepted"}, "accepted")
-	i.mustBeIncomplete([]string{i.state}, "left")
+	mustBeIncomplete(i, []string{i.state, "--remove", "removed"}, "removed")
+	mustBeIncomplete(i, []string{i.state, "--accept", "accepted"}, "accepted")
+	mustBeIncomplete(i, []string{i.state}, "left")
 	i.again()
-	i.mustBeIncomplete([]string{i.point}, "left")
+	mustBeIncomplete(i, []string{i.point}, "left")
 	if _, err := os.Lstat(i.path("removed")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("removed: %v", err)
 	}
@@ -195,7 +195,7 @@ func TestIncompleteFilesMayBeLeftWithoutAFailure(t *testing.T) {
 	clfsload(t, "unmount", "--leave-incomplete", i.point).mustExit(exitOK).mustSay("half")
 	i.await().mustExit(exitOK)
 	i.again()
-	i.mustBeIncomplete([]string{i.point}, "half")
+	mustBeIncomplete(i, []string{i.point}, "half")
 }
 
 func TestTheStateOfALoadHasNoIncompleteFiles(t *testing.T) {

@@ -208,7 +208,7 @@ func readDirents(t *testing.T, path string, from int64) []dirent {
 		for rest := buf[:n]; len(rest) > 0; {
 			length := int(rest[16]) | int(rest[17])<<8
 			name, _, _ := bytes.Cut(rest[19:length], []byte{0})
-			all = append(all, dirent{string(name), unixUint64(rest), int64(unixUint64(rest[8:]))})
+			all = append(all, dirent{name: string(name), number: unixUint64(rest), next: int64(unixUint64(rest[8:]))})
 			rest = rest[length:]
 		}
 	}

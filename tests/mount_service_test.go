@@ -23,7 +23,7 @@ func newServiceManager(t *testing.T) *serviceManager {
 	l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: name, Net: "unixgram"})
 	must(t, err)
 	t.Cleanup(func() { l.Close() })
-	return &serviceManager{t, l, name}
+	return &serviceManager{t: t, UnixConn: l, name: name}
 }
 
 // mustHear wants one message.

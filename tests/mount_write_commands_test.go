@@ -115,14 +115,14 @@ func TestWhatThereIsNoTimeForIsNamed(t *testing.T) {
 		"publish": {"/: not published yet", "new: not uploaded yet", "open: open for writing"},
 	} {
 		clfsload(t, command, "--timeout", "1s", i.point).mustExit(exitIncomplete).mustBeOneLine().mustSay(append(want, "not done after 1s")...)
-		i.mustLeave(clfsload(t, command, "--timeout", "1s", "--json", i.point).mustExit(exitIncomplete), want)
+		mustLeaveMount(i, clfsload(t, command, "--timeout", "1s", "--json", i.point).mustExit(exitIncomplete), want)
 	}
-	said := i.mustLeave(clfsload(t, "unmount", "--json", "--timeout", "1s", i.point).mustExit(exitMountPoint), nil)
+	said := mustLeaveMount(i, clfsload(t, "unmount", "--json", "--timeout", "1s", i.point).mustExit(exitMountPoint), nil)
 	if said.Unmounted || said.Code != exitMountPoint {
 		t.Errorf("of a mount in use unmount says %+v", said)
 	}
 	must(t, open.Close())
-	said = i.mustLeave(clfsload(t, "unmount", "--json", "--timeout", "1s", i.point).mustExit(exitIncomplete),
+	said = mustLeaveMount(i, clfsload(t, "unmount", "--json", "--timeout", "1s", i.point).mustExit(exitIncomplete),
 		[]string{"/: not published yet", "new: not uploaded yet", "open: not uploaded yet"})
 	if !said.Unmounted || said.Code != exitIncomplete {
 		t.Errorf("unmount says %+v", said)
@@ -130,9 +130,9 @@ func TestWhatThereIsNoTimeForIsNamed(t *testing.T) {
 	i.await().mustExit(exitIncomplete)
 }
 
-// mustLeave wants a command's answer for programs to tell of an error, and to name what
+// mustLeaveMount wants a command's answer for programs to tell of an error, and to name what
 // is left.
-func (i *intake) mustLeave(r result, want []string) (said finished) {
+func mustLeaveMount(i *intake, r result, want []string) (said finished) {
 	i.t.Helper()
 	decode(i.t, r.stdout, &said)
 	var left []string

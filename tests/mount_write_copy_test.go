@@ -43,7 +43,7 @@ func (i *intake) nothingToDo(source string) {
 
 // becomesContainer publishes what was copied from source, and compares the container
 // with the mount and with the source.
-func (i *intake) becomesContainer(source string) {
+func becomesContainer(i *intake, source string) {
 	i.t.Helper()
 	i.flush()
 	i.publish()
@@ -56,7 +56,7 @@ func TestRsyncCopiesTheGoldenTreeIn(t *testing.T) {
 	i := newIntake(t)
 	i.rsyncInto(goldenTree(t))
 	sameLinkCounts(t, goldenTree(t), i.point)
-	i.becomesContainer(goldenTree(t))
+	becomesContainer(i, goldenTree(t))
 	i.remount()
 	i.nothingToDo(goldenTree(t))
 }
@@ -65,7 +65,7 @@ func TestRsyncCopiesASourceTreeIn(t *testing.T) {
 	source := filepath.Join(goroot(t), "src", "net")
 	i := newIntake(t)
 	i.rsyncInto(source)
-	i.becomesContainer(source)
+	becomesContainer(i, source)
 }
 
 // bigDirectory is all but 360 entries of the golden tree.

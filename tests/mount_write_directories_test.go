@@ -27,7 +27,7 @@ func readSome(t *testing.T, fd int) (all []dirent) {
 				break
 			}
 		}
-		all = append(all, dirent{string(name), unixUint64(rest), int64(unixUint64(rest[8:]))})
+		all = append(all, dirent{name: string(name), number: unixUint64(rest), next: int64(unixUint64(rest[8:]))})
 		rest = rest[length:]
 	}
 	return all

@@ -28,7 +28,7 @@ var waysToGo = map[string]func(i *intake){
 }
 
 // writeLong writes a file of many segments into the directory d.
-func (i *intake) writeLong() {
+func writeLong(i *intake) {
 	i.t.Helper()
 	writeFile(i.t, i.directory("d")+"/file", strings.Repeat("0123456789abcdef", goneSegments*clfs.SegmentBytes/16))
 }
@@ -51,7 +51,7 @@ func TestAFileThatGoesDuringItsUploadIsNotUploadedAndLeavesNothing(t *testing.T)
 		t.Run(name, func(t *testing.T) {
 			i, c := newMeteredIntake(t, "--settle", "50ms", "--bandwidth-limit", "2MiB", "--compression", "DISABLED")
 			begun := awaitSegment(c)
-			i.writeLong()
+			writeLong(i)
 			<-begun
 			goes(i)
 			i.endsPublishedTo(c)
@@ -78,7 +78,7 @@ func TestAFileThatGoesInAnOutageLeavesNothing(t *testing.T) {
 				begun := awaitSegment(c)
 				fault.Times = 1_000_000
 				c.Fail(fault)
-				i.writeLong()
+				writeLong(i)
 				<-begun
 				goes(i)
 				i.awaitStatus("the outage is told", func(s intakeStatus) bool { return s.Trouble != nil })
@@ -94,7 +94,7 @@ func TestAFileThatGoesDuringItsUploadLeavesNothingThoughTheMountIsKilled(t *test
 		t.Run(name, func(t *testing.T) {
 			i, c := newMeteredIntake(t, "--settle", "50ms", "--bandwidth-limit", "20MiB", "--compression", "DISABLED")
 			begun := awaitSegment(c)
-			i.writeLong()
+			writeLong(i)
 			<-begun
 			goes(i)
 			i.killed()
@@ -109,7 +109,7 @@ func TestAFileThatGoesDuringItsUploadLeavesNothingThoughTheMountIsKilled(t *test
 func TestAFileWithAnotherNameIsUploadedAndOneWithoutIsNot(t *testing.T) {
 	i, c := newMeteredIntake(t, "--settle", "50ms", "--bandwidth-limit", "50MiB", "--compression", "DISABLED")
 	begun := awaitSegment(c)
-	i.writeLong()
+	writeLong(i)
 	must(t, os.Link(i.path("d/file"), i.path("other")))
 	<-begun
 	must(t, os.Remove(i.path("d/file")))
@@ -129,7 +129,7 @@ func TestAFileWithAnotherNameIsUploadedAndOneWithoutIsNot(t *testing.T) {
 // When the service refuses to delete, whoever publishes is told what is left.
 func TestWhatCannotBeDeletedIsReportedAndDeletedLater(t *testing.T) {
 	i, c := newMeteredIntake(t, "--settle", "50ms")
-	i.writeLong()
+	writeLong(i)
 	i.publish()
 	refuse := blobserver.Fault{Operation: "Delete", Status: http.StatusForbidden, Code: "AuthorizationPermissionMismatch", Times: 1_000_000}
 	c.Fail(refuse)

@@ -222,7 +222,7 @@ func syncedTree(t *testing.T, random *rand.Rand) string {
 
 // rsyncUntil copies a tree into the mount, and calls act when it has begun with so many
 // entries, or when it has ended.
-func (i *intake) rsyncUntil(source string, entries int, act func()) {
+func rsyncUntil(i *intake, source string, entries int, act func()) {
 	i.t.Helper()
 	ctx, cancel := context.WithCancel(i.t.Context())
 	defer cancel()
@@ -283,7 +283,7 @@ func TestAMountThatIsKilledUnderRsyncLosesNothing(t *testing.T) {
 	i := newIntake(t, busyFlags...)
 	had := inventory.Tree{}
 	for range kills {
-		i.rsyncUntil(source, random.IntN(2*len(want)/kills+1), i.kill)
+		rsyncUntil(i, source, random.IntN(2*len(want)/kills+1), i.kill)
 		i.await().mustExit(-1).mustNotPanic()
 		mustHavePart(t, want, nil, readable(t, i.blobs()))
 		i.again(busyFlags...)
@@ -333,7 +333,7 @@ func TestAFileThatAKillCutOffIsNotPublishedByItself(t *testing.T) {
 		t.Errorf("status tells of %q", told)
 	}
 	clfsload(t, "status", i.point).mustExit(exitOK).mustSay("cut", "incomplete")
-	if text := i.progress("cut"); !strings.Contains(text, "incomplete") {
+	if text := progress(i, "cut"); !strings.Contains(text, "incomplete") {
 		t.Errorf("its attribute says %q", text)
 	}
 	clfsload(t, "flush", i.point).mustExit(exitIncomplete).mustSay("cut", "incomplete")

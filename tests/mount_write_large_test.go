@@ -11,7 +11,7 @@ import (
 func TestRsyncCopiesUsrShareIn(t *testing.T) {
 	i := newIntake(t)
 	i.rsyncInto(usrShare)
-	i.becomesContainer(usrShare)
+	becomesContainer(i, usrShare)
 	before := listTree(t, i.point)
 	i.remount()
 	reportLines(t, "after a remount", inventory.Compare(before, listTree(t, i.point), asMounted))

@@ -93,7 +93,7 @@ func (h held) more(before held) (list []string) {
 
 func (i *intake) held() held {
 	i.t.Helper()
-	h := held{map[string]int{}, len(stagedFiles(i.t, i.state))}
+	h := held{files: map[string]int{}, staged: len(stagedFiles(i.t, i.state))}
 	directory := fmt.Sprintf("/proc/%d/fd", i.command.Process.Pid)
 	open, err := os.ReadDir(directory)
 	must(i.t, err)
@@ -106,7 +106,7 @@ func (i *intake) held() held {
 }
 
 // goroutines ends the process with the signal that makes it list them.
-func (i *intake) goroutines() (count int, list string) {
+func goroutines(i *intake) (count int, list string) {
 	i.t.Helper()
 	list = i.end(unix.SIGQUIT).stderr
 	return strings.Count("\n"+list, "\ngoroutine "), list
@@ -124,7 +124,7 @@ func TestNothingIsLeftOfWhatComesAndGoes(t *testing.T) {
 	writeFile(t, i.path("stays"), "stays")
 	churn(t, i.point, 20) // what is kept for later is there now
 	i.publish()
-	base, _ := i.goroutines()
+	base, _ := goroutines(i)
 	i.again(flags...)
 	churn(t, i.point, 20)
 	i.publish()
@@ -148,7 +148,7 @@ func TestNothingIsLeftOfWhatComesAndGoes(t *testing.T) {
 	if now := len(i.blobs().Names); now > blobs {
 		t.Errorf("%d blobs before, %d after", blobs, now)
 	}
-	now, list := i.goroutines()
+	now, list := goroutines(i)
 	if now > base+idleReaders {
 		t.Errorf("%d goroutines before, %d after:\n%s", base, now, clip(list))
 	}

@@ -29,7 +29,7 @@ func TestAStagingAreaThatIsFullWhileTheContainerIsAwayIsENOSPC(t *testing.T) {
 		}
 	}
 	c.Mend()
-	i.mustTake("after", "after")
+	mustTake(i, "after", "after")
 	i.publish()
 	if s := i.status(); s.Entries < written+1 {
 		t.Errorf("%d entries, fewer than %d", s.Entries, written+1)

@@ -33,8 +33,8 @@ func (p *planned) bytes() string {
 	return p.Path
 }
 
-// plan is what a publication would put, and its summary.
-func (i *intake) plan() (puts []planned, summary finished) {
+// planOf is what a publication would put, and its summary.
+func planOf(i *intake) (puts []planned, summary finished) {
 	i.t.Helper()
 	lines := slices.Collect(strings.Lines(clfsload(i.t, "publish", "--dry-run", "--json", i.point).mustExit(exitOK).stdout))
 	for _, line := range lines[:len(lines)-1] {
@@ -67,14 +67,14 @@ func everything(t *testing.T, directories ...string) map[string]string {
 
 // mustPublishAsPlanned wants a dry run to change nothing, and to list what the publication
 // after it puts.
-func (i *intake) mustPublishAsPlanned() []planned {
+func mustPublishAsPlanned(i *intake) []planned {
 	i.t.Helper()
 	i.flush()
-	i.plan() // the journal commits what was acknowledged in the last moment
+	planOf(i) // the journal commits what was acknowledged in the last moment
 	container := strings.TrimPrefix(i.target, "dir:")
 	before := everything(i.t, i.state, container)
 	text := clfsload(i.t, "publish", "--dry-run", i.point).mustExit(exitOK).stdout
-	puts, summary := i.plan()
+	puts, summary := planOf(i)
 	for path, contents := range everything(i.t, i.state, container) {
 		if before[path] != contents {
 			i.t.Errorf("the dry run has changed %s", path)
@@ -94,7 +94,7 @@ func (i *intake) mustPublishAsPlanned() []planned {
 	if len(puts) != said.Objects+said.Directories || summary.Objects != said.Objects || summary.Directories != said.Directories {
 		i.t.Errorf("%d puts are planned, summary %+v, published %+v", len(puts), summary, said)
 	}
-	ids := i.ids()
+	ids := ids(i)
 	want, got := map[string]bool{}, map[string]bool{}
 	for _, p := range puts {
 		want[ids[strings.TrimPrefix(p.bytes(), "/")]] = true
@@ -111,7 +111,7 @@ func (i *intake) mustPublishAsPlanned() []planned {
 }
 
 // ids are the ids of what is published, by path.
-func (i *intake) ids() map[string]string {
+func ids(i *intake) map[string]string {
 	i.t.Helper()
 	ids := map[string]string{"": clfs.RootID.String()}
 	for line := range strings.Lines(clfsload(i.t, "ls", "-R", "--json", i.target).mustExit(exitOK).stdout) {
@@ -135,7 +135,7 @@ func TestADryRunListsWhatThePublicationThenPuts(t *testing.T) {
 		i.directory(name)
 		writeFile(t, i.path(name+"/file"), "x")
 	}
-	first := i.mustPublishAsPlanned()
+	first := mustPublishAsPlanned(i)
 	if last := first[len(first)-1]; last != (planned{Put: "root", Path: "/", Reason: "first publication", Phase: "first root", Form: "final"}) {
 		t.Errorf("the last put is %+v", last)
 	}
@@ -149,7 +149,7 @@ func TestADryRunListsWhatThePublicationThenPuts(t *testing.T) {
 		must(t, os.Rename(i.path(name+"/file"), i.path("directory-4/"+name)))
 	}
 	counts := map[string]int{}
-	for _, p := range i.mustPublishAsPlanned() {
+	for _, p := range mustPublishAsPlanned(i) {
 		counts[p.Put+": "+p.Reason]++
 	}
 	n := len(rude)
@@ -179,7 +179,7 @@ func TestADryRunNamesWhatIsNotUploaded(t *testing.T) {
 		clfsload(t, "publish", "--dry-run", i.point).mustExit(exitOK).
 			mustSay("new/file: changed just now", "open: open for writing", "2 puts: 2 of directories, 0 of other inodes; 2 entries not uploaded")
 	}
-	puts, summary := i.plan()
+	puts, summary := planOf(i)
 	if len(puts) != 2 || summary.Uploaded || summary.LeftTotal != 2 || len(summary.Left) != 2 {
 		t.Errorf("the plan has %+v and says %+v", puts, summary)
 	}
@@ -205,7 +205,7 @@ func TestADryRunFailsAsThePublicationDoes(t *testing.T) {
 
 // beginPlan starts a dry run whose list is longer than what the pipe and the socket hold, and
 // reads the first line.
-func (i *intake) beginPlan(flags ...string) (r *run, rest *bufio.Reader, end func()) {
+func beginPlan(i *intake, flags ...string) (r *run, rest *bufio.Reader, end func()) {
 	i.t.Helper()
 	read, write, err := os.Pipe()
 	must(i.t, err)
@@ -230,10 +230,10 @@ func longPlan(t *testing.T) *intake {
 
 func TestADryRunEndsWithItsReader(t *testing.T) {
 	i := longPlan(t)
-	i.plan()
+	planOf(i)
 	before := i.held()
 	for n := range 2 * pooled {
-		r, _, end := i.beginPlan([][]string{nil, {"--json"}}[n%2]...)
+		r, _, end := beginPlan(i, [][]string{nil, {"--json"}}[n%2]...)
 		end()
 		if res := r.wait(); res.code != -1 || res.stderr != "" {
 			t.Errorf("without its reader the dry run ends with %d: %q", res.code, res.stderr)
@@ -253,7 +253,7 @@ func TestADryRunEndsWithItsReader(t *testing.T) {
 
 func TestAMountDoesNotWaitForTheReaderOfADryRun(t *testing.T) {
 	i := longPlan(t)
-	r, rest, end := i.beginPlan()
+	r, rest, end := beginPlan(i)
 	defer end()
 	clfsload(t, "unmount", "--no-publish", i.point).mustExit(exitOK)
 	i.await().mustExit(exitOK)

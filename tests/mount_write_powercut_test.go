@@ -171,7 +171,7 @@ func TestWhatFsyncAcknowledgedSurvivesAPowerCut(t *testing.T) {
 			asking[0].wait() // something is published, whatever the moment
 			asking = nil
 		}
-		i.writeUntil(programs, 1+random.IntN(60), func() { i.cutPower(d, asking...) })
+		writeUntil(i, programs, 1+random.IntN(60), func() { i.cutPower(d, asking...) })
 		mustBeWhole(t, exported(t, i.blobs()))
 		i.again(busyFlags...)
 		for _, p := range programs {
@@ -187,7 +187,7 @@ func TestWhatFsyncAcknowledgedSurvivesAPowerCut(t *testing.T) {
 
 // writeUntil lets programs write until so many things are acknowledged, then act ends
 // the file system under them.
-func (i *intake) writeUntil(programs []*syncing, acked int, act func()) {
+func writeUntil(i *intake, programs []*syncing, acked int, act func()) {
 	i.t.Helper()
 	var mu sync.Mutex
 	due, ended := make(chan bool), make(chan error, len(programs))

@@ -44,11 +44,11 @@ func TestFlushUploadsAndPublishMakesReachable(t *testing.T) {
 	i := newIntake(t, longSettle...)
 	aTree(t, i.point)
 	const first = "directory-0/file-0"
-	if got := i.progress(first); got != "dirty" {
+	if got := progress(i, first); got != "dirty" {
 		t.Errorf("before the flush the state is %q", got)
 	}
 	i.flush().mustSay("uploaded")
-	if got := i.progress(first); got != "uploaded" {
+	if got := progress(i, first); got != "uploaded" {
 		t.Errorf("after the flush the state is %q", got)
 	}
 	i.mustNotBePublished()
@@ -56,7 +56,7 @@ func TestFlushUploadsAndPublishMakesReachable(t *testing.T) {
 		t.Errorf("after the flush the status is %+v", s)
 	}
 	i.publish().mustSay("published")
-	if got := i.progress(first); got != "published" {
+	if got := progress(i, first); got != "published" {
 		t.Errorf("after the publication the state is %q", got)
 	}
 	i.mustBePublished()

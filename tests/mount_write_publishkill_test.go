@@ -182,7 +182,7 @@ func (c *lethalContainer) at(n int, after bool, act func()) {
 func (c *lethalContainer) atRequest(n int, after bool, counted func(*http.Request) bool, act func(*http.Request)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.due = dueRequest{n, counted, after, act}
+	c.due = dueRequest{left: n, counted: counted, after: after, act: act}
 }
 
 // left is how many of the requests that are counted have not come yet.

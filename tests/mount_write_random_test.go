@@ -29,7 +29,7 @@ func exerciseFor(t *testing.T) time.Duration {
 }
 
 // exercised makes an Exerciser in a directory of the mount.
-func (i *intake) exercised(name string) *exerciser.Exerciser {
+func exercised(i *intake, name string) *exerciser.Exerciser {
 	i.t.Helper()
 	e, err := exerciser.New(i.directory(name), exerciser.Options{Seed: rand.Uint64(), Large: 24 << 20})
 	must(i.t, err)
@@ -42,7 +42,7 @@ func (i *intake) exercised(name string) *exerciser.Exerciser {
 // remount everything is as it was.
 func TestRandomCallsDoAsOnAnyFileSystemAcrossEvictionAndRemounts(t *testing.T) {
 	i := newIntake(t, smallStaging...)
-	e := i.exercised("work")
+	e := exercised(i, "work")
 	end := time.Now().Add(exerciseFor(t))
 	for round := 0; round == 0 || time.Now().Before(end); round++ {
 		must(t, e.Run(300))
@@ -104,5 +104,5 @@ func TestMoreThanStagingHoldsGoesThrough(t *testing.T) {
 		writeNoise(t, filepath.Join(source, fmt.Sprint("file-", n)), 20<<20+random.IntN(1<<20), random)
 	}
 	i.rsyncInto(source)
-	i.becomesContainer(source)
+	becomesContainer(i, source)
 }

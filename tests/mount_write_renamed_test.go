@@ -15,13 +15,13 @@ func TestAReplacedFileStaysUntilItsSuccessorIsUploaded(t *testing.T) {
 		ends  []string        // names at the end
 	}{
 		{"left alone", func(i *intake) {}, []string{"config"}, []string{"config"}},
-		{"renamed", func(i *intake) { i.rename("config", "config.bak") }, []string{"config", "config.bak"}, []string{"config.bak"}},
-		{"renamed twice", func(i *intake) { i.rename("config", "a"); i.rename("a", "b") }, []string{"config", "b"}, []string{"b"}},
-		{"renamed into another directory", func(i *intake) { i.directory("d"); i.rename("config", "d/config") }, []string{"config", "d/config"}, []string{"d", "d/config"}},
+		{"renamed", func(i *intake) { renameIn(i, "config", "config.bak") }, []string{"config", "config.bak"}, []string{"config.bak"}},
+		{"renamed twice", func(i *intake) { renameIn(i, "config", "a"); renameIn(i, "a", "b") }, []string{"config", "b"}, []string{"b"}},
+		{"renamed into another directory", func(i *intake) { i.directory("d"); renameIn(i, "config", "d/config") }, []string{"config", "d/config"}, []string{"d", "d/config"}},
 		{"replaced by another one that is open", func(i *intake) {
-			f := i.begun("second")
-			i.rename("second", "config")
-			i.rename("config", "config.bak")
+			f := begun(i, "second")
+			renameIn(i, "second", "config")
+			renameIn(i, "config", "config.bak")
 			i.t.Cleanup(func() { f.Close() })
 		}, []string{"config", "config.bak"}, nil},
 	} {
@@ -29,21 +29,21 @@ func TestAReplacedFileStaysUntilItsSuccessorIsUploaded(t *testing.T) {
 			i := newIntake(t, "--settle", "100ms")
 			writeFile(t, i.path("config"), "old")
 			i.publish()
-			f := i.begun(".config.tmp")
-			i.rename(".config.tmp", "config")
+			f := begun(i, ".config.tmp")
+			renameIn(i, ".config.tmp", "config")
 			c.after(i)
 			for range 2 {
 				clfsload(t, "publish", i.point).mustExit(exitIncomplete)
-				i.mustHoldIn(c.holds, "old")
+				mustHoldIn(i, c.holds, "old")
 			}
-			i.mustNotHaveDamage()
+			mustNotHaveDamage(i)
 			must(t, f.Close())
 			if c.ends == nil {
 				return
 			}
 			i.publish()
 			i.mustBePublished()
-			i.mustHaveNames(c.ends)
+			mustHaveNames(i, c.ends)
 		})
 	}
 }
@@ -53,18 +53,18 @@ func TestAReplacedFileStaysAfterAKill(t *testing.T) {
 	i := newIntake(t, "--settle", "100ms")
 	writeFile(t, i.path("config"), "old")
 	i.publish()
-	f := i.begun(".config.tmp")
+	f := begun(i, ".config.tmp")
 	defer f.Close()
-	i.rename(".config.tmp", "config")
-	i.rename("config", "config.bak")
+	renameIn(i, ".config.tmp", "config")
+	renameIn(i, "config", "config.bak")
 	i.killed()
 	i.again()
 	clfsload(t, "publish", i.point).mustExit(exitIncomplete)
-	i.mustHoldIn([]string{"config", "config.bak"}, "old")
+	mustHoldIn(i, []string{"config", "config.bak"}, "old")
 	writeFile(t, i.path("config.bak"), "new")
 	i.publish()
 	i.mustBePublished()
-	i.mustHaveNames([]string{"config.bak"})
+	mustHaveNames(i, []string{"config.bak"})
 }
 
 // What is removed takes with it what it has replaced.
@@ -72,19 +72,19 @@ func TestAReplacedFileGoesWithItsSuccessor(t *testing.T) {
 	i := newIntake(t, "--settle", "100ms")
 	writeFile(t, i.path("config"), "old")
 	i.publish()
-	f := i.begun(".config.tmp")
-	i.rename(".config.tmp", "config")
-	i.rename("config", "config.bak")
+	f := begun(i, ".config.tmp")
+	renameIn(i, ".config.tmp", "config")
+	renameIn(i, "config", "config.bak")
 	clfsload(t, "publish", i.point).mustExit(exitIncomplete)
 	must(t, os.Remove(i.path("config.bak")))
 	must(t, f.Close())
 	i.publish()
 	i.mustBePublished()
-	i.mustHaveNames(nil)
+	mustHaveNames(i, nil)
 }
 
 // begun is a new file that is open and has some contents.
-func (i *intake) begun(name string) *os.File {
+func begun(i *intake, name string) *os.File {
 	i.t.Helper()
 	f, err := os.Create(i.path(name))
 	must(i.t, err)
@@ -93,13 +93,13 @@ func (i *intake) begun(name string) *os.File {
 	return f
 }
 
-func (i *intake) rename(from, to string) {
+func renameIn(i *intake, from, to string) {
 	i.t.Helper()
 	must(i.t, os.Rename(i.path(from), i.path(to)))
 }
 
 // mustHoldIn wants a text to be the contents of one of some files in the container.
-func (i *intake) mustHoldIn(names []string, text string) {
+func mustHoldIn(i *intake, names []string, text string) {
 	i.t.Helper()
 	for _, name := range names {
 		if res := clfsload(i.t, "cat", i.target, "/"+name); res.code == exitOK && res.stdout == text {
@@ -109,12 +109,12 @@ func (i *intake) mustHoldIn(names []string, text string) {
 	i.t.Errorf("none of %q has %q in the container", names, text)
 }
 
-func (i *intake) mustNotHaveDamage() {
+func mustNotHaveDamage(i *intake) {
 	i.t.Helper()
 	clfsload(i.t, "verify", i.target).mustExit(exitOK)
 }
 
-func (i *intake) mustHaveNames(names []string) {
+func mustHaveNames(i *intake, names []string) {
 	i.t.Helper()
 	tree := readContainer(i.t, i.blobs()).Tree
 	for _, name := range names {

@@ -75,7 +75,7 @@ func TestMoreThanTheStagingAreaHoldsIsRewrittenWithoutAPublication(t *testing.T)
 }
 
 func rewriteWithoutPublication(t *testing.T, flags []string) {
-	r := &rewriting{newIntake(t, flags...), t.TempDir()}
+	r := &rewriting{intake: newIntake(t, flags...), source: t.TempDir()}
 	r.rewrite(0)
 	r.publish()
 	for round := 1; round <= 2; round++ {
@@ -108,7 +108,7 @@ func TestAPowerCutCostsNoMoreOfAFileThatWasGivenUpThanWasWritten(t *testing.T) {
 	flags := []string{"--settle", "50ms", "--staging-limit", "64MiB"}
 	i := &intake{t: t, state: filepath.Join(d.mount, "state"), target: "dir:" + filepath.Join(t.TempDir(), "container")}
 	i.mount = mountWith(t, mountPoint(t), i.flags(flags))
-	r := &rewriting{i, t.TempDir()}
+	r := &rewriting{intake: i, source: t.TempDir()}
 	r.rewrite(0)
 	r.publish()
 	const offset = 3 << 20

@@ -103,7 +103,7 @@ func TestAFullDiskUnderAMountIsENOSPCAndNothingIsLost(t *testing.T) {
 	}
 	c.Mend()
 	remove(t, filepath.Join(disk, "ballast"))
-	i.mustTake("after", "after")
+	mustTake(i, "after", "after")
 	i.publish()
 	for name, text := range written {
 		if got, err := os.ReadFile(i.path(name)); err != nil || string(got) != text {
@@ -137,7 +137,7 @@ func takeAll(t *testing.T, path string) {
 }
 
 // mustTake writes a file as soon as the mount takes it.
-func (i *intake) mustTake(name, text string) {
+func mustTake(i *intake, name, text string) {
 	i.t.Helper()
 	end := time.Now().Add(deadline)
 	for tick := time.NewTicker(50 * time.Millisecond); ; <-tick.C {

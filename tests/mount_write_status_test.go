@@ -82,7 +82,7 @@ func (i *intake) awaitStatus(what string, wanted func(intakeStatus) bool) intake
 }
 
 // progress is what the mount tells of a file in its extended attribute.
-func (i *intake) progress(name string) string {
+func progress(i *intake, name string) string {
 	i.t.Helper()
 	text := make([]byte, 100)
 	n, err := unix.Getxattr(i.path(name), "user.clfsload.state", text)

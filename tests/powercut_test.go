@@ -33,7 +33,7 @@ func newDisk(t *testing.T, size int64) *disk {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(home) })
-	d := &disk{t, filepath.Join(home, "image"), filepath.Join(t.TempDir(), "disk")}
+	d := &disk{t: t, image: filepath.Join(home, "image"), mount: filepath.Join(t.TempDir(), "disk")}
 	mustMkdir(t, d.mount)
 	writeFile(t, d.image, "")
 	if err := os.Truncate(d.image, size); err != nil {
@@ -134,9 +134,9 @@ func TestALoadGoesOnAfterAPowerCut(t *testing.T) {
 	d := newDisk(t, 64<<20)
 	c := newMeteredContainer(t)
 	c.SetLatency(time.Millisecond)
-	k := killedLoad{t, c, filepath.Join(d.mount, "state"), source, flags}
+	k := killedLoad{t: t, container: c, state: filepath.Join(d.mount, "state"), source: source, flags: flags}
 	for _, share := range []int{0, 5, 20, 40, 60, 80, 95, 99, 100} {
-		d.cutPower(k, max(all*share/100, 2))
+		cutPower(d, k, max(all*share/100, 2))
 	}
 	clfsload(t, c.into(k.state, source, flags...)...).mustExit(exitOK)
 	mustHold(t, before, c.inventory(), inventory.Full)
@@ -144,10 +144,10 @@ func TestALoadGoesOnAfterAPowerCut(t *testing.T) {
 
 // cutPower runs a load until that many blobs were put and takes its disk away as
 // it is then.
-func (d *disk) cutPower(k killedLoad, blobs int) {
+func cutPower(d *disk, k killedLoad, blobs int) {
 	d.t.Helper()
 	var snapshot []byte
-	if res := k.freezeAt(blobs, func() { snapshot = d.snapshot() }); res != nil {
+	if res := freezeAt(k, blobs, func() { snapshot = d.snapshot() }); res != nil {
 		d.t.Errorf("the load ended before %d blobs were put: exit code %d\n%s", blobs, res.code, clip(res.stderr))
 		return
 	}
@@ -161,7 +161,7 @@ func TestALoadAndItsContainerGoOnAfterAPowerCut(t *testing.T) {
 	source := cutTree(t)
 	before := listTree(t, source)
 	d := newDisk(t, 256<<20)
-	tr := transfer{filepath.Join(d.mount, "state"), source, filepath.Join(d.mount, "container")}
+	tr := transfer{state: filepath.Join(d.mount, "state"), source: source, blobs: filepath.Join(d.mount, "container")}
 	flags := []string{"--preserve-hardlinks", "--concurrency", "1"} // so that none is over too soon
 	arguments := tr.begin(flags...)
 	for _, blobs := range []int{1, 10, 100, 300, 500, 700, 800} {

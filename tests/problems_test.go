@@ -36,7 +36,7 @@ func readProblems(t *testing.T, state string) (lines []string, problems []proble
 func TestProblemsAreListedUntilTheyAreMended(t *testing.T) {
 	directory := t.TempDir()
 	openToAll(t, directory)
-	tr := transfer{filepath.Join(directory, "state"), filepath.Join(directory, "source"), filepath.Join(directory, "container")}
+	tr := transfer{state: filepath.Join(directory, "state"), source: filepath.Join(directory, "source"), blobs: filepath.Join(directory, "container")}
 	mustMkdir(t, tr.source)
 	writeFile(t, filepath.Join(tr.source, "good"), "good")
 	names := []string{"bad", "new\nline", "odd\xff", `"quoted`}

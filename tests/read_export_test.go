@@ -185,7 +185,7 @@ func TestARescueReportIsLinesOfJSON(t *testing.T) {
 // stood there before passes for it.
 func TestAllNamesOfADamagedFileComeOutDamaged(t *testing.T) {
 	directory := t.TempDir()
-	tr := transfer{filepath.Join(directory, "state"), filepath.Join(directory, "source"), filepath.Join(directory, "container")}
+	tr := transfer{state: filepath.Join(directory, "state"), source: filepath.Join(directory, "source"), blobs: filepath.Join(directory, "container")}
 	must(t, os.MkdirAll(filepath.Join(tr.source, "z"), 0o755))
 	writeNoise(t, filepath.Join(tr.source, "a"), 9<<20, seededRandom(t))
 	must(t, os.Link(filepath.Join(tr.source, "a"), filepath.Join(tr.source, "z", "b")))
@@ -214,7 +214,7 @@ func TestAllNamesOfADamagedFileComeOutDamaged(t *testing.T) {
 func TestDirectoriesThatForbidEntryAreExportedAndExportedAgain(t *testing.T) {
 	directory := t.TempDir()
 	openToAll(t, directory)
-	tr := transfer{filepath.Join(directory, "state"), filepath.Join(directory, "source"), filepath.Join(directory, "container")}
+	tr := transfer{state: filepath.Join(directory, "state"), source: filepath.Join(directory, "source"), blobs: filepath.Join(directory, "container")}
 	then := time.Unix(1e9, 0)
 	for name, mode := range map[string]os.FileMode{"closed": 0, "listed": 0o444, "entered": 0o311} {
 		path := filepath.Join(tr.source, name)
@@ -245,7 +245,7 @@ func TestDirectoriesThatForbidEntryAreExportedAndExportedAgain(t *testing.T) {
 // A path may be longer than the kernel takes in one piece.
 func TestATreeThatIsDeeperThanPathsMayBeLongComesThrough(t *testing.T) {
 	directory := t.TempDir()
-	tr := transfer{filepath.Join(directory, "state"), filepath.Join(directory, "source"), filepath.Join(directory, "container")}
+	tr := transfer{state: filepath.Join(directory, "state"), source: filepath.Join(directory, "source"), blobs: filepath.Join(directory, "container")}
 	must(t, os.Mkdir(tr.source, 0o755))
 	root, err := os.OpenRoot(tr.source)
 	must(t, err)

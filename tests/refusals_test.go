@@ -40,7 +40,7 @@ type places struct {
 func newPlaces(t *testing.T) places {
 	t.Helper()
 	directory := t.TempDir()
-	p := places{directory, filepath.Join(directory, "source"), filepath.Join(directory, "state"), filepath.Join(directory, "container")}
+	p := places{directory: directory, source: filepath.Join(directory, "source"), state: filepath.Join(directory, "state"), blobs: filepath.Join(directory, "container")}
 	if err := os.Mkdir(p.source, 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -23,8 +23,8 @@ func TestWhatTookThePlaceOfAFailedEntryIsLoadedByTheNextRun(t *testing.T) {
 	}
 	must(t, os.Link(in("one"), in("two")))
 	c := newMeteredContainer(t)
-	k := killedLoad{t, c, filepath.Join(t.TempDir(), "state"), source, []string{"--preserve-hardlinks"}}
-	k.listOnly(exceptBucket, always)
+	k := killedLoad{t: t, container: c, state: filepath.Join(t.TempDir(), "state"), source: source, flags: []string{"--preserve-hardlinks"}}
+	listOnly(k, exceptBucket, always)
 
 	for _, name := range []string{"vanished", "directory now", "symlink now", "fifo now", "one"} {
 		must(t, os.Remove(in(name)))
@@ -54,12 +54,12 @@ func TestADirectoryThatWasRemovedIsNotMissedInTheEnd(t *testing.T) {
 		writeFile(t, filepath.Join(source, "gone", name), strings.Repeat(name, 50_000))
 	}
 	c := newMeteredContainer(t)
-	k := killedLoad{t, c, filepath.Join(t.TempDir(), "state"), source, nil}
+	k := killedLoad{t: t, container: c, state: filepath.Join(t.TempDir(), "state"), source: source, flags: nil}
 	isFIFO := func(name string) bool {
 		n, err := clfs.ParseName(name)
 		return err == nil && n.Type == clfs.TypeFIFO
 	}
-	k.listOnly(func(name string) bool { return exceptBucket(name) && !isFIFO(name) },
+	listOnly(k, func(name string) bool { return exceptBucket(name) && !isFIFO(name) },
 		func() bool { return slices.ContainsFunc(c.inventory().Names, isFIFO) })
 	must(t, os.RemoveAll(filepath.Join(source, "gone")))
 

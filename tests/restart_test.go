@@ -124,7 +124,7 @@ func (r *run) freeze() error {
 
 // freezeAt runs the load until that many blobs were put, calls while with the
 // process frozen, and kills it. The result is nil unless the load ended before.
-func (k killedLoad) freezeAt(blobs int, while func()) *result {
+func freezeAt(k killedLoad, blobs int, while func()) *result {
 	k.t.Helper()
 	r := k.start()
 	frozen := make(chan error, 1)
@@ -156,12 +156,12 @@ func TestADirectoryThatWasListedIsNotReadAgainAfterAKill(t *testing.T) {
 	watch.forget()
 	c := newMeteredContainer(t)
 	c.SetLatency(time.Millisecond)
-	k := killedLoad{t, c, filepath.Join(t.TempDir(), "state"), source, nil}
+	k := killedLoad{t: t, container: c, state: filepath.Join(t.TempDir(), "state"), source: source, flags: nil}
 	listed := map[string]bool{}
 	var counts []int
 	for blobs := 2; ; blobs += 150 {
 		// What the kill itself closes comes after the look.
-		last := k.freezeAt(blobs, watch.look)
+		last := freezeAt(k, blobs, watch.look)
 		if last != nil {
 			last.mustExit(exitOK)
 			watch.look()
@@ -197,7 +197,7 @@ func TestALargeFileGoesOnAtItsFirstMissingSegment(t *testing.T) {
 	writeNoise(t, filepath.Join(source, "large"), segments*clfs.SegmentBytes, random)
 	before := listTree(t, source)
 	c := newMeteredContainer(t)
-	k := killedLoad{t, c, filepath.Join(t.TempDir(), "state"), source, []string{"--memory", "64MiB"}}
+	k := killedLoad{t: t, container: c, state: filepath.Join(t.TempDir(), "state"), source: source, flags: []string{"--memory", "64MiB"}}
 	times := map[string]int{}
 	var old []string // segments in the order in which they came first
 	for _, blobs := range []int{12, 15, 18, segments + 5} {

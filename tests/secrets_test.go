@@ -33,7 +33,7 @@ var plantedForms = []string{
 
 // mustNotTell looks for the planted secret in what a command has printed, and in the names
 // and the contents of all files below a directory.
-func (r result) mustNotTell(directories ...string) result {
+func mustNotTell(r result, directories ...string) result {
 	r.t.Helper()
 	if all := r.stdout + r.stderr; strings.Contains(all, planted) {
 		r.t.Errorf("clfsload %s tells the secret:\n%s", strings.Join(r.arguments, " "), all)
@@ -98,7 +98,7 @@ func checkPlanted(t *testing.T, line, form string) {
 		arguments[i] = strings.ReplaceAll(arguments[i], "SECRET", form)
 	}
 	r := command(t, arguments, withEnvironment("XDG_STATE_HOME="+filepath.Join(directory, "home")), inDirectory(directory))
-	r.start().wait().mustNotTell(directory)
+	mustNotTell(r.start().wait(), directory)
 }
 
 // inDirectory runs the binary there.
@@ -159,7 +159,7 @@ func TestNoCommandTellsTheCredentialsThatTheServiceRepeats(t *testing.T) {
 				if c.options != nil {
 					options = append(options, c.options)
 				}
-				r := command(t, arguments, options...).start().wait().mustNotTell(directory)
+				r := mustNotTell(command(t, arguments, options...).start().wait(), directory)
 				if r.code == exitOK {
 					t.Errorf("%q was not refused", arguments)
 				}
@@ -184,19 +184,19 @@ func TestArgumentsOfARunningMountShowNoSecret(t *testing.T) {
 				i.mount = mountWith(t, point, arguments)
 			} else {
 				i.mount = &mount{point: point}
-				command(t, append(append([]string{"mount"}, arguments...), point)).start().wait().mustExit(exitOK).mustNotTell(directory)
+				mustNotTell(command(t, append(append([]string{"mount"}, arguments...), point)).start().wait().mustExit(exitOK), directory)
 			}
 			writeFile(t, filepath.Join(point, "file"), "contents")
 			pid := i.status().PID
 			mustNotShow(t, pid)
-			clfsload(t, "publish", point).mustExit(exitOK).mustNotTell(state)
+			mustNotTell(clfsload(t, "publish", point).mustExit(exitOK), state)
 			for _, arguments := range [][]string{{"status", point}, {"status", "--json", point}, {"flush", "--json", point}} {
-				clfsload(t, arguments...).mustExit(exitOK).mustNotTell()
+				mustNotTell(clfsload(t, arguments...).mustExit(exitOK))
 			}
-			end := func() { clfsload(t, "unmount", point).mustExit(exitOK).mustNotTell(state) }
+			end := func() { mustNotTell(clfsload(t, "unmount", point).mustExit(exitOK), state) }
 			if flags == nil {
 				end()
-				i.await().mustExit(exitOK).mustNotTell()
+				mustNotTell(i.await().mustExit(exitOK))
 			} else {
 				awaitEnd(t, pid, end)
 			}
@@ -227,8 +227,8 @@ func TestAMountHelperHidesTheSecretInItsArguments(t *testing.T) {
 	if strings.Contains(string(mounts), planted) {
 		t.Error("the table of mounts has the secret")
 	}
-	awaitEnd(t, pid, func() { clfsload(t, "unmount", point).mustExit(exitOK).mustNotTell(state) })
-	f.mount("-o", "sas="+planted, "-t", "clfsload", "none", point).mustExit(exitUsage).mustNotTell(state)
+	awaitEnd(t, pid, func() { mustNotTell(clfsload(t, "unmount", point).mustExit(exitOK), state) })
+	mustNotTell(f.mount("-o", "sas="+planted, "-t", "clfsload", "none", point).mustExit(exitUsage), state)
 }
 
 // A load shows no secret in its arguments while it runs, and leaves none.
@@ -245,7 +245,7 @@ func TestALoadWithASecretOnItsCommandLineKeepsIt(t *testing.T) {
 		close(shown)
 	}})
 	r = command(t, []string{"load", "--new", "--log-level", "DEBUG", state, source, address + "?sv=1&sig=" + planted})
-	r.start().wait().mustExit(exitOK).mustNotTell(state)
+	mustNotTell(r.start().wait().mustExit(exitOK), state)
 	<-shown
 	for name, data := range c.Blobs("container") {
 		if strings.Contains(string(data), planted) {
