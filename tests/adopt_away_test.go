@@ -1,8 +1,6 @@
 package tests
 
 import (
-	"fmt"
-	"io/fs"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -56,27 +54,6 @@ func heldContainer(t *testing.T) *away {
 	target := built(t, smallContainer(t))
 	other := &intake{t: t, state: filepath.Join(t.TempDir(), "state"), target: target}
 	return &away{target, func() { other.mount = mountWith(t, mountPoint(t), other.flags(nil)) }, func() { other.unmounted() }, exitBusy}
-}
-
-// bytesOf are all files of a directory that is not in use, but for logs and the number of the process that
-// has locked it last.
-func bytesOf(t *testing.T, directory string) (lines []string) {
-	t.Helper()
-	must(t, filepath.WalkDir(directory, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || strings.HasSuffix(path, ".log") || d.Name() == "lock" {
-			return err
-		}
-		info, err := d.Info()
-		must(t, err)
-		data := []byte{}
-		if d.Type().IsRegular() {
-			data, err = os.ReadFile(path)
-			must(t, err)
-		}
-		lines = append(lines, fmt.Sprintf("%s %s %x", info.Mode(), path, data))
-		return nil
-	}))
-	return lines
 }
 
 // Whether a STATE fits a container cannot be known while the container is away, and a busy container

@@ -157,15 +157,6 @@ func (m *mirror) text() []byte {
 	return text
 }
 
-func writeBytes(path string, flags int, text []byte, at int64) error {
-	f, err := os.OpenFile(path, flags|unix.O_NOFOLLOW, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteAt(text, at)
-	return errors.Join(err, f.Close())
-}
-
 func (m *mirror) truncate() {
 	path := m.some(isFile)
 	info, err := os.Stat(filepath.Join(m.copied, path))

@@ -59,13 +59,6 @@ func rewrite(t *testing.T, change func(data []byte) []byte) func(path string, da
 	return func(path string, data []byte) { must(t, os.WriteFile(path, change(slices.Clone(data)), 0o644)) }
 }
 
-// foreignBlob adds an object that only a cache has.
-func foreignBlob(t *testing.T, container string, id clfs.ID) {
-	t.Helper()
-	name := clfs.ObjectName(id, id, clfs.TypeSpecial, clfs.FirstVersion)
-	must(t, os.WriteFile(filepath.Join(container, name), []byte{0, 0, 0, 0}, 0o644))
-}
-
 // What is not a finished container, or may be in use, is refused before anything is written.
 func TestAContainerThatMustNotBeChangedIsRefusedAndStaysAsItIs(t *testing.T) {
 	for _, c := range []struct {

@@ -1,13 +1,10 @@
 package tests
 
 import (
-	"bytes"
-	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -16,16 +13,6 @@ import (
 	"clfsload/sync/tree/treetest"
 	"clfsload/tests/inventory"
 )
-
-// quickly lets a mount upload at once what was closed.
-var quickly = []string{"--settle", "50ms"}
-
-// adoptAnew mounts the container with another STATE, in place of the one that has ended.
-func (i *intake) adoptAnew(flags ...string) {
-	i.t.Helper()
-	must(i.t, os.RemoveAll(i.state))
-	i.again(flags...)
-}
 
 // built is a container that package treetest has made, in a directory.
 func built(t *testing.T, b *treetest.Builder) (target string) {
@@ -36,37 +23,6 @@ func built(t *testing.T, b *treetest.Builder) (target string) {
 		must(t, os.WriteFile(filepath.Join(directory, name), data, 0o644))
 	})
 	return "dir:" + directory
-}
-
-// changed says what became of the blobs of a container.
-type changed struct {
-	added, gone []string // new names, and names that are not there any more
-	rewritten   []string // same name, other bytes
-}
-
-func changesOf(before, after map[string][]byte) (c changed) {
-	for name, data := range after {
-		old, found := before[name]
-		switch {
-		case !found:
-			c.added = append(c.added, name)
-		case !bytes.Equal(old, data):
-			c.rewritten = append(c.rewritten, name)
-		}
-	}
-	for name := range before {
-		if _, found := after[name]; !found {
-			c.gone = append(c.gone, name)
-		}
-	}
-	slices.Sort(c.added)
-	slices.Sort(c.gone)
-	return c
-}
-
-func (c changed) String() string {
-	return fmt.Sprintf("added:\n  %s\ngone:\n  %s\nrewritten:\n  %s", strings.Join(c.added, "\n  "),
-		strings.Join(c.gone, "\n  "), strings.Join(c.rewritten, "\n  "))
 }
 
 // ofTypes counts names by the type that they tell.

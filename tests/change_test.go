@@ -1,7 +1,6 @@
 package tests
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,20 +12,6 @@ import (
 	"clfsload/clfs"
 	"clfsload/tests/inventory"
 )
-
-// isContents tells whether a blob is a data segment.
-func isContents(name string) bool {
-	n, err := clfs.ParseName(name)
-	return err == nil && n.Type == clfs.TypeSegment
-}
-
-// isListed asks a load that runs whether it has listed all of its source.
-func isListed(t *testing.T, state string) bool {
-	t.Helper()
-	res := clfsload(t, "status", "--json", state)
-	var status struct{ Running, Listed bool }
-	return json.Unmarshal([]byte(res.stdout), &status) == nil && status.Running && status.Listed
-}
 
 // listOnly runs the load until all is listed, and kills it. Of what hold names
 // nothing has come into the container then.
@@ -48,24 +33,6 @@ func listOnly(k killedLoad, hold func(name string) bool, also func() bool) {
 
 func always() bool { return true }
 
-// exceptBucket is all that a load puts after it has begun.
-func exceptBucket(name string) bool {
-	return !strings.HasPrefix(name, bucketPrefix)
-}
-
-const (
-	bucketPrefix = "00000063_"
-	rootPrefix   = "0000006457871C6B_"
-)
-
-// must fails the test for an error of what a test does to its source.
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // mustHoldBut compares as mustHold does, but for the directories, which are those
 // of the listing.
 func mustHoldBut(t *testing.T, source inventory.Tree, c *meteredContainer) {
@@ -79,15 +46,6 @@ func mustHoldBut(t *testing.T, source inventory.Tree, c *meteredContainer) {
 	scope := inventory.Full
 	scope.Atime = false // they change with every look
 	reportLines(t, "the container differs from its source", inventory.Compare(source, contents.Tree, scope))
-}
-
-func mustNotBePublishedTo(t *testing.T, c *meteredContainer) {
-	t.Helper()
-	for _, name := range c.inventory().Names {
-		if strings.HasPrefix(name, rootPrefix) {
-			t.Errorf("the container was published: it has %s", name)
-		}
-	}
 }
 
 func TestWhatChangesBetweenTwoRunsIsLoadedAsItIsThen(t *testing.T) {

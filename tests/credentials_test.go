@@ -1,29 +1,12 @@
 package tests
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
-
-	"clfsload/tests/inventory"
 )
-
-// Signatures of two shared access signatures; the service accepts one at a time.
-const (
-	oldSignature = "sig=oldSignature"
-	newSignature = "sig=newSignature"
-)
-
-// guarded is a load into a container whose service stops to accept the old signature
-// in the middle.
-type guarded struct {
-	*meteredContainer
-	source, state, file string
-	before              inventory.Tree
-}
 
 func newGuarded(t *testing.T, content string) guarded {
 	t.Helper()
@@ -34,28 +17,6 @@ func newGuarded(t *testing.T, content string) guarded {
 	g.AcceptOnly(oldSignature)
 	g.await(moment{blobs: 30, stored: true, act: func() { g.AcceptOnly(newSignature) }})
 	return g
-}
-
-// replace gives the file of credentials new content, in one step.
-func (g guarded) replace(t *testing.T, content string) {
-	t.Helper()
-	if err := os.WriteFile(g.file+".new", []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Rename(g.file+".new", g.file); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func (g guarded) mustBeWhole(t *testing.T, res result) {
-	t.Helper()
-	mustHold(t, g.before, g.inventory(), inventory.Full)
-	mustKeepSecrets(t, res, g.state)
-	for name, data := range g.Blobs("container") {
-		if strings.Contains(string(data), "Signature") {
-			t.Errorf("blob %s holds a signature", name)
-		}
-	}
 }
 
 // waitToSay waits until a running load has said text on standard error.

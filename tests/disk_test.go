@@ -4,7 +4,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -12,8 +11,6 @@ import (
 
 	"clfsload/tests/inventory"
 )
-
-const exitJournal = 12
 
 // enlarge gives a small disk more room.
 func enlarge(t *testing.T, disk, size string) {
@@ -51,15 +48,6 @@ func TestAFullContainerDirectoryIsToldAndTheLoadGoesOn(t *testing.T) {
 	enlarge(t, disk, "128m")
 	clfsload(t, tr.resume()...).mustExit(exitOK)
 	mustHold(t, before, directoryBlobs(t, tr.blobs), inventory.Full)
-}
-
-// mustNotPanic wants no trace of a crash.
-func (r result) mustNotPanic() result {
-	r.t.Helper()
-	if strings.Contains(r.stderr, "panic:") || strings.Contains(r.stderr, "goroutine ") {
-		r.t.Errorf("clfsload %s crashed:\n%s", strings.Join(r.arguments, " "), clip(r.stderr))
-	}
-	return r
 }
 
 // A journal of which a part is not what was written is refused, or noticed when
@@ -108,17 +96,4 @@ func overwritten(data []byte, from, count int, random *rand.Rand) []byte {
 		}
 	}
 	return damaged
-}
-
-// stopInTheMiddle leaves a load that was stopped with a part of the source done,
-// and all of its journal in the database file.
-func stopInTheMiddle(t *testing.T, tr transfer) {
-	t.Helper()
-	r := command(t, tr.begin("--concurrency", "1", "--preserve-hardlinks")).start()
-	waitForBlobs(r, tr.blobs, 200)
-	must(t, r.command.Process.Signal(unix.SIGTERM))
-	r.wait().mustExit(exitTerminated)
-	if info, err := os.Stat(filepath.Join(tr.state, "journal.sqlite-wal")); err == nil && info.Size() > 0 {
-		t.Fatalf("a stopped load leaves %d bytes outside of its database", info.Size())
-	}
 }

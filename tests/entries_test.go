@@ -53,14 +53,6 @@ func TestModesAndOwnersComeThrough(t *testing.T) {
 	loads(t, source, inventory.Full)
 }
 
-// setTimes sets atime and mtime of path, to the nanosecond.
-func setTimes(t *testing.T, path string, atime, mtime unix.Timespec) {
-	t.Helper()
-	if err := unix.UtimesNanoAt(unix.AT_FDCWD, path, []unix.Timespec{atime, mtime}, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestTimesComeThroughToTheNanosecond(t *testing.T) {
 	source := t.TempDir()
 	for name, ts := range map[string]unix.Timespec{
@@ -230,14 +222,4 @@ func TestALinkTargetThatIsTooLongFailsAlone(t *testing.T) {
 		t.Errorf("names an entry that is fine:\n%s", res.stdout)
 	}
 	mustNotBePublished(t, p.blobs)
-}
-
-// mustNotBePublished wants a container that no cache would attach: it has no
-// root object.
-func mustNotBePublished(t *testing.T, blobs string) {
-	t.Helper()
-	roots, err := filepath.Glob(filepath.Join(blobs, "0000006457871C6B_*"))
-	if err != nil || len(roots) > 0 {
-		t.Errorf("the container was published: %q, %v", roots, err)
-	}
 }

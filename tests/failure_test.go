@@ -1,62 +1,12 @@
 package tests
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"clfsload/tests/inventory"
 )
-
-// unreadable is a tree that nobody can read all of.
-type unreadable struct {
-	places
-	closed []string // paths without permissions
-}
-
-// newUnreadable makes a tree with files below a/b, some of them unreadable.
-func newUnreadable(t *testing.T, files, closed int) *unreadable {
-	t.Helper()
-	u := &unreadable{places: newPlaces(t)}
-	openToAll(t, u.directory)
-	deep := filepath.Join(u.source, "a", "b")
-	must(t, os.MkdirAll(deep, 0o755))
-	for i := range files {
-		path := filepath.Join(deep, fmt.Sprintf("file-%03d", i))
-		writeFile(t, path, strings.Repeat(path, 500))
-		if i < closed {
-			u.closed = append(u.closed, path)
-		}
-	}
-	u.chmod(t, 0)
-	return u
-}
-
-func (u *unreadable) chmod(t *testing.T, mode os.FileMode) {
-	t.Helper()
-	for _, path := range u.closed {
-		must(t, os.Chmod(path, mode))
-	}
-}
-
-// load runs the load as nobody.
-func (u *unreadable) load(t *testing.T, target string, flags ...string) *run {
-	t.Helper()
-	r := command(t, append([]string{"load", u.state, u.source, target}, flags...))
-	asNobody(r.command)
-	return r.start()
-}
-
-// mustHoldAll compares the container with the source as it is now; only the
-// attributes are not looked at that mending has changed after the listing.
-func mustHoldAll(t *testing.T, source string, blobs inventory.Blobs) {
-	t.Helper()
-	scope := inventory.Full
-	scope.Atime, scope.Ctime = false, false
-	mustHold(t, listTree(t, source), blobs, scope)
-}
 
 func TestTooManyFailedEntriesStopALoadThatCanGoOn(t *testing.T) {
 	u := newUnreadable(t, 120, 100)

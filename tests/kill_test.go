@@ -1,15 +1,12 @@
 package tests
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -18,52 +15,12 @@ import (
 	"clfsload/tests/inventory"
 )
 
-// kills is how many there are in a test.
-var kills = often(25)
-
 const (
 	// killBudget is --memory: the most that may be uploaded again after a kill.
 	killBudget = 64 << 20
 	// manyEntries are in one directory.
 	manyEntries = 50_000
 )
-
-// often is n, or a quarter of it under the race detector, with which everything takes
-// longer.
-func often(n int) int {
-	if raceEnabled {
-		return max(2, n/4)
-	}
-	return n
-}
-
-// seededRandom prints its seed with the test, so that a failure can be repeated with SEED.
-func seededRandom(t *testing.T) *rand.Rand {
-	t.Helper()
-	seed := rand.Uint64()
-	if text := os.Getenv("SEED"); text != "" {
-		var err error
-		seed, err = strconv.ParseUint(text, 10, 64)
-		must(t, err)
-	}
-	t.Logf("seed %d", seed)
-	return rand.New(rand.NewPCG(seed, seed))
-}
-
-// writeNoise makes a file of bytes that do not compress.
-func writeNoise(t *testing.T, path string, size int, random *rand.Rand) {
-	t.Helper()
-	data := make([]byte, size)
-	for i := 0; i+8 <= size; i += 8 {
-		n := random.Uint64()
-		for j := range 8 {
-			data[i+j] = byte(n >> (8 * j))
-		}
-	}
-	if err := os.WriteFile(path, data, 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
 
 // mixedTree has something of everything: small and large files, links of both
 // kinds, devices, and a directory of manyEntries names.
@@ -93,18 +50,6 @@ func mixedTree(t *testing.T, random *rand.Rand) string {
 	return source
 }
 
-// addSmall fills a directory with files of one or two segments and a symbolic link.
-func addSmall(t *testing.T, directory string, random *rand.Rand) {
-	t.Helper()
-	for i := range 25 {
-		path := filepath.Join(directory, fmt.Sprint("file-", i))
-		writeFile(t, path, strings.Repeat(fmt.Sprintln("contents of", path), random.IntN(1000)))
-	}
-	if err := os.Symlink("../somewhere", filepath.Join(directory, "symlink")); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // addMany makes a directory of manyEntries names of a tenth as many files.
 func addMany(t *testing.T, directory string) {
 	t.Helper()
@@ -123,6 +68,13 @@ func addMany(t *testing.T, directory string) {
 	}
 }
 
+func sizeOf(puts []metered) (bytes int64) {
+	for _, p := range puts {
+		bytes += p.bytes
+	}
+	return bytes
+}
+
 // undisturbed loads source without any trouble, and returns what came of it and
 // how many different blobs and bytes were put.
 func undisturbed(t *testing.T, source string, flags ...string) (contents inventory.Contents, blobs int, bytes int64) {
@@ -131,38 +83,6 @@ func undisturbed(t *testing.T, source string, flags ...string) (contents invento
 	flags = append([]string{"--new"}, flags...)
 	clfsload(t, c.into(filepath.Join(t.TempDir(), "state"), source, flags...)...).mustExit(exitOK)
 	return readContainer(t, c.inventory()), c.seen(), sizeOf(c.taken())
-}
-
-// killedLoad is a load that is killed now and then.
-type killedLoad struct {
-	t         *testing.T
-	container *meteredContainer
-	state     string
-	source    string
-	flags     []string
-}
-
-// start begins the load, or goes on with it.
-func (k killedLoad) start() *run {
-	k.t.Helper()
-	flags := k.flags
-	if _, err := os.Stat(k.state); err != nil {
-		flags = append([]string{"--new"}, flags...)
-	}
-	return command(k.t, k.container.into(k.state, k.source, flags...)).start()
-}
-
-// run starts the load and kills it when the moment comes. It returns what the
-// process put.
-func (k killedLoad) run(blobs int, stored bool) (puts []metered, killed bool) {
-	k.t.Helper()
-	r := k.start()
-	k.container.await(moment{blobs: blobs, stored: stored, act: r.kill})
-	res := r.wait()
-	if res.code != -1 {
-		res.mustExit(exitOK)
-	}
-	return k.container.taken(), res.code == -1
 }
 
 func TestALoadKilledAtRandomMomentsEndsAsIfItHadNotBeen(t *testing.T) {
@@ -201,26 +121,6 @@ func TestALoadKilledAtRandomMomentsEndsAsIfItHadNotBeen(t *testing.T) {
 	t.Logf("%d blobs; %d kills made %d bytes into %d", all, kills, bytes, sent)
 	if most := bytes + int64(kills)*killBudget; sent > most {
 		t.Errorf("%d bytes were sent, more than %d", sent, most)
-	}
-}
-
-// awaitEvents returns when inotify has told of so many events, or the process has ended.
-func (r *run) awaitEvents(watch, events int) {
-	r.t.Helper()
-	buf := make([]byte, 1<<16)
-	for events > 0 && !r.ended() {
-		_, err := unix.Poll([]unix.PollFd{{Fd: int32(watch), Events: unix.POLLIN}}, 20)
-		if err != nil && !errors.Is(err, unix.EINTR) {
-			r.t.Fatal(err)
-		}
-		n, err := unix.Read(watch, buf)
-		if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) {
-			continue
-		}
-		must(r.t, err)
-		for range inotifyEvents(buf[:n]) {
-			events--
-		}
 	}
 }
 

@@ -4,57 +4,13 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	"clfsload/clfs"
 	"clfsload/tests/blobserver"
 	"clfsload/tests/inventory"
 )
-
-// bucketBlob is the blob that a load leases, docs/clfs-format.md section 6.
-var bucketBlob = clfs.ObjectName(clfs.BucketID, clfs.BucketID, clfs.TypeSpecial, clfs.FirstVersion)
-
-const foreignLease = "99999999-9999-4999-8999-999999999999"
-
-// do sends a request about the container, or a blob if path begins with a slash.
-func (c *meteredContainer) do(t *testing.T, method, path string, headers map[string]string) (status int) {
-	t.Helper()
-	// Not t.Context(): some are sent when the test ends.
-	r, err := http.NewRequest(method, c.Endpoint+"/container"+path, nil)
-	if err != nil {
-		t.Error(err)
-		return 0
-	}
-	r.URL.RawQuery += "&sig=any"
-	for name, value := range headers {
-		r.Header.Set(name, value)
-	}
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Error(err)
-		return 0
-	}
-	answer.Body.Close()
-	return answer.StatusCode
-}
-
-// lease does something with the lease of the bucket object.
-func (c *meteredContainer) lease(t *testing.T, action string, headers ...string) (status int) {
-	t.Helper()
-	all := map[string]string{"x-ms-lease-action": action}
-	for i := 0; i < len(headers); i += 2 {
-		all[headers[i]] = headers[i+1]
-	}
-	return c.do(t, http.MethodPut, "/"+bucketBlob+"?comp=lease", all)
-}
-
-func (c *meteredContainer) acquireForeign(t *testing.T) (status int) {
-	t.Helper()
-	return c.lease(t, "acquire", "x-ms-proposed-lease-id", foreignLease, "x-ms-lease-duration", "60")
-}
 
 // stopped is a load that was ended in the middle by a signal.
 func stopped(t *testing.T, signal syscall.Signal) (c *meteredContainer, source, state string, before inventory.Tree) {
@@ -108,17 +64,6 @@ func TestAContainerThatAnotherHasLeasedIsLeftAlone(t *testing.T) {
 	c.lease(t, "release", "x-ms-lease-id", foreignLease)
 	clfsload(t, c.into(state, source)...).mustExit(exitOK)
 	mustHold(t, before, c.inventory(), inventory.Full)
-}
-
-// mustNotBePublished wants a container without a root.
-func (c *meteredContainer) mustNotBePublished(t *testing.T) {
-	t.Helper()
-	root := clfs.NamePrefix(clfs.RootID)
-	for name := range c.Blobs("container") {
-		if strings.HasPrefix(name, root) {
-			t.Errorf("the container has a root: %s", name)
-		}
-	}
 }
 
 func TestALoadWhoseLeaseWasTakenPublishesNothing(t *testing.T) {

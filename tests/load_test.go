@@ -1,55 +1,12 @@
 package tests
 
 import (
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"clfsload/tests/inventory"
 )
-
-// The exit codes that users rely on; docs/exit-codes.md explains them.
-const (
-	exitOK          = 0
-	exitUsage       = 2
-	exitIncomplete  = 3
-	exitSource      = 4
-	exitState       = 5
-	exitNoContainer = 6
-	exitNotEmpty    = 7
-	exitCredentials = 8
-	exitPermission  = 9
-	exitNoSpace     = 10
-	exitBusy        = 11
-	exitUnreachable = 13
-	exitInterrupted = 130
-	exitTerminated  = 143
-)
-
-// transfer is a load into a directory: its three places.
-type transfer struct {
-	state  string // does not exist yet
-	source string
-	blobs  string // the directory of the container, does not exist yet
-}
-
-func newTransfer(t *testing.T, source string) transfer {
-	t.Helper()
-	directory := t.TempDir()
-	return transfer{state: filepath.Join(directory, "state"), source: source, blobs: filepath.Join(directory, "container")}
-}
-
-// begin is the command line of the first run.
-func (tr transfer) begin(flags ...string) []string {
-	return append([]string{"load", "--new", tr.state, tr.source, "dir:" + tr.blobs}, flags...)
-}
-
-// resume is the command line of every further run.
-func (tr transfer) resume(flags ...string) []string {
-	return append([]string{"load", tr.state, tr.source, "dir:" + tr.blobs}, flags...)
-}
 
 // loads loads source into a new directory and wants all of it back.
 func loads(t *testing.T, source string, scope inventory.Scope, flags ...string) (inventory.Contents, result) {
@@ -86,23 +43,6 @@ func TestLoadKeepsTheGoldenTree(t *testing.T) {
 		})
 	}
 }
-
-// goroot is a real tree that every machine with these tests has.
-func goroot(t testing.TB) string {
-	t.Helper()
-	out, err := exec.Command("go", "env", "GOROOT").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	root, err := filepath.EvalSymlinks(strings.TrimSpace(string(out)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return root
-}
-
-// shared is for trees that other programs read while a test runs.
-var shared = inventory.Scope{HardLinks: true, Ctime: true, FileID: true}
 
 func TestLoadKeepsTheGoToolchain(t *testing.T) {
 	contents, res := loads(t, goroot(t), shared, "--preserve-hardlinks")
@@ -150,14 +90,6 @@ func TestSecondRunSaysAlreadyComplete(t *testing.T) {
 
 func TestVersionIsTold(t *testing.T) {
 	clfsload(t, "--version").mustExit(exitOK).mustSay("clfsload test")
-}
-
-// writeFile makes a small file with the given bytes.
-func writeFile(t *testing.T, path, text string) {
-	t.Helper()
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // The listing of an empty source ends before anything else begins: whoever

@@ -6,12 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 )
-
-// residentLimit is what a load may have in memory at any number of entries.
-const residentLimit = 300 << 20
 
 // crowd makes a tree of that many entries: directories of a thousand names, of
 // small files and links to them.
@@ -34,15 +30,6 @@ func crowd(t *testing.T, entries int) string {
 		}
 	}
 	return source
-}
-
-// mostResident is the most memory that a running process had so far, in bytes, 0
-// if that cannot be told. (What wait4 says of it counts the parent's in.)
-func (r *run) mostResident() (bytes int64) {
-	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.command.Process.Pid))
-	_, after, _ := strings.Cut(string(status), "VmHWM:")
-	_, _ = fmt.Sscanf(after, "%d kB", &bytes)
-	return bytes << 10
 }
 
 // Whatever the number of entries, a load needs the same memory, once its caches are

@@ -19,9 +19,6 @@ import (
 	"clfsload/tests/blobserver"
 )
 
-// exitMountPoint is the exit code for a mount point that cannot be used.
-const exitMountPoint = 16
-
 func TestAKilledMountIsClearedByTheNextOne(t *testing.T) {
 	target, point := mountedGolden(t), mountPoint(t)
 	first := mountAt(t, point, target)
@@ -75,21 +72,6 @@ func TestAFileThatIsOpenCanBeReadAfterTheUnmount(t *testing.T) {
 	if isMounted(t, m.point) {
 		t.Error("something is still mounted")
 	}
-}
-
-// twoSizes is a small tree with the file that is broken, and another one.
-func twoSizes(t *testing.T) string {
-	t.Helper()
-	golden, tree := filepath.Join(goldenTree(t), "sizes"), t.TempDir()
-	mustMkdir(t, filepath.Join(tree, "sizes"))
-	for _, name := range []string{"text-8404993", "text-100", "rand-16385"} {
-		text, err := os.ReadFile(filepath.Join(golden, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		writeFile(t, filepath.Join(tree, "sizes", name), string(text))
-	}
-	return tree
 }
 
 func TestDamageIsEIOAndNamedInTheLog(t *testing.T) {

@@ -11,20 +11,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cutOff writes files of a mode, and kills the mount before they are closed.
-func (i *intake) cutOff(mode os.FileMode, names ...string) {
-	i.t.Helper()
-	for _, name := range names {
-		f, err := os.OpenFile(i.path(name), os.O_CREATE|os.O_WRONLY, mode)
-		must(i.t, err)
-		defer f.Close()
-		_, err = f.WriteString("some of " + name)
-		must(i.t, errors.Join(err, f.Sync()))
-	}
-	must(i.t, i.command.Process.Kill())
-	i.await()
-}
-
 // incompletes is what `clfsload incomplete` lists.
 func incompletes(i *intake, arguments ...string) (paths []string) {
 	i.t.Helper()

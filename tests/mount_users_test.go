@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -14,23 +13,6 @@ import (
 
 	"clfsload/tests/inventory"
 )
-
-// privateMounts keeps what the test mounts from now on to itself and to what it
-// starts, for which the thread is changed that the test runs on, to the end of it.
-func privateMounts(t *testing.T) {
-	t.Helper()
-	requireRoot(t)
-	runtime.LockOSThread() // for ever: the thread ends with the test
-	before, err := os.Open("/proc/thread-self/ns/mnt")
-	must(t, err)
-	directory, err := os.Getwd()
-	must(t, err)
-	must(t, errors.Join(unix.Unshare(unix.CLONE_NEWNS), unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")))
-	// The first thread of a process never ends, and what it holds cannot be unmounted.
-	t.Cleanup(func() {
-		must(t, errors.Join(unix.Setns(int(before.Fd()), unix.CLONE_NEWNS), unix.Chdir(directory), before.Close()))
-	})
-}
 
 // forUsers lets ordinary users mount, as udev and fuse3 do, with lines of
 // /etc/fuse.conf.

@@ -3,7 +3,6 @@ package tests
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,33 +12,6 @@ import (
 
 	"clfsload/tests/inventory"
 )
-
-// asCopied is what copies keep: all but the ctime, which is when they were made.
-var asCopied = inventory.Scope{HardLinks: true}
-
-// rsync runs it, and returns what it printed and how it ended.
-func rsync(arguments ...string) (string, error) {
-	out, err := exec.Command("rsync", arguments...).CombinedOutput()
-	return string(out), err
-}
-
-// exactTimes makes rsync set times of directories and symbolic links that differ by less
-// than a second. By itself it leaves them: a tree that was just made can be such a one.
-const exactTimes = "--modify-window=-1"
-
-// rsyncInto copies a tree into the mount, twice: the second time there is nothing to do.
-func (i *intake) rsyncInto(source string) {
-	i.t.Helper()
-	runTool(i.t, "rsync", "-aH", exactTimes, source+"/", i.point+"/")
-	i.nothingToDo(source)
-}
-
-func (i *intake) nothingToDo(source string) {
-	i.t.Helper()
-	if out := runTool(i.t, "rsync", "-aHni", exactTimes, "--delete", source+"/", i.point+"/"); out != "" {
-		i.t.Errorf("a second rsync would do:\n%s", clip(out))
-	}
-}
 
 // becomesContainer publishes what was copied from source, and compares the container
 // with the mount and with the source.
@@ -156,20 +128,6 @@ func TestFilesOfAllTypesAndTimesAreKept(t *testing.T) {
 	i.flush()
 	i.publish()
 	i.mustBePublished()
-}
-
-// aTree makes a few directories of files.
-func aTree(t *testing.T, root string) {
-	t.Helper()
-	for d := range 5 {
-		directory := filepath.Join(root, fmt.Sprint("directory-", d))
-		mustMkdir(t, directory)
-		for f := range 20 {
-			writeFile(t, filepath.Join(directory, fmt.Sprint("file-", f)), fmt.Sprint(d, f))
-		}
-		must(t, os.Link(filepath.Join(directory, "file-1"), filepath.Join(directory, "link")))
-		must(t, os.Symlink("file-2", filepath.Join(directory, "symlink")))
-	}
 }
 
 func TestNumbersOfInodesSurviveARemount(t *testing.T) {

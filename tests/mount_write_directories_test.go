@@ -1,12 +1,10 @@
 package tests
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -31,23 +29,6 @@ func readSome(t *testing.T, fd int) (all []dirent) {
 		rest = rest[length:]
 	}
 	return all
-}
-
-// fill makes empty files, from several threads at once.
-func fill(t *testing.T, directory string, entries int) {
-	t.Helper()
-	const threads = 8
-	var makers sync.WaitGroup
-	failed := make([]error, threads)
-	for m := range threads {
-		makers.Go(func() {
-			for n := m; n < entries && failed[m] == nil; n += threads {
-				failed[m] = unix.Mknod(filepath.Join(directory, fmt.Sprintf("entry-%06d", n)), unix.S_IFREG|0o644, 0)
-			}
-		})
-	}
-	makers.Wait()
-	must(t, errors.Join(failed...))
 }
 
 func TestALargeDirectoryThatChangesIsListedWhole(t *testing.T) { listsWhileItChanges(t, 20_000) }

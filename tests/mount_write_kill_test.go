@@ -2,180 +2,17 @@ package tests
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
-	"clfsload/clfs"
-	"clfsload/tests/exerciser"
 	"clfsload/tests/inventory"
 )
-
-// busyFlags let a mount upload and publish all the time, so that a kill meets all of
-// its work.
-var busyFlags = []string{"--settle", "50ms", "--publish-interval", "1s"}
-
-// killed ends the process of a mount where it is.
-func (i *intake) killed() {
-	i.t.Helper()
-	i.end(unix.SIGKILL).mustExit(-1).mustNotPanic()
-}
-
-// endsPublished unmounts, and wants the container to be the tree that the mount showed.
-func (i *intake) endsPublished() {
-	i.t.Helper()
-	tree := listTree(i.t, i.point)
-	clfsload(i.t, "unmount", i.point).mustExit(exitOK)
-	i.await().mustExit(exitOK).mustNotPanic()
-	mustHold(i.t, tree, i.blobs(), asMounted)
-	clfsload(i.t, "verify", i.target).mustExit(exitOK)
-}
-
-// passing are the problems of a container that an upload or a publication has not
-// ended in, which keep nobody from reading it. In the middle of a publication what was
-// moved may be in two directories, or in the old one while its inode tells of the new,
-// and directories that have changed places one above the other may be in a circle.
-var passing = []string{"nothing reaches this blob", "is reached twice", "its back pointers are", "in its first directory",
-	"name in the inode is", "blob name is", `entry ".." of`, "have one sequence number", "leads back to a directory above it"}
-
-// readable reads what the root of a container reaches while nobody works on it, also in
-// the middle of a publication. Of an object with several versions the newest counts.
-func readable(t *testing.T, blobs inventory.Blobs) inventory.Tree {
-	t.Helper()
-	if !slices.ContainsFunc(blobs.Names, func(name string) bool { return strings.HasPrefix(name, rootPrefix) }) {
-		return nil // nothing was published yet
-	}
-	blobs = newestOf(blobs)
-	contents := inventory.OfContainer(blobs)
-	var problems []string
-	for _, problem := range contents.Problems {
-		if !containsAny(problem, passing) {
-			problems = append(problems, problem)
-		}
-	}
-	reportLines(t, "what is published cannot be read", problems)
-	return contents.Tree
-}
-
-func containsAny(text string, parts []string) bool {
-	for _, part := range parts {
-		if strings.Contains(text, part) {
-			return true
-		}
-	}
-	return false
-}
-
-// newestOf leaves the blob of the highest version of each object.
-func newestOf(blobs inventory.Blobs) inventory.Blobs {
-	newest := map[clfs.ID]clfs.Name{}
-	var names []string
-	for _, text := range blobs.Names {
-		name, err := clfs.ParseName(text)
-		if err != nil {
-			names = append(names, text)
-			continue
-		}
-		if old, found := newest[name.ID]; !found || old.Version < name.Version {
-			newest[name.ID] = name
-		}
-	}
-	for _, name := range newest {
-		names = append(names, name.String())
-	}
-	return inventory.Blobs{Names: names, Get: blobs.Get, Lived: true}
-}
-
-// storm is several programs at work in a mount, each in a directory of its own. Every
-// third mostly changes names: those are what a publication has to keep whole.
-type storm struct {
-	programs  []*exerciser.Exerciser
-	steps     atomic.Int64
-	due       atomic.Int64 // the number of steps at which act is called
-	act       func()
-	published int // entries that were within reach after the last kill
-}
-
-func newStorm(t *testing.T, i *intake, programs int, random *rand.Rand) *storm {
-	t.Helper()
-	s := &storm{}
-	for n := range programs {
-		e, err := exerciser.New(i.directory(fmt.Sprint("program-", n)), exerciser.Options{
-			Seed: random.Uint64(), Entries: 60, Large: 9 << 20, Small: 40_000, Names: n%3 == 2})
-		must(t, err)
-		t.Cleanup(func() { _ = e.Close() })
-		s.programs = append(s.programs, e)
-	}
-	return s
-}
-
-// blow lets the programs work until the file system is gone. At so many steps from now
-// act is called, while they go on.
-func (s *storm) blow(t *testing.T, steps int64, act func()) {
-	t.Helper()
-	s.act = act
-	s.due.Store(s.steps.Load() + steps)
-	var programs sync.WaitGroup
-	for _, e := range s.programs {
-		programs.Go(func() {
-			for {
-				err := e.Step()
-				if errors.Is(err, exerciser.ErrInterrupted) {
-					return
-				}
-				if err != nil {
-					t.Error(err)
-					act()
-					return
-				}
-				if s.steps.Add(1) == s.due.Load() {
-					act()
-				}
-			}
-		})
-	}
-	programs.Wait()
-}
-
-// resume wants all to be there that the programs were told has happened.
-func (s *storm) resume(t *testing.T, before result) {
-	t.Helper()
-	if t.Failed() {
-		t.Log(clip(before.stderr))
-	}
-	for _, e := range s.programs {
-		if err := e.Resume(); err != nil {
-			t.Error(err)
-		}
-	}
-	if t.Failed() {
-		t.FailNow()
-	}
-}
-
-// goOn mounts again after a kill. What was published must be within reach in the
-// container that the kill has left, blobs, and what was acknowledged in the mount.
-func (s *storm) goOn(t *testing.T, i *intake, blobs func() inventory.Blobs) {
-	t.Helper()
-	ended := i.await().mustExit(-1).mustNotPanic()
-	if now := readable(t, blobs()); len(now) < min(1, s.published) {
-		t.Error("what was published is out of reach")
-	} else {
-		s.published = len(now)
-	}
-	i.again(busyFlags...)
-	s.resume(t, ended)
-}
 
 // What a system call has acknowledged is there after a kill of the mount at any moment,
 // and what was published can be read. In the end the container is the tree.
@@ -199,25 +36,6 @@ func TestAMountThatIsKilledInAStormOfChangesLosesNothing(t *testing.T) {
 	clfsload(t, "publish", "--include-incomplete", i.point).mustExit(exitOK)
 	i.endsPublished()
 	t.Logf("%d steps; %d entries were published at the last kill", s.steps.Load(), s.published)
-}
-
-// syncedTree is a small tree with what rsync -aH has to keep: links of both kinds, and
-// a file that takes a while.
-func syncedTree(t *testing.T, random *rand.Rand) string {
-	t.Helper()
-	source := t.TempDir()
-	for n := range 20 {
-		directory := filepath.Join(source, fmt.Sprint("a-", n%4), fmt.Sprint("b-", n))
-		must(t, os.MkdirAll(directory, 0o755))
-		for f := range 12 {
-			path := filepath.Join(directory, fmt.Sprint("file-", f))
-			writeFile(t, path, strings.Repeat(fmt.Sprintln("contents of", path), random.IntN(1000)))
-		}
-		must(t, os.Symlink("../somewhere", filepath.Join(directory, "symlink")))
-		must(t, os.Link(filepath.Join(directory, "file-1"), filepath.Join(source, fmt.Sprint("a-", n%4), fmt.Sprint("link-", n))))
-	}
-	writeNoise(t, filepath.Join(source, "large"), 20<<20, random)
-	return source
 }
 
 // rsyncUntil copies a tree into the mount, and calls act when it has begun with so many
@@ -369,10 +187,4 @@ func TestAFileThatAKillCutOffIsPublishedWhenItIsWrittenAgain(t *testing.T) {
 	i.publish()
 	i.mustBePublished()
 	i.endsPublished()
-}
-
-// lived is a container that a mount has written.
-func lived(blobs inventory.Blobs) inventory.Blobs {
-	blobs.Lived = true
-	return blobs
 }

@@ -68,43 +68,6 @@ func cycle(directory string, n int) error {
 	return nil
 }
 
-// held is what a process and its state have in use.
-type held struct {
-	files  map[string]int // what is open, how often
-	staged int
-}
-
-// pooled is how many more pipes, sockets and connections to the journal a process may
-// keep for the next time, as it once needed them all at once.
-const pooled = 8
-
-// more lists what is held beside before.
-func (h held) more(before held) (list []string) {
-	for name, n := range h.files {
-		if most := before.files[name] + pooled; n > most || strings.Contains(name, "/staging/") {
-			list = append(list, fmt.Sprintf("%s, %d times and not %d", name, n, before.files[name]))
-		}
-	}
-	if h.staged > before.staged {
-		list = append(list, fmt.Sprintf("%d staging files, not %d", h.staged, before.staged))
-	}
-	return list
-}
-
-func (i *intake) held() held {
-	i.t.Helper()
-	h := held{files: map[string]int{}, staged: len(stagedFiles(i.t, i.state))}
-	directory := fmt.Sprintf("/proc/%d/fd", i.command.Process.Pid)
-	open, err := os.ReadDir(directory)
-	must(i.t, err)
-	for _, fd := range open {
-		name, _ := os.Readlink(filepath.Join(directory, fd.Name()))
-		kind, _, _ := strings.Cut(name, ":[") // the rest is the number of a socket
-		h.files[kind]++
-	}
-	return h
-}
-
 // goroutines ends the process with the signal that makes it list them.
 func goroutines(i *intake) (count int, list string) {
 	i.t.Helper()

@@ -73,15 +73,6 @@ func stream(t *testing.T, path string, size int) float64 {
 	return float64(size) / time.Since(began).Seconds()
 }
 
-// stateInMemory is a directory for a STATE on a disk that costs no time.
-func stateInMemory(t *testing.T) string {
-	t.Helper()
-	directory, err := os.MkdirTemp("/dev/shm", "clfsload-state-")
-	must(t, err)
-	t.Cleanup(func() { os.RemoveAll(directory) })
-	return directory
-}
-
 // staysSmall fills a mount with files while a large one is written, uploads and
 // publishes all of it, and wants the process to stay small meanwhile.
 func staysSmall(t *testing.T, files, large int) {

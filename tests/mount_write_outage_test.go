@@ -14,17 +14,6 @@ import (
 	"clfsload/tests/blobserver"
 )
 
-// endsPublishedTo unmounts, and wants all that the mount showed in a container of the
-// blob service.
-func (i *intake) endsPublishedTo(c *meteredContainer) result {
-	i.t.Helper()
-	tree := listTree(i.t, i.point)
-	clfsload(i.t, "unmount", i.point).mustExit(exitOK)
-	res := i.await().mustExit(exitOK).mustNotPanic()
-	mustHold(i.t, tree, lived(c.inventory()), asMounted)
-	return res
-}
-
 // For as long as the container cannot be reached, the mount takes everything in and
 // says what is the matter. Afterwards everything goes through by itself.
 func TestAContainerThatIsAwayForAWhileStopsNobody(t *testing.T) {

@@ -81,28 +81,6 @@ func (p *syncing) text(path string) string {
 	return strings.Repeat(filepath.Base(path)+"\n", 1+p.random.IntN(4000))
 }
 
-// writeSynced returns when the contents are on the disk.
-func writeSynced(path, text string) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if _, err := f.WriteString(text); err != nil {
-		return err
-	}
-	return f.Sync()
-}
-
-func fsync(directory string) error {
-	d, err := os.Open(directory)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
-}
-
 // mustBeKept wants what was acknowledged.
 func (p *syncing) mustBeKept(t *testing.T) {
 	t.Helper()
@@ -129,27 +107,6 @@ func mustBeWhole(t *testing.T, files map[string]string) {
 			t.Errorf("%s is published with %d bytes: %q", path, len(text), clip(text))
 		}
 	}
-}
-
-// restart tells a mount that the machine was started since the last one.
-func (i *intake) restart() {
-	i.t.Helper()
-	must(i.t, os.WriteFile(filepath.Join(i.state, "boot"), []byte("another"), 0o600))
-	startAnew(i.t, i.state)
-}
-
-// cutPower takes the disk away as it is now, and ends the mount. Commands that have
-// asked it for something have STATE open until they notice.
-func (i *intake) cutPower(d *disk, asking ...*run) {
-	i.t.Helper()
-	must(i.t, i.freeze())
-	snapshot := d.snapshot()
-	i.killed()
-	for _, r := range asking {
-		r.wait()
-	}
-	d.restore(snapshot)
-	i.restart()
 }
 
 // The disk of STATE and container loses its power at one moment after another while

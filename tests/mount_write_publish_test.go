@@ -3,7 +3,6 @@ package tests
 import (
 	"bytes"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -13,32 +12,6 @@ import (
 	"clfsload/clfs"
 	"clfsload/tests/inventory"
 )
-
-// finished is what flush, publish and unmount say with --json.
-type finished struct {
-	Uploaded    bool
-	Published   bool
-	Unmounted   bool
-	Error       string
-	Code        int
-	Target      string
-	LeftTotal   int `json:"left_total"`
-	Left        []struct{ Path, Why string }
-	Objects     int
-	Directories int
-}
-
-// longSettle leaves files alone until a command asks for them.
-var longSettle = []string{"--settle", "1h"}
-
-func (i *intake) mustNotBePublished() {
-	i.t.Helper()
-	for _, name := range i.blobs().Names {
-		if strings.HasPrefix(name, rootPrefix) {
-			i.t.Errorf("there is a root: %s", name)
-		}
-	}
-}
 
 func TestFlushUploadsAndPublishMakesReachable(t *testing.T) {
 	i := newIntake(t, longSettle...)
@@ -181,25 +154,6 @@ func TestOpenFilesWithoutANameLiveOn(t *testing.T) {
 	if left := stagedFiles(t, i.state); len(left) > 0 {
 		t.Errorf("in staging are %v", left)
 	}
-}
-
-// stagedFiles are the files that wait in a state.
-func stagedFiles(t *testing.T, state string) (files []string) {
-	t.Helper()
-	must(t, filepath.WalkDir(filepath.Join(state, "staging"), func(path string, e os.DirEntry, err error) error {
-		if err == nil && !e.IsDir() {
-			files = append(files, path)
-		}
-		return err
-	}))
-	return files
-}
-
-// newMeteredIntake mounts into a container whose Puts are counted.
-func newMeteredIntake(t *testing.T, flags ...string) (*intake, *meteredContainer) {
-	t.Helper()
-	c := newMeteredContainer(t)
-	return newIntakeInto(t, c.url, flags...), c
 }
 
 // putsOf counts the Puts of inodes and of segments.

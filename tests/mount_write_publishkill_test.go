@@ -3,19 +3,14 @@ package tests
 import (
 	"fmt"
 	"math/rand/v2"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 
 	"golang.org/x/sys/unix"
-
-	"clfsload/tests/inventory"
 )
 
 // versioned is a tree in which each file tells who it is and in which version, and is
@@ -28,15 +23,6 @@ type versioned struct {
 	text   map[int]int    // version, likewise
 	next   int
 	below  []string // the directories in the directories
-}
-
-// body is the whole of a version of a file. One file has several segments.
-func body(number, version int) string {
-	lines := 1 + number*number*version%7000
-	if number == 1 {
-		lines = 330_000
-	}
-	return strings.Repeat(fmt.Sprintf("this is file %d in version %d\n", number, version), lines)
 }
 
 func newVersioned(t *testing.T, root string, files int, random *rand.Rand) *versioned {
@@ -154,114 +140,6 @@ func either(t *testing.T, found map[string]string, old, now snapshot) {
 			t.Errorf("file %d, which was %s and is %s, is out of reach", number, path, now.files[number])
 		}
 	}
-}
-
-// lethalContainer counts the requests to a container, and can act before or after one of them.
-type lethalContainer struct {
-	*meteredContainer
-	mu    sync.Mutex
-	due   dueRequest
-	http  *httptest.Server
-	alive sync.RWMutex // held for reading by those who answer a request
-}
-
-// dueRequest is the request that is acted at.
-type dueRequest struct {
-	left    int // how many counted requests come before it, and itself
-	counted func(*http.Request) bool
-	after   bool
-	act     func(*http.Request)
-}
-
-// at has act called with the nth change from now, before or after it has happened.
-func (c *lethalContainer) at(n int, after bool, act func()) {
-	c.atRequest(n, after, isChange, func(*http.Request) { act() })
-}
-
-// atRequest is at for the requests that are counted.
-func (c *lethalContainer) atRequest(n int, after bool, counted func(*http.Request) bool, act func(*http.Request)) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.due = dueRequest{left: n, counted: counted, after: after, act: act}
-}
-
-// left is how many of the requests that are counted have not come yet.
-func (c *lethalContainer) left() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.due.left
-}
-
-// isChange reports whether a request puts or deletes a blob.
-func isChange(r *http.Request) bool {
-	isBlob := strings.HasPrefix(r.URL.Path, "/account/container/")
-	return isBlob && (r.Method == http.MethodPut || r.Method == http.MethodDelete) && r.URL.Query().Get("comp") == ""
-}
-
-// bury waits until nothing is under way that a process has asked for which is dead:
-// or it might be done when the next one has long gone on.
-func (c *lethalContainer) bury() {
-	c.at(0, false, nil)
-	c.http.CloseClientConnections()
-	c.alive.Lock()
-	defer c.alive.Unlock()
-}
-
-// next counts a request, and returns what is to be done with it.
-func (c *lethalContainer) next(r *http.Request) (act func(*http.Request), after bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.due.left == 0 || !c.due.counted(r) {
-		return nil, false
-	}
-	if c.due.left--; c.due.left == 0 {
-		return c.due.act, c.due.after
-	}
-	return nil, false
-}
-
-// ServeHTTP implements http.Handler.
-func (c *lethalContainer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c.alive.RLock()
-	defer c.alive.RUnlock()
-	act, after := c.next(r)
-	if act != nil && !after {
-		act(r)
-		return
-	}
-	c.meteredContainer.ServeHTTP(w, r)
-	if act != nil {
-		act(r)
-	}
-}
-
-func newLethalContainer(t *testing.T) *lethalContainer {
-	t.Helper()
-	c := &lethalContainer{meteredContainer: newMeteredContainer(t)}
-	c.http = httptest.NewServer(c)
-	c.url = c.http.URL + "/account/container?sig=any"
-	t.Cleanup(c.http.Close)
-	return c
-}
-
-// exported are the contents of all regular files that the container's root reaches.
-func exported(t *testing.T, blobs inventory.Blobs) map[string]string {
-	t.Helper()
-	if readable(t, blobs) == nil {
-		return nil
-	}
-	to := t.TempDir()
-	clfsload(t, "export", unpacked(t, blobs), to).mustExit(exitOK)
-	files := map[string]string{}
-	must(t, filepath.WalkDir(to, func(path string, entry os.DirEntry, err error) error {
-		if err != nil || !entry.Type().IsRegular() {
-			return err
-		}
-		data, err := os.ReadFile(path)
-		files[strings.TrimPrefix(path, to+"/")] = string(data)
-		return err
-	}))
-	return files
 }
 
 // A publication that a kill cuts off leaves every file readable, old or new, and the

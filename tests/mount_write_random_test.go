@@ -13,9 +13,6 @@ import (
 	"clfsload/tests/inventory"
 )
 
-// smallStaging makes the mount evict what it has uploaded all the time.
-var smallStaging = []string{"--staging-limit", "64MiB", "--settle", "100ms"}
-
 // exerciseFor is how long the random tests go on: EXERCISE, or a little while.
 func exerciseFor(t *testing.T) time.Duration {
 	t.Helper()

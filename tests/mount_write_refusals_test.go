@@ -94,10 +94,6 @@ func TestWhatCLFSCannotHoldIsRefused(t *testing.T) {
 	}
 }
 
-func rename(from, to string, flags uint) error {
-	return unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, flags)
-}
-
 func openFile(path string, flags int) error {
 	fd, err := unix.Open(path, flags|unix.O_CLOEXEC, 0o644)
 	if err == nil {

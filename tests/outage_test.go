@@ -1,11 +1,8 @@
 package tests
 
 import (
-	"fmt"
 	"net/http"
-	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -13,21 +10,6 @@ import (
 	"clfsload/tests/blobserver"
 	"clfsload/tests/inventory"
 )
-
-// modestTree has some small files in some directories, and one of three segments.
-func modestTree(t *testing.T) string {
-	t.Helper()
-	source := t.TempDir()
-	for i := range 80 {
-		directory := filepath.Join(source, fmt.Sprintf("directory-%d", i%4))
-		if err := os.MkdirAll(directory, 0o755); err != nil {
-			t.Fatal(err)
-		}
-		writeFile(t, filepath.Join(directory, fmt.Sprintf("file-%d", i)), strings.Repeat(fmt.Sprintln("line", i), 50*i))
-	}
-	writeNoise(t, filepath.Join(source, "large"), 20<<20, seededRandom(t))
-	return source
-}
 
 // disturbed loads a tree into a container whose requests meet faults, and wants the
 // container of an undisturbed load.

@@ -54,18 +54,6 @@ func newestObjects(blobs []string) string {
 	return fmt.Sprint(newest)
 }
 
-// unpacked writes blobs to a directory, and returns it as a target.
-func unpacked(t *testing.T, blobs inventory.Blobs) (target string) {
-	t.Helper()
-	directory := t.TempDir()
-	for _, name := range blobs.Names {
-		data, err := blobs.Get(name)
-		must(t, err)
-		must(t, os.WriteFile(filepath.Join(directory, name), data, 0o600))
-	}
-	return "dir:" + directory
-}
-
 // turnedOver publishes a mount in which directories moved below others that were below them,
 // files and directories moved, and others of one name changed places. It returns the states that the
 // container had meanwhile, and the files.

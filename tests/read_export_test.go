@@ -15,24 +15,8 @@ import (
 
 // The exit codes of reading.
 const (
-	exitDamaged  = 14
 	exitNotFound = 15
 )
-
-// asLeft is what an export restores and a look at its result leaves alone.
-var asLeft = inventory.Scope{HardLinks: true}
-
-// goldenContainer unpacks a container that CLFSLoad wrote.
-func goldenContainer(t *testing.T, name string) (target string) {
-	t.Helper()
-	archive := map[string]string{"lz4": "container-lz4-hardlinks.tar.gz", "raw": "container-raw.tar.gz"}[name]
-	directory, err := untar(archive)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(directory) })
-	return "dir:" + filepath.Join(directory, name)
-}
 
 func TestContainersOfCLFSLoadComeOutAsTheirSource(t *testing.T) {
 	source := listTree(t, goldenTree(t))
@@ -99,21 +83,6 @@ func TestAKilledExportGoesOnAndLeavesNothingHalf(t *testing.T) {
 	}
 	clfsload(t, "export", "dir:"+tr.blobs, dest).mustExit(exitOK).mustSay("were there already")
 	reportLines(t, "the export differs from its source", inventory.Compare(before, listTree(t, dest), asLeft))
-}
-
-// writeFiles makes many small files.
-func writeFiles(t *testing.T, directory string, n int) {
-	t.Helper()
-	for i := range n {
-		path := filepath.Join(directory, strings.Repeat("f", 1+i%50)+string(rune('a'+i%26))+strings.Repeat("0", i/1300)+strings.Repeat("x", i%7))
-		for {
-			if _, err := os.Lstat(path); err != nil {
-				break
-			}
-			path += "_"
-		}
-		writeFile(t, path, strings.Repeat(path, 20))
-	}
 }
 
 func TestExportReplacesNothingUnlessTold(t *testing.T) {

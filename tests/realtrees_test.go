@@ -12,9 +12,6 @@ import (
 
 // What is in this file takes many minutes: `make test-large` runs it.
 
-// usrShare is a tree of some 50,000 entries that every Linux has.
-const usrShare = "/usr/share"
-
 func TestLoadKeepsUsrShare(t *testing.T) {
 	loads(t, usrShare, shared, "--preserve-hardlinks")
 }

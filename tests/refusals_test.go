@@ -3,50 +3,8 @@ package tests
 import (
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 )
-
-// mustBeOneLine wants one line of error that names the program, and no more, but for what a
-// command says now and then while it waits.
-func (r result) mustBeOneLine() result {
-	r.t.Helper()
-	text := r.stderr
-	for strings.HasPrefix(text, "clfsload: waiting: ") {
-		_, text, _ = strings.Cut(text, "\n")
-	}
-	text = strings.TrimSuffix(text, "\n")
-	if !strings.HasPrefix(text, "clfsload: ") || strings.Contains(text, "\n") {
-		r.t.Errorf("clfsload %s: the error is not one line:\n%s", strings.Join(r.arguments, " "), r.stderr)
-	}
-	return r
-}
-
-func mustNotExist(t *testing.T, path string) {
-	t.Helper()
-	if _, err := os.Lstat(path); !os.IsNotExist(err) {
-		t.Errorf("%s was left behind (%v)", path, err)
-	}
-}
-
-// places is where a refused load might leave something.
-type places struct {
-	directory string // of the test, holds the others
-	source    string // has one file
-	state     string // does not exist
-	blobs     string // does not exist
-}
-
-func newPlaces(t *testing.T) places {
-	t.Helper()
-	directory := t.TempDir()
-	p := places{directory: directory, source: filepath.Join(directory, "source"), state: filepath.Join(directory, "state"), blobs: filepath.Join(directory, "container")}
-	if err := os.Mkdir(p.source, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	writeFile(t, filepath.Join(p.source, "file"), "contents")
-	return p
-}
 
 // What is wrong with the command line itself is told in one line as well.
 func TestCommandsThatDoNotFitSayWhatToDo(t *testing.T) {
@@ -225,13 +183,6 @@ func TestWithoutPermissionToReadTheSourceNothingIsLeft(t *testing.T) {
 	r.start().wait().mustExit(exitSource).mustSay("permission").mustBeOneLine()
 	mustNotExist(t, p.state)
 	mustNotExist(t, p.blobs)
-}
-
-func mustMkdir(t *testing.T, path string) {
-	t.Helper()
-	if err := os.Mkdir(path, 0o755); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // A journal knows what it is for; another source or target with it is a mistake.

@@ -1,10 +1,8 @@
 package tests
 
 import (
-	endian "encoding/binary"
 	"errors"
 	"fmt"
-	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -74,18 +72,6 @@ func (w *directoryWatch) look() {
 	}
 }
 
-// inotifyEvents are the watches and masks of what was read from inotify.
-func inotifyEvents(read []byte) iter.Seq2[int32, uint32] {
-	return func(yield func(id int32, mask uint32) bool) {
-		for e := endian.NativeEndian; len(read) > 0; {
-			if !yield(int32(e.Uint32(read)), e.Uint32(read[4:])) {
-				return
-			}
-			read = read[unix.SizeofInotifyEvent+e.Uint32(read[12:]):]
-		}
-	}
-}
-
 func (w *directoryWatch) note(id int32, mask uint32) {
 	w.t.Helper()
 	switch {
@@ -111,15 +97,6 @@ func wideTree(t *testing.T, directories int) string {
 		}
 	}
 	return source
-}
-
-// freeze stops the process where it is, and returns when all of its threads have
-// stopped, or when it has ended.
-func (r *run) freeze() error {
-	if err := r.command.Process.Signal(unix.SIGSTOP); err != nil {
-		return err
-	}
-	return unix.Waitid(unix.P_PID, r.command.Process.Pid, nil, unix.WSTOPPED|unix.WEXITED|unix.WNOWAIT, nil)
 }
 
 // freezeAt runs the load until that many blobs were put, calls while with the

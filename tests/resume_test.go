@@ -1,41 +1,16 @@
 package tests
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"clfsload/tests/inventory"
 )
-
-// waitForBlobs returns when the container of a running load has that many
-// blobs, or when the load ended.
-func waitForBlobs(r *run, blobs string, count int) {
-	for tick := time.NewTicker(2 * time.Millisecond); ; <-tick.C {
-		if entries, err := os.ReadDir(blobs); err == nil && len(entries) >= count {
-			return
-		}
-		if syscall.Kill(r.command.Process.Pid, 0) != nil || r.ended() {
-			return
-		}
-	}
-}
-
-// ended tells whether the process is a zombie, that is: over, and not waited for.
-func (r *run) ended() bool {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", r.command.Process.Pid))
-	if err != nil {
-		return true
-	}
-	_, after, _ := strings.Cut(string(status), ") ")
-	return strings.HasPrefix(after, "Z")
-}
 
 func TestASignalStopsCleanlyAndTheLoadGoesOn(t *testing.T) {
 	source := goldenTree(t)
@@ -84,22 +59,6 @@ func TestAKilledLoadEndsWithTheSameContainer(t *testing.T) {
 	clfsload(t, arguments...).mustExit(exitOK)
 	mustHold(t, before, directoryBlobs(t, tr.blobs), inventory.Full)
 	clfsload(t, tr.resume()...).mustExit(exitOK).mustSay("already complete")
-}
-
-// smallDisk mounts a file system of the given size for the test.
-func smallDisk(t *testing.T, size string) string {
-	t.Helper()
-	requireRoot(t)
-	directory := t.TempDir()
-	if err := unix.Mount("tmpfs", directory, "tmpfs", 0, "size="+size); err != nil {
-		t.Fatalf("mount a tmpfs: %v (the tests must be allowed to mount)", err)
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(directory, unix.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	return directory
 }
 
 func TestADiskTooFullForAStateIsRefusedAndNothingIsLeft(t *testing.T) {

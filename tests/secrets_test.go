@@ -7,7 +7,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -100,9 +99,6 @@ func checkPlanted(t *testing.T, line, form string) {
 	r := command(t, arguments, withEnvironment("XDG_STATE_HOME="+filepath.Join(directory, "home")), inDirectory(directory))
 	mustNotTell(r.start().wait(), directory)
 }
-
-// inDirectory runs the binary there.
-func inDirectory(directory string) option { return func(c *exec.Cmd) { c.Dir = directory } }
 
 // talkative is a service that repeats the credentials of each request in its refusal.
 func talkative(t *testing.T) (container string) {

@@ -13,53 +13,6 @@ import (
 	"clfsload/clfs"
 )
 
-// mustRefuseState wants a command to be refused because STATE and container do not
-// belong together, and the container to stay as it is.
-func mustRefuseState(t *testing.T, container string, arguments ...string) {
-	t.Helper()
-	before := contentsOf(t, container)
-	clfsload(t, arguments...).mustExit(exitState).mustBeOneLine().mustSay("do not belong together", "export")
-	after := contentsOf(t, container)
-	for name, data := range before {
-		if !bytes.Equal(after[name], data) {
-			t.Errorf("%s was changed", name)
-		}
-	}
-	if len(after) != len(before) {
-		t.Errorf("the container has %d blobs, had %d", len(after), len(before))
-	}
-}
-
-// contentsOf are the blobs of a directory.
-func contentsOf(t *testing.T, directory string) map[string][]byte {
-	t.Helper()
-	files, err := os.ReadDir(directory)
-	must(t, err)
-	list := map[string][]byte{}
-	for _, f := range files {
-		if f.Type().IsRegular() && !strings.HasPrefix(f.Name(), ".") {
-			data, err := os.ReadFile(filepath.Join(directory, f.Name()))
-			must(t, err)
-			list[f.Name()] = data
-		}
-	}
-	return list
-}
-
-func copyTree(t *testing.T, from, to string) {
-	t.Helper()
-	runTool(t, "cp", "-a", from, to)
-}
-
-// unmounted publishes and ends a mount.
-func (i *intake) unmounted() {
-	i.t.Helper()
-	clfsload(i.t, "unmount", i.point).mustExit(exitOK)
-	i.await().mustExit(exitOK)
-}
-
-func (i *intake) container() string { return strings.TrimPrefix(i.target, "dir:") }
-
 func TestAnOlderCopyOfStateIsRefused(t *testing.T) {
 	i := newIntake(t)
 	writeFile(t, i.path("file"), "one")
@@ -153,13 +106,6 @@ func TestACopyOfTheStateOfAKilledMountIsRefusedAfterTheNextPublication(t *testin
 	i.mustHave("file", "two")
 }
 
-func (i *intake) mustHave(path, text string) {
-	i.t.Helper()
-	if got := clfsload(i.t, "cat", i.target, "/"+path).mustExit(exitOK).stdout; got != text {
-		i.t.Errorf("the container has %q in %s, not %q", got, path, text)
-	}
-}
-
 func TestAContainerThatWasPutBackToAnOlderCopyIsRefused(t *testing.T) {
 	i := newIntake(t)
 	writeFile(t, i.path("file"), "one")
@@ -172,20 +118,6 @@ func TestAContainerThatWasPutBackToAnOlderCopyIsRefused(t *testing.T) {
 	must(t, os.RemoveAll(i.container()))
 	must(t, os.Rename(older, i.container()))
 	mustRefuseState(t, i.container(), "mount", "--state", i.state, "--target", i.target, i.point)
-}
-
-// editBucket changes the bucket object of a container as another program would.
-func editBucket(t *testing.T, container string, edit func(*clfs.Bucket)) {
-	t.Helper()
-	path := filepath.Join(container, clfs.ObjectName(clfs.BucketID, clfs.BucketID, clfs.TypeSpecial, clfs.FirstVersion))
-	data, err := os.ReadFile(path)
-	must(t, err)
-	payload, _, err := clfs.Unpack(data, 1<<20)
-	must(t, err)
-	b, err := clfs.DecodeBucket(payload)
-	must(t, err)
-	edit(&b)
-	must(t, os.WriteFile(path, clfs.Pack(nil, b.Append(nil), clfs.CompressionNone), 0o600))
 }
 
 // rootBlob is the path of the newest root of a container.

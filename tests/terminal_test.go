@@ -13,10 +13,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// rude are names and link targets that would move the cursor, set the title, turn the
-// direction of text, or look like another message.
-var rude = []string{"esc\x1b[2Jape", "title\x1b]0;x\a", "c1\u009b2J", "bidi\u202etxt.exe", "bytes\xff\x9b2J", "line\nclfsload: all is well", "back\b\b\r"}
-
 func rudeContainer(t *testing.T) places {
 	t.Helper()
 	p := newPlaces(t)

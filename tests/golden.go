@@ -9,14 +9,28 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"clfsload/clfs"
+	"clfsload/tests/inventory"
 )
 
-// requireRoot fails a test that needs devices, foreign owners or mounts.
-func requireRoot(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Fatal("this test makes devices, foreign owners or mounts: run it as root")
+// asCLFSLoadKeeps leaves out what a container of CLFSLoad cannot tell of the
+// golden tree: times below some microseconds (it reckons in floating point), the
+// size of a link with an UTF-8 target, the mtime of the socket that the tests
+// make.
+func asCLFSLoadKeeps(tree inventory.Tree) inventory.Tree {
+	kept := inventory.Tree{}
+	for path, entry := range tree {
+		entry.Mtime.Nsec = (entry.Mtime.Nsec + 5000) / 10000
+		switch path {
+		case "links/utf8-target":
+			entry.Size = 0
+		case "special/sock":
+			entry.Mtime = clfs.Time{}
+		}
+		kept[path] = entry
 	}
+	return kept
 }
 
 // untar unpacks an archive of testdata/golden into a new directory.
@@ -66,3 +80,27 @@ var makeGoldenTree = sync.OnceValues(func() (string, error) {
 	times := []unix.Timespec{before.Atim, before.Mtim}
 	return tree, unix.UtimesNanoAt(unix.AT_FDCWD, special, times, unix.AT_SYMLINK_NOFOLLOW)
 })
+
+// mountedGolden is a container that CLFSLoad wrote, for tests that only mount it.
+func mountedGolden(t *testing.T) (target string) {
+	t.Helper()
+	directory, err := unpackMountedGolden()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return "dir:" + filepath.Join(directory, "lz4")
+}
+
+var unpackMountedGolden = sync.OnceValues(func() (string, error) { return untar("container-lz4-hardlinks.tar.gz") })
+
+// goldenContainer unpacks a container that CLFSLoad wrote.
+func goldenContainer(t *testing.T, name string) (target string) {
+	t.Helper()
+	archive := map[string]string{"lz4": "container-lz4-hardlinks.tar.gz", "raw": "container-raw.tar.gz"}[name]
+	directory, err := untar(archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(directory) })
+	return "dir:" + filepath.Join(directory, name)
+}

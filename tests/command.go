@@ -3,48 +3,18 @@ package tests
 import (
 	"bytes"
 	"context"
+	endian "encoding/binary"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
 )
-
-// scratch is a directory for the whole run of the tests.
-var scratch string
-
-func TestMain(m *testing.M) { os.Exit(runTests(m)) }
-
-// runTests runs the tests of a package, and removes what they shared.
-func runTests(m *testing.M) (code int) {
-	var err error
-	if scratch, err = os.MkdirTemp("", "clfsload-tests-"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(scratch)
-	return m.Run()
-}
-
-// binary builds clfsload, once, with the race detector if the tests have it.
-var binary = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(scratch, "clfsload")
-	arguments := []string{"build", "-buildvcs=false", "-o", path, "-ldflags", "-X main.version=test"}
-	if raceEnabled {
-		arguments = append(arguments, "-race")
-	}
-	build := exec.Command("go", append(arguments, "./cmd/clfsload")...)
-	build.Dir = moduleRoot()
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return path, nil
-})
 
 // run is one execution of the binary.
 type run struct {
@@ -84,15 +54,6 @@ func command(t *testing.T, arguments []string, options ...option) *run {
 		o(r.command)
 	}
 	return r
-}
-
-// result is what an execution left.
-type result struct {
-	t         *testing.T
-	arguments []string
-	stdout    string
-	stderr    string
-	code      int // -1: ended by a signal
 }
 
 func (r *run) start() *run {
@@ -137,48 +98,6 @@ func clfsload(t *testing.T, arguments ...string) result {
 	return command(t, arguments).start().wait()
 }
 
-// mustExit ends the test unless the exit code was code.
-func (r result) mustExit(code int) result {
-	r.t.Helper()
-	if r.code != code {
-		r.t.Fatalf("clfsload %s: exit code %d, not %d\nstdout:\n%s\nstderr:\n%s",
-			strings.Join(r.arguments, " "), r.code, code, clip(r.stdout), clip(r.stderr))
-	}
-	return r
-}
-
-// mustSay wants each of the texts in what was printed, on either stream.
-func (r result) mustSay(texts ...string) result {
-	r.t.Helper()
-	for _, text := range texts {
-		if !strings.Contains(r.stdout+r.stderr, text) {
-			r.t.Errorf("clfsload %s: does not say %q\nstdout:\n%s\nstderr:\n%s",
-				strings.Join(r.arguments, " "), text, clip(r.stdout), clip(r.stderr))
-		}
-	}
-	return r
-}
-
-// mustNotSay wants the output to be without some texts.
-func (r result) mustNotSay(texts ...string) result {
-	r.t.Helper()
-	for _, text := range texts {
-		if strings.Contains(r.stdout+r.stderr, text) {
-			r.t.Errorf("says %q:\n%s%s", text, r.stdout, r.stderr)
-		}
-	}
-	return r
-}
-
-// clip shortens long output for a message.
-func clip(text string) string {
-	const most = 4000
-	if len(text) <= most {
-		return text
-	}
-	return text[:most/2] + "\n[...]\n" + text[len(text)-most/2:]
-}
-
 // lockedBuffer collects output that is looked at while it grows.
 type lockedBuffer struct {
 	mu sync.Mutex
@@ -195,4 +114,67 @@ func (l *lockedBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
+}
+
+// awaitEvents returns when inotify has told of so many events, or the process has ended.
+func (r *run) awaitEvents(watch, events int) {
+	r.t.Helper()
+	buf := make([]byte, 1<<16)
+	for events > 0 && !r.ended() {
+		_, err := unix.Poll([]unix.PollFd{{Fd: int32(watch), Events: unix.POLLIN}}, 20)
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			r.t.Fatal(err)
+		}
+		n, err := unix.Read(watch, buf)
+		if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) {
+			continue
+		}
+		must(r.t, err)
+		for range inotifyEvents(buf[:n]) {
+			events--
+		}
+	}
+}
+
+// residentLimit is what a load may have in memory at any number of entries.
+const residentLimit = 300 << 20
+
+// mostResident is the most memory that a running process had so far, in bytes, 0
+// if that cannot be told. (What wait4 says of it counts the parent's in.)
+func (r *run) mostResident() (bytes int64) {
+	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.command.Process.Pid))
+	_, after, _ := strings.Cut(string(status), "VmHWM:")
+	_, _ = fmt.Sscanf(after, "%d kB", &bytes)
+	return bytes << 10
+}
+
+// inotifyEvents are the watches and masks of what was read from inotify.
+func inotifyEvents(read []byte) iter.Seq2[int32, uint32] {
+	return func(yield func(id int32, mask uint32) bool) {
+		for e := endian.NativeEndian; len(read) > 0; {
+			if !yield(int32(e.Uint32(read)), e.Uint32(read[4:])) {
+				return
+			}
+			read = read[unix.SizeofInotifyEvent+e.Uint32(read[12:]):]
+		}
+	}
+}
+
+// freeze stops the process where it is, and returns when all of its threads have
+// stopped, or when it has ended.
+func (r *run) freeze() error {
+	if err := r.command.Process.Signal(unix.SIGSTOP); err != nil {
+		return err
+	}
+	return unix.Waitid(unix.P_PID, r.command.Process.Pid, nil, unix.WSTOPPED|unix.WEXITED|unix.WNOWAIT, nil)
+}
+
+// ended tells whether the process is a zombie, that is: over, and not waited for.
+func (r *run) ended() bool {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", r.command.Process.Pid))
+	if err != nil {
+		return true
+	}
+	_, after, _ := strings.Cut(string(status), ") ")
+	return strings.HasPrefix(after, "Z")
 }

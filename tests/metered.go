@@ -9,9 +9,69 @@ import (
 	"sync"
 	"testing"
 
+	"clfsload/clfs"
 	"clfsload/tests/blobserver"
 	"clfsload/tests/inventory"
 )
+
+func mustNotBePublishedTo(t *testing.T, c *meteredContainer) {
+	t.Helper()
+	for _, name := range c.inventory().Names {
+		if strings.HasPrefix(name, rootPrefix) {
+			t.Errorf("the container was published: it has %s", name)
+		}
+	}
+}
+
+const foreignLease = "99999999-9999-4999-8999-999999999999"
+
+// do sends a request about the container, or a blob if path begins with a slash.
+func (c *meteredContainer) do(t *testing.T, method, path string, headers map[string]string) (status int) {
+	t.Helper()
+	// Not t.Context(): some are sent when the test ends.
+	r, err := http.NewRequest(method, c.Endpoint+"/container"+path, nil)
+	if err != nil {
+		t.Error(err)
+		return 0
+	}
+	r.URL.RawQuery += "&sig=any"
+	for name, value := range headers {
+		r.Header.Set(name, value)
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Error(err)
+		return 0
+	}
+	answer.Body.Close()
+	return answer.StatusCode
+}
+
+// lease does something with the lease of the bucket object.
+func (c *meteredContainer) lease(t *testing.T, action string, headers ...string) (status int) {
+	t.Helper()
+	all := map[string]string{"x-ms-lease-action": action}
+	for i := 0; i < len(headers); i += 2 {
+		all[headers[i]] = headers[i+1]
+	}
+	return c.do(t, http.MethodPut, "/"+bucketBlob+"?comp=lease", all)
+}
+
+func (c *meteredContainer) acquireForeign(t *testing.T) (status int) {
+	t.Helper()
+	return c.lease(t, "acquire", "x-ms-proposed-lease-id", foreignLease, "x-ms-lease-duration", "60")
+}
+
+// mustNotBePublished wants a container without a root.
+func (c *meteredContainer) mustNotBePublished(t *testing.T) {
+	t.Helper()
+	root := clfs.NamePrefix(clfs.RootID)
+	for name := range c.Blobs("container") {
+		if strings.HasPrefix(name, root) {
+			t.Errorf("the container has a root: %s", name)
+		}
+	}
+}
 
 // meteredContainer is the only container of a blob service in memory that
 // remembers each Put, and can act when a load has come to a certain one.
@@ -141,11 +201,4 @@ func (c *meteredContainer) inventory() inventory.Blobs {
 // into is the command line that loads source into the container; flags may hold --new.
 func (c *meteredContainer) into(state, source string, flags ...string) []string {
 	return append([]string{"load", state, source, c.url}, flags...)
-}
-
-func sizeOf(puts []metered) (bytes int64) {
-	for _, p := range puts {
-		bytes += p.bytes
-	}
-	return bytes
 }

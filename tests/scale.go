@@ -1,6 +1,8 @@
 package tests
 
-import "time"
+import (
+	"time"
+)
 
 // runLimit ends a clfsload that hangs. A million files take their time.
 var runLimit = scaled(20*time.Minute, 30*time.Minute)

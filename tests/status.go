@@ -1,0 +1,48 @@
+package tests
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// status is what `clfsload status --json` tells.
+type status struct {
+	Running        bool     `json:"running"`
+	PID            int      `json:"pid"`
+	Phase          string   `json:"phase"`
+	ObjectsDone    int64    `json:"objects_done"`
+	ObjectsFound   int64    `json:"objects_found"`
+	BytesFound     int64    `json:"bytes_found"`
+	Listed         bool     `json:"listed"`
+	ETASeconds     *float64 `json:"eta_seconds"`
+	BandwidthLimit int64    `json:"bandwidth_limit"`
+	Oldest         *struct {
+		Path    string  `json:"path"`
+		Seconds float64 `json:"seconds"`
+	} `json:"oldest_in_flight"`
+}
+
+func statusOf(t *testing.T, state string) status {
+	t.Helper()
+	var s status
+	decode(t, clfsload(t, "status", "--json", state).mustExit(exitOK).stdout, &s)
+	return s
+}
+
+// awaitStatus asks until the answer is as wanted.
+func awaitStatus(t *testing.T, state string, wanted func(status) bool) status {
+	t.Helper()
+	deadline := time.Now().Add(2 * time.Minute)
+	for tick := time.NewTicker(50 * time.Millisecond); ; <-tick.C {
+		if _, err := os.Stat(filepath.Join(state, "journal.sqlite")); err == nil {
+			if s := statusOf(t, state); wanted(s) {
+				return s
+			}
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the load never came to the status that was waited for")
+		}
+	}
+}
