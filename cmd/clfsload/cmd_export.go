@@ -58,7 +58,7 @@ DEST/` + export.LostFoundName + `/ID-OF-THE-DIRECTORY-IT-WAS-IN.`,
 	}
 	fl := cmd.Flags()
 	fl.BoolVar(&e.options.Overwrite, "overwrite", false, "replace files in DEST that differ")
-	fl.BoolVar(&e.options.KeepGoing, "keep-going", false, "name what cannot be exported, and go on")
+	fl.BoolVar(&e.options.KeepGoing, "keep-going", false, "report what cannot be exported, and continue")
 	fl.BoolVar(&e.options.LostFound, "lost-found", false, "bring out what no directory leads to, too; goes with --keep-going")
 	fl.StringVar(&e.report, "report", "", "file for a JSON line about each failure")
 	f.register(cmd)
@@ -170,7 +170,7 @@ func (e *exportCommand) export(ctx context.Context, ui *terminal.Console, t *tre
 	case err != nil:
 		return goOn(outcome.OfContext(ctx, err))
 	case x.Counts().Damaged > 0 && !e.options.KeepGoing:
-		return outcome.New(outcome.Damaged, fmt.Errorf("%d entries break the format; they were exported as they are: %w", x.Counts().Damaged, tree.ErrDamaged), "'clfsload verify' tells all that is wrong")
+		return outcome.New(outcome.Damaged, fmt.Errorf("%d entries break the format; they were exported as they are: %w", x.Counts().Damaged, tree.ErrDamaged), "'clfsload verify' lists all damage")
 	case x.Counts().Failures > 0:
 		return outcome.New(outcome.Incomplete, fmt.Errorf("%d entries could not be exported, or not whole", x.Counts().Failures), "")
 	case start == nil:
@@ -184,7 +184,7 @@ func goOn(err error) error {
 	var stopped outcome.Stopped
 	if errors.As(err, &stopped) {
 		code, _ := outcome.Classify(stopped)
-		return outcome.New(code, stopped, "run the same command again to go on")
+		return outcome.New(code, stopped, "run the same command again to resume")
 	}
 	return err
 }

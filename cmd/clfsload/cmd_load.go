@@ -70,7 +70,7 @@ form with ACCOUNT, CONTAINER and SAS is that of CLFSLoad.`,
   export AZURE_STORAGE_SAS_TOKEN='sv=…'
   clfsload load --new /var/tmp/state /data/projects https://myaccount.blob.core.windows.net/projects
 
-  # go on after a crash
+  # resume after a crash
   clfsload load /var/tmp/state /data/projects https://myaccount.blob.core.windows.net/projects
 
   # add a tree to a container that is there, and make the same again later
@@ -88,10 +88,10 @@ form with ACCOUNT, CONTAINER and SAS is that of CLFSLoad.`,
 	fl.Var((*flags.WorkerThreads)(&f.concurrency), "worker-thread-count", "the name that CLFSLoad has for --concurrency")
 	fl.Lookup("worker-thread-count").Hidden = true
 	fl.Var(&f.memory, "memory", "bytes of buffers; also the most that is uploaded again after a crash")
-	fl.BoolVar(&f.createContainer, "create-container", false, "make the Azure container if it does not exist")
+	fl.BoolVar(&f.createContainer, "create-container", false, "create the Azure container if it does not exist")
 	fl.BoolVar(&f.verify, "verify", false, "read the container back when it is published, and check all of it")
 	fl.IntVar(&f.maxErrors, "max-errors", 50, "stop when that many entries have failed; 0: never")
-	fl.BoolVar(&f.retryErrors, "retry-errors", true, "try entries again that failed in an earlier run")
+	fl.BoolVar(&f.retryErrors, "retry-errors", true, "retry entries that failed in an earlier run")
 	fl.BoolVar(&f.publishIncomplete, "publish-incomplete", false, "publish without the entries that failed; the exit code is 3 all the same")
 	f.into.Register(fl)
 	f.filter.Register(fl)

@@ -125,21 +125,21 @@ func (f *mountFlags) registerAll(cmd *cobra.Command) {
 func (f *mountFlags) registerWriting(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.StringVar(&f.state, "state", "", "directory, on a local disk, for the journal and the files that are not uploaded yet")
-	fl.BoolVar(&f.createContainer, "create-container", false, "make the Azure container if it does not exist")
+	fl.BoolVar(&f.createContainer, "create-container", false, "create the Azure container if it does not exist")
 	fl.BoolVar(&f.detached, "detached", false, "mount a container that has signs of a cache: no cache is attached to it, now and while it is mounted")
-	fl.BoolVar(&f.takeOver, "take-over", false, "if STATE does not fit its container, give it up and adopt the container anew; what STATE\nhas not published is kept in STATE.kept-TIME")
+	fl.BoolVar(&f.takeOver, "take-over", false, "if STATE does not match its container, adopt the container with a new STATE; the old one\nwith what it has not published is kept in STATE.kept-TIME")
 	fl.StringVar(&f.compression, "compression", "LZ4", "LZ4 or DISABLED")
-	fl.DurationVar(&f.settle, "settle", 2*time.Second, "upload a file when it was closed and left unchanged for so long")
-	fl.DurationVar(&f.publishInterval, "publish-interval", 0, "publish on its own after so long, 1s or more, again and again; 0: only when asked to")
-	fl.DurationVar(&f.stopTimeout, "stop-timeout", time.Minute, "at the end, upload and publish for at most so long")
+	fl.DurationVar(&f.settle, "settle", 2*time.Second, "upload a file when it is closed and unchanged for this time")
+	fl.DurationVar(&f.publishInterval, "publish-interval", 0, "publish automatically at this interval (minimum 1s); 0 disables")
+	fl.DurationVar(&f.stopTimeout, "stop-timeout", time.Minute, "when the mount ends, upload and publish for at most this time")
 	fl.Var(&f.stagingLimit, "staging-limit", "bytes of file contents kept in STATE, 64MiB or more (default: half of what was free on its disk when STATE was new)")
 	fl.Lookup("staging-limit").DefValue = "0"
 	fl.Var(&f.maxFileSize, "max-file-size", "largest size of a file, holes included: beyond it a call fails with EFBIG; 1GiB to 1PiB")
 	fl.BoolVar(&f.includeIncomplete, "include-incomplete", false, "take files as complete whose writer a crash of an earlier mount has cut off")
 	fl.BoolVar(&f.leaveIncomplete, "leave-incomplete", false, leaveIncompleteUsage)
 	f.bandwidth.Register(fl)
-	fl.DurationVar(&f.retry.For, "retry-for", mountRetryFor, "let a read of what is in the container alone fail after so long; uploads are repeated without end")
-	fl.DurationVar(&f.retry.RequestTimeout, "request-timeout", time.Minute, "repeat a request in which nothing was sent or received for so long")
+	fl.DurationVar(&f.retry.For, "retry-for", mountRetryFor, "give up a read from the container after this time; uploads are retried without end")
+	fl.DurationVar(&f.retry.RequestTimeout, "request-timeout", time.Minute, "retry a request when nothing was sent or received for this time")
 	f.metrics.Register(fl)
 }
 

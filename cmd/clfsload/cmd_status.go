@@ -34,8 +34,8 @@ func newStatusCommand() *cobra.Command {
 	var f statusFlags
 	cmd := &cobra.Command{
 		Use:   "status STATE|MOUNTPOINT",
-		Short: "Tell how far a load or a mount has come",
-		Long: `Tell how far the load or mount with this STATE has come, whether it runs or not. A
+		Short: "Show how far a load or a mount has come",
+		Long: `Show how far the load or mount with this STATE has come, whether it runs or not. A
 mount can be named by its MOUNTPOINT.
 
 What runs is asked through the socket control.sock in STATE and tells its rates, what
@@ -48,7 +48,7 @@ system that is read-only.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return runStatus(cmd, args[0], f) },
 	}
 	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object; sizes are in bytes")
-	cmd.Flags().BoolVar(&f.watch, "watch", false, "tell again every second, until it is stopped")
+	cmd.Flags().BoolVar(&f.watch, "watch", false, "show it again every second until interrupted")
 	return cmd
 }
 

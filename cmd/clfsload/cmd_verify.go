@@ -161,7 +161,7 @@ func (p *findingPrinter) print(f verify.Finding) {
 	case n <= shownFindings:
 		fmt.Fprintf(p.out, "%s: %s\n", f.Severity, f)
 	case n == shownFindings+1:
-		fmt.Fprintf(p.out, "%s: %s: there is more; --json tells all\n", f.Severity, f.Kind)
+		fmt.Fprintf(p.out, "%s: %s: there is more; --json lists all\n", f.Severity, f.Kind)
 	}
 	p.out.Flush()
 }

@@ -30,7 +30,7 @@ type finishFlags struct {
 func (f *finishFlags) register(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.BoolVar(&f.json, "json", false, "print one JSON object; sizes are in bytes")
-	fl.DurationVar(&f.timeout, "timeout", 0, "wait for at most so long; 0: as long as it takes")
+	fl.DurationVar(&f.timeout, "timeout", 0, "wait for at most this time; 0: no limit")
 }
 
 func (f *finishFlags) check() error {
@@ -100,9 +100,9 @@ func notRunning(stateDir string, err error) error {
 	defer j.Close()
 	if s := j.Settings; s.Kind != state.KindMount {
 		return outcome.New(outcome.State, fmt.Errorf("%s is the STATE of a load, and no mount", stateDir),
-			fmt.Sprintf("'clfsload load %s %s %s' goes on with it", stateDir, s.Source, s.Target))
+			fmt.Sprintf("'clfsload load %s %s %s' resumes it", stateDir, s.Source, s.Target))
 	}
-	return outcome.New(outcome.State, err, "mount it, which goes on with what is staged")
+	return outcome.New(outcome.State, err, "mount it: the mount uploads what is staged")
 }
 
 // tellEvery is the time between two words on what is waited for.

@@ -74,7 +74,7 @@ func (m *mounted) list(ctx context.Context, t *tree.Tree, listed bool, log *slog
 		indexed := tree.New(t.Container(), m.options)
 		if _, err := indexed.BuildIndex(ctx); err != nil {
 			if ctx.Err() == nil {
-				log.Warn("the container could not be listed; the mount goes on and asks for each object twice", "error", err)
+				log.Warn("the container could not be listed; the mount continues, with two requests for each object", "error", err)
 			}
 			return
 		}

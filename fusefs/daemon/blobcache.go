@@ -16,7 +16,7 @@ func OpenCache(dir string, size int64, log *slog.Logger) (*cache.Dir, error) {
 			log.Warn("a file of the cache is damaged; it is removed, and the block is read from the container", "file", path, "error", err)
 		},
 		Failed: func(err error) {
-			log.Warn("the cache does not work; the mount goes on without it and tries it again", "error", err)
+			log.Warn("the cache does not work; the mount continues without it and retries", "error", err)
 		},
 	})
 	return d, outcome.New(outcome.Usage, err, "choose an empty directory that belongs to the account you run as")

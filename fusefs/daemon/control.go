@@ -90,7 +90,7 @@ func (m *mount) inTime(ctx context.Context, what string, v Request, do func(cont
 		return r, err
 	}
 	return r, errors.Join(m.nameLeft(ctx, &r, what == "publish", m.leaves(v)),
-		outcome.New(outcome.Incomplete, fmt.Errorf("%s: not done after %s: %s", what, v.Timeout(), s.WaitsFor()), "the mount goes on with it"))
+		outcome.New(outcome.Incomplete, fmt.Errorf("%s: not done after %s: %s", what, v.Timeout(), s.WaitsFor()), "the mount continues"))
 }
 
 // unmount publishes, takes the file system away, and publishes what came in
@@ -144,7 +144,7 @@ func stillUsed(err error) error {
 	if !errors.Is(err, syscall.EBUSY) {
 		return err
 	}
-	return outcome.New(outcome.MountPoint, err, "end the programs that use it ('fuser -m MOUNTPOINT' tells which), or send the mount SIGTERM")
+	return outcome.New(outcome.MountPoint, err, "end the programs that use it ('fuser -m MOUNTPOINT' lists them), or send the mount SIGTERM")
 }
 
 // settle makes ready for the next mount what is written.

@@ -199,7 +199,7 @@ func (m *mount) newEngine() error {
 	m.reader = adopt.New(m.journal, o.Tree, m.options.Log)
 	e, err := engine.New(m.journal, container, o, engine.Events{
 		Failure: func(path string, p state.Problem) {
-			m.options.Log.Error("a file cannot be uploaded; it is tried again", "path", path, "op", p.Op, "reason", p.Reason)
+			m.options.Log.Error("a file cannot be uploaded; it is retried", "path", path, "op", p.Op, "reason", p.Reason)
 		},
 		Warning: func(path, text string) { m.options.Log.Warn(text, "path", path) },
 	})

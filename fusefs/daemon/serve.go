@@ -218,7 +218,7 @@ func (m *mount) incomplete(r *Report, err error, limit string, leave bool) error
 	for _, l := range r.Left[:min(len(r.Left), report.Shown)] {
 		m.options.Log.Warn("not published", "path", l.Bytes(), "why", l.Why)
 	}
-	text, hint := m.unpublished(), "it is kept in "+m.dir+", and the next mount with it goes on"
+	text, hint := m.unpublished(), "it is kept in "+m.dir+", and the next mount with it resumes"
 	if m.allPublished() && m.leftoverText() == "" {
 		text, hint = "unmounted; what is published was not found in the container", ""
 	}

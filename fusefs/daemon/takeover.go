@@ -40,7 +40,7 @@ func (m *mount) takeOver(ctx context.Context, cause error) error {
 	if m.target.String() == "dir:"+filepath.Join(m.dir, containerDir) {
 		return outcome.New(outcome.State, fmt.Errorf("%w; the container is in STATE", cause), "move the container elsewhere, and name it with --target and a new STATE")
 	}
-	m.options.Log.Warn("STATE does not fit the container; it is given up, and the container is adopted anew", "cause", outcome.OneLine(cause))
+	m.options.Log.Warn("STATE does not match the container; a new STATE adopts the container", "cause", outcome.OneLine(cause))
 	if err := m.recover(ctx); err != nil {
 		return err
 	}

@@ -148,7 +148,7 @@ func (u *uploader) run(ctx context.Context) {
 }
 
 // errTaken: the container was ours, and another process has claimed it.
-var errTaken = errors.New("another process has taken the container, and this mount uploads nothing any more; make sure that no other process uses the container, then unmount and mount again")
+var errTaken = errors.New("another process has taken the container, and this mount no longer uploads; make sure that no other process uses the container, then unmount and mount again")
 
 // giveUp waits for the end of the mount. Whoever has taken the container may have
 // changed in it what the journal does not know, so that nothing must be written to it,

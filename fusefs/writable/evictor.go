@@ -57,7 +57,7 @@ func (e *evictor) run(ctx context.Context) {
 		}
 		hope, err := e.makeRoom(ctx)
 		if err != nil && ctx.Err() == nil {
-			e.Log.Error("make room in staging; this is tried again", "error", err)
+			e.Log.Error("make room in staging; this is retried", "error", err)
 		}
 		e.Room.rounded(hope)
 		if err != nil {

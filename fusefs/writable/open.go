@@ -126,7 +126,7 @@ func (s *FS) closed(h *handle) {
 		return
 	}
 	if err := s.endAndRelease(h.file); err != nil {
-		s.log.Error("the journal does not know yet that a file was closed; this is tried again", "path", s.pathOf(h.ino), "error", err)
+		s.log.Error("the journal does not know yet that a file was closed; this is retried", "path", s.pathOf(h.ino), "error", err)
 	}
 }
 

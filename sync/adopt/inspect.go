@@ -57,7 +57,7 @@ func unfinishedBy(ctx context.Context, c blob.Container, b clfs.Bucket) error {
 		return fmt.Errorf("%s: CLFSLoad has not finished its transfer: its root still has its temporary name", strings.TrimSpace(info.Name))
 	}
 	if m := b.Mark; m != nil && m.Open != "" {
-		return fmt.Errorf("the %s with STATE %s has not published yet: go on with that STATE", m.Open, m.State)
+		return fmt.Errorf("the %s with STATE %s has not published yet: resume with that STATE", m.Open, m.State)
 	}
 	return nil
 }

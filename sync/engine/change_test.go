@@ -133,7 +133,7 @@ func TestEntriesThatCannotBeReadFailAloneWithAReason(t *testing.T) {
 		t.Fatalf("load ends with %v", err)
 	}
 	mustFail(t, f, "a-gone: open: no such file or directory", "b-broken: read: input/output error",
-		"c-pipe: open: it is no regular file any more")
+		"c-pipe: open: it is no longer a regular file")
 	if done := f.journal.Totals().DoneInodes; done != 1 {
 		t.Errorf("%d inodes are done, want the good one", done)
 	}

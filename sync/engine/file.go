@@ -99,7 +99,7 @@ func (w *worker) begin(ctx context.Context, f LooseFile, p *blockPlan) error {
 	}
 	n := *p.node
 	if now.Type != clfs.TypeRegular {
-		return &entryError{Problem: state.Problem{Op: "open", Reason: "it is no regular file any more", Gone: true}}
+		return &entryError{Problem: state.Problem{Op: "open", Reason: "it is no longer a regular file", Gone: true}}
 	}
 	if n.Links > 1 && now.Ino != n.Attr.Ino {
 		return &entryError{Problem: state.Problem{Op: "open", Reason: "it was replaced, and its other links may stand for the file that it was", Gone: true}}

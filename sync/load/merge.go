@@ -88,7 +88,7 @@ func (l *Load) compareContainer() error {
 	}
 	if c := l.journal.Counts(); c.Dirty+c.Queued+c.Failed > 0 {
 		return outcome.New(outcome.State, fmt.Errorf("the mount of this STATE has %s files that are not uploaded", humanize.Comma(int64(c.Dirty+c.Queued+c.Failed))),
-			"mount it again, and 'clfsload unmount' it when 'clfsload status' tells that all is uploaded")
+			"mount it again, and 'clfsload unmount' it when 'clfsload status' shows that all is uploaded")
 	}
 	return nil
 }

@@ -194,7 +194,7 @@ func (l *Load) orUpdate() string {
 // outcome says how to go on where the error does not speak for itself. A run that
 // published without failed entries is not a success.
 func (l *Load) outcome(err error) error {
-	const again = "run the same command again without --new to go on"
+	const again = "run the same command again without --new to resume"
 	var stopped outcome.Stopped
 	var tooMany tooManyError
 	var source *scan.SourceError
@@ -209,10 +209,10 @@ func (l *Load) outcome(err error) error {
 		code, _ := outcome.Classify(stopped)
 		return outcome.New(code, stopped, again)
 	case errors.As(err, &tooMany):
-		return outcome.New(outcome.Incomplete, tooMany, "mend what is wrong, or raise --max-errors, then "+again+l.orUpdate())
+		return outcome.New(outcome.Incomplete, tooMany, "fix the causes, or raise --max-errors, then "+again+l.orUpdate())
 	case errors.Is(err, engine.ErrIncomplete):
 		return outcome.New(outcome.Incomplete, errors.New("nothing was published, because some entries failed"),
-			"mend them, then "+again+", or add --publish-incomplete to publish without them"+l.orUpdate())
+			"fix the causes, then "+again+", or add --publish-incomplete to publish without them"+l.orUpdate())
 	case errors.As(err, &source):
 		return outcome.New(outcome.Source, err, again)
 	}

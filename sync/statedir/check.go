@@ -28,7 +28,7 @@ func Explain(err error) error {
 func CheckNew(stateDir string) error {
 	if _, err := os.Lstat(stateDir); err == nil {
 		return outcome.New(outcome.State, fmt.Errorf("state directory %s already exists", stateDir),
-			"to go on with its transfer leave out --new; for a new one choose another STATE")
+			"to resume its transfer, leave out --new; for a new one, choose another STATE")
 	}
 	if _, err := os.Stat(filepath.Dir(stateDir)); err != nil {
 		return outcome.New(outcome.State, fmt.Errorf("make state directory: %w", err), "make the directory that it is to be in")

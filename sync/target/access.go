@@ -112,7 +112,7 @@ func (n *narrator) retrying(f retry.Failure) {
 	n.failing.Store(&Outage{f.Err, time.Now().Add(-f.Silence)})
 	n.log.Debug("request failed", "error", f.Err, "tries", f.Tries, "again_in", f.Wait.Round(time.Millisecond).String())
 	if f.Silence >= quietFor && n.outage.CompareAndSwap(false, true) {
-		n.log.Warn("all requests fail; they are repeated", "since", f.Silence.Round(time.Second).String(), "error", f.Err)
+		n.log.Warn("all requests fail; they are retried", "since", f.Silence.Round(time.Second).String(), "error", f.Err)
 	}
 }
 
@@ -143,5 +143,5 @@ func (n *narrator) refused(err error) {
 
 func (n *narrator) accepted() {
 	n.failing.Store(nil)
-	n.log.Info("credentials accepted; the " + n.who + " goes on")
+	n.log.Info("credentials accepted; the " + n.who + " continues")
 }

@@ -151,7 +151,7 @@ func (t *Tree) get(ctx context.Context, name string, limit int64) (blob.Object, 
 	t.requests.Release(1)
 	t.traffic.requests.Add(1)
 	if errors.Is(err, blob.ErrNotFound) {
-		return got, &Damage{Kind: KindMissing, Object: name, Reason: "the blob was listed, but is not there any more", Err: err}
+		return got, &Damage{Kind: KindMissing, Object: name, Reason: "the blob was listed, but is no longer there", Err: err}
 	}
 	t.traffic.bytes.Add(int64(len(got.Data)))
 	return got, err

@@ -19,8 +19,8 @@ func RegisterTarget(fl *pflag.FlagSet, f *target.Sources) {
 }
 
 func RegisterRetries(fl *pflag.FlagSet, f *target.Patience) {
-	fl.DurationVar(&f.For, "retry-for", 24*time.Hour, "repeat what fails for a while for so long after the last success of anything")
-	fl.DurationVar(&f.RequestTimeout, "request-timeout", time.Minute, "repeat a request in which nothing was sent or received for so long")
+	fl.DurationVar(&f.For, "retry-for", 24*time.Hour, "give up when no request has succeeded for this time")
+	fl.DurationVar(&f.RequestTimeout, "request-timeout", time.Minute, "retry a request when nothing was sent or received for this time")
 	fl.BoolVar(&f.NoWait, "no-wait", false, "end with code 8 when credentials expire, instead of waiting for new ones")
 }
 
