@@ -21,10 +21,12 @@ func newCatCommand() *cobra.Command {
 		Use:   "cat TARGET PATH",
 		Short: "Print the contents of a file",
 		Long: `Print the contents of the regular file PATH in the container TARGET. Several
-segments are read ahead, so that a big file comes at the speed of the network.
-Holes, which are null ids in the block map, are printed as zeros. What cannot be
-read ends the command with an error that names the blob; everything before it was
-printed. Damage that hides no contents is reported when all is printed.`,
+segments are read ahead, so a large file is read at the speed of the network.
+Holes (null ids in the block map) are printed as zeros.
+
+If a part of the file cannot be read, the command ends with an error that names
+the blob. Everything before that part is printed. Damage outside of the contents
+is reported after the contents.`,
 		Example: `  clfsload cat dir:/mnt/stage/projects src/main.c
   clfsload cat --offset 1GiB --length 64KiB https://myaccount.blob.core.windows.net/projects data.bin | xxd`,
 		Args: argsBetween(2, 2),
@@ -32,8 +34,8 @@ printed. Damage that hides no contents is reported when all is printed.`,
 			return runCat(cmd, args, f, uint64(offset), uint64(length))
 		},
 	}
-	cmd.Flags().Var(&offset, "offset", "where to begin")
-	cmd.Flags().Var(&length, "length", "how many bytes to print")
+	cmd.Flags().Var(&offset, "offset", "offset of the first byte to print")
+	cmd.Flags().Var(&length, "length", "number of bytes to print")
 	cmd.Flags().Lookup("length").DefValue = "to the end"
 	f.register(cmd)
 	return cmd

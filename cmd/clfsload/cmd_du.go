@@ -25,21 +25,23 @@ func newDuCommand() *cobra.Command {
 	d := duCommand{depth: 1}
 	cmd := &cobra.Command{
 		Use:   "du TARGET [PATH]",
-		Short: "Sum up what is below a directory",
-		Long: `Sum up sizes and numbers of what is below PATH in the container TARGET, without
-PATH the root: one line for each directory down to --max-depth, and one for all.
-The columns are bytes as the sizes of files have them, files (whatever is no
-directory), directories, and the path. A file with several links counts where it
-is found first.`,
+		Short: "Sum up the entries below a directory",
+		Long: `Sum up sizes and numbers of the entries below PATH in the container TARGET. The
+default PATH is the root. One line is printed for each directory down to
+--max-depth, and one for the total.
+
+The columns are: size in bytes (as in the inodes), files (all entries except
+directories), directories, path. A file with several links is counted at the
+first one.`,
 		Example: `  clfsload du dir:/mnt/stage/projects
   clfsload du --bytes --max-depth 0 https://myaccount.blob.core.windows.net/projects /src`,
 		Args: argsBetween(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error { return d.run(cmd, args, f) },
 	}
 	fl := cmd.Flags()
-	fl.IntVarP(&d.depth, "max-depth", "d", d.depth, "how deep a directory may lie that has a line of its own")
-	fl.BoolVarP(&d.bytes, "bytes", "b", false, "sizes in bytes, not in KiB, MiB and so on")
-	fl.BoolVar(&d.json, "json", false, "one JSON object a line")
+	fl.IntVarP(&d.depth, "max-depth", "d", d.depth, "print a line for directories down to this depth")
+	fl.BoolVarP(&d.bytes, "bytes", "b", false, "print sizes in bytes, not in KiB, MiB and so on")
+	fl.BoolVar(&d.json, "json", false, "print one JSON object a line")
 	f.register(cmd)
 	return cmd
 }

@@ -27,27 +27,31 @@ func newExportCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export TARGET [PATH] DEST",
 		Short: "Copy a container's tree back to a disk",
-		Long: `Copy what is below PATH in the container TARGET, without PATH everything, into the
-directory DEST: contents with their holes, modes, times to the nanosecond, symbolic
-and hard links, fifos, devices, sockets and, as root, owners. If PATH is no
-directory it is put into DEST under its own name.
+		Long: `Copy the tree below PATH in the container TARGET into the directory DEST. The
+default PATH is the root. The copy has contents with their holes, modes, times
+to the nanosecond, symbolic and hard links, fifos, devices, sockets and, as
+root, owners. If PATH is no directory, it is copied into DEST under its own
+name.
 
-An ordinary user restores modes, times, the groups that the user is in, and the set-id bits of files
-that keep their owner or group. The rest is counted; devices are named, and the exit code is 3.
+An ordinary user restores modes, times, the groups of that user, and the set-id
+bits of files that keep their owner or group. All other attributes are counted;
+devices are named, and the exit code is 3.
 
-Nothing is written outside of DEST: names that lead elsewhere are refused, and
-symbolic links in DEST are not followed. If another user moves one of the export's own
-directories, what belongs below it may follow it until that is noticed. A file that is there already with the same
-size, mtime, owner, group and mode is left alone, so a run that was stopped goes on when
-it is repeated. A file that differs is an error unless --overwrite is given. Other users may
-change their directories in DEST during the export; a directory that they moved or replaced
-is an error.
+If a run was stopped, the same command resumes it: a file with the same size,
+mtime, owner, group and mode is not copied again. A file that differs is an
+error, unless --overwrite is given.
 
-Out of a damaged container, --keep-going brings everything that can be read and
-names what cannot, on standard error and, with --report, in a file of JSON lines.
-A file of which a part is lost gets the suffix ` + export.DamagedSuffix + ` and a hole
-there. --lost-found adds what no directory leads to any more, below
-DEST/` + export.LostFoundName + `/ID-OF-THE-DIRECTORY-IT-WAS-IN.`,
+Nothing is written outside of DEST. Names that lead elsewhere are refused, and
+symbolic links in DEST are not followed. Other users may change their own
+directories in DEST during the export; a directory that they moved or replaced
+is an error. If another user moves a directory of the export, entries below it
+may be written at its new place until the export detects the move.
+
+From a damaged container, --keep-going exports everything that can be read. It
+names the failures on standard error and, with --report, in a file of JSON
+lines. If a part of a file is lost, the file gets the suffix ` + export.DamagedSuffix + `
+and a hole in that place. --lost-found adds entries without a directory, below
+DEST/` + export.LostFoundName + `/ID-OF-THE-FORMER-DIRECTORY.`,
 		Example: `  clfsload export https://myaccount.blob.core.windows.net/projects /data/projects
   clfsload export dir:/mnt/stage/projects /src /tmp/src
 
@@ -57,10 +61,10 @@ DEST/` + export.LostFoundName + `/ID-OF-THE-DIRECTORY-IT-WAS-IN.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return e.run(cmd, args, f) },
 	}
 	fl := cmd.Flags()
-	fl.BoolVar(&e.options.Overwrite, "overwrite", false, "replace files in DEST that differ")
+	fl.BoolVar(&e.options.Overwrite, "overwrite", false, "replace files in DEST that differ from the container")
 	fl.BoolVar(&e.options.KeepGoing, "keep-going", false, "report what cannot be exported, and continue")
-	fl.BoolVar(&e.options.LostFound, "lost-found", false, "bring out what no directory leads to, too; goes with --keep-going")
-	fl.StringVar(&e.report, "report", "", "file for a JSON line about each failure")
+	fl.BoolVar(&e.options.LostFound, "lost-found", false, "export entries without a directory, too; needs --keep-going")
+	fl.StringVar(&e.report, "report", "", "write a JSON line for each failure to this file")
 	f.register(cmd)
 	e.log.Register(fl)
 	return cmd

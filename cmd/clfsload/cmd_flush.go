@@ -6,14 +6,16 @@ func newFlushCommand() *cobra.Command {
 	var f finishFlags
 	cmd := &cobra.Command{
 		Use:   "flush MOUNTPOINT|STATE",
-		Short: "Wait until what was written to a mount is uploaded",
-		Long: `Return when everything is uploaded that was written to the mount before the call.
-Files that are open for writing are not, and are named; the exit code is 3 then.
+		Short: "Wait until all writes to a mount are uploaded",
+		Long: `Return when everything that was written to the mount before the call is
+uploaded. Files that are open for writing are not uploaded. They are named, and
+the exit code is 3.
 
-What is uploaded survives the loss of this machine's disk only when it is published
-as well: see 'clfsload publish'.
+Uploaded files survive the loss of this machine's disk only after a publication:
+see 'clfsload publish'.
 
-While it waits, it says every few seconds on standard error what for.`,
+While the command waits, it reports the reason on standard error every few
+seconds.`,
 		Args: argsBetween(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error { return runFlush(cmd, args[0], f) },
 	}

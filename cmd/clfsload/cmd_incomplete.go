@@ -28,17 +28,18 @@ func newIncompleteCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "incomplete MOUNTPOINT|STATE [PATTERN...]",
 		Short: "List, remove or accept files of a mount whose writers were cut off",
-		Long: `List the incomplete files of a mount: those that a program had open for writing
-when the mount ended. Nobody knows whether such a file is whole, so it is not
+		Long: `List the incomplete files of a mount. A file is incomplete if a program had it
+open for writing when the mount ended. Such a file may lack data, so it is not
 published, and 'clfsload publish' and 'clfsload unmount' end with exit code 3.
 
-A program that writes the file again, from the beginning or from where it was cut off,
-makes it an ordinary one. Otherwise decide: --accept publishes the files as they are,
---remove removes them from the mount. Both take the files that the same command lists
-without the flag: those that match a PATTERN, or all.
+If a program writes the file again, from the beginning or from the point where
+it was cut off, the file is no longer incomplete. Otherwise decide: --accept
+publishes the files as they are, --remove removes them from the mount. Both
+apply to the files that the same command lists without the flag: the files that
+match a PATTERN, or all.
 
-Patterns are written as in .gitignore and match paths below MOUNTPOINT. Quote them for
-the shell.`,
+Patterns are written as in .gitignore and match paths below MOUNTPOINT. Quote
+them for the shell.`,
 		Example: `  clfsload incomplete /mnt/clfs
   clfsload incomplete --remove /mnt/clfs '.*.??????'
   clfsload incomplete --accept /mnt/clfs /logs/today.log 'db/*.wal'`,
@@ -46,8 +47,8 @@ the shell.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return runIncomplete(cmd, args[0], args[1:], f) },
 	}
 	fl := cmd.Flags()
-	fl.BoolVar(&f.remove, "remove", false, "remove the files from the mount; what is published of them goes with the next publication")
-	fl.BoolVar(&f.accept, "accept", false, "take the files as complete; the next publication has them")
+	fl.BoolVar(&f.remove, "remove", false, "remove the files from the mount; the next publication removes their published versions")
+	fl.BoolVar(&f.accept, "accept", false, "mark the files as complete; the next publication includes them")
 	fl.BoolVar(&f.json, "json", false, "print one JSON object")
 	return cmd
 }

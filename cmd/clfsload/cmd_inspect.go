@@ -20,19 +20,19 @@ func newInspectCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "inspect TARGET BLOB|ID|PATH",
 		Short: "Decode one object of a container",
-		Long: `Show what one object of the container TARGET holds: its name taken apart, its
-records, and what they say. The object is given by the name of its blob, which
-may be that of an old version; by its id in hex digits, for the live version; or by
-a path, which begins with a slash.
+		Long: `Show one object of the container TARGET: the parts of its blob name, its
+records, and their meaning. Name the object in one of three ways: by its blob
+name, also of an old version; by its id in hex digits, for the live version; or
+by a path, which begins with a slash.
 
-As much as possible is shown of an object that is damaged, and then the error.`,
+If the object is damaged, its readable parts are shown, and then the error.`,
 		Example: `  clfsload inspect dir:/mnt/stage/projects /src/main.c
   clfsload inspect dir:/mnt/stage/projects 00000000000000000000000000000063
   clfsload inspect --json dir:/mnt/stage/projects 0000006457871C6B_00000000000000000000000000000064.0002.0000006457871C6B.00000000009.FFFFFFFF.0002`,
 		Args: argsBetween(2, 2),
 		RunE: func(cmd *cobra.Command, args []string) error { return runInspect(cmd, args, f, asJSON) },
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "as a JSON object")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	f.register(cmd)
 	return cmd
 }

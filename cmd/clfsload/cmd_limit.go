@@ -18,9 +18,10 @@ func newLimitCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "limit STATE|MOUNTPOINT RATE|off",
 		Short: "Change the bandwidth limit of a running load or mount",
-		Long: `Change how many bytes a second the load or mount that runs with this STATE may
-upload, as its flag --bandwidth-limit sets it at the beginning: 200M, 80MiB, or off for
-no limit. It holds until the load or mount ends.`,
+		Long: `Change how many bytes a second a running load or mount with this STATE may
+upload. RATE is a number such as 200M or 80MiB, or off for no limit. The first
+limit is that of the flag --bandwidth-limit. The new limit holds until the load
+or mount ends.`,
 		Example: "  clfsload limit /var/tmp/state 200M",
 		Args:    argsBetween(2, 2),
 		RunE:    func(cmd *cobra.Command, args []string) error { return runLimit(cmd, args[0], args[1]) },

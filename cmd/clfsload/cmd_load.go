@@ -49,50 +49,51 @@ func newLoadCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "load [--new] STATE SOURCE TARGET | STATE SOURCE ACCOUNT CONTAINER [SAS]",
 		Short: "Load a directory tree into a container",
-		Long: `Load the tree below SOURCE into the container TARGET, which Azure HPC Cache or
-Avere vFXT can attach afterwards.
+		Long: `Load the tree below SOURCE into the container TARGET. Azure HPC Cache or Avere
+vFXT can attach it afterwards.
 
-STATE is a directory, on a local disk, for the journal of the transfer. With --new
-it must not exist and the container must be empty. A transfer that was stopped or
-killed goes on with the same command without --new.
+STATE is a directory, on a local disk, for the journal of the transfer. With
+--new, STATE must not exist and the container must be empty. To resume a
+transfer that was stopped or killed, run the same command without --new.
 
-With --into, SOURCE becomes the directory PATH of an existing container, whoever
-wrote it. Missing entries are added. An entry that differs fails; with --update it
-is replaced. The same command without --new loads later changes of SOURCE.
+With --into, SOURCE becomes the directory PATH of an existing container. Any
+program may have written that container. Missing entries are added. An entry
+that differs fails; with --update it is replaced. The same command without --new
+loads later changes of SOURCE.
 
-TARGET is dir:PATH, a local directory that holds a file for each blob and is made
-if it does not exist; or the URL of an Azure container, with or without a SAS. The
-form with ACCOUNT, CONTAINER and SAS is that of CLFSLoad.`,
-		Example: `  # into a local directory
+TARGET is dir:PATH, a local directory with a file for each blob; it is created
+if it does not exist. Or TARGET is the URL of an Azure container, with or
+without a SAS. The form with ACCOUNT, CONTAINER and SAS is that of CLFSLoad.`,
+		Example: `  # load into a local directory
   clfsload load --new /var/tmp/state /data/projects dir:/mnt/stage/projects
 
-  # into Azure, with the credentials in the environment
+  # load into Azure, with the credentials in the environment
   export AZURE_STORAGE_SAS_TOKEN='sv=…'
   clfsload load --new /var/tmp/state /data/projects https://myaccount.blob.core.windows.net/projects
 
   # resume after a crash
   clfsload load /var/tmp/state /data/projects https://myaccount.blob.core.windows.net/projects
 
-  # add a tree to a container that is there, and make the same again later
+  # add a tree to an existing container, and update it later
   clfsload load --new --into /results/run7 /var/tmp/run7 /scratch/run7 dir:/mnt/stage/projects
   clfsload load --into /results/run7 --update --delete /var/tmp/run7 /scratch/run7 dir:/mnt/stage/projects`,
 		Args: argsBetween(3, 5),
 		RunE: func(cmd *cobra.Command, args []string) error { return runLoad(cmd, args, f) },
 	}
 	fl := cmd.Flags()
-	fl.BoolVar(&f.isNew, "new", false, "begin a new transfer: into an empty container, or with --into into one that is there")
+	fl.BoolVar(&f.isNew, "new", false, "begin a new transfer: into an empty container, or with --into into an existing one")
 	fl.StringVar(&f.compression, "compression", "LZ4", "LZ4 or DISABLED")
-	fl.BoolVar(&f.preserveHardlinks, "preserve-hardlinks", false, "keep names of one file as one file with several links")
-	fl.IntVar(&f.dirMgrCount, "dirmgr-count", clfs.DefaultDirMgrCount, "number of directory managers, 1 to 255; leave it unless told otherwise")
+	fl.BoolVar(&f.preserveHardlinks, "preserve-hardlinks", false, "keep hard links: names of one file remain one file with several links")
+	fl.IntVar(&f.dirMgrCount, "dirmgr-count", clfs.DefaultDirMgrCount, "number of directory managers, 1 to 255; keep the default unless support asks for another value")
 	fl.IntVar(&f.concurrency, "concurrency", 128, "files and requests in flight")
 	fl.Var((*flags.WorkerThreads)(&f.concurrency), "worker-thread-count", "the name that CLFSLoad has for --concurrency")
 	fl.Lookup("worker-thread-count").Hidden = true
-	fl.Var(&f.memory, "memory", "bytes of buffers; also the most that is uploaded again after a crash")
+	fl.Var(&f.memory, "memory", "bytes of buffers; after a crash, at most this much is uploaded again")
 	fl.BoolVar(&f.createContainer, "create-container", false, "create the Azure container if it does not exist")
-	fl.BoolVar(&f.verify, "verify", false, "read the container back when it is published, and check all of it")
-	fl.IntVar(&f.maxErrors, "max-errors", 50, "stop when that many entries have failed; 0: never")
+	fl.BoolVar(&f.verify, "verify", false, "after the publication, read the container back and check all of it")
+	fl.IntVar(&f.maxErrors, "max-errors", 50, "stop when this many entries have failed; 0: never")
 	fl.BoolVar(&f.retryErrors, "retry-errors", true, "retry entries that failed in an earlier run")
-	fl.BoolVar(&f.publishIncomplete, "publish-incomplete", false, "publish without the entries that failed; the exit code is 3 all the same")
+	fl.BoolVar(&f.publishIncomplete, "publish-incomplete", false, "publish without the entries that failed; the exit code is still 3")
 	f.into.Register(fl)
 	f.filter.Register(fl)
 	f.bandwidth.Register(fl)

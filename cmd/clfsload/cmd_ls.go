@@ -26,12 +26,12 @@ func newLsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ls TARGET [PATH]",
 		Short: "List a directory of a container",
-		Long: `List the directory PATH of the container TARGET, without PATH the root. Output
-looks like that of ls, but all names are listed, those that begin with a dot too.
+		Long: `List the directory PATH of the container TARGET. The default PATH is the root.
+The output looks like that of ls, but includes names that begin with a dot.
 
-Names that are not text are quoted on a terminal and go unchanged into a pipe.
-With --json there is one object a line; a path that is no UTF-8 has its bytes in
-path_bytes, in base64.`,
+On a terminal, names that are not text are quoted. In a pipe they are unchanged.
+With --json, one object is printed a line. If a path is not UTF-8, path_bytes
+has its bytes in base64.`,
 		Example: `  clfsload ls dir:/mnt/stage/projects
   clfsload ls -l https://myaccount.blob.core.windows.net/projects /src
   clfsload ls -R --json dir:/mnt/stage/projects | jq -r 'select(.size > 1e9) | .path'`,
@@ -39,10 +39,10 @@ path_bytes, in base64.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return l.run(cmd, args, f) },
 	}
 	fl := cmd.Flags()
-	fl.BoolVarP(&l.long, "long", "l", false, "mode, links, owner, size and time of each entry")
-	fl.BoolVarP(&l.recursive, "recursive", "R", false, "all directories below, too")
-	fl.BoolVarP(&l.unsorted, "unsorted", "U", false, "in the container's order, at once: for directories too big to sort in memory")
-	fl.BoolVar(&l.json, "json", false, "one JSON object a line")
+	fl.BoolVarP(&l.long, "long", "l", false, "print mode, links, owner, size and time of each entry")
+	fl.BoolVarP(&l.recursive, "recursive", "R", false, "list all directories below, too")
+	fl.BoolVarP(&l.unsorted, "unsorted", "U", false, "print at once, in the container's order: for directories too large to sort in memory")
+	fl.BoolVar(&l.json, "json", false, "print one JSON object a line")
 	f.register(cmd)
 	return cmd
 }

@@ -63,26 +63,30 @@ func newMountCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "mount [--state STATE] [--target TARGET] [--read-only] MOUNTPOINT",
 		Short: "Mount a container as a file system",
-		Long: `Mount a file system on the directory MOUNTPOINT whose contents become the container
-TARGET. What is written goes to files in STATE first and is uploaded in the
-background; 'clfsload publish' makes it a file system that Azure HPC Cache or Avere
-vFXT can attach, and so does 'clfsload unmount'. Without --state, STATE is a
-directory under $XDG_STATE_HOME/clfsload or ~/.local/state/clfsload that is named after
-MOUNTPOINT. Without --target the container is the one that STATE was begun with, at
-first the directory 'container' in STATE. A new STATE takes an empty container, or one that
-has a tree, whoever wrote it: it is shown at once, and can be changed.
+		Long: `Mount a file system on the directory MOUNTPOINT. Its contents become the
+container TARGET. Written data goes to files in STATE first and is uploaded in
+the background. 'clfsload publish' and 'clfsload unmount' make the container a
+file system that Azure HPC Cache or Avere vFXT can attach.
 
-With --read-only any container can be looked at and copied out of, and nothing in it
-can be changed. --follow shows what is published to it later: one machine writes, and any
-number of others follow.
+Without --state, STATE is a directory under $XDG_STATE_HOME/clfsload or
+~/.local/state/clfsload, named after MOUNTPOINT. Without --target, the container
+is that of STATE; for a new STATE it is the directory 'container' in STATE. A
+new STATE takes an empty container, or one with a tree that any program wrote:
+the tree is shown at once, and can be changed.
+
+With --read-only, any container can be read, and nothing in it can be changed.
+With --follow, such a mount also shows later publications: one machine writes,
+and any number of others follow.
 
 The command serves until MOUNTPOINT is unmounted ('clfsload unmount', umount) or
-until it gets SIGINT or SIGTERM; then it uploads and publishes what is left, for at
-most --stop-timeout, and unmounts. What it does not come to, the next mount with this
-STATE goes on with. With --daemon it goes into the background, and the command
-returns when the mount serves. A mount that was left behind by a crash is cleared away.
-MOUNTPOINT must be empty: a mount hides what is in it. --allow-non-empty mounts all
-the same.
+until it receives SIGINT or SIGTERM. Then it uploads and publishes the remaining
+changes, for at most --stop-timeout, and unmounts. The next mount with this
+STATE uploads and publishes the rest. With --daemon the mount runs in the
+background, and the command returns when the mount serves.
+
+After a crash, the command clears the old mount from MOUNTPOINT. MOUNTPOINT must
+be empty, because a mount hides its entries; --allow-non-empty permits other
+entries.
 
 Root mounts directly; other users need the program fusermount3 (package fuse3).
 Owners and modes are enforced as on any file system. Without --allow-other only
@@ -102,15 +106,15 @@ the user who mounts can use the mount, not even root.`,
 
 func (f *mountFlags) registerAll(cmd *cobra.Command) {
 	fl := cmd.Flags()
-	fl.BoolVar(&f.readOnly, "read-only", false, "nothing can be changed through the mount, and there is no STATE")
+	fl.BoolVar(&f.readOnly, "read-only", false, "permit no changes through the mount; there is no STATE")
 	fl.DurationVar(&f.follow, "follow", 0, "with --read-only: show later publications after at most this time, 1s or more")
 	fl.Lookup("follow").DefValue = "0"
 	fl.StringVar(&f.target, "target", os.Getenv("CLFSLOAD_TARGET"), "the container, dir:PATH or a URL (from CLFSLOAD_TARGET)")
 	fl.Lookup("target").DefValue = ""
 	fl.BoolVar(&f.point.AllowOther, "allow-other", false, "let other users use the mount; for users other than root,\n/etc/fuse.conf must have user_allow_other")
 	fl.BoolVar(&f.point.AllowNonEmpty, "allow-non-empty", false, "mount on a directory that has entries, and hide them")
-	fl.BoolVar(&f.daemon, "daemon", false, "go into the background when the mount serves")
-	fl.StringVar(&f.logFile, "log-file", "", "where a mount in the background logs (default: clfsload.log in STATE; with --read-only\na file in $XDG_STATE_HOME/clfsload or ~/.local/state/clfsload)")
+	fl.BoolVar(&f.daemon, "daemon", false, "run in the background when the mount serves")
+	fl.StringVar(&f.logFile, "log-file", "", "log file of a mount in the background (default: clfsload.log in STATE; with --read-only\na file in $XDG_STATE_HOME/clfsload or ~/.local/state/clfsload)")
 	f.register(cmd)
 	fl.Lookup("memory").Usage = "bytes of file contents and inodes held at a time (default 96MiB, with --read-only 192MiB)"
 	fl.Lookup("memory").DefValue = "0"
@@ -124,18 +128,18 @@ func (f *mountFlags) registerAll(cmd *cobra.Command) {
 
 func (f *mountFlags) registerWriting(cmd *cobra.Command) {
 	fl := cmd.Flags()
-	fl.StringVar(&f.state, "state", "", "directory, on a local disk, for the journal and the files that are not uploaded yet")
+	fl.StringVar(&f.state, "state", "", "directory, on a local disk, for the journal and files before their upload")
 	fl.BoolVar(&f.createContainer, "create-container", false, "create the Azure container if it does not exist")
-	fl.BoolVar(&f.detached, "detached", false, "mount a container that has signs of a cache: no cache is attached to it, now and while it is mounted")
-	fl.BoolVar(&f.takeOver, "take-over", false, "if STATE does not match its container, adopt the container with a new STATE; the old one\nwith what it has not published is kept in STATE.kept-TIME")
+	fl.BoolVar(&f.detached, "detached", false, "mount a container that has signs of a cache: you confirm that no cache is attached\nto it, now and while it is mounted")
+	fl.BoolVar(&f.takeOver, "take-over", false, "if STATE does not match its container, adopt the container with a new STATE; the old one,\nwith its unpublished changes, is kept in STATE.kept-TIME")
 	fl.StringVar(&f.compression, "compression", "LZ4", "LZ4 or DISABLED")
 	fl.DurationVar(&f.settle, "settle", 2*time.Second, "upload a file when it is closed and unchanged for this time")
 	fl.DurationVar(&f.publishInterval, "publish-interval", 0, "publish automatically at this interval (minimum 1s); 0 disables")
 	fl.DurationVar(&f.stopTimeout, "stop-timeout", time.Minute, "when the mount ends, upload and publish for at most this time")
 	fl.Var(&f.stagingLimit, "staging-limit", "bytes of file contents kept in STATE, 64MiB or more (default: half of what was free on its disk when STATE was new)")
 	fl.Lookup("staging-limit").DefValue = "0"
-	fl.Var(&f.maxFileSize, "max-file-size", "largest size of a file, holes included: beyond it a call fails with EFBIG; 1GiB to 1PiB")
-	fl.BoolVar(&f.includeIncomplete, "include-incomplete", false, "take files as complete whose writer a crash of an earlier mount has cut off")
+	fl.Var(&f.maxFileSize, "max-file-size", "largest size of a file, holes included: 1GiB to 1PiB; a call beyond it fails with EFBIG")
+	fl.BoolVar(&f.includeIncomplete, "include-incomplete", false, "publish incomplete files, whose writer was cut off by a crash of an earlier mount")
 	fl.BoolVar(&f.leaveIncomplete, "leave-incomplete", false, leaveIncompleteUsage)
 	f.bandwidth.Register(fl)
 	fl.DurationVar(&f.retry.For, "retry-for", mountRetryFor, "give up a read from the container after this time; uploads are retried without end")

@@ -13,23 +13,25 @@ func newPublishCommand() *cobra.Command {
 	includeIncomplete, leaveIncomplete, dryRun := false, false, false
 	cmd := &cobra.Command{
 		Use:   "publish MOUNTPOINT|STATE",
-		Short: "Make what was written to a mount reachable in the container",
+		Short: "Make all writes to a mount reachable in the container",
 		Long: `Upload everything that was written to the mount before the call, and make it
-reachable from the root of the container, so that a cache that attaches the container
-sees it. At every instant the container is a consistent file system: until its
-replacement is complete, what was published before stays.
+reachable from the root of the container. A cache that attaches the container
+then sees it. At every instant the container is a consistent file system: the
+published version of an entry stays until its replacement is complete.
 
-Files that are open for writing keep the contents there that they had when they were
-last closed, and new ones are left out; so are files whose writer a crash of the mount
-has cut off. They are named, and the exit code is 3. An incomplete file that rsync has
-left behind is none of them, if rsync has written the file itself since.
+A file that is open for writing is published with its contents at the last
+close; a new one is left out. Incomplete files, whose writer was cut off by a
+crash of the mount, are left out, too. All these files are named, and the exit
+code is 3. If rsync left an incomplete file and has written the file itself
+since, the incomplete file does not count.
 
-With --dry-run nothing is uploaded or changed. One line is printed for each inode that
-a publication would write now, with the reason: new and changed directories, and
-changed files that were published before. Files that are not uploaded are named
-after them; 'clfsload flush' uploads them. With --json there is one object a line and,
-last, one with the summary. The exit code is 0, also if there is nothing to publish.
-A dry run does not wait, so it excludes --timeout and the flags for incomplete files.`,
+With --dry-run nothing is uploaded or changed. One line is printed for each
+inode that a publication would write now, with the reason: new and changed
+directories, and changed files that were published before. Then the files that
+are not uploaded are named; 'clfsload flush' uploads them. With --json, one
+object is printed a line, and the last one is the summary. The exit code is 0,
+also if there is nothing to publish. A dry run does not wait, so it excludes
+--timeout and the flags for incomplete files.`,
 		Example: `  clfsload publish /mnt/clfs
   clfsload flush /mnt/clfs && clfsload publish --dry-run /mnt/clfs`,
 		Args: argsBetween(1, 1),
@@ -43,15 +45,15 @@ A dry run does not wait, so it excludes --timeout and the flags for incomplete f
 		},
 	}
 	f.register(cmd)
-	cmd.Flags().Lookup("json").Usage += "; with --dry-run one object a line"
-	cmd.Flags().BoolVar(&includeIncomplete, "include-incomplete", false, "take files as complete whose writer a crash of the mount has cut off")
+	cmd.Flags().Lookup("json").Usage += "; with --dry-run, one object a line"
+	cmd.Flags().BoolVar(&includeIncomplete, "include-incomplete", false, "publish incomplete files, whose writer was cut off by a crash of the mount")
 	cmd.Flags().BoolVar(&leaveIncomplete, "leave-incomplete", false, leaveIncompleteUsage)
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print what a publication would write now, and change nothing")
 	return cmd
 }
 
 // leaveIncompleteUsage is what --leave-incomplete does.
-const leaveIncompleteUsage = "exit with 0 when nothing but incomplete files is not published; they stay as they are"
+const leaveIncompleteUsage = "exit with 0 if only incomplete files are not published; they stay as they are"
 
 var errIncludeAndLeave = errors.New("--include-incomplete and --leave-incomplete exclude each other")
 

@@ -22,15 +22,15 @@ func newStatCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "stat TARGET PATH",
 		Short: "Show the attributes, handle and blobs of a file",
-		Long: `Show what the container TARGET holds about PATH: attributes, the filehandle taken
-apart, the directories that link to it, and its blobs. A file's segments are
-counted; --blobs names them.`,
+		Long: `Show the attributes of PATH in the container TARGET, the parts of its
+filehandle, the directories that link to it, and its blobs. The segments of a
+file are counted; --blobs names them.`,
 		Example: `  clfsload stat dir:/mnt/stage/projects src/main.c
   clfsload stat --blobs --json https://myaccount.blob.core.windows.net/projects data.bin | jq -r '.segments[].blob'`,
 		Args: argsBetween(2, 2),
 		RunE: func(cmd *cobra.Command, args []string) error { return s.run(cmd, args, f) },
 	}
-	cmd.Flags().BoolVar(&s.json, "json", false, "as a JSON object")
+	cmd.Flags().BoolVar(&s.json, "json", false, "print one JSON object")
 	cmd.Flags().BoolVar(&s.blobs, "blobs", false, "name the blobs of all segments and indirect blocks")
 	f.register(cmd)
 	return cmd

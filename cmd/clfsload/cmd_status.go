@@ -35,20 +35,20 @@ func newStatusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status STATE|MOUNTPOINT",
 		Short: "Show how far a load or a mount has come",
-		Long: `Show how far the load or mount with this STATE has come, whether it runs or not. A
-mount can be named by its MOUNTPOINT.
+		Long: `Show how far the load or mount with this STATE has come, whether it runs or not.
+A mount can be named by its MOUNTPOINT.
 
-What runs is asked through the socket control.sock in STATE and tells its rates, what
-it waits for, and the entry that is in flight for the longest time. When nothing runs,
-the totals are read from the journal, which is left as it is and may be on a file
-system that is read-only.`,
+A running load or mount answers through the socket control.sock in STATE. It
+reports its rates, the reason why it waits, and the entry that is in flight for
+the longest time. If none runs, the totals come from the journal. The journal is
+only read, so it may be on a read-only file system.`,
 		Example: `  clfsload status /var/tmp/state
   clfsload status --watch /mnt/clfs`,
 		Args: argsBetween(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error { return runStatus(cmd, args[0], f) },
 	}
 	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object; sizes are in bytes")
-	cmd.Flags().BoolVar(&f.watch, "watch", false, "show it again every second until interrupted")
+	cmd.Flags().BoolVar(&f.watch, "watch", false, "show the status every second until interrupted")
 	return cmd
 }
 

@@ -16,21 +16,22 @@ func newUnmountCommand() *cobra.Command {
 	noPublish, leaveIncomplete := false, false
 	cmd := &cobra.Command{
 		Use:   "unmount MOUNTPOINT|STATE",
-		Short: "Publish what was written to a mount, and unmount it",
-		Long: `Upload and publish everything that was written to the mount, as 'clfsload publish'
-does, then unmount it and end its process. When a program uses the mount, it stays, and
-the exit code is 16.
+		Short: "Publish all writes to a mount, and unmount it",
+		Long: `Upload and publish everything that was written to the mount, as 'clfsload
+publish' does, then unmount it and end its process. If a program uses the mount,
+the mount stays, and the exit code is 16.
 
-With --timeout the mount goes when the time is over, and the next mount with the same
-STATE goes on with what is left; the exit code is 3 then. With --no-publish nothing is
-waited for. Of a mount whose process is gone the mount point is cleared.`,
+If --timeout expires, the mount ends anyway and the exit code is 3. The next
+mount with the same STATE publishes the rest. With --no-publish the command
+waits for no upload. If the process of the mount is gone, the mount point is
+cleared.`,
 		Args: argsBetween(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runUnmount(cmd, args[0], f, noPublish, leaveIncomplete)
 		},
 	}
 	f.register(cmd)
-	cmd.Flags().BoolVar(&noPublish, "no-publish", false, "leave what is not uploaded to the next mount with the same STATE")
+	cmd.Flags().BoolVar(&noPublish, "no-publish", false, "do not upload or publish; the next mount with the same STATE does that")
 	cmd.Flags().BoolVar(&leaveIncomplete, "leave-incomplete", false, leaveIncompleteUsage)
 	return cmd
 }

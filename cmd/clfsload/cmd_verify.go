@@ -31,18 +31,18 @@ func newVerifyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify TARGET",
 		Short: "Check that a container keeps every promise of the format",
-		Long: `Read the container TARGET and check all that the format promises: that every blob
-has the right name and holds what it must, that everything can be reached from
-the root and nothing else is there, that links, sizes, block maps and segments
-agree, and that blobs match the MD5 that the service keeps with them.
+		Long: `Read the container TARGET and check all promises of the format: every blob has
+the right name and contents; everything is reachable from the root, and nothing
+else is present; links, sizes, block maps and segments agree; blobs match the
+MD5 that the service keeps with them.
 
-CLFS has no checksums of its own. To find changed file contents where the service
-keeps no MD5, compare with the source: --source DIR. Of a source that was loaded with
---include or --exclude the same patterns tell what the container has not.
+CLFS has no checksums. If the service keeps no MD5, compare with the source to
+find changed file contents: --source DIR. If the source was loaded with
+--include or --exclude, pass the same patterns.
 
-What is wrong is told by kind, path and blob. Damage breaks the format; a remark
-does not, such as a log that is named and not there. The exit code is 0 only if
-there is no damage, otherwise 14.
+Each finding is reported with its kind, path and blob. Damage breaks the format.
+A remark does not; for example, a log is named but missing. The exit code is 0
+only if there is no damage, otherwise 14.
 
 A temporary database in --temp-dir takes about 150 bytes a blob.`,
 		Example: `  clfsload verify dir:/mnt/stage/projects
@@ -52,11 +52,11 @@ A temporary database in --temp-dir takes about 150 bytes a blob.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return v.run(cmd, args[0], f) },
 	}
 	fl := cmd.Flags()
-	fl.StringVar(&v.source, "source", "", "directory to compare the tree with, contents included")
-	fl.StringArrayVar(&v.filter.Include, "include", nil, "with --source: a `pattern` that the load had; may be repeated")
-	fl.StringArrayVar(&v.filter.Exclude, "exclude", nil, "with --source: a `pattern` that the load had; may be repeated")
+	fl.StringVar(&v.source, "source", "", "compare the tree with this directory, contents included")
+	fl.StringArrayVar(&v.filter.Include, "include", nil, "with --source: a `pattern` of the load; may be repeated")
+	fl.StringArrayVar(&v.filter.Exclude, "exclude", nil, "with --source: a `pattern` of the load; may be repeated")
 	fl.BoolVar(&v.quick, "quick", false, "do not read file contents")
-	fl.BoolVar(&v.json, "json", false, "a JSON object for each finding and, last, one with the summary")
+	fl.BoolVar(&v.json, "json", false, "print a JSON object for each finding and, last, one with the summary")
 	f.register(cmd)
 	v.log.Register(fl)
 	return cmd

@@ -40,20 +40,24 @@ func newWarmCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "warm MOUNTPOINT [PATH...]",
 		Short: "Read files of a mount into its cache in advance",
-		Long: `Read all regular files below PATH, without PATH of the whole mount, so that the cache of the mount
-on MOUNTPOINT has their contents. The mount must have a cache: 'clfsload mount' with --cache or
---cache-size. PATH begins at MOUNTPOINT, or is a whole path that leads into it. Symbolic links are not followed, and what is mounted inside
-of MOUNTPOINT is not entered. The system's page cache is left alone.
+		Long: `Read all regular files below PATH, so that the cache of the mount on MOUNTPOINT
+has their contents. The default PATH is the whole mount. The mount must have a
+cache: 'clfsload mount' with --cache or --cache-size.
 
-What is in the cache already is read from there, so a run that was stopped goes on quickly when it is
-repeated. If the files are larger than the cache, what was read first is evicted.`,
+PATH begins at MOUNTPOINT, or is a full path that leads into it. Symbolic links
+are not followed, and mounts inside of MOUNTPOINT are not entered. The system's
+page cache does not change.
+
+Cached contents are read from the cache. So if a run was stopped, the same
+command resumes quickly. If the files are larger than the cache, the contents
+that were read first are evicted.`,
 		Example: `  clfsload warm /mnt/clfs
   clfsload warm /mnt/clfs projects/2026 tools`,
 		Args: argsBetween(1, 1_000_000),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args[0], args[1:]) },
 	}
 	fl := cmd.Flags()
-	fl.IntVar(&c.readers, "concurrency", c.readers, "files that are read at a time")
+	fl.IntVar(&c.readers, "concurrency", c.readers, "files read at a time")
 	fl.BoolVar(&c.json, "json", false, "print the report as one JSON object")
 	c.log.Register(fl)
 	return cmd

@@ -61,14 +61,14 @@ func newRootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "clfsload",
 		Short: "Load data into CLFS containers and read them back",
-		Long: `clfsload moves data into and out of Blob containers in CLFS, the format of
-Azure HPC Cache and Avere vFXT, without a cache.
+		Long: `clfsload moves data into and out of Blob containers in CLFS, the format of Azure
+HPC Cache and Avere vFXT, without a cache.
 
 A TARGET is a container: dir:PATH for a local directory, or the URL of an Azure
-container, https://ACCOUNT.blob.core.windows.net/CONTAINER. Credentials come from
-the URL (a SAS), from a file (--credentials-file), from the environment
-(AZURE_STORAGE_CONNECTION_STRING, AZURE_STORAGE_SAS_TOKEN, AZURE_STORAGE_KEY with
-AZURE_STORAGE_ACCOUNT), or else from Microsoft Entra ID.`,
+container, https://ACCOUNT.blob.core.windows.net/CONTAINER. Credentials come
+from the URL (a SAS), from a file (--credentials-file), from the environment
+(AZURE_STORAGE_CONNECTION_STRING, AZURE_STORAGE_SAS_TOKEN, AZURE_STORAGE_KEY
+with AZURE_STORAGE_ACCOUNT), or else from Microsoft Entra ID.`,
 		Version:       version,
 		Args:          knownCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },

@@ -12,7 +12,7 @@ import (
 type Bandwidth struct{ Limit Rate }
 
 func (f *Bandwidth) Register(fl *pflag.FlagSet) {
-	fl.Var(&f.Limit, "bandwidth-limit", "upload at most this many bytes a second, for example 200M; 'clfsload limit' changes it while the load runs")
+	fl.Var(&f.Limit, "bandwidth-limit", "upload at most this many bytes a second, for example 200M; 'clfsload limit' changes it later")
 }
 
 // Rate is a flag for bytes a second such as 200M, or off, which is 0.

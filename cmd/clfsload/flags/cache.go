@@ -21,8 +21,8 @@ const leastSize = 64 << 20
 
 func (f *Cache) Register(cmd *cobra.Command) {
 	fl := cmd.Flags()
-	fl.StringVar(&f.Dir, "cache", "", "with --read-only: directory, on a local disk, that keeps file contents which were read; read-only mounts\nof the same user can share it (default: no cache)")
-	fl.Var(&f.Size, "cache-size", "bytes that the cache takes, 64MiB or more (default with --cache: half of the room on its disk; without\n--read-only no cache, otherwise it is in STATE)")
+	fl.StringVar(&f.Dir, "cache", "", "with --read-only: directory, on a local disk, for file contents that were read; read-only mounts\nof the same user can share it (default: no cache)")
+	fl.Var(&f.Size, "cache-size", "size of the cache, 64MiB or more (default with --cache: half of the free space of its disk; default without\n--read-only: no cache; with this flag the cache is in STATE)")
 	fl.Lookup("cache-size").DefValue = "0"
 }
 

@@ -19,8 +19,8 @@ type DryRun struct {
 func (f *DryRun) Register(fl *pflag.FlagSet) {
 	fl.BoolVar(&f.Only, "dry-run", false, "list SOURCE, report what a load would transfer, and touch neither STATE nor TARGET")
 	fl.BoolVar(&f.JSON, "json", false, "with --dry-run: print one JSON object; sizes are in bytes")
-	fl.Float64Var(&f.GB, "dry-run-gb", 0, "what a dry run has found, in GB (10^9 bytes): used to estimate the remaining time before SOURCE is listed")
-	fl.Int64Var(&f.Count, "dry-run-count", 0, "what a dry run has found, in entries: likewise")
+	fl.Float64Var(&f.GB, "dry-run-gb", 0, "bytes that a dry run has found, in GB (10^9 bytes): used to estimate the remaining time before SOURCE is listed")
+	fl.Int64Var(&f.Count, "dry-run-count", 0, "entries that a dry run has found, for the same estimate")
 }
 
 func (f *DryRun) Check() error {

@@ -12,8 +12,8 @@ type Filter struct {
 }
 
 func (f *Filter) Register(fl *pflag.FlagSet) {
-	fl.StringArrayVar(&f.Include, "include", nil, "take only what matches this `pattern`, written as in .gitignore; may be repeated")
-	fl.StringArrayVar(&f.Exclude, "exclude", nil, "leave out what matches this `pattern`; of a directory, all below it too; may be repeated")
+	fl.StringArrayVar(&f.Include, "include", nil, "load only entries that match this `pattern`, written as in .gitignore; may be repeated")
+	fl.StringArrayVar(&f.Exclude, "exclude", nil, "leave out entries that match this `pattern`, and all entries below them; may be repeated")
 }
 
 func (f *Filter) IsEmpty() bool { return len(f.Include)+len(f.Exclude) == 0 }
@@ -27,5 +27,5 @@ func (f *Filter) Compile() (filter.Filter, error) {
 type UploadLog struct{ Disabled bool }
 
 func (f *UploadLog) Register(fl *pflag.FlagSet) {
-	fl.BoolVar(&f.Disabled, "no-upload-log", false, "leave the log of the transfer out of the container")
+	fl.BoolVar(&f.Disabled, "no-upload-log", false, "do not upload the log of the transfer into the container")
 }

@@ -19,13 +19,13 @@ type Into struct {
 }
 
 func (f *Into) Register(fl *pflag.FlagSet) {
-	fl.StringVar(&f.Path, "into", "", "load into the container that is there: SOURCE becomes its directory `PATH`, from \"/\"")
+	fl.StringVar(&f.Path, "into", "", "load into an existing container: SOURCE becomes its directory `PATH`, from \"/\"")
 	fl.BoolVar(&f.update, "update", false, "with --into: replace entries that differ from SOURCE in type, size, times, mode, owner or link target")
-	fl.BoolVar(&f.delete, "delete", false, "with --into: remove entries below PATH that SOURCE does not have, except entries that the filter leaves out")
+	fl.BoolVar(&f.delete, "delete", false, "with --into: remove entries below PATH that SOURCE does not have, except entries excluded by the filter")
 	fl.BoolVar(&f.Checksum, "checksum", false, "with --into: compare the contents of files of the same size, whatever their times")
 	fl.BoolVar(&f.sizeOnly, "size-only", false, "with --into: files of the same size have the same contents, whatever their times")
 	fl.BoolVar(&f.ignoreExisting, "ignore-existing", false, "with --into: do not change or read entries that exist in the container")
-	fl.BoolVar(&f.Detached, "detached", false, "with --into: accept a container that has signs of a cache: no cache is attached to it")
+	fl.BoolVar(&f.Detached, "detached", false, "with --into: accept a container that has signs of a cache: you confirm that no cache is attached to it")
 }
 
 // Check refuses flags that do not go together, and brings the path into the form that the journal has.

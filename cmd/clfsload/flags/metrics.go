@@ -6,5 +6,5 @@ import "github.com/spf13/pflag"
 type Metrics struct{ Address string }
 
 func (f *Metrics) Register(fl *pflag.FlagSet) {
-	fl.StringVar(&f.Address, "metrics-addr", "", "serve numbers for Prometheus at http://`HOST:PORT`/metrics; :PORT is every address of this machine")
+	fl.StringVar(&f.Address, "metrics-addr", "", "serve metrics for Prometheus at http://`HOST:PORT`/metrics; :PORT means all addresses of this machine")
 }

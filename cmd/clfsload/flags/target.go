@@ -12,9 +12,9 @@ import (
 
 func RegisterTarget(fl *pflag.FlagSet, f *target.Sources) {
 	fl.StringVar(&f.CredentialsFile, "credentials-file", "", "file that holds a SAS, an account key or a connection string")
-	fl.StringVar(&f.CredentialsEnvFile, "credentials-env-file", "", "file with lines NAME=VALUE that stand for the environment's AZURE_STORAGE_ variables")
+	fl.StringVar(&f.CredentialsEnvFile, "credentials-env-file", "", "file with lines NAME=VALUE that replace the AZURE_STORAGE_ variables of the environment")
 	fl.StringVar(&f.Endpoint, "endpoint", os.Getenv("AZURE_STORAGE_BLOB_ENDPOINT"),
-		"for ACCOUNT CONTAINER: address of the Blob service, where it is not https://ACCOUNT.blob.core.windows.net\n(from AZURE_STORAGE_BLOB_ENDPOINT)")
+		"for ACCOUNT CONTAINER: address of the Blob service, if it is not https://ACCOUNT.blob.core.windows.net\n(from AZURE_STORAGE_BLOB_ENDPOINT)")
 	fl.Lookup("endpoint").DefValue = ""
 }
 
