@@ -96,7 +96,7 @@ func TestAnOrdinaryUsersExportRestoresWhatTheSystemLetsHimRestore(t *testing.T) 
 			t.Errorf("%s: times %v, %v", name, st.Mtim, st.Atim)
 		}
 	}
-	command(t, []string{"export", target, out}, asMember).start().wait().mustExit(exitOK).mustSay("9 were there already")
+	command(t, []string{"export", target, out}, asMember).start().wait().mustExit(exitOK).mustSay("9 existed already")
 }
 
 // A device takes root. The rest of the tree does not wait for it.

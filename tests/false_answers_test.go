@@ -228,7 +228,7 @@ func TestAListingWithoutAnEndIsAnError(t *testing.T) {
 		clfsload(t, "load", "--new", filepath.Join(t.TempDir(), "state"), source, url).mustExit(exitOK)
 		server.Fail(blobserver.Fault{Operation: "List", Times: 1 << 30, Alter: nextMarker(marker)})
 		res := clfsload(t, "verify", url)
-		if res.mustSay("the listing has no end"); res.code != 1 {
+		if res.mustSay("the listing never ends"); res.code != 1 {
 			t.Errorf("%s: code %d", name, res.code)
 		}
 	}

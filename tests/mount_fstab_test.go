@@ -42,7 +42,7 @@ func TestMountIsToldWhatCannotBeMounted(t *testing.T) {
 	f.mount(point).mustExit(exitMountPoint).mustSay("is mounted there")
 	f.mount("-a").mustExit(exitOK) // it knows what is mounted
 	for options, says := range map[string]string{
-		"remount,ro": "umount it", "whatever": "whatever", "noexec": "noexec", "user": "noexec", "settle=never": "settle",
+		"remount,ro": "unmount, then", "whatever": "whatever", "noexec": "noexec", "user": "noexec", "settle=never": "settle",
 		"state=" + filepath.Join(f.home, "other") + ",ro": "--state", "metrics_addr": "metrics_addr",
 	} {
 		f.mount("-o", options, "-t", "clfsload", "none", mountPoint(t)).mustExit(exitUsage).mustSay(says)

@@ -52,7 +52,7 @@ func TestWhatRsyncLeftBehindIsNoFailureOnceTheFileIsWrittenAgain(t *testing.T) {
 	}
 	must(t, os.Chmod(i.path("touched"), 0o600))
 	i.directory("dir")
-	res := clfsload(t, "publish", i.point).mustExit(exitIncomplete).mustSay("but for 6 entries", "no failure",
+	res := clfsload(t, "publish", i.point).mustExit(exitIncomplete).mustSay("but for 6 entries", "but not failed",
 		".big.AbCdEf: incomplete: left behind by rsync, which has written big since", "which has written .profile since")
 	for _, name := range []string{".old.AbCdEf", ".touched.AbCdEf", ".gone.AbCdEf", ".short.AbCdE", ".dir.AbCdEf", "plain"} {
 		if !strings.Contains(res.stdout, name+": incomplete: its writer was cut off") {
@@ -60,7 +60,7 @@ func TestWhatRsyncLeftBehindIsNoFailureOnceTheFileIsWrittenAgain(t *testing.T) {
 		}
 		must(t, os.Remove(i.path(name)))
 	}
-	i.publish().mustSay("no failure", ".big.AbCdEf")
+	i.publish().mustSay("but not failed", ".big.AbCdEf")
 	clfsload(t, "flush", i.point).mustExit(exitOK)
 	mustBeIncomplete(i, []string{i.point}, ".big.AbCdEf", ".profile.0zZ9aA")
 	if tree := readable(t, i.blobs()); tree["big"].Size == 0 || tree[".big.AbCdEf"].Size != 0 {
@@ -69,7 +69,7 @@ func TestWhatRsyncLeftBehindIsNoFailureOnceTheFileIsWrittenAgain(t *testing.T) {
 	i.end(unix.SIGTERM).mustExit(exitOK).mustSay("everything is published but incomplete files")
 	i.again()
 	mustBeIncomplete(i, []string{i.point}, ".big.AbCdEf", ".profile.0zZ9aA")
-	clfsload(t, "unmount", i.point).mustExit(exitOK).mustSay("no failure")
+	clfsload(t, "unmount", i.point).mustExit(exitOK).mustSay("but not failed")
 	i.await().mustExit(exitOK)
 }
 
@@ -167,7 +167,7 @@ func TestIncompleteFilesMayBeLeftWithoutAFailure(t *testing.T) {
 	}
 	i.again("--leave-incomplete")
 	i.flush()
-	i.publish().mustSay("half", "no failure")
+	i.publish().mustSay("half", "but not failed")
 	i.end(unix.SIGTERM).mustExit(exitOK)
 	i.again()
 	clfsload(t, "publish", i.point).mustExit(exitIncomplete).mustSay("half")

@@ -81,7 +81,7 @@ func TestAKilledExportGoesOnAndLeavesNothingHalf(t *testing.T) {
 		}
 		r.wait()
 	}
-	clfsload(t, "export", "dir:"+tr.blobs, dest).mustExit(exitOK).mustSay("were there already")
+	clfsload(t, "export", "dir:"+tr.blobs, dest).mustExit(exitOK).mustSay("existed already")
 	reportLines(t, "the export differs from its source", inventory.Compare(before, listTree(t, dest), asLeft))
 }
 

@@ -16,9 +16,9 @@ func TestCommandsThatDoNotFitSayWhatToDo(t *testing.T) {
 	}{
 		"misspelled command":   {[]string{"laod"}, exitUsage, "did you mean load?"},
 		"unknown command":      {[]string{"frobnicate"}, exitUsage, `no command "frobnicate"`},
-		"status of no STATE":   {[]string{"status", missing}, exitState, "neither a mount that runs nor a STATE"},
-		"status of a file":     {[]string{"status", "refusals_test.go"}, exitState, "neither a mount that runs nor a STATE"},
-		"limit of no STATE":    {[]string{"limit", missing, "200M"}, exitState, "neither a mount that runs nor a STATE"},
+		"status of no STATE":   {[]string{"status", missing}, exitState, "neither a running mount nor a STATE"},
+		"status of a file":     {[]string{"status", "refusals_test.go"}, exitState, "neither a running mount nor a STATE"},
+		"limit of no STATE":    {[]string{"limit", missing, "200M"}, exitState, "neither a running mount nor a STATE"},
 		"ls of no container":   {[]string{"ls", "dir:" + missing}, exitNoContainer, "check its name"},
 		"errors below zero":    {[]string{"load", missing, ".", "dir:" + missing, "--max-errors", "-1"}, exitUsage, "must not be negative"},
 		"too little of memory": {[]string{"load", missing, ".", "dir:" + missing, "--memory", "3"}, exitUsage, "64MiB or more"},
@@ -80,7 +80,7 @@ func TestRefusalsSayWhatToDoAndLeaveNothing(t *testing.T) {
 		}, exitState, nil},
 		"STATE's parent does not let it be made": {nil, func(p places) []string {
 			return []string{"--new", "/sys/clfsload-state", p.source, "dir:" + p.blobs} // refuses root too
-		}, exitState, []string{"must be able to write"}},
+		}, exitState, []string{"must have write permission"}},
 		"STATE is empty": {nil, func(p places) []string {
 			return []string{"--new", "", p.source, "dir:" + p.blobs}
 		}, exitUsage, []string{"empty"}},

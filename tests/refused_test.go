@@ -120,7 +120,7 @@ func TestARefusedLoadSaysThatItHasMadeTheContainer(t *testing.T) {
 	url := strings.Replace(c.url, "/container?", "/other?", 1)
 	c.Fail(forbidden("Lease"))
 	mustLeave(t, p.directory, func() {
-		clfsload(t, "load", "--new", "--create-container", p.state, p.source, url).mustExit(exitPermission).mustSay("was made and stays, empty").mustBeOneLine()
+		clfsload(t, "load", "--new", "--create-container", p.state, p.source, url).mustExit(exitPermission).mustSay("was created and remains, empty").mustBeOneLine()
 	})
 	if left := c.Blobs("other"); len(left) > 0 {
 		t.Errorf("blobs were left: %v", left)

@@ -136,7 +136,7 @@ func (d *duCommand) damaged(cmd *cobra.Command) error {
 		fmt.Fprintf(cmd.ErrOrStderr(), "clfsload: %s\n", e)
 	}
 	if d.damage > 0 {
-		return fmt.Errorf("%d entries are damaged, and the sums may lack what they hold: %w", d.damage, tree.ErrDamaged)
+		return fmt.Errorf("%d entries are damaged, and the sums may be too small: %w", d.damage, tree.ErrDamaged)
 	}
 	return nil
 }

@@ -91,7 +91,7 @@ func (e *exportCommand) run(cmd *cobra.Command, args []string, f readFlags) erro
 	case e.options.LostFound && !e.options.KeepGoing:
 		return usageError(cmd, errors.New("--lost-found needs --keep-going"))
 	case e.options.LostFound && path != "/":
-		return usageError(cmd, errors.New("--lost-found is about the whole container: leave out PATH"))
+		return usageError(cmd, errors.New("--lost-found searches the whole container: leave out PATH"))
 	}
 	if err := e.checkSites(args[0], dest); err != nil {
 		return err
@@ -129,7 +129,7 @@ func (e *exportCommand) open(cmd *cobra.Command, f readFlags, target, path strin
 		return t, nil, nil
 	}
 	if errors.Is(err, tree.ErrDamaged) {
-		err = outcome.New(outcome.Damaged, err, "what is below cannot be reached; --lost-found, without PATH, brings it out")
+		err = outcome.New(outcome.Damaged, err, "entries below it are unreachable; --lost-found, without PATH, exports them")
 	}
 	return t, n, err
 }
@@ -144,10 +144,10 @@ func (e *exportCommand) export(ctx context.Context, ui *terminal.Console, t *tre
 	e.options.Owners = os.Geteuid() == 0
 	e.options.Failed = reported.add
 	e.options.Twice = func(f export.Failure) {
-		ui.Log.Warn("exported in another place", "path", f.Path, "object", f.Object, "reason", f.Reason)
+		ui.Log.Warn("exported at another place", "path", f.Path, "object", f.Object, "reason", f.Reason)
 	}
 	if m := t.OpenMark(ctx); m != nil {
-		ui.Log.Warn("the container is open: its mount has not ended, and what is exported may not be of one moment", "state", m.State, "publication", m.Publication)
+		ui.Log.Warn("the container is open: its mount has not ended, so the export may mix several moments", "state", m.State, "publication", m.Publication)
 	}
 	x, err := export.New(t, start, dest, e.options)
 	if err != nil {
@@ -170,13 +170,13 @@ func (e *exportCommand) export(ctx context.Context, ui *terminal.Console, t *tre
 	err = errors.Join(err, reported.close())
 	switch {
 	case errors.Is(err, export.ErrInTheWay):
-		return outcome.New(outcome.Failure, err, "--overwrite does that, --keep-going leaves it")
+		return outcome.New(outcome.Failure, err, "--overwrite replaces it, --keep-going keeps it")
 	case err != nil:
 		return goOn(outcome.OfContext(ctx, err))
 	case x.Counts().Damaged > 0 && !e.options.KeepGoing:
 		return outcome.New(outcome.Damaged, fmt.Errorf("%d entries break the format; they were exported as they are: %w", x.Counts().Damaged, tree.ErrDamaged), "'clfsload verify' lists all damage")
 	case x.Counts().Failures > 0:
-		return outcome.New(outcome.Incomplete, fmt.Errorf("%d entries could not be exported, or not whole", x.Counts().Failures), "")
+		return outcome.New(outcome.Incomplete, fmt.Errorf("%d entries could not be exported completely", x.Counts().Failures), "")
 	case start == nil:
 		return outcome.New(outcome.Incomplete, errors.New("the root is lost: everything that was found is in "+export.LostFoundName), "")
 	}
@@ -197,7 +197,7 @@ func printExport(ui *terminal.Console, c export.Counts, took time.Duration, dest
 	fmt.Fprintf(ui.Out, "exported %s files (%s written), %s directories, %s others to %s in %s\n", humanize.Comma(c.Files), report.Size(c.Bytes),
 		humanize.Comma(c.Directories), humanize.Comma(c.Others), dest, took.Round(time.Millisecond))
 	if c.Skipped > 0 {
-		fmt.Fprintf(ui.Out, "%s were there already\n", humanize.Comma(c.Skipped))
+		fmt.Fprintf(ui.Out, "%s existed already\n", humanize.Comma(c.Skipped))
 	}
 	printLeft(ui, c.Left)
 }

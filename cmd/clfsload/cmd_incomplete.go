@@ -108,6 +108,6 @@ func printIncompletes(cmd *cobra.Command, r *daemon.IncompleteReport, action str
 	if n := r.Total - len(r.Files); n > 0 {
 		fmt.Fprintf(out, "and %s more\n", humanize.Comma(int64(n)))
 	}
-	done := map[string]string{"": "incomplete", daemon.ActionRemove: "removed", daemon.ActionAccept: "accepted: the next publication has them"}[action]
+	done := map[string]string{"": "incomplete", daemon.ActionRemove: "removed", daemon.ActionAccept: "accepted: the next publication includes them"}[action]
 	fmt.Fprintf(out, "%s %s %s\n", humanize.Comma(int64(r.Total)), english.PluralWord(r.Total, "file", "files"), done)
 }

@@ -86,7 +86,7 @@ without a SAS. The form with ACCOUNT, CONTAINER and SAS is that of CLFSLoad.`,
 	fl.BoolVar(&f.preserveHardlinks, "preserve-hardlinks", false, "keep hard links: names of one file remain one file with several links")
 	fl.IntVar(&f.dirMgrCount, "dirmgr-count", clfs.DefaultDirMgrCount, "number of directory managers, 1 to 255; keep the default unless support asks for another value")
 	fl.IntVar(&f.concurrency, "concurrency", 128, "files and requests in flight")
-	fl.Var((*flags.WorkerThreads)(&f.concurrency), "worker-thread-count", "the name that CLFSLoad has for --concurrency")
+	fl.Var((*flags.WorkerThreads)(&f.concurrency), "worker-thread-count", "name of --concurrency in CLFSLoad")
 	fl.Lookup("worker-thread-count").Hidden = true
 	fl.Var(&f.memory, "memory", "bytes of buffers; after a crash, at most this much is uploaded again")
 	fl.BoolVar(&f.createContainer, "create-container", false, "create the Azure container if it does not exist")

@@ -308,7 +308,7 @@ func tellPassedOver(w io.Writer, t *tree.Tree) {
 		{p.UnknownRecords, "unknown records"}, {p.ExtAttrs, "extended attributes"},
 	} {
 		if c.n > 0 {
-			fmt.Fprintf(w, "clfsload: passed over %d %s\n", c.n, c.what)
+			fmt.Fprintf(w, "clfsload: skipped %d %s\n", c.n, c.what)
 		}
 	}
 }

@@ -156,9 +156,9 @@ var (
 
 func (f *mountFlags) check(cmd *cobra.Command) error {
 	given := func(flag string) bool { return cmd.Flags().Changed(flag) }
-	wrong, reason := writingFlags, "does not go with --read-only"
+	wrong, reason := writingFlags, "cannot be used with --read-only"
 	if !f.readOnly {
-		wrong, reason = readingFlags, "goes with --read-only"
+		wrong, reason = readingFlags, "needs --read-only"
 	}
 	for _, name := range wrong {
 		if given(name) {
@@ -166,7 +166,7 @@ func (f *mountFlags) check(cmd *cobra.Command) error {
 		}
 	}
 	if f.logFile != "" && !f.daemon {
-		return errors.New("--log-file goes with --daemon")
+		return errors.New("--log-file needs --daemon")
 	}
 	if err := f.cache.Check(cmd, f.readOnly); err != nil {
 		return err

@@ -142,7 +142,7 @@ func findStatus(ctx context.Context, stateDir string) (any, error) {
 const lockedPause = 50 * time.Millisecond
 
 // notAnswering is what to do when a process has a journal and no control socket.
-const notAnswering = "that process begins or ends, and answers nobody yet: ask again later"
+const notAnswering = "that process starts or ends, and does not answer yet: retry later"
 
 func lookForStatus(ctx context.Context, stateDir string) (any, error) {
 	var raw json.RawMessage

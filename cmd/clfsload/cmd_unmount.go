@@ -78,6 +78,6 @@ func clearDead(cmd *cobra.Command, stateDir string, notRunning error) error {
 	if !cleared {
 		return notRunning
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "cleared %s, whose process was gone; the next mount with STATE %s goes on with what is not published\n", point, stateDir)
+	fmt.Fprintf(cmd.OutOrStdout(), "cleared %s: its process was gone; the next mount with STATE %s publishes the remaining changes\n", point, stateDir)
 	return nil
 }

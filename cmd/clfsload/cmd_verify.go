@@ -104,7 +104,7 @@ func (v *verifyCommand) takes() (verify.SourceFilter, error) {
 		return nil, nil
 	}
 	if v.source == "" {
-		return nil, errors.New("--include and --exclude tell what of the source was loaded: they need --source")
+		return nil, errors.New("--include and --exclude need --source")
 	}
 	f, err := v.filter.Compile()
 	if err != nil {
@@ -185,13 +185,13 @@ func printReport(w io.Writer, r verify.Report, took time.Duration) {
 		fmt.Fprintf(w, "  %12s blobs compared with the MD5 kept with them\n", humanize.Comma(r.Checked))
 	}
 	if n := r.Passed.UnknownRecords + r.Passed.ExtAttrs; n > 0 {
-		fmt.Fprintf(w, "  %12s unknown records and extended attributes passed over\n", humanize.Comma(n))
+		fmt.Fprintf(w, "  %12s unknown records and extended attributes skipped\n", humanize.Comma(n))
 	}
 	printCounts(w, "remarks", r.Remarks)
 	printCounts(w, "damage", r.Damage)
 	switch {
 	case r.Sound() && r.Remarks[verify.KindOpen] > 0:
-		fmt.Fprintln(w, "sound: no damage found; the container is open, and may not hold everything yet")
+		fmt.Fprintln(w, "sound: no damage found; the container is open, and may be incomplete")
 	case r.Sound():
 		fmt.Fprintln(w, "sound: no damage found")
 	}

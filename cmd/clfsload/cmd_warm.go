@@ -92,7 +92,7 @@ func (c *warmCommand) run(cmd *cobra.Command, point string, paths []string) erro
 		return goOn(outcome.OfContext(cmd.Context(), stopped))
 	}
 	if r.Failures > 0 {
-		return outcome.New(outcome.Incomplete, fmt.Errorf("%d entries could not be read", r.Failures), "the log of the mount says why")
+		return outcome.New(outcome.Incomplete, fmt.Errorf("%d entries could not be read", r.Failures), "see the log of the mount for the reasons")
 	}
 	return nil
 }
@@ -117,14 +117,14 @@ func warmPaths(point string, args []string) (paths []string) {
 func openCachedMount(point string) (*os.File, error) {
 	root, err := os.OpenFile(point, os.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
-		return nil, outcome.New(outcome.Usage, err, "MOUNTPOINT must be where a container is mounted")
+		return nil, outcome.New(outcome.Usage, err, "MOUNTPOINT must be a mount point of a container")
 	}
 	cached, err := fusefs.HasCache(root)
 	switch {
 	case err != nil:
-		err = outcome.New(outcome.Usage, err, "MOUNTPOINT must be where a container is mounted")
+		err = outcome.New(outcome.Usage, err, "MOUNTPOINT must be a mount point of a container")
 	case !cached:
-		err = outcome.New(outcome.Usage, fmt.Errorf("the mount on %s has no cache", point), "mount with --cache-size, and with --read-only with --cache")
+		err = outcome.New(outcome.Usage, fmt.Errorf("the mount on %s has no cache", point), "mount with --cache-size, or with --read-only --cache")
 	default:
 		return root, nil
 	}

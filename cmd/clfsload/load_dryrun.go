@@ -53,7 +53,7 @@ func printDryRun(w io.Writer, r *load.Survey) {
 	line("unreadable", "%s", humanize.Comma(r.Unreadable))
 	for i, p := range r.Problems {
 		if i == report.Shown {
-			fmt.Fprintf(w, "  and %s more; --json and the log tell more\n", humanize.Comma(r.Unreadable-report.Shown))
+			fmt.Fprintf(w, "  and %s more; --json and the log list more\n", humanize.Comma(r.Unreadable-report.Shown))
 			break
 		}
 		fmt.Fprintf(w, "  %s: %s: %s\n", report.Quote(p.Bytes()), p.Op, p.Reason)

@@ -83,7 +83,7 @@ func finishError(what, stateDir string, err error) error {
 	case errors.Is(err, control.ErrNotRunning):
 		return notRunning(stateDir, err)
 	case errors.As(err, &refused) && refused.Status == http.StatusNotFound:
-		return outcome.New(outcome.State, fmt.Errorf("a load runs there, which knows no %s", what), "name the STATE of a mount")
+		return outcome.New(outcome.State, fmt.Errorf("%s belongs to a running load; '%s' needs a mount", stateDir, what), "name the STATE of a mount")
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }
@@ -99,7 +99,7 @@ func notRunning(stateDir string, err error) error {
 	}
 	defer j.Close()
 	if s := j.Settings; s.Kind != state.KindMount {
-		return outcome.New(outcome.State, fmt.Errorf("%s is the STATE of a load, and no mount", stateDir),
+		return outcome.New(outcome.State, fmt.Errorf("%s is the STATE of a load, not of a mount", stateDir),
 			fmt.Sprintf("'clfsload load %s %s %s' resumes it", stateDir, s.Source, s.Target))
 	}
 	return outcome.New(outcome.State, err, "mount it: the mount uploads what is staged")
@@ -128,7 +128,7 @@ func waitsFor(ctx context.Context, stateDir string) string {
 	found, err := findStatus(ctx, stateDir)
 	v, ok := found.(*daemon.Status)
 	if err != nil || !ok {
-		return "the mount does not tell how it stands"
+		return "the mount does not answer"
 	}
 	return v.WaitsFor()
 }
@@ -160,7 +160,7 @@ func tell(r *daemon.Report, cmd *cobra.Command, asJSON bool, done string) error 
 func printUnfinished(out io.Writer, r *daemon.Report) {
 	printFirst(out, r.Left, r.LeftTotal)
 	if r.IncompleteTotal > 0 {
-		fmt.Fprintf(out, "not published, and no failure (see 'clfsload incomplete'):\n")
+		fmt.Fprintf(out, "not published, but not failed (see 'clfsload incomplete'):\n")
 		printFirst(out, r.Incomplete, r.IncompleteTotal)
 	}
 }

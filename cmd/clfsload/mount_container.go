@@ -56,7 +56,7 @@ func openMounted(cmd *cobra.Command, f mountFlags, log *slog.Logger) (*mounted, 
 		return m, nil
 	}
 	if mark := t.OpenMark(ctx); mark != nil {
-		log.Warn("the container is open: its mount has not ended; what changes there is not shown here", "state", mark.State, "publication", mark.Publication)
+		log.Warn("the container is open: its mount has not ended; later changes are not shown here", "state", mark.State, "publication", mark.Publication)
 	}
 	ctx, m.stop = context.WithCancel(context.WithoutCancel(ctx))
 	m.listing.Go(func() {
@@ -132,7 +132,7 @@ func (m *mounted) tellPassedOver(log *slog.Logger) {
 		sum.ExtAttrs += p.ExtAttrs
 	}
 	if sum != (tree.PassedOver{}) {
-		log.Info("passed over", "older_versions", sum.OlderVersions, "other_snapshots", sum.Snapshots,
+		log.Info("skipped", "older_versions", sum.OlderVersions, "other_snapshots", sum.Snapshots,
 			"tombstones", sum.Tombstones, "unknown_records", sum.UnknownRecords, "extended_attributes", sum.ExtAttrs)
 	}
 }
@@ -189,7 +189,7 @@ func (m *mounted) checked(n *tree.Node, err error) (fusefs.Node, error) {
 
 // logDamage logs what is wrong with an inode that is shown all the same.
 func (m *mounted) logDamage(n *tree.Node, damage error) {
-	m.log.Error("the container breaks the format; what it holds is shown as it is", "name", string(n.Inode.Name), "error", outcome.OneLine(damage))
+	m.log.Error("the container breaks the format; the damaged entry is shown as it is", "name", string(n.Inode.Name), "error", outcome.OneLine(damage))
 }
 
 // mountedNode is an inode of a mounted container.

@@ -31,7 +31,7 @@ func stateOf(arg string, tell io.Writer) (string, error) {
 		return string(buf[:n]), nil
 	}
 	if errors.Is(err, unix.EACCES) {
-		return "", outcome.New(outcome.State, fmt.Errorf("%s: %w", arg, err), "ask as the user who has mounted it")
+		return "", outcome.New(outcome.State, fmt.Errorf("%s: %w", arg, err), "run the command as the user who mounted it")
 	}
 	dead := errors.Is(err, unix.ENOTCONN)
 	if !dead {
@@ -44,7 +44,7 @@ func stateOf(arg string, tell io.Writer) (string, error) {
 		return "", err
 	}
 	if found, _ := state.Exists(dir); !found {
-		return "", outcome.New(outcome.State, fmt.Errorf("%s is neither a mount that runs nor a STATE, and there is no STATE %s", arg, dir), "name the STATE; a read-only mount has none, and ends with umount")
+		return "", outcome.New(outcome.State, fmt.Errorf("%s is neither a running mount nor a STATE, and STATE %s does not exist", arg, dir), "name the STATE; a read-only mount has none, and ends with umount")
 	}
 	what := "no mount of clfsload"
 	if dead {

@@ -94,7 +94,7 @@ func optionFlags(options string, sloppy bool) (flags []string, err error) {
 		case slices.Contains(mountValues, flag) && hasValue:
 			flags = append(flags, "--"+flag+"="+value)
 		case name == "remount":
-			return nil, errors.New("a mount cannot be changed while it serves (option \"remount\"): umount it, and mount it again")
+			return nil, errors.New("option \"remount\" is not supported: unmount, then mount again")
 		case slices.Contains(passedOver, name), strings.HasPrefix(name, "x-"), strings.HasPrefix(name, "X-"), name == "comment":
 		case sloppy:
 		default:

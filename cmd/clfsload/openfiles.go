@@ -32,7 +32,7 @@ const (
 func fitConcurrency(concurrency *int, files, each int, log *slog.Logger) {
 	most := max(files/each, 1)
 	if *concurrency > most {
-		log.Info("fewer requests are in flight, because of the limit of open files", "limit", openfiles.Limit(), "concurrency", most)
+		log.Info("the limit of open files reduces the number of requests in flight", "limit", openfiles.Limit(), "concurrency", most)
 		*concurrency = most
 	}
 }

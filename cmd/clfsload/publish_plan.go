@@ -24,7 +24,7 @@ type planLine struct {
 }
 
 // errPlanCut: a plan ended without its summary.
-var errPlanCut = fmt.Errorf("publish: the list of puts was cut off: the mount has ended, or the list was not read for %s", daemon.PlanPatience)
+var errPlanCut = fmt.Errorf("publish: the list of puts is incomplete: the mount ended, or the list was not read for %s", daemon.PlanPatience)
 
 // runPlan prints what a publication would put.
 func runPlan(cmd *cobra.Command, stateDir string, asJSON bool) error {
@@ -84,7 +84,7 @@ func printPlanned(out io.Writer, r *daemon.Report) {
 		return
 	}
 	if r.LeftTotal > 0 {
-		fmt.Fprintf(out, "not uploaded, so left out or kept as published before ('clfsload flush' uploads):\n")
+		fmt.Fprintf(out, "not uploaded, so left out or kept as published ('clfsload flush' uploads them):\n")
 	}
 	printUnfinished(out, r)
 	said := "nothing to publish"

@@ -39,7 +39,7 @@ func printMountStatus(w io.Writer, v *daemon.Status) {
 	line("unchanged", "%s", v.Unchanged)
 	switch {
 	case v.Publishing:
-		published += ", and at it again"
+		published += ", and retrying"
 	case v.Interrupted:
 		published += ", and the publication after that was cut off"
 	}

@@ -134,6 +134,6 @@ func (r *Reader) noteUnfaithful(ctx context.Context, ino state.Ino) error {
 		return err
 	}
 	path, err := r.journal.Path(ctx, n.Inode)
-	r.log.Warn("a directory of the container cannot be changed: it has names that stand twice or that no file can have, or a directory that is elsewhere too", "path", "/"+path)
+	r.log.Warn("a directory of the container cannot be changed: it has duplicate or invalid names, or a directory that another entry leads to, too", "path", "/"+path)
 	return err
 }

@@ -54,7 +54,7 @@ func unfinishedBy(ctx context.Context, c blob.Container, b clfs.Bucket) error {
 		if err != nil {
 			return err
 		}
-		return fmt.Errorf("%s: CLFSLoad has not finished its transfer: its root still has its temporary name", strings.TrimSpace(info.Name))
+		return fmt.Errorf("%s: CLFSLoad has not finished its transfer: the root still has its temporary name", strings.TrimSpace(info.Name))
 	}
 	if m := b.Mark; m != nil && m.Open != "" {
 		return fmt.Errorf("the %s with STATE %s has not published yet: resume with that STATE", m.Open, m.State)
@@ -82,7 +82,7 @@ func (f Found) Settings(own state.Settings) (state.Settings, error) {
 		own.Range = max(f.Bucket.Mark.Range, 1)
 	}
 	if own.Range >= state.Ranges {
-		return own, fmt.Errorf("all ranges of inode numbers are given out: %d journals have adopted the container", own.Range)
+		return own, fmt.Errorf("all ranges of inode numbers are in use: %d journals have adopted the container", own.Range)
 	}
 	return own, nil
 }

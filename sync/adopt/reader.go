@@ -86,7 +86,7 @@ func (r *Reader) otherNames(ctx context.Context, ino state.Ino) error {
 	err = r.reach(ctx, dir)
 	if err != nil {
 		if n, gone := r.tree.Node(ctx, dir); tree.IsMissing(gone) || gone == nil && !n.IsDir() {
-			r.log.Warn("a file of the container names a directory that is not there among those that link to it", "inode", uint64(ino), "directory", dir.String())
+			r.log.Warn("a file of the container has a back pointer to a missing directory", "inode", uint64(ino), "directory", dir.String())
 			return r.journal.DropBacklinks(ctx, dir)
 		}
 		return fmt.Errorf("look for the other names of inode %d: %w", ino, err)
@@ -114,7 +114,7 @@ func (r *Reader) reach(ctx context.Context, id clfs.ID) error {
 	}
 	for i := len(climbed) - 1; err == nil; i-- {
 		if !n.IsDirectory() {
-			return &tree.Damage{Kind: tree.KindBackPointer, Object: "inode " + climbed[i].String(), Reason: "it is no directory, and names lead through it"}
+			return &tree.Damage{Kind: tree.KindBackPointer, Object: "inode " + climbed[i].String(), Reason: "it is not a directory, but names lead through it"}
 		}
 		if err = r.Read(ctx, state.Unread{Ino: n.Ino, Part: state.Entries}); err != nil || i == 0 {
 			return err
@@ -138,7 +138,7 @@ func (r *Reader) unreached(ctx context.Context, climbed []clfs.ID, dir state.Ino
 	if err != nil {
 		return err
 	}
-	return &tree.Damage{Kind: tree.KindBackPointer, Object: "directory " + climbed[0].String(), Reason: "it is not listed in the directory that it names as the one above"}
+	return &tree.Damage{Kind: tree.KindBackPointer, Object: "directory " + climbed[0].String(), Reason: "its parent directory does not list it"}
 }
 
 // above is the directory that a directory names as "..".
@@ -155,5 +155,5 @@ func (r *Reader) above(ctx context.Context, id clfs.ID) (clfs.ID, error) {
 			return d.ID, nil
 		}
 	}
-	return "", &tree.Damage{Kind: tree.KindDots, Object: n.Blob, Reason: "the directory does not say what is above it"}
+	return "", &tree.Damage{Kind: tree.KindDots, Object: n.Blob, Reason: "the directory does not name its parent"}
 }

@@ -32,7 +32,7 @@ var (
 	// ErrLeased: somebody else holds the blob's lease.
 	ErrLeased = errors.New("leased by another process")
 	// ErrEndlessLease: likewise, and the lease does not end by itself.
-	ErrEndlessLease = errors.New("the lease has no end")
+	ErrEndlessLease = errors.New("the lease does not expire")
 	// ErrLeaseLost: the caller's own lease ended or was broken, and somebody else may
 	// have taken it since.
 	ErrLeaseLost = errors.New("lease lost")

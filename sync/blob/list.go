@@ -73,7 +73,7 @@ func (l *loopCheck) next(ctx context.Context, c Container, prefix, marker string
 			return page, nil
 		}
 	}
-	return Page{}, fmt.Errorf("list %q in %s: %w: the listing has no end: after page %d it begins again; check the proxy between here and the service",
+	return Page{}, fmt.Errorf("list %q in %s: %w: the listing never ends: after page %d it starts again; check the proxy between here and the service",
 		prefix, c, ErrUnexpected, l.pages)
 }
 

@@ -18,7 +18,7 @@ const (
 type MD5Error struct{ Sum, Kept []byte }
 
 func (e *MD5Error) Error() string {
-	return fmt.Sprintf("the bytes do not match the MD5 that is kept with them (%x, kept is %x)", e.Sum, e.Kept)
+	return fmt.Sprintf("the bytes do not match the stored MD5 (%x, stored is %x)", e.Sum, e.Kept)
 }
 
 // CheckMD5 compares the bytes of a whole blob with the MD5 that is kept with it, if there

@@ -40,7 +40,7 @@ func (l *Load) holding(ctx context.Context, do func(context.Context) error) erro
 	lost := keeper.Wait()
 	stop(nil)
 	if err := l.target.Release(ctx); err != nil {
-		l.log.Warn("the container may be taken for in use for another minute", "error", err)
+		l.log.Warn("the lease was not released; the container may look in use for another minute", "error", err)
 	}
 	if err != nil && lost != nil {
 		return lost

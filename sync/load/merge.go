@@ -52,7 +52,7 @@ func (l *Load) adopt(ctx context.Context) error {
 func (l *Load) adoptAt(ctx context.Context, stateDir string) error {
 	found, err := adopt.Inspect(ctx, adopt.NewTree(l.target.Container, l.options.Concurrency), l.options.Detached)
 	if errors.Is(err, tree.ErrNoContainer) {
-		return outcome.New(outcome.Damaged, err, "a load without --into begins with an empty container")
+		return outcome.New(outcome.Damaged, err, "a load without --into needs an empty container")
 	}
 	if err != nil {
 		return err
@@ -66,7 +66,7 @@ func (l *Load) adoptAt(ctx context.Context, stateDir string) error {
 	}
 	l.undo.Add(l.removeState)
 	if mark := found.Bucket.Mark; mark != nil && mark.Open != "" {
-		l.log.Warn("the container was left open by another STATE: what that has not published is not here", "state", mark.State, "publication", mark.Publication)
+		l.log.Warn("the container was left open by another STATE: its unpublished changes are not here", "state", mark.State, "publication", mark.Publication)
 	}
 	return nil
 }
@@ -77,7 +77,7 @@ func (l *Load) compareContainer() error {
 	s, o := &l.journal.Settings, &l.options
 	switch {
 	case s.Target != l.target.String():
-		return outcome.New(outcome.State, fmt.Errorf("this STATE is that of TARGET %s, not %s", s.Target, l.target), "pass the same TARGET, or another STATE")
+		return outcome.New(outcome.State, fmt.Errorf("this STATE belongs to TARGET %s, not %s", s.Target, l.target), "pass the same TARGET, or another STATE")
 	case o.Given("compression") && s.Compression != o.Compression:
 		return outcome.New(outcome.State, fmt.Errorf("this STATE was begun with --compression %s, not %s", s.Compression, o.Compression), "leave --compression out")
 	case o.Given("dirmgr-count") && s.DirMgrCount != o.DirMgrCount:
@@ -101,7 +101,7 @@ func (l *Load) beginInto(ctx context.Context) error {
 	if l.isUnderWay() {
 		err := l.journal.ChangeMerge(ctx, l.options.Merge)
 		if errors.Is(err, state.ErrTakenBack) {
-			return outcome.New(outcome.State, err, "pass --update or --delete as before; to begin anew use --new and another STATE")
+			return outcome.New(outcome.State, err, "pass --update or --delete as before; to start again, use --new and another STATE")
 		}
 		return err
 	}
@@ -157,7 +157,7 @@ func (l *Load) startMerge(ctx context.Context) error {
 				return err
 			}
 		case errors.Is(err, state.ErrNotDirectory):
-			return outcome.New(outcome.Usage, err, "PATH must be a directory of the container, or a name in one that is free")
+			return outcome.New(outcome.Usage, err, "PATH must be a directory of the container, or an unused name in one")
 		default:
 			return err
 		}

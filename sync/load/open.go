@@ -242,7 +242,7 @@ func (l *Load) resume(ctx context.Context) error {
 	}
 	if !found {
 		return outcome.New(outcome.State, fmt.Errorf("there is no transfer in state directory %s", stateDir),
-			"to begin one pass --new")
+			"to begin one, pass --new")
 	}
 	if l.journal, err = state.Open(stateDir); err != nil {
 		return statedir.Explain(err)
@@ -281,14 +281,14 @@ func (l *Load) fitState() (err error) {
 func (l *Load) compareSettings() error {
 	s, o := &l.journal.Settings, &l.options
 	if s.Kind == state.KindMount {
-		return outcome.New(outcome.State, errors.New("this STATE is that of a mount"), "choose another STATE for the load, or say with --into where SOURCE is to go")
+		return outcome.New(outcome.State, errors.New("this STATE belongs to a mount"), "choose another STATE for the load, or name a destination for SOURCE with --into")
 	}
 	if s.Adopted && s.Merge.Into == "" {
-		return outcome.New(outcome.State, errors.New("the load of this STATE goes into a container that is there, and was not begun yet"), "say with --into where SOURCE is to go")
+		return outcome.New(outcome.State, errors.New("the load of this STATE goes into an existing container, and has not begun yet"), "name a destination for SOURCE with --into")
 	}
 	hint := "pass the same value, or begin a new transfer with another STATE and an empty container"
 	if s.Merge.Into != "" {
-		hint = "pass the same value; when the load is complete, another one may begin with this STATE"
+		hint = "pass the same value; after this load, another one may begin with this STATE"
 	}
 	for _, c := range []struct {
 		name      string

@@ -110,7 +110,7 @@ func (p *planner) copyState(scratch string) error {
 		return err
 	}
 	if p.isUnderWay() {
-		return outcome.New(outcome.State, fmt.Errorf("a load is under way in state directory %s", stateDir), "run the command without --dry-run to resume it")
+		return outcome.New(outcome.State, fmt.Errorf("state directory %s has an unfinished load", stateDir), "run the command without --dry-run to resume it")
 	}
 	return p.compareContainer()
 }

@@ -83,7 +83,7 @@ func (l *Load) WriteReport(err error) {
 		return
 	}
 	if err := writeProblems(context.Background(), l.journal); err != nil {
-		l.log.Error("list the problems", "error", err)
+		l.log.Error("list the failures", "error", err)
 	}
 	r := l.Report(err)
 	l.options.File.Info("run ended", "exit_code", r.ExitCode, "seconds", int64(r.Seconds), "phase", r.Phase,

@@ -62,7 +62,7 @@ func (l *Load) run(ctx context.Context, show Display) error {
 	defer metrics.Close()
 	control, err := control.Serve(l.journal.Dir(), l.controlHandler(e))
 	if err != nil {
-		l.log.Warn("status and limit cannot ask this load", "error", err)
+		l.log.Warn("'clfsload status' and 'clfsload limit' cannot reach this load", "error", err)
 	} else {
 		defer control.Close()
 	}
@@ -88,7 +88,7 @@ func (l *Load) retryFailed(ctx context.Context, e *engine.Engine) error {
 		return nil
 	}
 	if err := e.ForgetVanished(ctx); err != nil {
-		return fmt.Errorf("try failed entries again: %w", err)
+		return fmt.Errorf("retry failed entries: %w", err)
 	}
 	return l.journal.RetryFailures(ctx)
 }
@@ -188,7 +188,7 @@ func (l *Load) orUpdate() string {
 	if l.options.Merge.Into == "" || l.options.Merge.Update {
 		return ""
 	}
-	return ", or --update to replace what differs"
+	return ", or --update to replace entries that differ"
 }
 
 // outcome says how to go on where the error does not speak for itself. A run that

@@ -111,6 +111,6 @@ func OfEngine(s *engine.Stats, limit int64, outage *target.Outage) []Metric {
 		counter("clfsload_sent_bytes_total", "Bytes of blobs put by this process.", float64(s.Sent.Load())),
 		counter("clfsload_read_bytes_total", "Bytes of file contents read by this process.", float64(s.Read.Load())),
 		Gauge("clfsload_bandwidth_limit_bytes", "Bytes a second that may be uploaded, 0 for no limit.", float64(limit)),
-		Gauge("clfsload_outage", "1 while uploads fail and are repeated, otherwise 0.", failing),
+		Gauge("clfsload_outage", "1 while uploads fail and are retried, otherwise 0.", failing),
 	}
 }

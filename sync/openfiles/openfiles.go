@@ -30,7 +30,7 @@ func Spare(own int) (int, error) {
 	limit := Limit()
 	own += min(limit/8, 64)
 	if limit-own < leastFiles {
-		return 0, outcome.New(outcome.Failure, fmt.Errorf("this process may open %d files only", limit),
+		return 0, outcome.New(outcome.Failure, fmt.Errorf("this process may open only %d files", limit),
 			"raise the limit, with 'ulimit -n 1024' or LimitNOFILE= of systemd")
 	}
 	return limit - own, nil

@@ -40,7 +40,7 @@ func (t *Tree) refuseGenerated(dir *os.File, e *state.Entry) {
 		return
 	}
 	if system := t.generatedBy(dir, string(e.Name), e.Attr.Dev); system != "" {
-		reason := fmt.Sprintf("it is on a file system of the type %s: the kernel generates its contents when they are read; exclude it", system)
+		reason := fmt.Sprintf("it is on a file system of type %s: the kernel generates its contents at each read; exclude it", system)
 		*e = state.Entry{Name: e.Name, Problem: &state.Problem{Op: "read", Reason: reason}}
 	}
 }

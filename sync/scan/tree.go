@@ -204,7 +204,7 @@ func readlink(dir *os.File, name string) ([]byte, error) {
 		return nil, err
 	}
 	if n > clfs.MaxTargetBytes {
-		return nil, fmt.Errorf("target is longer than the %d bytes that CLFS can hold", clfs.MaxTargetBytes)
+		return nil, fmt.Errorf("target is longer than %d bytes, the maximum of CLFS", clfs.MaxTargetBytes)
 	}
 	return buf[:n], nil
 }

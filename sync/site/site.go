@@ -35,7 +35,7 @@ type location struct{ device, path string }
 // in the wrong place: the path gets into logs, and may be made.
 func New(what, path string) (Site, error) {
 	if secrecy.Suspect(path) {
-		return Site{}, outcome.New(outcome.Usage, fmt.Errorf("%s is no path: it looks like a credential", what), "check the order of the arguments")
+		return Site{}, outcome.New(outcome.Usage, fmt.Errorf("%s is not a path: it looks like a credential", what), "check the order of the arguments")
 	}
 	path, err := Resolve(path)
 	if err != nil {
@@ -155,4 +155,4 @@ func (s Site) OutOfOthers() error {
 }
 
 // AnotherPlace is what to do about an overlap.
-const AnotherPlace = "choose another place, which is neither inside of the other nor around it"
+const AnotherPlace = "choose another place: neither of the two may contain the other"

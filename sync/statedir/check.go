@@ -14,7 +14,7 @@ import (
 
 const BootName = "boot" // of the machine, when the last mount began
 
-const Access = "the account you run as must be able to write to STATE, and with --new to the directory that it is to be in"
+const Access = "your account must have write permission for STATE, and with --new for its parent directory"
 
 // Explain tells what to do where the system does not let us have the journal.
 func Explain(err error) error {
@@ -31,7 +31,7 @@ func CheckNew(stateDir string) error {
 			"to resume its transfer, leave out --new; for a new one, choose another STATE")
 	}
 	if _, err := os.Stat(filepath.Dir(stateDir)); err != nil {
-		return outcome.New(outcome.State, fmt.Errorf("make state directory: %w", err), "make the directory that it is to be in")
+		return outcome.New(outcome.State, fmt.Errorf("create state directory: %w", err), "create its parent directory")
 	}
 	return nil
 }

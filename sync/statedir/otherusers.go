@@ -27,9 +27,9 @@ func Close(dir string, log *slog.Logger) error {
 	}
 	if err := os.Chmod(dir, 0o700); err != nil {
 		return outcome.New(outcome.State, fmt.Errorf("other users can enter state directory %s, which has mode %04o: %w", dir, mode, err),
-			"make it a directory with mode 0700 that belongs to the account you run as")
+			"make it a directory with mode 0700 that belongs to your account")
 	}
-	log.Warn("other users could enter STATE; it has mode 0700 now", "state", dir, "mode", fmt.Sprintf("%04o", mode))
+	log.Warn("other users could enter STATE; its mode is now 0700", "state", dir, "mode", fmt.Sprintf("%04o", mode))
 	return nil
 }
 
@@ -37,7 +37,7 @@ func Close(dir string, log *slog.Logger) error {
 // to them, but not the directory, in which they could put others.
 func WarnOfSharing(dir string, log *slog.Logger) {
 	if info, err := os.Stat(dir); err == nil && info.Mode().Perm()&0o022 != 0 {
-		log.Warn("other users can remove and replace blobs of the container; take the permission to write from its directory",
+		log.Warn("other users can remove and replace blobs of the container; remove the write permission of its directory",
 			"container", "dir:"+dir, "mode", fmt.Sprintf("%04o", info.Mode().Perm()))
 	}
 }

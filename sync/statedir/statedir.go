@@ -27,7 +27,7 @@ func Home() (string, error) {
 		home = u.HomeDir
 	}
 	if !filepath.IsAbs(home) {
-		return "", fmt.Errorf("the home directory %q is no absolute path", home)
+		return "", fmt.Errorf("the home directory %q is not an absolute path", home)
 	}
 	return filepath.Join(home, ".local", "state", "clfsload"), nil
 }

@@ -76,7 +76,7 @@ func (p azurePlace) create(ctx context.Context) error {
 // discard leaves the container: the service would refuse for a minute to make one of
 // that name again, and somebody may have begun to use it.
 func (p azurePlace) discard(context.Context) error {
-	return fmt.Errorf("%s was made and stays, empty", p.c)
+	return fmt.Errorf("%s was created and remains, empty", p.c)
 }
 
 // noCredentials is the error of credentials that nobody has refused: they cannot be

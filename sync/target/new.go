@@ -32,7 +32,7 @@ var probeName = clfs.ObjectName(clfs.BucketID, clfs.BucketID, clfs.TypeSpecial, 
 // when the credentials do not allow it. Whether they allow to put shows only with a put.
 func (t *Target) Probe(ctx context.Context) error {
 	if err := t.Container.Delete(ctx, probeName); err != nil {
-		return fmt.Errorf("ask to delete from %s: %w", t, err)
+		return fmt.Errorf("check permission to delete in %s: %w", t, err)
 	}
 	err := t.retry.Do(ctx, "lease", probeName, func() error {
 		_, err := t.Lease.AcquireLease(ctx, probeName, blob.LeaseRequest{ID: random.UUID(), Duration: lease.Duration})
@@ -41,7 +41,7 @@ func (t *Target) Probe(ctx context.Context) error {
 	if err == nil || errors.Is(err, blob.ErrNotFound) {
 		return nil
 	}
-	return fmt.Errorf("ask for the lease of %s: %w", t, err)
+	return fmt.Errorf("check the lease of %s: %w", t, err)
 }
 
 // Make makes the container, for a STATE that may still be refused.

@@ -35,7 +35,7 @@ func (s credentialSources) String() string {
 		}
 	}
 	if files == nil {
-		return "nowhere but the service: no --credentials-file was given; to give new ones, stop the load and run the command again"
+		return "only from the service: no --credentials-file was given; to pass new credentials, stop the load and run the command again"
 	}
 	return strings.Join(files, ", ")
 }

@@ -50,7 +50,7 @@ func ParseSpec(args []string) (Spec, error) {
 		return Spec{url: text}, nil
 	}
 	address, _, _ := strings.Cut(text, "?")
-	return Spec{}, fmt.Errorf("%q is no target: it must be dir:PATH or the URL of a container", address)
+	return Spec{}, fmt.Errorf("%q is not a target: it must be dir:PATH or the URL of a container", address)
 }
 
 // Target is a container of either kind that commands can make and remove. Its

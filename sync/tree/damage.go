@@ -18,14 +18,14 @@ var ErrNoContainer = errors.New("not a CLFS container: it has no bucket object")
 
 // ErrUnfinished: the container has no root directory. It was not finished, or
 // the root is lost.
-var ErrUnfinished = errors.New("the container has no root directory: its transfer was not finished, or the root is lost")
+var ErrUnfinished = errors.New("the container has no root directory: its transfer is not complete, or the root is lost")
 
 // ErrDamaged is what every [Damage] is, for errors.Is.
 var ErrDamaged = errors.New("the container breaks the format")
 
 // ErrMoving is what a [Damage] is that a publication under way leaves, or one that was cut
 // off. The next publication that completes removes it.
-var ErrMoving = errors.New("a publication is under way or was cut off")
+var ErrMoving = errors.New("a publication is in progress or was cut off")
 
 // A Kind says which promise of the format is broken. It is a word for reports
 // and for programs that read them.

@@ -117,7 +117,7 @@ func (t *Tree) unpack(ctx context.Context, o Object, most int, decode decoder) (
 
 // errDiffers: a blob is not what the listing says. It was replaced, or an answer was for
 // another blob.
-var errDiffers = errors.New("the blob is not the one that was listed")
+var errDiffers = errors.New("the blob is not the listed one")
 
 // read reads all of a blob, whose payload has at most most bytes, compares it with the
 // MD5 that the service keeps, and has it checked. What is found wrong is believed when

@@ -21,14 +21,14 @@ func (t *Tree) OpenMark(ctx context.Context) *clfs.Mark {
 // Again is the error of a directory that was reached before, on another way. object is the
 // blob that lists it, or what is known of it.
 func (t *Tree) Again(ctx context.Context, object, name string, id clfs.ID) *Damage {
-	return t.moving(ctx, damagef(KindLoop, object, "entry %q leads to directory %s, which is reached on another way too", name, id))
+	return t.moving(ctx, damagef(KindLoop, object, "entry %q leads to directory %s, which another entry leads to, too", name, id))
 }
 
 // moving marks damage that a publication may have left, if one may be under way.
 func (t *Tree) moving(ctx context.Context, d *Damage) *Damage {
 	if m := t.OpenMark(ctx); m != nil {
 		d.Moving = true
-		d.Reason += ": a publication of STATE " + m.State + " is under way or was cut off"
+		d.Reason += ": a publication of STATE " + m.State + " is in progress or was cut off"
 	}
 	return d
 }

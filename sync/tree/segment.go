@@ -156,7 +156,7 @@ func mostOf(n *Node, number uint64) int {
 
 // errMisplaced: what a segment says about itself is not its place. It is reason to read
 // it again, and for the consumer to judge.
-var errMisplaced = errors.New("segment of another place")
+var errMisplaced = errors.New("segment of another file or offset")
 
 func (p *pending) check(n *Node, o Object) error {
 	if CheckSegment(n, p.piece.Number, o, p.piece.Segment) != nil {
@@ -221,7 +221,7 @@ func checkOffset(want uint64, o Object, s clfs.Segment) error {
 
 func checkShape(n *Node, o Object, s clfs.Segment) error {
 	if s.IsDirectory != n.IsDir() {
-		return damagef(KindRecords, o.Blob, "segment of a %s without what such a segment holds", n.Type())
+		return damagef(KindRecords, o.Blob, "segment of a %s without the records of such a segment", n.Type())
 	}
 	return nil
 }

@@ -86,17 +86,17 @@ func daemonFailed(err error) error {
 	if errors.As(err, &exit) && exit.ExitCode() > 0 {
 		return outcome.New(exit.ExitCode(), ErrTold, "")
 	}
-	return fmt.Errorf("the mount did not begin: %w", errors.Join(err, errors.New("its process ended")))
+	return fmt.Errorf("the mount did not start: %w", errors.Join(err, errors.New("its process ended")))
 }
 
 // ErrTold: another process has said on standard error what is wrong.
-var ErrTold = errors.New("the mount did not begin")
+var ErrTold = errors.New("the mount did not start")
 
 // Detach tells whoever started the process that it serves. A daemon lets go
 // of the terminal, and has what is printed from now on in log.
 func Detach(log *os.File, ui *terminal.Console) error {
 	if err := Notify("READY=1"); err != nil {
-		ui.Log.Warn("the service manager does not know that the mount serves", "error", err)
+		ui.Log.Warn("the service manager was not notified that the mount serves", "error", err)
 	}
 	if !IsDaemon() {
 		return nil
@@ -109,11 +109,11 @@ func Detach(log *os.File, ui *terminal.Console) error {
 	defer null.Close()
 	for _, d := range []struct{ from, to int }{{int(null.Fd()), 0}, {int(log.Fd()), 1}, {int(log.Fd()), 2}} {
 		if err := unix.Dup3(d.from, d.to, 0); err != nil {
-			return fmt.Errorf("turn to the log file: %w", err)
+			return fmt.Errorf("redirect output to the log file: %w", err)
 		}
 	}
 	if _, err := unix.Write(daemonPipe, []byte{1}); err != nil {
-		ui.Log.Warn("the command that started the mount is gone; the mount serves all the same", "error", err)
+		ui.Log.Warn("the command that started the mount is gone; the mount serves", "error", err)
 	}
 	return unix.Close(daemonPipe)
 }
@@ -141,7 +141,7 @@ func CheckLog(path string) error {
 		return nil
 	}
 	if err := MayAppend(path); err != nil {
-		return outcome.New(outcome.Usage, fmt.Errorf("--log-file: %w", err), "name a file in a directory that is there and that you may write to")
+		return outcome.New(outcome.Usage, fmt.Errorf("--log-file: %w", err), "name a file in an existing directory with write permission")
 	}
 	return nil
 }

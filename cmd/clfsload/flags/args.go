@@ -66,7 +66,7 @@ func (b *Size) String() string {
 func (b *Size) Set(text string) error {
 	n, err := humanize.ParseBytes(text)
 	if err != nil || n > 1<<62 {
-		return fmt.Errorf("%q is no size; write for example 200M or 96MiB", text)
+		return fmt.Errorf("%q is not a size; write for example 200M or 96MiB", text)
 	}
 	*b = Size(n)
 	return nil
@@ -84,7 +84,7 @@ func (w *WorkerThreads) Type() string   { return "int" }
 func (w *WorkerThreads) Set(text string) error {
 	n, err := strconv.Atoi(text)
 	if err != nil {
-		return fmt.Errorf("%q is no number", text)
+		return fmt.Errorf("%q is not a number", text)
 	}
 	*w = WorkerThreads(min(max(n, 1), MaxConcurrency))
 	return nil

@@ -34,7 +34,7 @@ func (r *Rate) Set(text string) error {
 	}
 	var b Size
 	if err := b.Set(strings.TrimSuffix(text, "/s")); err != nil || b < 1 {
-		return fmt.Errorf("%q is no rate; write for example 200M, 80MiB or off", text)
+		return fmt.Errorf("%q is not a rate; write for example 200M, 80MiB or off", text)
 	}
 	*r = Rate(b)
 	return nil

@@ -30,9 +30,9 @@ func (f *Cache) Check(cmd *cobra.Command, readOnly bool) error {
 	given := cmd.Flags().Changed("cache-size")
 	switch {
 	case f.Dir != "" && !readOnly:
-		return errors.New("--cache goes with --read-only; otherwise the cache is in STATE, and --cache-size switches it on")
+		return errors.New("--cache needs --read-only; without it the cache is in STATE, and --cache-size enables it")
 	case given && readOnly && f.Dir == "":
-		return errors.New("--cache-size goes with --cache")
+		return errors.New("--cache-size needs --cache")
 	case given && f.Size < leastSize && (readOnly || f.Size != 0):
 		least := Size(leastSize)
 		return fmt.Errorf("--cache-size %s: it must be %s or more", &f.Size, &least)

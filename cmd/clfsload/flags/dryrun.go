@@ -30,7 +30,7 @@ func (f *DryRun) Check() error {
 	case f.Count < 0:
 		return fmt.Errorf("--dry-run-count %d: it must not be negative", f.Count)
 	case f.JSON && !f.Only:
-		return fmt.Errorf("--json goes with --dry-run; a load leaves %s in STATE", load.ReportName)
+		return fmt.Errorf("--json needs --dry-run; a load writes %s into STATE", load.ReportName)
 	}
 	return nil
 }

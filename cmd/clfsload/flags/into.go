@@ -32,7 +32,7 @@ func (f *Into) Register(fl *pflag.FlagSet) {
 func (f *Into) Check() error {
 	if f.Path == "" {
 		if f.update || f.delete || f.Checksum || f.sizeOnly || f.ignoreExisting || f.Detached {
-			return errors.New("--update, --delete, --checksum, --size-only, --ignore-existing and --detached go with --into")
+			return errors.New("--update, --delete, --checksum, --size-only, --ignore-existing and --detached need --into")
 		}
 		return nil
 	}

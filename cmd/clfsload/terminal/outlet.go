@@ -60,7 +60,7 @@ func newOutlet(w io.Writer, patience time.Duration) *outlet {
 
 func (o *outlet) take(e outletWrite) {
 	if n := o.lost.Swap(0); n > 0 {
-		fmt.Fprintf(o.w, "clfsload: %d messages are missing here, because nobody read standard error\n", n)
+		fmt.Fprintf(o.w, "clfsload: %d messages are missing here: standard error was not read\n", n)
 	}
 	if e.taken != nil {
 		close(e.taken)

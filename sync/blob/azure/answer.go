@@ -33,11 +33,11 @@ func vet(req *http.Request, resp *http.Response) error {
 	switch {
 	case status == http.StatusTooManyRequests || status >= http.StatusInternalServerError:
 	case !slices.ContainsFunc(serviceHeaders, func(name string) bool { return h.Get(name) != "" }):
-		return badAnswer("status %d (%q): this is no answer of the Blob service, because it has none of its headers (such as x-ms-request-id); check the address, and the proxy between here and the service", status, short(h.Get("Content-Type")))
+		return badAnswer("status %d (%q): this answer is not from the Blob service: it lacks headers such as x-ms-request-id; check the address, and the proxy between here and the service", status, short(h.Get("Content-Type")))
 	case status < 200 || status/100 == 3:
-		return badAnswer("status %d: no request asks for such an answer; check the proxy between here and the service", status)
+		return badAnswer("status %d does not fit the request; check the proxy between here and the service", status)
 	case status == http.StatusPartialContent && h.Get("Content-Range") == "":
-		return badAnswer("status %d: the answer does not tell which part of the blob it has", status)
+		return badAnswer("status %d: the answer does not say which part of the blob it holds", status)
 	}
 	if status < 300 {
 		if err := pruneHeaders(h); err != nil {
@@ -106,7 +106,7 @@ func (b *listingBody) Read(p []byte) (int, error) {
 	b.bytes += n
 	b.tags += bytes.Count(p[:n], []byte("<"))
 	if b.bytes > maxListing || b.tags > maxListingTags {
-		return 0, badAnswer("a page of the listing is larger than any of the service (%d bytes so far, %d tags)", b.bytes, b.tags)
+		return 0, badAnswer("a page of the listing is larger than the service's limit (%d bytes so far, %d tags)", b.bytes, b.tags)
 	}
 	return n, err
 }

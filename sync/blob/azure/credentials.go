@@ -177,7 +177,7 @@ func parseSAS(text string) (string, error) {
 	}
 	text = strings.Trim(text, "&")
 	if values, err := url.ParseQuery(text); err != nil || values.Get("sig") == "" {
-		return "", errors.New("this is no shared access signature (SAS): it has no sig=")
+		return "", errors.New("this is not a shared access signature (SAS): it has no sig=")
 	}
 	return text, nil
 }
@@ -201,7 +201,7 @@ func keyCredentials(account string, u URL) func(string) (Credentials, error) {
 		key = strings.TrimSpace(key)
 		secrecy.Secret(key)
 		if _, err := base64.StdEncoding.DecodeString(key); err != nil {
-			return Credentials{}, errors.New("this is no account key: it is not base64")
+			return Credentials{}, errors.New("this is not an account key: it is not base64")
 		}
 		return forAccount(Credentials{source: "account key", account: account, key: key}, u)
 	}
@@ -211,7 +211,7 @@ func keyCredentials(account string, u URL) func(string) (Credentials, error) {
 func forAccount(c Credentials, u URL) (Credentials, error) {
 	switch {
 	case c.account == "" && u.account == "":
-		return Credentials{}, fmt.Errorf("the account's name is needed, and %s does not tell it", u)
+		return Credentials{}, fmt.Errorf("the account's name is needed, and %s does not contain it", u)
 	case c.account == "":
 		c.account = u.account
 	case u.account != "" && c.account != u.account:
@@ -281,7 +281,7 @@ func isKey(text string) bool {
 // request before a token is needed.
 func entraID(u URL) (Credentials, error) {
 	if strings.HasPrefix(u.endpoint, "http://") {
-		return Credentials{}, errors.New("none were given, and Microsoft Entra ID needs an https endpoint")
+		return Credentials{}, errors.New("no credentials were given, and Microsoft Entra ID needs an https endpoint")
 	}
 	options := &azidentity.DefaultAzureCredentialOptions{}
 	options.Cloud = cloudOf(u)

@@ -150,7 +150,7 @@ func TestUnusableCredentialsAreRefusedWithoutRepeatingThem(t *testing.T) {
 		secrets azure.Secrets
 		want    string
 	}{
-		{url, azure.Secrets{SAS: "topsecret"}, "no shared access signature"},
+		{url, azure.Secrets{SAS: "topsecret"}, "not a shared access signature"},
 		{url, azure.Secrets{Key: "topsecret!"}, "not base64"},
 		{url, azure.Secrets{Account: "other", Key: azurite.Key}, "of account other, but the container is in account acct"},
 		{custom, azure.Secrets{Key: azurite.Key}, "account's name is needed"},

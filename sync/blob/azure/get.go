@@ -55,7 +55,7 @@ func info(ctx context.Context, client *sdkblob.Client) (blob.Object, error) {
 func infoPast(ctx context.Context, client *sdkblob.Client, offset int64) (blob.Object, error) {
 	o, err := info(ctx, client)
 	if err == nil && o.Size > max(offset, 0) {
-		return o, badAnswer("the service refused to send bytes from %d on of a blob of %d", offset, o.Size)
+		return o, badAnswer("the service refused to send bytes from offset %d of a blob of %d bytes", offset, o.Size)
 	}
 	return o, err
 }
@@ -108,15 +108,15 @@ func objectOf(answer sdkblob.DownloadStreamResponse, p part) (blob.Object, error
 		var last int64
 		text := strings.TrimSpace(*answer.ContentRange)
 		if _, err := fmt.Sscanf(text, "bytes %d-%d/%d", &from, &last, &o.Size); err != nil {
-			return blob.Object{}, badAnswer("the answer does not tell the blob's length: Content-Range is %q", short(text))
+			return blob.Object{}, badAnswer("the answer lacks the blob's length: Content-Range is %q", short(text))
 		}
 		o.MD5 = answer.BlobContentMD5 // Content-MD5 is that of the part, if there is one
 	}
 	if from != max(p.offset, 0) || n != p.of(o.Size) {
-		return blob.Object{}, badAnswer("the answer has %d bytes from %d on of a blob of %d, which is not what was asked for", n, from, o.Size)
+		return blob.Object{}, badAnswer("the answer has %d bytes from offset %d of a blob of %d bytes, which is not the requested range", n, from, o.Size)
 	}
 	if n > blob.MaxWhole && p.length < 0 {
-		return blob.Object{}, fmt.Errorf("%d bytes, more than the %d that are read at a time", n, blob.MaxWhole)
+		return blob.Object{}, fmt.Errorf("%d bytes, more than the maximum of %d bytes for one read", n, blob.MaxWhole)
 	}
 	return o, nil
 }
@@ -146,5 +146,5 @@ func checkEncoding(answer sdkblob.DownloadStreamResponse, o blob.Object) error {
 	if sum := md5.Sum(o.Data); o.MD5 == nil || bytes.Equal(sum[:], o.MD5) {
 		return nil
 	}
-	return badAnswer("the bytes were encoded (%q) on their way; check the proxy between here and the service", short(*answer.ContentEncoding))
+	return badAnswer("a proxy encoded the bytes (%q); check the proxy between here and the service", short(*answer.ContentEncoding))
 }

@@ -38,7 +38,7 @@ func (c *Container) list(ctx context.Context, prefix, marker string, limit int32
 	answer, err := a.client.NewListBlobsFlatPager(options).NextPage(reqCtx)
 	if err != nil {
 		if !errors.As(err, new(*azcore.ResponseError)) && raw != nil {
-			err = badAnswer("the answer is no list of blobs: %w", err)
+			err = badAnswer("the answer is not a list of blobs: %w", err)
 		}
 		return blob.Page{}, fmt.Errorf("list %s: %w", listed(prefix, c), listKind(a.wrap(ctx, err)))
 	}
@@ -100,7 +100,7 @@ const maxListedSize = 1 << 50
 func pageOf(answer container.ListBlobsFlatResponse, prefix string) (blob.Page, error) {
 	var page blob.Page
 	if answer.Segment == nil {
-		return page, errors.New("the answer is no list of blobs")
+		return page, errors.New("the answer is not a list of blobs")
 	}
 	page.Blobs = make([]blob.Info, 0, len(answer.Segment.BlobItems))
 	for _, item := range answer.Segment.BlobItems {

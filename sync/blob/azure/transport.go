@@ -156,7 +156,7 @@ func (u *upload) send(ctx context.Context, client *container.Client, name string
 		AccessConditions:        condition,
 	})
 	if err == nil && answer.ContentMD5 != nil && !bytes.Equal(answer.ContentMD5, sum) {
-		return badAnswer("the service says that it has stored other bytes: their MD5 is %x, that of the blob %x", answer.ContentMD5, sum)
+		return badAnswer("the service stored other bytes: their MD5 is %x, that of the blob %x", answer.ContentMD5, sum)
 	}
 	return err
 }

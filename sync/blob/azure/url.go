@@ -73,7 +73,7 @@ func parseURL(address, query string) (URL, error) {
 	case p.Host == "":
 		return URL{}, errors.New("names no host")
 	case p.User != nil:
-		return URL{}, errors.New("has a user name or password in it, which the service does not take")
+		return URL{}, errors.New("contains a user name or password, which the service does not accept")
 	}
 	u := URL{endpoint: p.Scheme + "://" + p.Host}
 	path := strings.Split(strings.Trim(p.EscapedPath(), "/"), "/")
@@ -126,7 +126,7 @@ func containerOfPath(path []string) (string, error) {
 
 func checkAccount(name string) error {
 	if len(name) < 3 || len(name) > 24 || strings.Trim(name, lowerAndDigits) != "" {
-		return fmt.Errorf("%q is no account name: 3 to 24 lower-case letters and digits", name)
+		return fmt.Errorf("%q is not an account name: 3 to 24 lower-case letters and digits", name)
 	}
 	return nil
 }
@@ -136,7 +136,7 @@ const lowerAndDigits = "abcdefghijklmnopqrstuvwxyz0123456789"
 func checkContainer(name string) error {
 	if len(name) < 3 || len(name) > 63 || strings.Trim(name, lowerAndDigits+"-") != "" ||
 		strings.HasPrefix(name, "-") || strings.HasSuffix(name, "-") || strings.Contains(name, "--") {
-		return fmt.Errorf("%q is no container name: 3 to 63 lower-case letters, digits and single hyphens between them", name)
+		return fmt.Errorf("%q is not a container name: 3 to 63 lower-case letters, digits and single hyphens between them", name)
 	}
 	return nil
 }

@@ -83,10 +83,10 @@ func prepare(path string) error {
 		return err
 	}
 	if !info.IsDir() {
-		return errors.New("it is no directory, or a symbolic link to one")
+		return errors.New("it is not a directory, or it is a symbolic link to one")
 	}
 	if owner := int(info.Sys().(*syscall.Stat_t).Uid); owner != os.Geteuid() {
-		return fmt.Errorf("it belongs to the user with the id %d, who could change what is read from it", owner)
+		return fmt.Errorf("it belongs to user %d, who could change its contents", owner)
 	}
 	if err := checkContents(path); err != nil {
 		return err
@@ -111,7 +111,7 @@ func checkContents(path string) error {
 		return nil
 	}
 	if err := checkEmpty(path); err != nil {
-		return fmt.Errorf("it is no cache, and %w", err)
+		return fmt.Errorf("it is not a cache, and %w", err)
 	}
 	return nil
 }

@@ -114,12 +114,12 @@ func readEntry(path, name string) (o blob.Object, used time.Time, err error) {
 	}
 	defer f.Close()
 	if size := info.Size(); size == 0 || size%block != 0 || size > entryBytes(blob.MaxWhole) {
-		return o, used, fmt.Errorf("%w: %d bytes, which no entry has", errDamaged, size)
+		return o, used, fmt.Errorf("%w: %d bytes, a size that no entry has", errDamaged, size)
 	}
 	raw := aligned(info.Size())
 	sum, err := readSummed(f, raw)
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		err = fmt.Errorf("%w: shorter than its length", errDamaged)
+		err = fmt.Errorf("%w: shorter than its recorded length", errDamaged)
 	}
 	if err == nil {
 		o, err = decodeEntry(name, raw, sum)

@@ -107,7 +107,7 @@ func (c *Container) read(name string, offset, length int64) (blob.Object, error)
 	if length >= 0 {
 		n = min(n, length)
 	} else if n > blob.MaxWhole {
-		return blob.Object{}, fmt.Errorf("%d bytes, more than the %d that are read at a time", n, blob.MaxWhole)
+		return blob.Object{}, fmt.Errorf("%d bytes, more than the maximum of %d bytes for one read", n, blob.MaxWhole)
 	}
 	data, err := readAt(fd, make([]byte, n), offset)
 	return blob.Object{Info: blob.Info{Name: name, Size: st.Size}, Data: data}, err

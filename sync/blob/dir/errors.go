@@ -48,7 +48,7 @@ func openError(err error) error {
 
 // errNotRegular: what has the name is a directory, a FIFO or a device, which no listing
 // shows.
-var errNotRegular = errors.New("no regular file")
+var errNotRegular = errors.New("not a regular file")
 
 func kindOf(err error) error {
 	if errors.Is(err, errNotRegular) {

@@ -37,7 +37,7 @@ func (s *slots) lose() {
 }
 
 // errNoSlot: there is no name for a temporary file.
-var errNoSlot = errors.New("temporary files of other processes (.put.*) have all names; if no clfsload uses the directory, remove them")
+var errNoSlot = errors.New("temporary files of other processes (.put.*) occupy all names; if no clfsload uses the directory, remove them")
 
 func tempName(slot int) string {
 	return fmt.Sprintf(".put.%03x", slot)

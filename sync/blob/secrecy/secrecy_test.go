@@ -37,9 +37,9 @@ func TestTextHidesEveryFormOfASecret(t *testing.T) {
 
 func TestTextLeavesOrdinaryTextAlone(t *testing.T) {
 	for _, text := range []string{
-		"this is no shared access signature (SAS): it has no sig=", "it has no sig=; check --credentials-env-file",
-		"neither AccountKey= nor SharedAccessSignature=", "AZURE_STORAGE_KEY: this is no account key: it is not base64",
-		"AZURE_STORAGE_SAS_TOKEN: this is no shared access signature", "put https://h/c/blob: status 403 AuthorizationFailure (x), request 4711",
+		"this is not a shared access signature (SAS): it has no sig=", "it has no sig=; check --credentials-env-file",
+		"neither AccountKey= nor SharedAccessSignature=", "AZURE_STORAGE_KEY: this is not an account key: it is not base64",
+		"AZURE_STORAGE_SAS_TOKEN: this is not a shared access signature", "put https://h/c/blob: status 403 AuthorizationFailure (x), request 4711",
 		`open "/data/design=blue/what?.txt": no such file or directory`, "https://host:443/a b@c", "/warehouse/database/table/partitions/of/years/year=2024",
 		"the password is wrong", "level=INFO msg=mounted target=https://account.blob.core.windows.net/projects",
 		"0000006457871C6B_00000000000000000000000000000064.0002.0000006457871C6B.00000000009.FFFFFFFF.0002",

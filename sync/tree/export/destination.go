@@ -96,7 +96,7 @@ func (w *way) step(mode uint32) error {
 
 func (w *way) follow(fd int, name string, st *status) error {
 	if os.Geteuid() == 0 && st.Uid != 0 {
-		return fmt.Errorf("the symbolic link %q belongs to user %d, and root does not follow it: name the directory that it leads to", name, st.Uid)
+		return fmt.Errorf("the symbolic link %q belongs to user %d, and root does not follow it: name its target directory", name, st.Uid)
 	}
 	if w.links++; w.links > maxLinks {
 		return unix.ELOOP

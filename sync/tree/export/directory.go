@@ -73,4 +73,4 @@ func (f *folder) mkdir(name string) (fd int, st status, err error) {
 }
 
 // errElsewhere is about a directory that a damaged container has in two places.
-var errElsewhere = errors.New("the directory was exported in another place")
+var errElsewhere = errors.New("the directory was exported at another place")

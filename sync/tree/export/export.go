@@ -167,7 +167,7 @@ func (x *Exporter) Run(ctx context.Context, path string) error {
 		return err
 	}
 	if err := unix.Syncfs(x.dest.fd); err != nil {
-		return fmt.Errorf("write out the destination: %w", err)
+		return fmt.Errorf("sync the destination: %w", err)
 	}
 	return nil
 }
@@ -287,7 +287,7 @@ func (x *Exporter) entry(ctx context.Context, v tree.Visited) error {
 }
 
 // ErrInTheWay: the destination has a file that differs, and Options.Overwrite is not set.
-var ErrInTheWay = errors.New("the destination has something else of that name, which is not replaced")
+var ErrInTheWay = errors.New("the destination has a different entry of that name, and it is not replaced")
 
 var errDirectoryInTheWay = errors.New("the destination has a directory of that name, and a directory is not replaced")
 

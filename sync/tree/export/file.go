@@ -66,7 +66,7 @@ func (x *Exporter) lostRun(e entry, name string, r tree.Run, err error) string {
 		x.fail(e.path, err)
 		return name
 	}
-	x.fail(e.path, fmt.Errorf("%d bytes from %d on are lost: %w", r.Lost, r.Offset, err))
+	x.fail(e.path, fmt.Errorf("%d bytes from offset %d are lost: %w", r.Lost, r.Offset, err))
 	return e.name + DamagedSuffix
 }
 

@@ -161,7 +161,7 @@ func (x *Exporter) ensure(f *folder, name, target string) (*folder, error) {
 	}
 	defer unix.Close(fd)
 	if !st.isDir() || st.Uid != x.ownerIn(f, &st) {
-		return nil, fmt.Errorf("%s is not a directory of the user who exports: move it away", name)
+		return nil, fmt.Errorf("%s is not a directory of the exporting user: move it away", name)
 	}
 	if err := unix.Chmod(fdPath(fd), 0o700); err != nil {
 		return nil, err

@@ -52,7 +52,7 @@ func (c *checker) bucket(ctx context.Context) error {
 // be all that it is to hold.
 func (c *checker) openMark(bucket tree.Object) {
 	if m := c.mark; c.isOpen() {
-		c.remark(KindOpen, "", bucket.Blob, "the container is open: the %s of STATE %s has not ended, its publication %d may be under way or cut off", m.Open, m.State, m.Publication)
+		c.remark(KindOpen, "", bucket.Blob, "the container is open: the %s of STATE %s has not ended, its publication %d may be in progress or cut off", m.Open, m.State, m.Publication)
 	}
 }
 
@@ -63,7 +63,7 @@ func (c *checker) log(bucket tree.Object, name string) error {
 		return err
 	}
 	if !found {
-		c.remark(KindLogMissing, "", bucket.Blob, "the bucket object names the log %q, which is not there", name)
+		c.remark(KindLogMissing, "", bucket.Blob, "the bucket object names the log %q, which is missing", name)
 		return nil
 	}
 	c.reached.Set(number)

@@ -162,7 +162,7 @@ func (m *blockMap) block(o tree.Object, t clfs.Type) {
 		m.bad(KindOwner, o.Blob, "the blob's name has owner %016X, but %s has %016X", o.OwnerHash, m.n.ID, m.n.ID.Hash())
 	}
 	if !m.reached.Set(o.Number) {
-		m.bad(KindSharedBlock, o.Blob, "this block was found in another place too")
+		m.bad(KindSharedBlock, o.Blob, "this block is used at another place, too")
 	}
 }
 

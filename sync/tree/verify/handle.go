@@ -40,7 +40,7 @@ func (c *checker) handleFields(n *tree.Node, at place, h clfs.Handle, bad func(s
 	case h.ContainerID != uint32(c.root.ContainerID&containerIDMask):
 		bad("the filehandle has containerid %#x, the root %#x", h.ContainerID, c.root.ContainerID)
 	case !n.IsDir() && h.DirMgrTarget != h.DirMgrSource:
-		bad("directory managers %d and %d in what is no directory", h.DirMgrSource, h.DirMgrTarget)
+		bad("directory managers %d and %d on an entry that is no directory", h.DirMgrSource, h.DirMgrTarget)
 	case h.Sequence < clfs.FirstSequence || h.Random == 0 || clfs.FNV1(n.ID) == 0:
 		bad("sequence number %d, random part %#x, hash %#x", h.Sequence, h.Random, clfs.FNV1(n.ID))
 	case h.DirMgrSource != owner.DirMgr():

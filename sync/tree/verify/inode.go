@@ -27,7 +27,7 @@ func (c *checker) inode(ctx context.Context, n *tree.Node, at place) error {
 	c.attributes(n, at)
 	c.characters(n, at)
 	if len(in.Unknown) == 0 && !bytes.Equal(in.Append(nil), n.Payload) {
-		c.damage(KindRecordOrder, at.path, n.Blob, "the records are not those that such an inode has, in their order")
+		c.damage(KindRecordOrder, at.path, n.Blob, "the records or their order are not those of such an inode")
 	}
 	return c.contents(ctx, n, at)
 }

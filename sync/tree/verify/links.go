@@ -34,7 +34,7 @@ func (c *checker) link(n *tree.Node, at place, first bool) error {
 	}
 	switch {
 	case !first:
-		c.find(c.moves(), KindBackPointer, at.path, n.Blob, "a further entry leads to this inode, which has one back pointer only")
+		c.find(c.moves(), KindBackPointer, at.path, n.Blob, "a further entry leads to this inode, which has only one back pointer")
 	case len(back) == 0:
 	case back[0] != at.dir:
 		c.find(c.moves(), KindBackPointer, at.path, n.Blob, "the back pointer leads to %s, the entry is in %s", back[0], at.dir)
@@ -105,7 +105,7 @@ func (c *checker) links(context.Context) error {
 			return err
 		}
 		harmless := elsewhere && c.origin.rewrote(n) || c.moves() == Remark
-		c.find(severityIf(harmless), KindNameRecord, string(path), blobName, "the inode says that its name is %q, which no entry in its first directory is", name)
+		c.find(severityIf(harmless), KindNameRecord, string(path), blobName, "the inode says that its name is %q, but its first directory has no such entry", name)
 		return nil
 	})
 }

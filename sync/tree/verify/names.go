@@ -57,7 +57,7 @@ func (c *checker) name(e tree.Entry) (clfs.Name, bool) {
 	case n.Type == clfs.TypeTombstone:
 		c.pass(e, KindTombstone, "a tombstone")
 	case isService(n):
-		c.pass(e, KindService, "an object of the service's own")
+		c.pass(e, KindService, "an object of the service")
 	default:
 		return n, true
 	}
@@ -67,7 +67,7 @@ func (c *checker) name(e tree.Entry) (clfs.Name, bool) {
 // pass marks a blob that a reader leaves alone.
 func (c *checker) pass(e tree.Entry, kind tree.Kind, format string, args ...any) {
 	c.reached.Set(e.Number)
-	c.remark(kind, "", e.Name, format+", passed over", args...)
+	c.remark(kind, "", e.Name, format+", skipped", args...)
 }
 
 // isService reports whether an object is none of those that a loader knows.

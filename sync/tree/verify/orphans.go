@@ -42,11 +42,11 @@ func (c *checker) orphan(e tree.Entry) {
 	n, err := clfs.ParseName(e.Name)
 	switch {
 	case err != nil:
-		c.remark(KindForeign, "", e.Name, "no object of a CLFS container and no log that it names")
+		c.remark(KindForeign, "", e.Name, "neither an object of a CLFS container nor a log that it names")
 	case c.origin.leftBehind(n):
 		c.remark(KindOrphan, "", e.Name, "nothing leads to this %s: CLFSLoad left it when it resumed the transfer; it wastes %d bytes", n.Type, e.Size)
 	case c.isOpen() && c.maySoonBeReached(n):
-		c.remark(KindUnpublished, "", e.Name, "nothing leads to this %s yet: STATE %s has not published all that it has uploaded", n.Type, c.mark.State)
+		c.remark(KindUnpublished, "", e.Name, "nothing leads to this %s yet: STATE %s has not published all its uploads", n.Type, c.mark.State)
 	case n.Form == 1:
 		c.damage(KindOrphan, "", e.Name, "nothing leads to this object")
 	default:
