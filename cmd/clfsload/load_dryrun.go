@@ -51,7 +51,7 @@ func printDryRun(w io.Writer, r *load.Survey) {
 		humanize.Comma(r.Objects), humanize.Comma(r.Segments), humanize.Comma(r.DirectorySegments), humanize.Comma(r.IndirectBlocks))
 	line("journal", "about %s in STATE, and up to 32 MiB for its write-ahead log", report.Size(r.JournalBytes))
 	line("unreadable", "%s", humanize.Comma(r.Unreadable))
-	for i, p := range r.Problems {
+	for i, p := range r.Failures {
 		if i == report.Shown {
 			fmt.Fprintf(w, "  and %s more; --json and the log list more\n", humanize.Comma(r.Unreadable-report.Shown))
 			break

@@ -55,5 +55,5 @@ func printFailures(ui *terminal.Console, l *load.Load, r load.Report) {
 	if more := n - int64(len(list)); more > 0 {
 		fmt.Fprintf(ui.Out, "  and %s more\n", humanize.Comma(more))
 	}
-	fmt.Fprintf(ui.Out, "all of them: %s\n", filepath.Join(r.Settings.State, load.ProblemsText))
+	fmt.Fprintf(ui.Out, "all of them: %s\n", filepath.Join(r.Settings.State, load.FailuresText))
 }

@@ -116,8 +116,8 @@ func (p *planner) copyState(scratch string) error {
 }
 
 func (p *planner) run(ctx context.Context) error {
-	p.failed = func(path string, problem state.Problem) {
-		p.log.Error("entry failed", "path", path, "op", problem.Op, "reason", problem.Reason)
+	p.failed = func(path string, f state.Problem) {
+		p.log.Error("entry failed", "path", path, "op", f.Op, "reason", f.Reason)
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.totals.Failures++

@@ -15,33 +15,33 @@ import (
 	"clfsload/sync/report"
 )
 
-// What a load writes into STATE when entries are left that failed.
+// The files in STATE that list failed entries.
 const (
-	ProblemsText  = "problems.txt"   // a path a line
-	problemsLines = "problems.jsonl" // a JSON object a line, with the reason
+	FailuresText  = "problems.txt"   // a path a line
+	failuresLines = "problems.jsonl" // a JSON object a line, with the reason
 )
 
-// Problem is a line of problems.jsonl.
-type Problem struct {
+// Failure is a line of problems.jsonl.
+type Failure struct {
 	report.Path
 	Op     string `json:"op"`              // what was tried
 	Errno  string `json:"errno,omitempty"` // its name, if the reason is one
 	Reason string `json:"reason"`
 }
 
-// writeProblems lists the failed entries in both files, or removes the files when
+// writeFailures lists the failed entries in both files, or removes the files when
 // there are none.
-func writeProblems(ctx context.Context, j *state.Journal) error {
-	text, lines := filepath.Join(j.Dir(), ProblemsText), filepath.Join(j.Dir(), problemsLines)
+func writeFailures(ctx context.Context, j *state.Journal) error {
+	text, lines := filepath.Join(j.Dir(), FailuresText), filepath.Join(j.Dir(), failuresLines)
 	if j.Totals().Failures == 0 {
 		return errors.Join(durable.Remove(text), durable.Remove(lines))
 	}
 	return durable.Replace(text, func(t *bufio.Writer) error {
-		return durable.Replace(lines, func(l *bufio.Writer) error { return listProblems(ctx, j, t, l) })
+		return durable.Replace(lines, func(l *bufio.Writer) error { return listFailures(ctx, j, t, l) })
 	})
 }
 
-func listProblems(ctx context.Context, j *state.Journal, text, lines *bufio.Writer) error {
+func listFailures(ctx context.Context, j *state.Journal, text, lines *bufio.Writer) error {
 	names := errnoNames()
 	encoder := json.NewEncoder(lines)
 	encoder.SetEscapeHTML(false)
@@ -49,7 +49,7 @@ func listProblems(ctx context.Context, j *state.Journal, text, lines *bufio.Writ
 		if _, err := text.WriteString(report.Quote(f.Path) + "\n"); err != nil {
 			return err
 		}
-		return encoder.Encode(Problem{report.NewPath(f.Path), f.Op, names[f.Reason], f.Reason})
+		return encoder.Encode(Failure{report.NewPath(f.Path), f.Op, names[f.Reason], f.Reason})
 	})
 }
 

@@ -82,7 +82,7 @@ func (l *Load) WriteReport(err error) {
 	if l.engine == nil {
 		return
 	}
-	if err := writeProblems(context.Background(), l.journal); err != nil {
+	if err := writeFailures(context.Background(), l.journal); err != nil {
 		l.log.Error("list the failures", "error", err)
 	}
 	r := l.Report(err)

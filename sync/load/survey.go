@@ -33,7 +33,7 @@ type Survey struct {
 	IndirectBlocks    int64            `json:"indirect_blocks"`
 	JournalBytes      int64            `json:"journal_bytes"`
 	Unreadable        int64            `json:"unreadable"`
-	Problems          []Problem        `json:"problems"` // the first of them
+	Failures          []Failure        `json:"problems"` // the first of them
 }
 
 type largestValue struct {
@@ -41,8 +41,8 @@ type largestValue struct {
 	Size int64 `json:"size"`
 }
 
-// listedProblems of a dry run are kept for its end; all of them are logged.
-const listedProblems = 1000
+// listedFailures of a dry run are kept for its end; all of them are logged.
+const listedFailures = 1000
 
 // dryRun surveys a source.
 type dryRun struct {
@@ -50,7 +50,7 @@ type dryRun struct {
 	surveyor *scan.Surveyor
 
 	mu       sync.Mutex
-	problems []Problem
+	failures []Failure
 }
 
 // Look tells what a load of the source would transfer, without touching STATE or TARGET.
@@ -77,8 +77,8 @@ func (d *dryRun) failed(path string, p state.Problem) {
 	d.options.Log.Error("entry cannot be read", "path", path, "op", p.Op, "reason", p.Reason)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if len(d.problems) < listedProblems {
-		d.problems = append(d.problems, Problem{report.NewPath(path), p.Op, errnoNames()[p.Reason], p.Reason})
+	if len(d.failures) < listedFailures {
+		d.failures = append(d.failures, Failure{report.NewPath(path), p.Op, errnoNames()[p.Reason], p.Reason})
 	}
 }
 
@@ -101,7 +101,7 @@ func (d *dryRun) run(ctx context.Context, show Display) (Survey, error) {
 		LargestFile:      largestValue{report.NewPath(s.LargestFile.Path), s.LargestFile.Size},
 		HardLinkGroups:   s.LinkGroups, HardLinkedNames: s.LinkedNames,
 		Blobs: s.Blobs(), Segments: s.Segments, DirectorySegments: s.DirectorySegments, IndirectBlocks: s.IndirectBlocks,
-		JournalBytes: s.JournalBytes, Unreadable: s.Unreadable, Problems: append([]Problem{}, d.problems...)}
+		JournalBytes: s.JournalBytes, Unreadable: s.Unreadable, Failures: append([]Failure{}, d.failures...)}
 	for t, n := range s.Names {
 		r.Types[t.String()] = n
 	}
