@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"clfsload/tests/needs"
 )
 
 // fillDisk leaves no room for what a journal on a small file system has acknowledged.
@@ -29,6 +31,7 @@ func fillDisk(t *testing.T, disk string) {
 }
 
 func TestAFullDiskDoesNotMakeAQuestionFail(t *testing.T) {
+	needs.Root(t)
 	disk := t.TempDir()
 	if err := unix.Mount("none", disk, "tmpfs", 0, "size=16m"); err != nil {
 		t.Fatal(err)

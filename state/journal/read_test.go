@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"clfsload/tests/needs"
 )
 
 func TestReadingSeesWhatIsAcknowledgedAndCommitsNothing(t *testing.T) {
@@ -100,6 +102,7 @@ func TestReadAtLengthSeesWhatIsAcknowledged(t *testing.T) {
 // fullJournal is a journal whose disk has no room for what it has acknowledged.
 func fullJournal(t *testing.T) (j *testJournal, acknowledged int) {
 	t.Helper()
+	needs.Root(t)
 	dir := t.TempDir()
 	if err := unix.Mount("none", dir, "tmpfs", 0, "size=16m"); err != nil {
 		t.Fatal(err)

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"clfsload/tests/needs"
 )
 
 // newReadOnlyFixture returns a journal with one name, and its directory.
@@ -94,6 +96,7 @@ func killedCopy(t *testing.T, dir, left string) {
 }
 
 func TestOpenReadOnlyLooksAtAFileSystemThatIsReadOnly(t *testing.T) {
+	needs.Root(t)
 	j, dir := newReadOnlyFixture(t)
 	defer j.Close()
 	for _, closed := range []bool{false, true} {

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"clfsload/tests/needs"
 )
 
 func TestManyChangesShareACommit(t *testing.T) {
@@ -134,6 +136,7 @@ func TestWhatWasAcknowledgedOutlivesCommitsThatFail(t *testing.T) {
 
 // What was acknowledged before a kill has its room, although the disk is full.
 func TestAJournalOpensAfterAKillOnAFullDisk(t *testing.T) {
+	needs.Root(t)
 	j := newJournal(t)
 	for i := range 100 {
 		mustAdd(t, j, Acknowledged, fmt.Sprint("file-", i))

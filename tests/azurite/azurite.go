@@ -117,6 +117,9 @@ func sharedKey(t testing.TB) *container.SharedKeyCredential {
 // Start returns the test binary's Azurite, and starts it on the first call.
 func Start(t testing.TB) *Server {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("needs Azurite")
+	}
 	s, err := shared()
 	if err != nil {
 		t.Fatal(err)

@@ -21,6 +21,7 @@ import (
 	"clfsload/sync/blob/blobtest"
 	"clfsload/sync/blob/faulty"
 	"clfsload/sync/blob/mem"
+	"clfsload/tests/needs"
 )
 
 // clock is a time that a test moves on.
@@ -140,7 +141,7 @@ func TestABlobIsFetchedOnce(t *testing.T) {
 func TestLargeBlobsComeBackFromAnyDisk(t *testing.T) {
 	memory, err := os.MkdirTemp("/dev/shm", "clfsload-cache-")
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(memory) })
 	for _, path := range []string{t.TempDir(), memory} {
@@ -409,9 +410,10 @@ func TestMoreEntriesThanABatchAreEvicted(t *testing.T) {
 }
 
 func TestWithoutASizeTheCacheTakesHalfOfTheRoom(t *testing.T) {
+	needs.Root(t)
 	path := t.TempDir()
 	if err := unix.Mount("clfsload-test", path, "tmpfs", 0, "size=4m"); err != nil {
-		t.Skipf("mount a tmpfs, which needs root: %v", err)
+		t.Fatalf("mount a tmpfs: %v", err)
 	}
 	t.Cleanup(func() { _ = unix.Unmount(path, unix.MNT_DETACH) })
 	for range 2 { // what it takes already is room for it
@@ -432,9 +434,10 @@ func TestWithoutASizeTheCacheTakesHalfOfTheRoom(t *testing.T) {
 }
 
 func TestReadsGoOnWhenTheDiskIsFull(t *testing.T) {
+	needs.Root(t)
 	path := t.TempDir()
 	if err := unix.Mount("clfsload-test", path, "tmpfs", 0, "size=1m"); err != nil {
-		t.Skipf("mount a tmpfs, which needs root: %v", err)
+		t.Fatalf("mount a tmpfs: %v", err)
 	}
 	t.Cleanup(func() { _ = unix.Unmount(path, unix.MNT_DETACH) })
 	f := newFixture(t, path, 1<<30)

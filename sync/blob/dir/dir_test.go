@@ -15,6 +15,7 @@ import (
 	"clfsload/sync/blob"
 	"clfsload/sync/blob/blobtest"
 	"clfsload/sync/blob/dir"
+	"clfsload/tests/needs"
 )
 
 func TestConformance(t *testing.T) {
@@ -203,9 +204,10 @@ func TestReadOnlyDirectoryIsErrPermission(t *testing.T) {
 
 func mountTmpfs(t *testing.T, options string) string {
 	t.Helper()
+	needs.Root(t)
 	path := t.TempDir()
 	if err := unix.Mount("clfsload-test", path, "tmpfs", 0, options); err != nil {
-		t.Fatalf("mount a tmpfs, which needs root: %v", err)
+		t.Fatalf("mount a tmpfs: %v", err)
 	}
 	t.Cleanup(func() {
 		if err := unix.Unmount(path, unix.MNT_DETACH); err != nil {

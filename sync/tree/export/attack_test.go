@@ -17,6 +17,7 @@ import (
 	"clfsload/sync/tree"
 	"clfsload/sync/tree/export"
 	"clfsload/sync/tree/treetest"
+	"clfsload/tests/needs"
 )
 
 // attacker is the account of a user who owns a directory of the destination.
@@ -55,6 +56,7 @@ func big(n *treetest.Node, name string, mode uint32) *treetest.Node {
 // attackersDirectory makes a directory that the attacker owns.
 func attackersDirectory(t *testing.T, path string) string {
 	t.Helper()
+	needs.Root(t)
 	must(t, os.MkdirAll(path, 0o777), os.Chmod(path, 0o755), os.Chown(path, attacker, attacker))
 	return path
 }
@@ -62,6 +64,7 @@ func attackersDirectory(t *testing.T, path string) string {
 // attackersFile writes a file that the attacker owns.
 func attackersFile(t *testing.T, path string) {
 	t.Helper()
+	needs.Root(t)
 	must(t, os.WriteFile(path, []byte("the attacker's program"), 0o600), os.Chmod(path, 0o777), os.Chown(path, attacker, attacker))
 }
 

@@ -17,6 +17,7 @@ import (
 	"clfsload/sync/tree/export"
 	"clfsload/sync/tree/treetest"
 	"clfsload/sync/tree/verify"
+	"clfsload/tests/needs"
 )
 
 // outcome is what a run of an export left.
@@ -106,6 +107,7 @@ func TestGoldenContainersComeOutAsTheSourceTree(t *testing.T) {
 // goldenSource unpacks the source tree and makes the socket.
 func goldenSource(t *testing.T) string {
 	t.Helper()
+	needs.Root(t)
 	dir := t.TempDir()
 	untar := exec.Command("tar", "--numeric-owner", "-C", dir, "-xpf", treetest.GoldenPath(t, "source-tree.tar.gz"))
 	if out, err := untar.CombinedOutput(); err != nil {
