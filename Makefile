@@ -33,6 +33,13 @@ demo: build ## load a real tree into a container under build/demo and show what 
 test-deps: ## install what the tests need: Debian packages (as root) and Azurite under build/
 	scripts/test-deps
 
+# The black-box tests in ./tests need root, FUSE and Azurite. Tests of other packages skip
+# what needs root or Azurite, and the longest tests, because of -short.
+.PHONY: check
+check: format ## without root, FUSE and Azure: gofmt, go vet and the unit tests
+	$(GO) vet ./...
+	$(GO) test -short $$($(GO) list ./... | grep -v '/tests$$')
+
 .PHONY: test
 test: test-deps ## all tests
 	$(GO) vet ./...
@@ -52,10 +59,13 @@ race: test-deps ## the tests under the race detector, the tested binary too
 	$(GO) test -race $(TESTFLAGS) $$($(GO) list ./... | grep -v '/tests$$')
 	$(GO) test -race $(TESTFLAGS) -run '$(TOGETHER)' ./tests
 
-.PHONY: lint
-lint: ## gofmt, go vet and staticcheck
+.PHONY: format
+format: # fail if a file is not formatted
 	@unformatted=$$(git ls-files -co --exclude-standard '*.go' | xargs -r gofmt -l); \
 	if [ -n "$$unformatted" ]; then printf 'not formatted, run gofmt -w on:\n%s\n' "$$unformatted"; exit 1; fi
+
+.PHONY: lint
+lint: format ## gofmt, go vet and staticcheck
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
 
