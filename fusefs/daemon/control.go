@@ -9,7 +9,7 @@ import (
 	"syscall"
 
 	"clfsload/sync/control"
-	"clfsload/sync/engine"
+	"clfsload/sync/engine/publish"
 	"clfsload/sync/outcome"
 )
 
@@ -125,7 +125,7 @@ func (m *mount) unmount(ctx context.Context, v Request) (r Report, err error) {
 		left = m.incomplete(&r, err, fmt.Sprintf(" after %s (--timeout)", v.Timeout()), leave)
 	}
 	m.asked <- left
-	if err != nil && !errors.Is(err, engine.ErrLeftover) {
+	if err != nil && !errors.Is(err, publish.ErrLeftover) {
 		r.Published = false
 	}
 	if r.LeftTotal > 0 && err == nil {

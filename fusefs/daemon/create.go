@@ -13,7 +13,7 @@ import (
 	"clfsload/clfs"
 	"clfsload/state"
 	"clfsload/sync/adopt"
-	"clfsload/sync/engine"
+	"clfsload/sync/engine/bucket"
 	"clfsload/sync/outcome"
 	"clfsload/sync/random"
 	"clfsload/sync/scan"
@@ -35,7 +35,7 @@ func (m *mount) create(ctx context.Context) error {
 	missing := true
 	if !m.isDefault(spec) {
 		missing, err = m.target.Fit(ctx, m.options.CreateContainer)
-		if errors.Is(err, engine.ErrNotEmpty) {
+		if errors.Is(err, bucket.ErrNotEmpty) {
 			return m.adopt(ctx, err)
 		}
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"clfsload/sync/engine"
+	"clfsload/sync/engine/publish"
 )
 
 // flush returns when everything that was acknowledged before the call is uploaded, but
@@ -83,7 +84,7 @@ func (m *mount) publishLeft(ctx context.Context, leave bool) (r Report, idle boo
 		return r, true, nil
 	}
 	p, leftover := m.publishNow(ctx)
-	if leftover != nil && !errors.Is(leftover, engine.ErrLeftover) {
+	if leftover != nil && !errors.Is(leftover, publish.ErrLeftover) {
 		return r, false, leftover
 	}
 	if err := m.nameBehind(ctx, &r, p, leave); err != nil {
@@ -95,14 +96,14 @@ func (m *mount) publishLeft(ctx context.Context, leave bool) (r Report, idle boo
 }
 
 // publishNow publishes what is uploaded, and logs it.
-func (m *mount) publishNow(ctx context.Context) (p engine.PublishReport, err error) {
+func (m *mount) publishNow(ctx context.Context) (p publish.Report, err error) {
 	m.publishing.Add(1)
 	defer m.publishing.Add(-1)
 	err = m.uploads.within(ctx, func(ctx context.Context) error {
 		p, err = m.engine.PublishMount(ctx)
 		return err
 	})
-	if err = m.late(ctx, err); err != nil && !errors.Is(err, engine.ErrLeftover) {
+	if err = m.late(ctx, err); err != nil && !errors.Is(err, publish.ErrLeftover) {
 		return p, err
 	}
 	m.options.Log.Info("published", "objects", p.Nodes, "directories", p.Directories, "left_out", p.LeftOut, "kept_old", p.KeptOld)
@@ -125,8 +126,8 @@ func (m *mount) late(ctx context.Context, err error) error {
 		return err
 	}
 	late := errOutOfTime
-	if errors.Is(err, engine.ErrLeftover) {
-		late = fmt.Errorf("%w: %w", engine.ErrLeftover, errOutOfTime)
+	if errors.Is(err, publish.ErrLeftover) {
+		late = fmt.Errorf("%w: %w", publish.ErrLeftover, errOutOfTime)
 	}
 	if t := m.uploads.why(); t != nil {
 		late = fmt.Errorf("%w: %s", late, t.Err)

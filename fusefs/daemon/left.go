@@ -7,7 +7,7 @@ import (
 	"fmt"
 
 	"clfsload/state"
-	"clfsload/sync/engine"
+	"clfsload/sync/engine/publish"
 )
 
 // nameLeft makes a report name, in place of what it has named, all that is not uploaded
@@ -59,15 +59,15 @@ func (m *mount) countLeft(ctx context.Context, r *Report, total int, leave bool)
 
 // nameBehind makes a report name, in place of what it has named, what a publication
 // does not have as it was then.
-func (m *mount) nameBehind(ctx context.Context, r *Report, p engine.PublishReport, leave bool) error {
+func (m *mount) nameBehind(ctx context.Context, r *Report, p publish.Report, leave bool) error {
 	reasons, err := m.failureReasons(ctx)
 	if err != nil {
 		return err
 	}
 	r.reset()
 	for _, b := range p.Behind {
-		if b.Problem != "" {
-			r.add(b.Path, b.Problem)
+		if b.Failure != "" {
+			r.add(b.Path, b.Failure)
 		} else if err := m.addLeft(ctx, r, b.Node, b.Path, reasons, leave); err != nil {
 			return err
 		}
@@ -155,7 +155,7 @@ func (m *mount) leftoverText() string {
 // countLeftovers adds to the error of a publication that could not delete everything how
 // much that is.
 func (m *mount) countLeftovers(err error) error {
-	if !errors.Is(err, engine.ErrLeftover) {
+	if !errors.Is(err, publish.ErrLeftover) {
 		return err
 	}
 	return fmt.Errorf("everything else is done; still in the container: %s: %w", m.leftoverText(), err)

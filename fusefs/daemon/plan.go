@@ -9,12 +9,11 @@ import (
 	"time"
 
 	"clfsload/sync/control"
-	"clfsload/sync/engine"
 	"clfsload/sync/engine/publish"
 	"clfsload/sync/report"
 )
 
-func newPlannedPut(p engine.PlannedPut) PlannedPut {
+func newPlannedPut(p publish.PlannedPut) PlannedPut {
 	path := p.Path
 	if path == "" {
 		path = "/"
@@ -43,7 +42,7 @@ func newPlannedPut(p engine.PlannedPut) PlannedPut {
 func (m *mount) plan(ctx context.Context, yield func(PlannedPut) error) (Report, error) {
 	began := time.Now()
 	r := newReport(m.target.String())
-	p, err := m.engine.PlanPublish(ctx, func(p engine.PlannedPut) error { return yield(newPlannedPut(p)) })
+	p, err := m.engine.PlanPublish(ctx, func(p publish.PlannedPut) error { return yield(newPlannedPut(p)) })
 	if err != nil {
 		return r, err
 	}

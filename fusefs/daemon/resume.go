@@ -12,7 +12,7 @@ import (
 	"clfsload/state"
 	"clfsload/sync/blob"
 	"clfsload/sync/durable"
-	"clfsload/sync/engine"
+	"clfsload/sync/engine/bucket"
 	"clfsload/sync/outcome"
 	"clfsload/sync/statedir"
 	"clfsload/sync/target"
@@ -83,7 +83,7 @@ func (m *mount) reach(ctx context.Context, spec target.Spec) error {
 		return nil
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case spec.Dir != "", errors.Is(err, blob.ErrLeased), errors.Is(err, engine.ErrForeign), errors.Is(err, engine.ErrOtherPublication),
+	case spec.Dir != "", errors.Is(err, blob.ErrLeased), errors.Is(err, bucket.ErrForeign), errors.Is(err, bucket.ErrOtherPublication),
 		errors.Is(err, blob.ErrContainerMissing):
 		return errors.Join(err, m.uploads.takeBackNote(err))
 	}

@@ -18,7 +18,7 @@ import (
 	"clfsload/sync/blob"
 	"clfsload/sync/control"
 	"clfsload/sync/durable"
-	"clfsload/sync/engine"
+	"clfsload/sync/engine/bucket"
 	"clfsload/sync/metrics"
 	"clfsload/sync/outcome"
 	"clfsload/sync/report"
@@ -187,7 +187,7 @@ func (m *mount) confirmSoon(ctx context.Context) error {
 
 // isGone reports whether an error says that a container has not what it should have.
 func isGone(err error) bool {
-	return errors.Is(err, engine.ErrGone) || errors.Is(err, engine.ErrForeign) || errors.Is(err, engine.ErrOtherPublication) ||
+	return errors.Is(err, bucket.ErrGone) || errors.Is(err, bucket.ErrForeign) || errors.Is(err, bucket.ErrOtherPublication) ||
 		errors.Is(err, blob.ErrContainerMissing)
 }
 

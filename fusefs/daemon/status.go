@@ -101,5 +101,5 @@ func (m *mount) sampleRates(ctx context.Context) (stop func()) {
 // look is how much was uploaded by now, for the rates.
 func (m *mount) look() progress.Sample {
 	s := m.engine.Stats()
-	return progress.Sample{At: time.Now(), Done: s.Inodes.Load(), Moved: s.Moved.Load()}
+	return progress.Sample{At: time.Now(), Done: s.Inodes.Load(), Moved: s.Transferred.Load()}
 }

@@ -18,7 +18,7 @@ import (
 	"clfsload/fusefs/writable"
 	"clfsload/state"
 	"clfsload/sync/durable"
-	"clfsload/sync/engine"
+	"clfsload/sync/engine/bucket"
 	"clfsload/sync/outcome"
 	"clfsload/sync/report"
 )
@@ -34,7 +34,7 @@ const (
 // What was not published is kept beside STATE. Nothing is deleted in the container: blobs that this
 // STATE has put may have been published with a newer copy of it.
 func (m *mount) takeOver(ctx context.Context, cause error) error {
-	if !errors.Is(cause, engine.ErrOtherPublication) || !m.options.TakeOver {
+	if !errors.Is(cause, bucket.ErrOtherPublication) || !m.options.TakeOver {
 		return cause
 	}
 	if m.target.String() == "dir:"+filepath.Join(m.dir, containerDir) {

@@ -7,6 +7,7 @@ import (
 	"clfsload/clfs"
 	"clfsload/state"
 	"clfsload/sync/blob/mem"
+	"clfsload/sync/engine/object"
 )
 
 // Files of 8 GiB and more have indirect blocks. The map alone is cheap to build:
@@ -66,7 +67,7 @@ func checkMap(t *testing.T, m *mem.Container, key clfs.Key, in state.Node, o *cl
 	load := func(id clfs.ID) []clfs.ID {
 		if blocks[id] == nil {
 			i, err := clfs.DecodeIndirect(objectData(t, m, id, in.ID, clfs.TypeIndirect))
-			if err != nil || i.Owner != in.ID || i.Ctime != ctimeSeconds(in.Attr) {
+			if err != nil || i.Owner != in.ID || i.Ctime != object.CtimeSeconds(in.Attr) {
 				t.Fatalf("indirect block %s: %v, owner %s, ctime %d", id, err, i.Owner, i.Ctime)
 			}
 			blocks[id] = i.Blocks
@@ -135,7 +136,7 @@ func TestAttributesAreConverted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := e.store.attr(func() string { return "dev" }, state.Inode{}, state.Attr{Type: clfs.TypeChar, Mode: 0o20600, UID: 1, GID: 2, Size: 99, Ino: 5,
+	got := e.store.Attr(func() string { return "dev" }, state.Inode{}, state.Attr{Type: clfs.TypeChar, Mode: 0o20600, UID: 1, GID: 2, Size: 99, Ino: 5,
 		Mtime: 1_500_000_000_123_456_789, Ctime: -1, Atime: 1 << 62, Rdev: 0x0801})
 	want := clfs.Attr{Type: clfs.TypeChar, Mode: 0o20600, UID: 1, GID: 2, FileID: 5, RdevMajor: 8, RdevMinor: 1,
 		Mtime: clfs.Time{Sec: 1_500_000_000, Nsec: 123_456_789}, Atime: clfs.Time{Sec: 1<<32 - 1, Nsec: 999_999_999},

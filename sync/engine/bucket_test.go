@@ -10,6 +10,8 @@ import (
 	"clfsload/sync/blob"
 	"clfsload/sync/blob/faulty"
 	"clfsload/sync/blob/mem"
+	"clfsload/sync/engine/bucket"
+	"clfsload/sync/engine/publish"
 )
 
 func TestBeginRefusesContainersThatAreNotTheJournals(t *testing.T) {
@@ -21,11 +23,11 @@ func TestBeginRefusesContainersThatAreNotTheJournals(t *testing.T) {
 		data  []byte
 		want  error
 	}{
-		{"new, any blob", state.PhaseNew, "something", []byte("else"), ErrNotEmpty},
-		{"new, another bucket object", state.PhaseNew, bucketBlobName, foreign, ErrForeign},
-		{"begun, another bucket object", state.PhaseTransfer, bucketBlobName, foreign, ErrForeign},
-		{"begun, no bucket object", state.PhaseTransfer, "something", []byte("else"), ErrForeign},
-		{"begun, a damaged bucket object", state.PhaseTransfer, bucketBlobName, []byte{0, 0, 0, 0, 9}, ErrForeign},
+		{"new, any blob", state.PhaseNew, "something", []byte("else"), bucket.ErrNotEmpty},
+		{"new, another bucket object", state.PhaseNew, bucketBlobName, foreign, bucket.ErrForeign},
+		{"begun, another bucket object", state.PhaseTransfer, bucketBlobName, foreign, bucket.ErrForeign},
+		{"begun, no bucket object", state.PhaseTransfer, "something", []byte("else"), bucket.ErrForeign},
+		{"begun, a damaged bucket object", state.PhaseTransfer, bucketBlobName, []byte{0, 0, 0, 0, 9}, bucket.ErrForeign},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFixture(t, clfs.CompressionNone)
@@ -62,7 +64,7 @@ func TestPublishRefusesWhenEntriesFailed(t *testing.T) {
 	f.add(".", state.Entry{Name: []byte("x"), Problem: &state.Problem{Op: "lstat", Reason: "broken"}})
 	f.scanned()
 	m := mem.New()
-	if err := f.load(t.Context(), m); !errors.Is(err, ErrIncomplete) {
+	if err := f.load(t.Context(), m); !errors.Is(err, publish.ErrIncomplete) {
 		t.Errorf("load ends with %v", err)
 	}
 	if len(blobs(t, m)) != 1 || f.journal.Phase() != state.PhaseTransfer {
@@ -108,21 +110,21 @@ func TestNewRefusesOptionsOutOfRange(t *testing.T) {
 
 func TestCheckEmptyNamesWhatItFound(t *testing.T) {
 	m := mem.New()
-	if err := CheckEmpty(t.Context(), m); err != nil {
+	if err := bucket.CheckEmpty(t.Context(), m); err != nil {
 		t.Fatal(err)
 	}
 	if err := m.Put(t.Context(), "x", nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := CheckEmpty(t.Context(), m, "x"); err != nil {
+	if err := bucket.CheckEmpty(t.Context(), m, "x"); err != nil {
 		t.Error(err)
 	}
-	if err := CheckEmpty(t.Context(), m); !errors.Is(err, ErrNotEmpty) {
+	if err := bucket.CheckEmpty(t.Context(), m); !errors.Is(err, bucket.ErrNotEmpty) {
 		t.Error(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := CheckEmpty(ctx, m); errors.Is(err, ErrNotEmpty) || err == nil {
+	if err := bucket.CheckEmpty(ctx, m); errors.Is(err, bucket.ErrNotEmpty) || err == nil {
 		t.Error(err)
 	}
 }
@@ -135,7 +137,7 @@ func bucketBlob(id string) []byte {
 // withoutMark is the payload of a bucket object without what is drawn for each
 // publication.
 func withoutMark(data string) string {
-	payload, _, err := clfs.Unpack([]byte(data), maxBucketPayload)
+	payload, _, err := clfs.Unpack([]byte(data), bucket.MaxBucketPayload)
 	if err != nil {
 		return err.Error()
 	}

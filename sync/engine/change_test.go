@@ -11,6 +11,7 @@ import (
 	"clfsload/clfs"
 	"clfsload/state"
 	"clfsload/sync/blob/mem"
+	"clfsload/sync/engine/publish"
 )
 
 const (
@@ -85,7 +86,7 @@ func TestAFileThatGoesOnChangingFailsAfterThreeAttemptsAndIsRetried(t *testing.T
 	file.onOpen = func(f *fakeFile, opens int) { f.change(three - int64(opens)*clfs.SegmentBytes/2) }
 	file.onRead = func(f *fakeFile, _ int64) error { f.attr.Ctime++; return nil }
 	m := mem.New()
-	if err := f.load(t.Context(), m); !errors.Is(err, ErrIncomplete) {
+	if err := f.load(t.Context(), m); !errors.Is(err, publish.ErrIncomplete) {
 		t.Fatalf("load ends with %v", err)
 	}
 	if file.opens != attempts {
@@ -129,7 +130,7 @@ func TestEntriesThatCannotBeReadFailAloneWithAReason(t *testing.T) {
 	f.scanned()
 	delete(f.source, "a-gone")
 	m := mem.New()
-	if err := f.load(t.Context(), m); !errors.Is(err, ErrIncomplete) {
+	if err := f.load(t.Context(), m); !errors.Is(err, publish.ErrIncomplete) {
 		t.Fatalf("load ends with %v", err)
 	}
 	mustFail(t, f, "a-gone: open: no such file or directory", "b-broken: read: input/output error",

@@ -6,6 +6,7 @@ import (
 
 	"clfsload/state"
 	"clfsload/sync/blob/mem"
+	"clfsload/sync/engine/bucket"
 )
 
 func TestARootThatIsNotInTheContainerAnyMoreIsNotConfirmed(t *testing.T) {
@@ -17,11 +18,11 @@ func TestARootThatIsNotInTheContainerAnyMoreIsNotConfirmed(t *testing.T) {
 	m.mustPublish()
 	m.check(m.engine.Confirm(t.Context()))
 	m.check(m.c.Delete(t.Context(), rootOf(m).PutName()))
-	if err := m.engine.Confirm(t.Context()); !errors.Is(err, ErrGone) {
+	if err := m.engine.Confirm(t.Context()); !errors.Is(err, bucket.ErrGone) {
 		t.Errorf("without the root: %v", err)
 	}
-	m.check(m.c.Delete(t.Context(), BucketName))
-	if err := m.engine.Confirm(t.Context()); !errors.Is(err, ErrForeign) {
+	m.check(m.c.Delete(t.Context(), bucket.Name))
+	if err := m.engine.Confirm(t.Context()); !errors.Is(err, bucket.ErrForeign) {
 		t.Errorf("without the bucket object: %v", err)
 	}
 }

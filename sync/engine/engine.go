@@ -8,6 +8,13 @@ import (
 	"clfsload/rescue"
 	"clfsload/state"
 	"clfsload/sync/blob"
+	"clfsload/sync/engine/bucket"
+	"clfsload/sync/engine/claim"
+	"clfsload/sync/engine/collect"
+	"clfsload/sync/engine/memory"
+	"clfsload/sync/engine/object"
+	"clfsload/sync/engine/publish"
+	"clfsload/sync/engine/record"
 	"clfsload/sync/tree"
 )
 
@@ -63,20 +70,20 @@ type Events struct {
 type Engine struct {
 	journal   *state.Journal
 	container blob.Container
-	store     *store
-	bucket    *bucketObject
-	collector *collector
-	publisher *publisher
+	store     *object.Store
+	bucket    *bucket.Object
+	collector *collect.Collector
+	publisher *publish.Publisher
 	options   Options
 	events    Events
 	stats     Stats
-	budget    *budget
-	recorder  *recorder
+	budget    *memory.Budget
+	recorder  *record.Recorder
 	flights   flights
-	gate      gate
-	claims    *claims
-	resting   *resting
-	recorded  *bell // rings after uploads were recorded, and when a job came to nothing
+	gate      claim.Gate
+	claims    *claim.Set
+	resting   *claim.Resting
+	recorded  *record.Bell // rings after uploads were recorded, and when a job came to nothing
 }
 
 // New returns an Engine. Options out of range are an error.
@@ -88,23 +95,23 @@ func New(j *state.Journal, c blob.Container, o Options, ev Events) (*Engine, err
 		return nil, fmt.Errorf("memory budget of %d bytes: it must be %d or more", o.Memory, MinMemory)
 	}
 	e := &Engine{journal: j, container: c, options: o, events: ev,
-		budget: newBudget(o.Memory), gate: newGate(), claims: newClaims(), resting: newResting(), recorded: newBell()}
+		budget: memory.New(o.Memory), gate: claim.NewGate(), claims: claim.NewSet(), resting: claim.NewResting(), recorded: record.NewBell()}
 	var err error
-	if e.store, err = newStore(j, c, o.Tree, ev.Warning, &e.stats.Traffic); err != nil {
+	if e.store, err = object.New(j, c, o.Tree, ev.Warning, &e.stats.Traffic); err != nil {
 		return nil, err
 	}
-	e.bucket = &bucketObject{journal: j, container: c, store: e.store, stateName: o.StateName, live: o.Live}
-	e.collector = newCollector(collectorParts{journal: j, container: c, store: e.store, tree: o.Tree, gate: e.gate, claims: e.claims,
-		resting: e.resting, concurrency: o.Concurrency})
-	e.publisher = &publisher{journal: j, container: c, store: e.store, bucket: e.bucket, collector: e.collector, gate: e.gate,
-		budget: e.budget, newRecorder: e.newRecorder, inodes: &e.stats.Inodes, live: o.Live, concurrency: o.Concurrency}
+	e.bucket = &bucket.Object{Journal: j, Container: c, Store: e.store, StateName: o.StateName, Live: o.Live}
+	e.collector = collect.New(collect.Parts{Journal: j, Container: c, Store: e.store, Tree: o.Tree, Gate: e.gate, Claims: e.claims,
+		Resting: e.resting, Concurrency: o.Concurrency})
+	e.publisher = &publish.Publisher{Journal: j, Container: c, Store: e.store, Bucket: e.bucket, Collector: e.collector, Gate: e.gate,
+		Budget: e.budget, NewRecorder: e.newRecorder, Inodes: &e.stats.Inodes, Live: o.Live, Concurrency: o.Concurrency}
 	e.recorder = e.newRecorder()
 	e.flights = make(flights, o.Concurrency)
 	return e, nil
 }
 
-func (e *Engine) newRecorder() *recorder {
-	return &recorder{journal: e.journal, container: e.container, most: e.options.Memory / 4, live: e.options.Live, recorded: e.recorded}
+func (e *Engine) newRecorder() *record.Recorder {
+	return &record.Recorder{Journal: e.journal, Container: e.container, BatchBytes: e.options.Memory / 4, Live: e.options.Live, Recorded: e.recorded}
 }
 
 // Begin makes sure that the container is the journal's, before anything else is
@@ -137,21 +144,21 @@ func (e *Engine) Collect(ctx context.Context) error { return e.collector.Collect
 // PublishMount makes what is uploaded of a mount what the root leads to, as of one
 // moment, and deletes what that replaces. With ErrLeftover comes the report of a publication that
 // is complete.
-func (e *Engine) PublishMount(ctx context.Context) (PublishReport, error) {
-	return e.publisher.mount(ctx)
+func (e *Engine) PublishMount(ctx context.Context) (publish.Report, error) {
+	return e.publisher.Mount(ctx)
 }
 
 // Publish is PublishMount for a load, after Upload: then the container is attachable. When entries
 // failed it returns ErrIncomplete, unless incomplete is set: then they are left out. The logs are put
 // before the root. It may be repeated.
-func (e *Engine) Publish(ctx context.Context, incomplete bool, logs ...Log) error {
-	return e.publisher.load(ctx, incomplete, logs...)
+func (e *Engine) Publish(ctx context.Context, incomplete bool, logs ...publish.Log) error {
+	return e.publisher.Load(ctx, incomplete, logs...)
 }
 
 // PlanPublish calls yield with each inode that PublishMount would put now, phase after phase,
 // and returns what that would report. It changes nothing.
-func (e *Engine) PlanPublish(ctx context.Context, yield func(PlannedPut) error) (PublishReport, error) {
-	return e.publisher.plan(ctx, yield)
+func (e *Engine) PlanPublish(ctx context.Context, yield func(publish.PlannedPut) error) (publish.Report, error) {
+	return e.publisher.Plan(ctx, yield)
 }
 
 // Head returns the first bytes, 16384 or less, of a file whose contents were uploaded:
@@ -173,9 +180,9 @@ func (e *Engine) Stats() *Stats { return &e.stats }
 // can be gone on with later.
 func (e *Engine) Upload(ctx context.Context, s Source, ended <-chan struct{}) error {
 	if !e.options.Live {
-		e.claims.reset() // what a run that was stopped has left is nobody's
+		e.claims.Reset() // what a run that was stopped has left is nobody's
 	}
-	err := e.recorder.during(ctx, func(ctx context.Context) error {
+	err := e.recorder.During(ctx, func(ctx context.Context) error {
 		g, ctx := rescue.WithContext(ctx)
 		work := make(chan job)
 		f := &feeder{engine: e, work: work}

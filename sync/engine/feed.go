@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"clfsload/state"
+	"clfsload/sync/engine/claim"
 )
 
 // job is a node that is to be uploaded, or one block of a file that is still open.
@@ -30,17 +31,17 @@ const (
 type feeder struct {
 	engine *Engine
 	work   chan<- job
-	nodes  state.Ino // all before were looked at
-	blocks blockKey  // likewise
+	nodes  state.Ino      // all before were looked at
+	blocks claim.BlockKey // likewise
 }
 
 func (f *feeder) run(ctx context.Context, ended <-chan struct{}) error {
 	for {
-		changed, recorded := f.engine.journal.Changed(), f.engine.recorded.wait()
+		changed, recorded := f.engine.journal.Changed(), f.engine.recorded.Wait()
 		over := isClosed(ended)
-		last := over && f.engine.claims.none()
+		last := over && f.engine.claims.None()
 		sent, err := f.pass(ctx)
-		f.engine.claims.endReading()
+		f.engine.claims.EndReading()
 		if err != nil {
 			return err
 		}
@@ -58,7 +59,7 @@ func (f *feeder) run(ctx context.Context, ended <-chan struct{}) error {
 		case <-changed:
 		case <-wait:
 		case <-recorded:
-		case <-time.After(f.engine.resting.next(idle)):
+		case <-time.After(f.engine.resting.Next(idle)):
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
@@ -72,7 +73,7 @@ func (f *feeder) pass(ctx context.Context) (sent bool, err error) {
 	if err != nil || !f.engine.options.Live { // no file is open
 		return sentNodes, err
 	}
-	sentBlocks, err := f.again(ctx, f.sendBlocks, func() bool { return f.blocks != blockKey{} }, func() { f.blocks = blockKey{} })
+	sentBlocks, err := f.again(ctx, f.sendBlocks, func() bool { return f.blocks != claim.BlockKey{} }, func() { f.blocks = claim.BlockKey{} })
 	return sentNodes || sentBlocks, err
 }
 
@@ -100,7 +101,7 @@ func (f *feeder) again(ctx context.Context, send func(context.Context) (sent, mo
 // sendNodes sends a page of nodes. more tells whether some may follow.
 func (f *feeder) sendNodes(ctx context.Context) (sent, more bool, err error) {
 	e := f.engine
-	e.claims.beginReading()
+	e.claims.BeginReading()
 	seq := e.journal.Seq()
 	list := e.journal.QueuedFound
 	if e.options.Live {
@@ -116,7 +117,7 @@ func (f *feeder) sendNodes(ctx context.Context) (sent, more bool, err error) {
 	}
 	for _, n := range page {
 		f.nodes = n.Ino
-		if e.resting.is(n.Ino) || !e.claims.upload(n.Ino) {
+		if e.resting.Is(n.Ino) || !e.claims.Upload(n.Ino) {
 			continue
 		}
 		if err := f.send(ctx, job{node: n, seq: seq}); err != nil {
@@ -130,9 +131,9 @@ func (f *feeder) sendNodes(ctx context.Context) (sent, more bool, err error) {
 // sendBlocks sends a page of blocks of files that are still open.
 func (f *feeder) sendBlocks(ctx context.Context) (sent, more bool, err error) {
 	e := f.engine
-	e.claims.beginReading()
+	e.claims.BeginReading()
 	seq := e.journal.Seq()
-	page, err := e.journal.QueuedBlocks(ctx, f.blocks.ino, f.blocks.block, blockPage)
+	page, err := e.journal.QueuedBlocks(ctx, f.blocks.Ino, f.blocks.Block, blockPage)
 	if err != nil || len(page) == 0 {
 		return false, false, err
 	}
@@ -140,8 +141,8 @@ func (f *feeder) sendBlocks(ctx context.Context) (sent, more bool, err error) {
 		return false, false, err
 	}
 	for _, w := range page {
-		f.blocks = blockKey{ino: w.Node.Ino, block: w.Block}
-		if e.resting.is(w.Node.Ino) || !e.claims.block(w.Node.Ino, w.Block) {
+		f.blocks = claim.BlockKey{Ino: w.Node.Ino, Block: w.Block}
+		if e.resting.Is(w.Node.Ino) || !e.claims.Block(w.Node.Ino, w.Block) {
 			continue
 		}
 		if err := f.send(ctx, job{node: w.Node, seq: seq, block: w.Block, early: true}); err != nil {
@@ -174,9 +175,9 @@ func (j *job) claim() claimed { return claimed{j.node.Ino, j.block, j.early} }
 // release gives back a claim.
 func (e *Engine) release(c claimed) {
 	if c.early {
-		e.claims.releaseBlock(c.ino, c.block)
+		e.claims.ReleaseBlock(c.ino, c.block)
 	} else {
-		e.claims.release(c.ino)
+		e.claims.Release(c.ino)
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 
 	"clfsload/clfs"
 	"clfsload/state"
+	"clfsload/sync/engine/memory"
+	"clfsload/sync/engine/object"
 )
 
 // reserve sees to it that the journal knows, before a block is put, that it may be in
@@ -32,7 +34,7 @@ func (w *worker) reserve(ctx context.Context, p *blockPlan, block uint64) error 
 // file uploads what has changed of a regular file. Blocks that are in the container
 // stay as they are; others are put under the node's next generation. A loose file that changes
 // while it is read is read again, and fails when it goes on changing.
-func (w *worker) file(ctx context.Context, path pathFunc, j *job) error {
+func (w *worker) file(ctx context.Context, path object.PathFunc, j *job) error {
 	var err error
 	for range attempts {
 		if err = w.tryFile(ctx, path, j); !errors.Is(err, errChanged) {
@@ -40,10 +42,10 @@ func (w *worker) file(ctx context.Context, path pathFunc, j *job) error {
 		}
 		w.transferred.drop(&w.stats)
 	}
-	return &entryError{Problem: state.Problem{Op: "read", Reason: err.Error()}}
+	return &object.EntryError{Problem: state.Problem{Op: "read", Reason: err.Error()}}
 }
 
-func (w *worker) tryFile(ctx context.Context, path pathFunc, j *job) error {
+func (w *worker) tryFile(ctx context.Context, path object.PathFunc, j *job) error {
 	w.plan = w.planOf(ctx, &j.node)
 	p := &w.plan
 	head, grants, err := w.putContents(ctx, p)
@@ -52,7 +54,7 @@ func (w *worker) tryFile(ctx context.Context, path pathFunc, j *job) error {
 	}
 	o, err := w.putMap(ctx, p)
 	if err != nil {
-		releaseAll(grants)
+		memory.ReleaseAll(grants)
 		return err
 	}
 	o.Data = head
@@ -61,7 +63,7 @@ func (w *worker) tryFile(ctx context.Context, path pathFunc, j *job) error {
 
 // putContents uploads the blocks that are dirty and returns the first bytes of the
 // file. A grant that comes back has room for the inode.
-func (w *worker) putContents(ctx context.Context, p *blockPlan) (head []byte, grants []*grant, err error) {
+func (w *worker) putContents(ctx context.Context, p *blockPlan) (head []byte, grants []*memory.Grant, err error) {
 	if w.options.Live && (p.node.Attr.Size == 0 || len(p.few()) == 0 && !p.staged(0)) {
 		head, err = w.wholeHead(ctx, *p.node)
 		return head, nil, cmp.Or(err, p.rows.err)
@@ -81,10 +83,10 @@ func (w *worker) putContents(ctx context.Context, p *blockPlan) (head []byte, gr
 	if isLoose {
 		err = w.checkLoose(loose, p.node.Attr, err)
 	} else if errors.Is(err, errChanged) {
-		err = &entryError{Problem: state.Problem{Op: "read", Reason: "its staging file is shorter than the file"}}
+		err = &object.EntryError{Problem: state.Problem{Op: "read", Reason: "its staging file is shorter than the file"}}
 	}
 	if err = cmp.Or(err, p.rows.err); err != nil {
-		releaseAll(grants)
+		memory.ReleaseAll(grants)
 		return nil, nil, err
 	}
 	return head, grants, nil
@@ -99,10 +101,10 @@ func (w *worker) begin(ctx context.Context, f LooseFile, p *blockPlan) error {
 	}
 	n := *p.node
 	if now.Type != clfs.TypeRegular {
-		return &entryError{Problem: state.Problem{Op: "open", Reason: "it is no longer a regular file", Gone: true}}
+		return &object.EntryError{Problem: state.Problem{Op: "open", Reason: "it is no longer a regular file", Gone: true}}
 	}
 	if n.Links > 1 && now.Ino != n.Attr.Ino {
-		return &entryError{Problem: state.Problem{Op: "open", Reason: "it was replaced, and its other links may stand for the file that it was", Gone: true}}
+		return &object.EntryError{Problem: state.Problem{Op: "open", Reason: "it was replaced, and its other links may stand for the file that it was", Gone: true}}
 	}
 	if now.SameContents(n.Attr) {
 		w.transferred.keep(&w.stats, p.kept())
@@ -135,7 +137,7 @@ func (w *worker) checkLoose(f LooseFile, attr state.Attr, err error) error {
 	case !now.SameContents(attr):
 		return errChanged
 	case err != nil:
-		return &entryError{Problem: state.Problem{Op: "read", Reason: fmt.Sprintf("its size is %d bytes, but its contents have another length: "+
+		return &object.EntryError{Problem: state.Problem{Op: "read", Reason: fmt.Sprintf("its size is %d bytes, but its contents have another length: "+
 			"the kernel or a program generates them when they are read; exclude it", attr.Size)}}
 	}
 	return nil
@@ -154,7 +156,7 @@ func (w *worker) endsAt(f io.ReaderAt, size int64) error {
 }
 
 // putBlocks reads the first bytes of a file, and uploads the blocks behind them that are dirty.
-func (w *worker) putBlocks(ctx context.Context, f File, p *blockPlan) (head []byte, grants []*grant, err error) {
+func (w *worker) putBlocks(ctx context.Context, f File, p *blockPlan) (head []byte, grants []*memory.Grant, err error) {
 	head = w.head[:min(p.node.Attr.Size, clfs.FirstSegmentBytes)]
 	if p.staged(0) {
 		err = w.readFull(f, head, 0)
@@ -176,7 +178,7 @@ func (w *worker) putBlocks(ctx context.Context, f File, p *blockPlan) (head []by
 		if err != nil {
 			return nil, nil, err
 		}
-		return head, []*grant{g}, nil
+		return head, []*memory.Grant{g}, nil
 	}
 	return head, nil, w.putManyBlocks(ctx, contentsOf(f, *p.node), p)
 }
@@ -188,7 +190,7 @@ func (w *worker) wholeHead(ctx context.Context, n state.Node) ([]byte, error) {
 	}
 	head, err := w.store.Head(ctx, n)
 	if want := min(n.Attr.Size, clfs.FirstSegmentBytes); err == nil && int64(len(head)) != want {
-		err = fmt.Errorf("%s: %w: it has %d bytes of contents, not %d", n.PutName(), errDamaged, len(head), want)
+		err = fmt.Errorf("%s: %w: it has %d bytes of contents, not %d", n.PutName(), object.ErrDamaged, len(head), want)
 	}
 	return head, err
 }
@@ -205,7 +207,7 @@ func (w *worker) putManyBlocks(ctx context.Context, c contents, p *blockPlan) er
 			}
 		}
 	}
-	err := w.putInParallel(ctx, c, segments, func(index uint64, g *grant) {
+	err := w.putInParallel(ctx, c, segments, func(index uint64, g *memory.Grant) {
 		w.addBlock(n, index+1, false, g, nil)
 	})
 	return cmp.Or(err, reserving)
@@ -228,13 +230,13 @@ func (w *worker) putMap(ctx context.Context, p *blockPlan) (clfs.Inode, error) {
 	}
 	var o clfs.Inode
 	if n.Flags&state.Adopted != 0 {
-		base, err := w.store.baseOf(ctx, n)
+		base, err := w.store.BaseOf(ctx, n)
 		if err != nil {
 			return o, err
 		}
 		o = *base
 	}
-	b := w.store.newMapBuilder(ctx, n.ID, own, ctimeSeconds(n.Attr))
+	b := w.store.NewMapBuilder(ctx, n.ID, own, object.CtimeSeconds(n.Attr))
 	for i := uint64(1); i < p.count; i++ {
 		generation, ok := p.uploaded(i)
 		if !ok {
@@ -269,5 +271,5 @@ func entryFailure(op string, err error) error {
 		err = pathErr.Err
 	}
 	gone := errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP)
-	return &entryError{Problem: state.Problem{Op: op, Reason: err.Error(), Gone: gone}}
+	return &object.EntryError{Problem: state.Problem{Op: op, Reason: err.Error(), Gone: gone}}
 }

@@ -3,6 +3,8 @@ package engine
 import (
 	"sync/atomic"
 	"time"
+
+	"clfsload/sync/engine/object"
 )
 
 // Flight is an entry on its way.
@@ -13,7 +15,7 @@ type Flight struct {
 
 // flight is an entry that a worker has.
 type flight struct {
-	path  pathFunc
+	path  object.PathFunc
 	since time.Time
 }
 

@@ -10,6 +10,7 @@ import (
 	"clfsload/sync/blob"
 	"clfsload/sync/blob/faulty"
 	"clfsload/sync/blob/mem"
+	"clfsload/sync/engine/publish"
 )
 
 // cutLoad returns a container that is out of reach for the request k of a kind, and a journal whose
@@ -50,7 +51,7 @@ func TestAPublicationWithoutWhatFailedIsCutOffAnywhereAndCompletedWithIt(t *test
 			if passed = err == nil; passed {
 				break
 			}
-			if !errors.Is(err, blob.ErrTransient) && !errors.Is(err, ErrLeftover) {
+			if !errors.Is(err, blob.ErrTransient) && !errors.Is(err, publish.ErrLeftover) {
 				t.Fatal(err)
 			}
 			if err := f.journal.RetryFailures(t.Context()); err != nil {

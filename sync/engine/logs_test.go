@@ -11,11 +11,12 @@ import (
 	"clfsload/sync/blob"
 	"clfsload/sync/blob/faulty"
 	"clfsload/sync/blob/mem"
+	"clfsload/sync/engine/publish"
 )
 
-func logsOf(texts ...string) (logs []Log) {
+func logsOf(texts ...string) (logs []publish.Log) {
 	for i, text := range texts {
-		logs = append(logs, Log{Name: fmt.Sprintf("log-%03d.log", i+1), Read: func() ([]byte, error) { return []byte(text), nil }})
+		logs = append(logs, publish.Log{Name: fmt.Sprintf("log-%03d.log", i+1), Read: func() ([]byte, error) { return []byte(text), nil }})
 	}
 	return logs
 }
@@ -38,7 +39,7 @@ func transferred(t *testing.T, f *fixture, c blob.Container) *Engine {
 // mustHaveLogs compares the logs that the bucket names and those that are there.
 func mustHaveLogs(t *testing.T, e *Engine, c *mem.Container, texts ...string) {
 	t.Helper()
-	b, err := e.bucket.read(t.Context())
+	b, err := e.bucket.Read(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +97,7 @@ func TestALogThatCannotBeReadStopsBeforeTheRoot(t *testing.T) {
 	f, c := newFixture(t, clfs.CompressionLZ4), mem.New()
 	e := transferred(t, f, c)
 	broken := errors.New("broken disk")
-	err := e.Publish(t.Context(), false, Log{Name: "log.log", Read: func() ([]byte, error) { return nil, broken }})
+	err := e.Publish(t.Context(), false, publish.Log{Name: "log.log", Read: func() ([]byte, error) { return nil, broken }})
 	if !errors.Is(err, broken) {
 		t.Errorf("error %v", err)
 	}

@@ -5,6 +5,7 @@ import (
 
 	"clfsload/clfs"
 	"clfsload/state"
+	"clfsload/sync/engine/object"
 )
 
 // replacedPage is how many replaced blobs are noted in one transaction.
@@ -40,7 +41,7 @@ func (r *replaced) flush() error {
 // far as they change, and notes what the new map does without.
 func (w *worker) editMap(ctx context.Context, p *blockPlan) (clfs.Inode, error) {
 	n := *p.node
-	base, err := w.store.baseOf(ctx, n)
+	base, err := w.store.BaseOf(ctx, n)
 	if err != nil {
 		return clfs.Inode{}, err
 	}
@@ -52,9 +53,9 @@ func (w *worker) editMap(ctx context.Context, p *blockPlan) (clfs.Inode, error) 
 			return clfs.IndirectID(w.journal.Settings.Key, n.ID, n.Next, tree, depth, index)
 		},
 		Read: func(id clfs.ID, tree, depth int) (clfs.IndirectBlock, error) {
-			return w.store.indirect(ctx, n, id, tree, depth)
+			return w.store.Indirect(ctx, n, id, tree, depth)
 		},
-		Emit:     w.store.putIndirect(ctx, n.ID, ctimeSeconds(n.Attr)),
+		Emit:     w.store.PutIndirect(ctx, n.ID, object.CtimeSeconds(n.Attr)),
 		Replaced: func(kind clfs.Replaced, id clfs.ID) error { return gone.add(foreignOf(kind, id, n.ID)) },
 	}
 	edit.NextNew = func(from uint64) (uint64, clfs.ID, error) {

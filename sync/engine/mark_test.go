@@ -7,16 +7,17 @@ import (
 
 	"clfsload/clfs"
 	"clfsload/sync/blob/mem"
+	"clfsload/sync/engine/bucket"
 )
 
 // markOf is the mark that a container has.
 func markOf(t *testing.T, m *mem.Container) clfs.Mark {
 	t.Helper()
-	o, err := m.Get(t.Context(), BucketName, 0, -1)
+	o, err := m.Get(t.Context(), bucket.Name, 0, -1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	payload, _, err := clfs.Unpack(o.Data, maxBucketPayload)
+	payload, _, err := clfs.Unpack(o.Data, bucket.MaxBucketPayload)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,11 +55,11 @@ func TestAPublicationBeginsWithItsMark(t *testing.T) {
 	m.mustPublish()
 	marks := 0
 	for _, name := range puts {
-		if name == BucketName {
+		if name == bucket.Name {
 			marks++
 		}
 	}
-	if len(puts) < 3 || puts[0] != BucketName || marks != 1 {
+	if len(puts) < 3 || puts[0] != bucket.Name || marks != 1 {
 		t.Errorf("the puts were %q", puts)
 	}
 	if second := markOf(t, inner); second.Publication != 2 || second.ID == first.ID {
@@ -73,10 +74,10 @@ func TestNothingIsWrittenOverThePublicationOfAnother(t *testing.T) {
 	m := newMount(t, c)
 	m.write("f", 100, 1)
 	m.mustPublish()
-	b, err := m.engine.bucket.read(t.Context())
+	b, err := m.engine.bucket.Read(t.Context())
 	m.check(err)
 	b.Mark.ID = "another"
-	m.check(m.engine.bucket.put(t.Context(), b))
+	m.check(m.engine.bucket.Put(t.Context(), b))
 	m.rewrite("f", []byte("new"), 0)
 	before := blobs(t, c)
 	for name, call := range map[string]func() error{
@@ -86,7 +87,7 @@ func TestNothingIsWrittenOverThePublicationOfAnother(t *testing.T) {
 		"publish": func() error { _, err := m.engine.PublishMount(t.Context()); return err },
 		"confirm": func() error { return m.engine.Confirm(t.Context()) },
 	} {
-		if err := call(); !errors.Is(err, ErrOtherPublication) {
+		if err := call(); !errors.Is(err, bucket.ErrOtherPublication) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -128,10 +129,10 @@ func TestARootOfAnotherProgramIsNoticed(t *testing.T) {
 	m.check(c.Put(t.Context(), clfs.ObjectName(clfs.RootID, clfs.RootID, clfs.TypeDirectory, root.PutVersion+7), o.Data))
 	m.mkdir("d")
 	before := blobs(t, c)
-	if err := m.engine.Confirm(t.Context()); !errors.Is(err, ErrOtherPublication) {
+	if err := m.engine.Confirm(t.Context()); !errors.Is(err, bucket.ErrOtherPublication) {
 		t.Errorf("confirm: %v", err)
 	}
-	if _, err := m.engine.PublishMount(t.Context()); !errors.Is(err, ErrOtherPublication) {
+	if _, err := m.engine.PublishMount(t.Context()); !errors.Is(err, bucket.ErrOtherPublication) {
 		t.Errorf("publish: %v", err)
 	}
 	same(t, blobs(t, c), before)

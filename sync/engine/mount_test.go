@@ -16,6 +16,7 @@ import (
 	"clfsload/clfs"
 	"clfsload/state"
 	"clfsload/sync/blob"
+	"clfsload/sync/engine/publish"
 )
 
 // mount is a mount without a kernel: a journal, and staging files in memory. Its
@@ -299,7 +300,7 @@ func (m *mount) mustUpload() {
 	unused(m.t, m.engine)
 }
 
-func (m *mount) mustPublish() PublishReport {
+func (m *mount) mustPublish() publish.Report {
 	m.t.Helper()
 	m.mustUpload()
 	r, err := m.engine.PublishMount(m.t.Context())
@@ -311,6 +312,6 @@ func (m *mount) mustPublish() PublishReport {
 // oneAtATime has the engine make one request at a time.
 func (m *mount) oneAtATime() {
 	m.engine.options.Concurrency = 1
-	m.engine.publisher.concurrency = 1
-	m.engine.collector.concurrency = 1
+	m.engine.publisher.Concurrency = 1
+	m.engine.collector.Concurrency = 1
 }

@@ -164,7 +164,7 @@ func TestFullBlocksOfAnOpenFileAreUploadedEarlyAndNotAgain(t *testing.T) {
 	m.check(m.journal.QueueBlock(t.Context(), n.Ino, 2))
 	m.check(m.running(func(ctx context.Context) error {
 		for {
-			recorded := m.engine.recorded.wait()
+			recorded := m.engine.recorded.Wait()
 			rows, err := m.journal.BlocksOf(ctx, n.Ino)
 			if err != nil {
 				return err
@@ -255,7 +255,7 @@ func TestAFileThatCannotBeReadIsTriedAgainAndStaysQueued(t *testing.T) {
 	m.mu.Lock()
 	delete(m.broken, bad.Ino)
 	m.mu.Unlock()
-	m.engine.resting.end(bad.Ino)
+	m.engine.resting.End(bad.Ino)
 	m.mustPublish()
 	m.sound()
 	if failures, err = m.journal.UploadFailures(t.Context(), 10); err != nil || len(failures) != 0 {

@@ -20,11 +20,11 @@ type blobOf struct {
 
 // plan returns the puts of a publication that would be made now, those of each phase
 // together, and the reasons, by form and path.
-func (m *mount) plan() (phases []map[blobOf]bool, reasons map[string]publish.Reason, r PublishReport) {
+func (m *mount) plan() (phases []map[blobOf]bool, reasons map[string]publish.Reason, r publish.Report) {
 	m.t.Helper()
 	phases, reasons = make([]map[blobOf]bool, len(publish.Phases)), map[string]publish.Reason{}
 	last := publish.NewDirectories
-	r, err := m.engine.PlanPublish(m.t.Context(), func(p PlannedPut) error {
+	r, err := m.engine.PlanPublish(m.t.Context(), func(p publish.PlannedPut) error {
 		if p.Phase < last {
 			m.t.Errorf("phase %q comes after phase %q", p.Phase, last)
 		}
@@ -134,7 +134,7 @@ func TestAPlanNamesWhatIsNotUploadedAndEndsWithItsReader(t *testing.T) {
 		t.Errorf("the plan says %+v", r)
 	}
 	puts := 0
-	_, err := m.engine.PlanPublish(t.Context(), func(PlannedPut) error {
+	_, err := m.engine.PlanPublish(t.Context(), func(publish.PlannedPut) error {
 		puts++
 		return errEnough
 	})

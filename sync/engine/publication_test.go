@@ -154,7 +154,7 @@ func TestAFileOpenForWritingKeepsItsLastClosedContents(t *testing.T) {
 		t.Errorf("report %+v", r)
 	}
 	for _, b := range r.Behind {
-		if b.Node.Flags&state.Opened == 0 || b.Problem != "" || b.KeptOld != (b.Path == "old") {
+		if b.Node.Flags&state.Opened == 0 || b.Failure != "" || b.KeptOld != (b.Path == "old") {
 			t.Errorf("reported: %+v", b)
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"clfsload/clfs"
 	"clfsload/rescue"
 	"clfsload/state"
+	"clfsload/sync/engine/memory"
+	"clfsload/sync/engine/object"
 )
 
 // finishRoom is what clfs.FinishSegment needs beside the data.
@@ -26,7 +28,7 @@ type contents struct {
 
 // contentsOf are the contents that a node is uploaded with.
 func contentsOf(f File, n state.Node) contents {
-	return contents{file: f, id: n.ID, size: n.Attr.Size, ctime: ctimeSeconds(n.Attr), generation: n.Next}
+	return contents{file: f, id: n.ID, size: n.Attr.Size, ctime: object.CtimeSeconds(n.Attr), generation: n.Next}
 }
 
 // inodeRoom is more than the inode of a file takes that has one segment.
@@ -35,19 +37,19 @@ const inodeRoom = 64 << 10
 // putOnlySegment uploads the segment of a file that has one. Its share of the
 // budget is held until the file is recorded. The inode's share is part of it: who
 // waited for more while he holds some could wait for others who do the same.
-func (w *worker) putOnlySegment(ctx context.Context, c contents, index uint64) (*grant, error) {
+func (w *worker) putOnlySegment(ctx context.Context, c contents, index uint64) (*memory.Grant, error) {
 	return w.putSegment(ctx, c, index, inodeRoom)
 }
 
 // putSegment reads and uploads one segment. The grant is what counts as uploaded and
 // not recorded, with extra bytes for something else.
-func (w *worker) putSegment(ctx context.Context, c contents, index uint64, extra int64) (*grant, error) {
+func (w *worker) putSegment(ctx context.Context, c contents, index uint64, extra int64) (*memory.Grant, error) {
 	s, err := w.readSegment(ctx, c, index, extra)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.put(ctx); err != nil {
-		s.grant.release()
+		s.grant.Release()
 		return nil, err
 	}
 	w.transferred.add(&w.stats, s.size)
@@ -58,7 +60,7 @@ func (w *worker) putSegment(ctx context.Context, c contents, index uint64, extra
 // reached, from several goroutines, for each that is in the container. After an error,
 // such as that the file has changed, puts under way come to their end: one that was
 // given up could be carried out after the segment was deleted, or put anew.
-func (w *worker) putInParallel(ctx context.Context, c contents, indexes iter.Seq[uint64], reached func(index uint64, g *grant)) error {
+func (w *worker) putInParallel(ctx context.Context, c contents, indexes iter.Seq[uint64], reached func(index uint64, g *memory.Grant)) error {
 	g, gctx := rescue.WithContext(ctx)
 	g.Go(func() error {
 		for i := range indexes {
@@ -68,7 +70,7 @@ func (w *worker) putInParallel(ctx context.Context, c contents, indexes iter.Seq
 			}
 			g.Go(func() error {
 				if err := s.put(ctx); err != nil {
-					s.grant.release()
+					s.grant.Release()
 					return err
 				}
 				w.transferred.add(&w.stats, s.size)
@@ -89,7 +91,7 @@ type segment struct {
 	name    string
 	buf     *[]byte // from the pool, holds payload
 	payload []byte
-	grant   *grant
+	grant   *memory.Grant
 	extra   int64 // of the grant, for something else
 }
 
@@ -99,15 +101,15 @@ func (w *worker) readSegment(ctx context.Context, c contents, index uint64, extr
 	offset := clfs.SegmentOffset(index, false)
 	n := int(min(uint64(c.size)-offset, clfs.SegmentBytes))
 	room := n + finishRoom
-	grant, err := w.budget.acquire(ctx, capacity(room)+capacity(clfs.PackBound(room))+extra)
+	grant, err := w.budget.Acquire(ctx, memory.Capacity(room)+memory.Capacity(clfs.PackBound(room))+extra)
 	if err != nil {
 		return nil, err
 	}
-	s := &segment{engine: w.Engine, index: index, size: int64(n), buf: w.budget.buffer(room), grant: grant, extra: extra}
+	s := &segment{engine: w.Engine, index: index, size: int64(n), buf: w.budget.Buffer(room), grant: grant, extra: extra}
 	data := (*s.buf)[clfs.SegmentDataOffset : clfs.SegmentDataOffset+n]
 	if err := w.readFull(c.file, data, int64(offset)); err != nil {
-		w.budget.recycle(s.buf)
-		grant.release()
+		w.budget.Recycle(s.buf)
+		grant.Release()
 		return nil, err
 	}
 	s.payload = clfs.FinishSegment((*s.buf)[:0], n, c.ctime, offset, c.id)
@@ -120,14 +122,14 @@ func (w *worker) readSegment(ctx context.Context, c contents, index uint64, extr
 // uploaded and not recorded.
 func (s *segment) put(ctx context.Context) error {
 	b := s.engine.budget
-	packedBuf := b.buffer(clfs.PackBound(len(s.payload)))
-	defer b.recycle(packedBuf)
+	packedBuf := b.Buffer(clfs.PackBound(len(s.payload)))
+	defer b.Recycle(packedBuf)
 	packed := clfs.Pack((*packedBuf)[:0], s.payload, s.engine.journal.Settings.Compression)
-	b.recycle(s.buf)
-	s.grant.shrink(int64(cap(*packedBuf)) + s.extra)
-	if err := s.engine.store.put(ctx, s.name, packed); err != nil {
+	b.Recycle(s.buf)
+	s.grant.Shrink(int64(cap(*packedBuf)) + s.extra)
+	if err := s.engine.store.Put(ctx, s.name, packed); err != nil {
 		return fmt.Errorf("put segment %d: %w", s.index, err)
 	}
-	s.grant.shrink(int64(len(packed)) + s.extra)
+	s.grant.Shrink(int64(len(packed)) + s.extra)
 	return nil
 }

@@ -99,11 +99,11 @@ func unused(t *testing.T, e *Engine) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Second)
 	defer cancel()
-	all, err := e.budget.acquire(ctx, e.options.Memory)
+	all, err := e.budget.Acquire(ctx, e.options.Memory)
 	if err != nil {
 		t.Fatal("a part of the memory budget was not given back")
 	}
-	all.release()
+	all.Release()
 }
 
 var modes = map[clfs.Type]uint32{clfs.TypeRegular: 0o644, clfs.TypeDirectory: 0o755, clfs.TypeSymlink: 0o777}

@@ -1,13 +1,17 @@
 package engine
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"clfsload/sync/engine/object"
+)
 
 // Stats counts what this run did. All but Moved and
 // Kept only grow.
 type Stats struct {
-	Inodes atomic.Int64 // objects finished, failed ones not included
-	Read   atomic.Int64 // bytes of file contents read
-	Moved  atomic.Int64 // bytes of file contents that are in the container by this run; falls when a file fails or is read again
-	Kept   atomic.Int64 // bytes of the files finished or under way that an earlier run had put
-	Traffic
+	Inodes      atomic.Int64 // objects finished, failed ones not included
+	Read        atomic.Int64 // bytes of file contents read
+	Transferred atomic.Int64 // bytes of file contents that are in the container by this run; falls when a file fails or is read again
+	Kept        atomic.Int64 // bytes of the files finished or under way that an earlier run had put
+	object.Traffic
 }

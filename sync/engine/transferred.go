@@ -14,7 +14,7 @@ type transferCount struct{ now, kept atomic.Int64 }
 
 func (t *transferCount) add(s *Stats, n int64) {
 	t.now.Add(n)
-	s.Moved.Add(n)
+	s.Transferred.Add(n)
 }
 
 // keep counts the bytes of a file that an earlier run has put.
@@ -25,7 +25,7 @@ func (t *transferCount) keep(s *Stats, n int64) {
 
 // drop takes back what was counted of a file that has failed or changed.
 func (t *transferCount) drop(s *Stats) {
-	s.Moved.Add(-t.now.Swap(0))
+	s.Transferred.Add(-t.now.Swap(0))
 	s.Kept.Add(-t.kept.Swap(0))
 }
 
@@ -34,6 +34,6 @@ func (t *transferCount) finish(s *Stats, up *state.Upload) {
 	t.now.Store(0)
 	t.kept.Store(0)
 	if up.Sealed && up.Node.Attr.Type == clfs.TypeRegular {
-		s.Moved.Add(min(up.Node.Attr.Size, clfs.FirstSegmentBytes))
+		s.Transferred.Add(min(up.Node.Attr.Size, clfs.FirstSegmentBytes))
 	}
 }

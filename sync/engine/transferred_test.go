@@ -15,7 +15,7 @@ func (f *fixture) moves(c *spy, want error) (moved, kept int64) {
 	if err := runAll(f.t.Context(), e, f.source); !errors.Is(err, want) {
 		f.t.Fatalf("load ends with %v, want %v", err, want)
 	}
-	return e.Stats().Moved.Load(), e.Stats().Kept.Load()
+	return e.Stats().Transferred.Load(), e.Stats().Kept.Load()
 }
 
 func TestBytesCountWhenTheyAreInTheContainerAndNotBefore(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"clfsload/state"
 	"clfsload/sync/blob"
 	"clfsload/sync/blob/mem"
+	"clfsload/sync/engine/publish"
 )
 
 // jammed is a container whose puts of segments never get their turn, as with a low
@@ -51,10 +52,10 @@ func TestTheUploadOfAFileThatIsGoneIsCanceled(t *testing.T) {
 				m.check(m.running(func(ctx context.Context) error {
 					synctest.Wait() // its segments are jammed
 					change(m)
-					if err := m.engine.claims.removal(ctx, ino); err != nil {
+					if err := m.engine.claims.Removal(ctx, ino); err != nil {
 						return err
 					}
-					m.engine.claims.release(ino)
+					m.engine.claims.Release(ino)
 					return nil
 				}))
 				close(c.letGo)
@@ -85,10 +86,10 @@ func TestTheEarlyUploadOfABlockThatIsGoneIsCanceled(t *testing.T) {
 				m.check(m.running(func(ctx context.Context) error {
 					synctest.Wait()
 					change(m, n.Ino)
-					if err := m.engine.claims.removal(ctx, n.Ino); err != nil {
+					if err := m.engine.claims.Removal(ctx, n.Ino); err != nil {
 						return err
 					}
-					m.engine.claims.release(n.Ino)
+					m.engine.claims.Release(n.Ino)
 					return nil
 				}))
 			})
@@ -169,7 +170,7 @@ func TestAPublicationThatCannotDeleteSaysThatItIsCompleteButForThat(t *testing.T
 	m.unlink("file")
 	c.refuse = true
 	r, err := m.engine.PublishMount(t.Context())
-	if !errors.Is(err, ErrLeftover) || !errors.Is(err, blob.ErrPermission) || r.Directories != 1 {
+	if !errors.Is(err, publish.ErrLeftover) || !errors.Is(err, blob.ErrPermission) || r.Directories != 1 {
 		t.Errorf("report %+v, %v", r, err)
 	}
 	left, err := m.journal.Leftovers(t.Context())

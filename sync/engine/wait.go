@@ -18,7 +18,7 @@ func (e *Engine) WaitUploaded(ctx context.Context, seq uint64) error {
 	failed := false
 	var after state.Ino
 	for {
-		changed, recorded := e.journal.Changed(), e.recorded.wait()
+		changed, recorded := e.journal.Changed(), e.recorded.Wait()
 		n, found, err := e.oldestQueued(ctx, after, seq)
 		switch {
 		case err != nil:
@@ -31,7 +31,7 @@ func (e *Engine) WaitUploaded(ctx context.Context, seq uint64) error {
 		// A node that is queued anew has a higher number: those before this one
 		// need not be looked at again.
 		after = n.Ino - 1
-		if e.resting.failing(n.Ino) {
+		if e.resting.Failing(n.Ino) {
 			failed, after = true, n.Ino
 			continue
 		}

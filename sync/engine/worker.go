@@ -10,6 +10,9 @@ import (
 	"clfsload/clfs"
 	"clfsload/rescue"
 	"clfsload/state"
+	"clfsload/sync/engine/memory"
+	"clfsload/sync/engine/object"
+	"clfsload/sync/engine/record"
 )
 
 // worker uploads one node after the other and keeps its buffers.
@@ -71,13 +74,13 @@ func (w *worker) work(ctx context.Context, taken job) error {
 		}
 	}
 	w.release(j.claim())
-	w.recorded.ring() // it may be queued again, or nobody's any more
+	w.recorded.Ring() // it may be queued again, or nobody's any more
 	return err
 }
 
 // pathOfJob looks the path up of which messages tell, and by which the contents are found. That of
 // a live namespace is looked up when a message needs it.
-func (w *worker) pathOfJob(ctx context.Context) (pathFunc, error) {
+func (w *worker) pathOfJob(ctx context.Context) (object.PathFunc, error) {
 	if w.options.Live {
 		return w.pathOf(ctx, w.job.node.Inode), nil
 	}
@@ -89,26 +92,26 @@ func (w *worker) pathOfJob(ctx context.Context) (pathFunc, error) {
 // failureOf tells an error that is the node's own. In a load it is one of the source: a container in
 // which something is missing ends it.
 func (w *worker) failureOf(err error) (state.Problem, bool) {
-	var failed *entryError
+	var failed *object.EntryError
 	if w.options.Live || !errors.As(err, &failed) {
-		p, own := failureOf(err)
+		p, own := object.FailureOf(err)
 		return p, own && w.options.Live
 	}
 	return failed.Problem, true
 }
 
 // fail hands the failure of a node to the recorder, which takes it out of the queue.
-func (w *worker) fail(path pathFunc, j *job, p state.Problem) {
+func (w *worker) fail(path object.PathFunc, j *job, p state.Problem) {
 	if w.events.Failure != nil {
 		w.events.Failure(path(), p)
 	}
 	failed := &state.FailedUpload{Node: j.node, Problem: p}
 	c := j.claim()
-	w.recorder.add(event{failed: failed, landed: func() { w.release(c) }})
+	w.recorder.Add(record.Event{Failed: failed, Landed: func() { w.release(c) }})
 }
 
 // do leaves in j the node as it was tried last.
-func (w *worker) do(ctx context.Context, path pathFunc, j *job) error {
+func (w *worker) do(ctx context.Context, path object.PathFunc, j *job) error {
 	if j.early {
 		return w.early(ctx, j)
 	}
@@ -120,11 +123,11 @@ var errStale = errors.New("changed since it was queued")
 
 // dropped decides what becomes of a job that came to no end: nothing when the node
 // was changed meanwhile, it comes again; a failure when it is the node's own.
-func (w *worker) dropped(ctx context.Context, path pathFunc, j *job, cause error) error {
+func (w *worker) dropped(ctx context.Context, path object.PathFunc, j *job, cause error) error {
 	if errors.Is(cause, errStale) {
 		return nil
 	}
-	p, own := failureOf(cause)
+	p, own := object.FailureOf(cause)
 	if !own {
 		return cause
 	}
@@ -141,7 +144,7 @@ func (w *worker) dropped(ctx context.Context, path pathFunc, j *job, cause error
 	if err := w.journal.SetUploadFailure(ctx, j.node.Ino, p.Op+": "+p.Reason, time.Now().UnixNano()); err != nil {
 		return err
 	}
-	w.resting.failed(j.node.Ino)
+	w.resting.Failed(j.node.Ino)
 	return nil
 }
 
@@ -192,13 +195,13 @@ func (w *worker) open(n state.Node) (File, error) {
 }
 
 // addBlock hands a block that was put to the recorder.
-func (w *worker) addBlock(n *state.Node, block uint64, early bool, g *grant, landed func()) {
+func (w *worker) addBlock(n *state.Node, block uint64, early bool, g *memory.Grant, landed func()) {
 	b := &state.BlockOutcome{Ino: n.Ino, Index: block, Gen: n.Next, Cseq: n.Cseq, Early: early}
-	w.recorder.add(event{block: b, grants: []*grant{g}, landed: landed})
+	w.recorder.Add(record.Event{Block: b, Grants: []*memory.Grant{g}, Landed: landed})
 }
 
 // upload does what a queued node needs.
-func (w *worker) upload(ctx context.Context, path pathFunc, j *job) error {
+func (w *worker) upload(ctx context.Context, path object.PathFunc, j *job) error {
 	n := j.node
 	switch {
 	case n.PutPub != 0 && n.ContentsCurrent():
@@ -214,13 +217,13 @@ func (w *worker) upload(ctx context.Context, path pathFunc, j *job) error {
 // rewrite puts an inode again of which only the attributes or the names have
 // changed. The next publication does that for one that is published, or that waits
 // for it with new contents.
-func (w *worker) rewrite(ctx context.Context, path pathFunc, j *job) error {
+func (w *worker) rewrite(ctx context.Context, path object.PathFunc, j *job) error {
 	n := j.node
 	if w.journal.InReach(&n) || n.ImageGen != 0 {
 		w.finish(j, &state.Upload{Node: n}, nil, nil)
 		return nil
 	}
-	o, err := w.store.storedInode(ctx, n)
+	o, err := w.store.StoredInode(ctx, n)
 	if err != nil {
 		return err
 	}
@@ -229,39 +232,39 @@ func (w *worker) rewrite(ctx context.Context, path pathFunc, j *job) error {
 
 // seal completes a node whose contents are all in the container but for the inode
 // itself, in which the caller has set Direct, Roots and Data.
-func (w *worker) seal(ctx context.Context, path pathFunc, j *job, o clfs.Inode, grants []*grant) error {
+func (w *worker) seal(ctx context.Context, path object.PathFunc, j *job, o clfs.Inode, grants []*memory.Grant) error {
 	o.FirstSegmentSize, o.SegmentSize = clfs.FirstSegmentBytes, clfs.SegmentBytes
 	return w.complete(ctx, path, j, o, grants, true)
 }
 
 // complete puts the inode of a node, or hands it to the journal for the next
 // publication when the node is published. The grants, if any, have room for it.
-func (w *worker) complete(ctx context.Context, path pathFunc, j *job, o clfs.Inode, grants []*grant, sealed bool) error {
+func (w *worker) complete(ctx context.Context, path object.PathFunc, j *job, o clfs.Inode, grants []*memory.Grant, sealed bool) error {
 	back, err := w.backPointers(ctx, j.node)
 	if err != nil {
-		releaseAll(grants)
+		memory.ReleaseAll(grants)
 		return err
 	}
-	w.store.stamp(&o, path, j.node, back)
+	w.store.Stamp(&o, path, j.node, back)
 	w.warnOfLinks(ctx, path, j.node)
 	w.payload = o.Append(w.payload[:0])
 	w.packed = clfs.Pack(w.packed[:0], w.payload, w.journal.Settings.Compression)
 	if len(grants) == 0 {
-		g, err := w.budget.acquire(ctx, int64(max(len(w.packed), len(w.payload))))
+		g, err := w.budget.Acquire(ctx, int64(max(len(w.packed), len(w.payload))))
 		if err != nil {
 			return err
 		}
-		grants = []*grant{g}
+		grants = []*memory.Grant{g}
 	}
-	if err := w.gate.enter(ctx); err != nil {
-		releaseAll(grants)
+	if err := w.gate.Enter(ctx); err != nil {
+		memory.ReleaseAll(grants)
 		return err
 	}
 	passedOn := false
 	defer func() { // also of a panic
 		if !passedOn {
-			w.gate.leave()
-			releaseAll(grants)
+			w.gate.Leave()
+			memory.ReleaseAll(grants)
 		}
 	}()
 	up, err := w.putUnlessPublished(ctx, j, back[0], sealed)
@@ -269,7 +272,7 @@ func (w *worker) complete(ctx context.Context, path pathFunc, j *job, o clfs.Ino
 		return err
 	}
 	passedOn = true
-	w.finish(j, up, grants, w.gate.leave)
+	w.finish(j, up, grants, w.gate.Leave)
 	return nil
 }
 
@@ -297,22 +300,22 @@ func (w *worker) putUnlessPublished(ctx context.Context, j *job, owner clfs.ID, 
 	name := clfs.ObjectName(n.ID, owner, n.Attr.Type, n.Version)
 	if n.PutVersion != 0 {
 		// Readers prefer it to the one before, should a publication lead there first.
-		return up, w.store.putInReach(ctx, name, w.packed)
+		return up, w.store.PutInReach(ctx, name, w.packed)
 	}
-	return up, w.store.put(ctx, name, w.packed)
+	return up, w.store.Put(ctx, name, w.packed)
 }
 
 // finish hands the outcome of a job to the recorder. leave, if any, is called when
 // it is committed.
-func (w *worker) finish(j *job, up *state.Upload, grants []*grant, leave func()) {
+func (w *worker) finish(j *job, up *state.Upload, grants []*memory.Grant, leave func()) {
 	w.transferred.finish(&w.stats, up)
 	w.stats.Inodes.Add(1)
 	c := j.claim()
-	w.recorder.add(event{upload: up, grants: grants, landed: func() {
+	w.recorder.Add(record.Event{Upload: up, Grants: grants, Landed: func() {
 		if leave != nil {
 			leave()
 		}
-		w.resting.end(c.ino)
+		w.resting.End(c.ino)
 		w.release(c)
 	}})
 }
@@ -334,7 +337,7 @@ func (w *worker) backPointers(ctx context.Context, n state.Node) ([]clfs.ID, err
 }
 
 // warnOfLinks tells of an inode that has more names in the source than CLFS can hold.
-func (w *worker) warnOfLinks(ctx context.Context, path pathFunc, n state.Node) {
+func (w *worker) warnOfLinks(ctx context.Context, path object.PathFunc, n state.Node) {
 	if n.Links < clfs.MaxLinks || w.options.Live || w.events.Warning == nil {
 		return
 	}
@@ -344,6 +347,6 @@ func (w *worker) warnOfLinks(ctx context.Context, path pathFunc, n state.Node) {
 }
 
 // pathOf is the path of an inode by its first name.
-func (e *Engine) pathOf(ctx context.Context, in state.Inode) pathFunc {
-	return lazyPath(in.Ino, func() (string, error) { return e.journal.Path(context.WithoutCancel(ctx), in) })
+func (e *Engine) pathOf(ctx context.Context, in state.Inode) object.PathFunc {
+	return object.LazyPath(in.Ino, func() (string, error) { return e.journal.Path(context.WithoutCancel(ctx), in) })
 }

@@ -7,6 +7,7 @@ import (
 
 	"clfsload/clfs"
 	"clfsload/sync/blob/mem"
+	"clfsload/sync/engine/publish"
 )
 
 // A file whose contents do not fit its size, though nothing changes it, is neither loaded
@@ -29,7 +30,7 @@ func TestAFileWhoseContentsDoNotFitItsSizeFailsAndSaysWhatItIs(t *testing.T) {
 			file.beyond = c.beyond
 			f.file("calm", 10)
 			f.scanned()
-			if err := f.load(t.Context(), mem.New()); !errors.Is(err, ErrIncomplete) {
+			if err := f.load(t.Context(), mem.New()); !errors.Is(err, publish.ErrIncomplete) {
 				t.Fatalf("load ends with %v", err)
 			}
 			if file.opens != 1 {

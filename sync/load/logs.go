@@ -4,13 +4,13 @@ import (
 	"fmt"
 	"os"
 
-	"clfsload/sync/engine"
+	"clfsload/sync/engine/publish"
 	"clfsload/sync/statedir"
 )
 
 // logsToUpload are the logs as blobs. Their names are the same in every run of a
 // transfer and in no other.
-func (l *Load) logsToUpload() ([]engine.Log, error) {
+func (l *Load) logsToUpload() ([]publish.Log, error) {
 	if !l.options.UploadLog || l.options.Merge.Into != "" { // a container has one transfer, and its log
 		return nil, nil
 	}
@@ -18,9 +18,9 @@ func (l *Load) logsToUpload() ([]engine.Log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find logs: %w", err)
 	}
-	var logs []engine.Log
+	var logs []publish.Log
 	for i, file := range files {
-		logs = append(logs, engine.Log{
+		logs = append(logs, publish.Log{
 			Name: fmt.Sprintf("clfsload-%s-%03d.log", l.journal.Settings.BucketUUID, i+1),
 			Read: func() ([]byte, error) { return os.ReadFile(file) },
 		})

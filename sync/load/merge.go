@@ -16,6 +16,7 @@ import (
 	"clfsload/state"
 	"clfsload/sync/adopt"
 	"clfsload/sync/engine"
+	"clfsload/sync/engine/publish"
 	"clfsload/sync/outcome"
 	"clfsload/sync/scan"
 	"clfsload/sync/statedir"
@@ -227,7 +228,7 @@ func (l *Load) runInto(ctx context.Context, e *engine.Engine) error {
 		return l.publish(ctx, e)
 	}
 	if l.journal.Totals().Failures > 0 && !l.options.PublishIncomplete {
-		return engine.ErrIncomplete
+		return publish.ErrIncomplete
 	}
 	if err := e.Close(ctx); err != nil { // a run that was cut off after its publication has not done it
 		return err

@@ -124,7 +124,7 @@ func (l *Load) reportSettings() reportSettings {
 func (l *Load) reportRun(ended time.Time) reportRun {
 	s, took := l.engine.Stats(), ended.Sub(l.began).Seconds()
 	r := reportRun{Objects: s.Inodes.Load(), BytesRead: s.Read.Load(), Blobs: s.Blobs.Load(), BytesSent: s.Sent.Load()}
-	r.ObjectsPerSecond, r.BytesPerSecond = float64(r.Objects)/took, float64(s.Moved.Load())/took
+	r.ObjectsPerSecond, r.BytesPerSecond = float64(r.Objects)/took, float64(s.Transferred.Load())/took
 	if l.options.Merge.Into != "" {
 		entries := l.merge.get()
 		r.Entries = &entries

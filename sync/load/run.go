@@ -15,6 +15,7 @@ import (
 	"clfsload/state"
 	"clfsload/sync/control"
 	"clfsload/sync/engine"
+	"clfsload/sync/engine/publish"
 	"clfsload/sync/metrics"
 	"clfsload/sync/outcome"
 	"clfsload/sync/progress"
@@ -150,8 +151,8 @@ func (l *Load) look(e *engine.Engine) progress.Sample {
 		At:              time.Now(),
 		Done:            int64(l.before.DoneInodes) + s.Inodes.Load(),
 		Found:           int64(t.FoundInodes),
-		Bytes:           int64(l.before.DoneBytes) + s.Kept.Load() + s.Moved.Load(),
-		Moved:           s.Moved.Load(),
+		Bytes:           int64(l.before.DoneBytes) + s.Kept.Load() + s.Transferred.Load(),
+		Moved:           s.Transferred.Load(),
 		Total:           int64(t.FoundBytes),
 		Failures:        int64(t.Failures),
 		Listed:          l.listed.Load(),
@@ -210,7 +211,7 @@ func (l *Load) outcome(err error) error {
 		return outcome.New(code, stopped, again)
 	case errors.As(err, &tooMany):
 		return outcome.New(outcome.Incomplete, tooMany, "fix the causes, or raise --max-errors, then "+again+l.orUpdate())
-	case errors.Is(err, engine.ErrIncomplete):
+	case errors.Is(err, publish.ErrIncomplete):
 		return outcome.New(outcome.Incomplete, errors.New("nothing was published, because some entries failed"),
 			"fix the causes, then "+again+", or add --publish-incomplete to publish without them"+l.orUpdate())
 	case errors.As(err, &source):

@@ -13,7 +13,7 @@ import (
 	"clfsload/sync/blob"
 	"clfsload/sync/blob/azure"
 	"clfsload/sync/blob/secrecy"
-	"clfsload/sync/engine"
+	"clfsload/sync/engine/bucket"
 	"clfsload/sync/tree"
 	"clfsload/sync/tree/verify"
 )
@@ -86,13 +86,13 @@ var table = []row{
 	{state.ErrDamaged, Journal, "see docs/operations.md, section 'A damaged journal'"},
 	{state.ErrVersion, Journal, "use the version of clfsload that created it"},
 	{state.ErrNoSpace, NoSpace, "free some space on the disk of STATE, then run the same command again"},
-	{engine.ErrNotEmpty, NotEmpty, "a new transfer needs an empty container, a new mount an empty one or one with a CLFS tree"},
-	{engine.ErrGone, Damaged, "blobs were removed from it: 'clfsload verify' lists what is there"},
-	{engine.ErrForeign, NotEmpty, "check TARGET and STATE: they must be those of one transfer or mount"},
+	{bucket.ErrNotEmpty, NotEmpty, "a new transfer needs an empty container, a new mount an empty one or one with a CLFS tree"},
+	{bucket.ErrGone, Damaged, "blobs were removed from it: 'clfsload verify' lists what is there"},
+	{bucket.ErrForeign, NotEmpty, "check TARGET and STATE: they must be those of one transfer or mount"},
 	{adopt.ErrCacheState, Busy, "detach it from every cache, then pass --detached"},
 	{adopt.ErrChanged, State, "make sure that only this process writes to the container"},
 	{state.ErrUnfaithful, Damaged, "it can be read, but not changed: load into another directory"},
-	{engine.ErrOtherPublication, State, "use the newest STATE of this container; 'clfsload mount --read-only' and 'clfsload export' read what the container holds; see docs/operations.md, section 'A STATE that does not fit its container'"},
+	{bucket.ErrOtherPublication, State, "use the newest STATE of this container; 'clfsload mount --read-only' and 'clfsload export' read what the container holds; see docs/operations.md, section 'A STATE that does not fit its container'"},
 	{verify.ErrSource, Source, ""},
 	{tree.ErrNotFound, NotFound, ""},
 	{tree.ErrNotDirectory, NotFound, ""},

@@ -11,7 +11,7 @@ import (
 
 	"clfsload/state"
 	"clfsload/sync/blob/secrecy"
-	"clfsload/sync/engine"
+	"clfsload/sync/engine/bucket"
 	"clfsload/sync/outcome"
 )
 
@@ -145,7 +145,7 @@ func (s Site) OutOfOthers() error {
 		if found, _ := state.Exists(dir); found {
 			return fmt.Errorf("%s %s is inside the STATE %s", s.what, s.Path, dir)
 		}
-		if _, err := os.Lstat(filepath.Join(dir, engine.BucketName)); err == nil {
+		if _, err := os.Lstat(filepath.Join(dir, bucket.Name)); err == nil {
 			return fmt.Errorf("%s %s is inside the container dir:%s", s.what, s.Path, dir)
 		}
 		if dir == filepath.Dir(dir) {

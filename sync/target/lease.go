@@ -11,7 +11,7 @@ import (
 
 	"clfsload/sync/blob"
 	"clfsload/sync/durable"
-	"clfsload/sync/engine"
+	"clfsload/sync/engine/bucket"
 	"clfsload/sync/outcome"
 	"clfsload/sync/random"
 )
@@ -75,8 +75,8 @@ func (l LeaseIDs) Forget(refused error) error {
 
 // Claim takes the lease of the container.
 func (t *Target) Claim(ctx context.Context, l LeaseIDs) error {
-	err := t.retry.Do(ctx, "lease", engine.BucketName, func() error {
-		return t.Lease.Acquire(ctx, engine.BucketName, blob.LeaseRequest{ID: l.id, Former: l.former, BreakEndless: l.BreakEndless})
+	err := t.retry.Do(ctx, "lease", bucket.Name, func() error {
+		return t.Lease.Acquire(ctx, bucket.Name, blob.LeaseRequest{ID: l.id, Former: l.former, BreakEndless: l.BreakEndless})
 	})
 	if err != nil {
 		return fmt.Errorf("claim container %s: %w", t, err)

@@ -8,7 +8,7 @@ import (
 	"clfsload/clfs"
 	"clfsload/sync/blob"
 	"clfsload/sync/blob/lease"
-	"clfsload/sync/engine"
+	"clfsload/sync/engine/bucket"
 	"clfsload/sync/random"
 )
 
@@ -19,7 +19,7 @@ func (t *Target) Fit(ctx context.Context, create bool) (missing bool, err error)
 	if missing, err = t.find(ctx, create); err != nil || missing {
 		return missing, err
 	}
-	if err := engine.CheckEmpty(ctx, t.Container); err != nil {
+	if err := bucket.CheckEmpty(ctx, t.Container); err != nil {
 		return false, err
 	}
 	return false, t.Probe(ctx)

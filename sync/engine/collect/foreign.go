@@ -1,4 +1,4 @@
-package engine
+package collect
 
 import (
 	"context"
@@ -9,12 +9,13 @@ import (
 	"clfsload/rescue"
 	"clfsload/state"
 	"clfsload/sync/blob"
+	"clfsload/sync/engine/object"
 	"clfsload/sync/tree"
 )
 
 // removeForeign deletes what another program has put. A map that is damaged may lead to what
 // belongs to another inode: that is left alone.
-func (c *collector) removeForeign(ctx context.Context, f state.Foreign) error {
+func (c *Collector) removeForeign(ctx context.Context, f state.Foreign) error {
 	live := func(n clfs.Name) bool { return n.Snapshot == clfs.LiveSnapshot }
 	switch f.Kind {
 	case state.ForeignTree:
@@ -28,8 +29,8 @@ func (c *collector) removeForeign(ctx context.Context, f state.Foreign) error {
 }
 
 // removeBlobs deletes the blobs of an object that are chosen.
-func (c *collector) removeBlobs(ctx context.Context, id clfs.ID, choose func(clfs.Name) bool) error {
-	for info, err := range blob.All(ctx, c.container, clfs.NamePrefix(id)) {
+func (c *Collector) removeBlobs(ctx context.Context, id clfs.ID, choose func(clfs.Name) bool) error {
+	for info, err := range blob.All(ctx, c.Container, clfs.NamePrefix(id)) {
 		if err != nil {
 			return fmt.Errorf("look for object %s: %w", id, err)
 		}
@@ -37,7 +38,7 @@ func (c *collector) removeBlobs(ctx context.Context, id clfs.ID, choose func(clf
 		if err != nil || n.ID != id || !choose(n) {
 			continue
 		}
-		if err := c.container.Delete(ctx, info.Name); err != nil {
+		if err := c.Container.Delete(ctx, info.Name); err != nil {
 			return err
 		}
 	}
@@ -48,12 +49,12 @@ func (c *collector) removeBlobs(ctx context.Context, id clfs.ID, choose func(clf
 // after it was cut off. Where a block cannot be read, what it leads to stays: that is damage, and must
 // keep no publication back. Depths grow on the way down, so it comes to an end. above is the
 // depth of the block above; -1: there is none.
-func (c *collector) removeTree(ctx context.Context, f state.Foreign, above int) error {
-	_, b, err := c.tree.Indirect(ctx, f.ID)
+func (c *Collector) removeTree(ctx context.Context, f state.Foreign, above int) error {
+	_, b, err := c.Tree.Indirect(ctx, f.ID)
 	if tree.IsMissing(err) {
 		return nil
 	}
-	if _, own := failureOf(err); err != nil && !own {
+	if _, own := object.FailureOf(err); err != nil && !own {
 		return fmt.Errorf("delete what indirect block %s leads to: %w", f.ID, err)
 	}
 	if err == nil && b.Depth > above && b.Owner == f.Owner {
@@ -64,8 +65,8 @@ func (c *collector) removeTree(ctx context.Context, f state.Foreign, above int) 
 	return c.removeForeign(ctx, state.Foreign{Kind: state.ForeignObject, ID: f.ID, Owner: f.Owner})
 }
 
-func (c *collector) removeBelow(ctx context.Context, b clfs.IndirectBlock) error {
-	return rescue.Each(ctx, c.concurrency, slices.Values(b.Blocks), func(ctx context.Context, child clfs.ID) error {
+func (c *Collector) removeBelow(ctx context.Context, b clfs.IndirectBlock) error {
+	return rescue.Each(ctx, c.Concurrency, slices.Values(b.Blocks), func(ctx context.Context, child clfs.ID) error {
 		f := state.Foreign{Kind: state.ForeignObject, ID: child, Owner: b.Owner}
 		switch {
 		case child.IsNull():
@@ -79,7 +80,7 @@ func (c *collector) removeBelow(ctx context.Context, b clfs.IndirectBlock) error
 
 // removeBase deletes what the block map of a removed node leads to, if another program has made
 // it, and lower versions of its inode. The inode itself goes last.
-func (c *collector) removeBase(ctx context.Context, n state.Node) error {
+func (c *Collector) removeBase(ctx context.Context, n state.Node) error {
 	if n.Flags&state.OlderVersions != 0 {
 		if err := c.removeForeign(ctx, state.Foreign{Kind: state.OldVersions, ID: n.ID, Below: n.PutVersion, Owner: n.ID}); err != nil {
 			return err
@@ -88,14 +89,14 @@ func (c *collector) removeBase(ctx context.Context, n state.Node) error {
 	if n.Flags&state.BaseMap == 0 {
 		return nil
 	}
-	o, err := c.store.baseOf(ctx, n)
-	if _, own := failureOf(err); own {
+	o, err := c.Store.BaseOf(ctx, n)
+	if _, own := object.FailureOf(err); own {
 		return nil // it is gone already, or nothing can be known of it
 	}
 	if err != nil {
 		return err
 	}
-	for _, f := range mapOf(o) {
+	for _, f := range object.MapOf(o) {
 		if err := c.removeForeign(ctx, f); err != nil {
 			return err
 		}

@@ -1,4 +1,4 @@
-package engine
+package object
 
 import (
 	"fmt"
@@ -8,11 +8,11 @@ import (
 
 // A pathFunc returns the path of an inode for a message. The path is looked up when the
 // message is made: that costs the more the deeper the inode is.
-type pathFunc func() string
+type PathFunc func() string
 
-// lazyPath names an inode by its number when its path is not known: it may have no name
+// LazyPath names an inode by its number when its path is not known: it may have no name
 // any more.
-func lazyPath(ino state.Ino, find func() (string, error)) pathFunc {
+func LazyPath(ino state.Ino, find func() (string, error)) PathFunc {
 	return func() string {
 		path, err := find()
 		if err != nil {

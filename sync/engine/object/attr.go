@@ -1,4 +1,4 @@
-package engine
+package object
 
 import (
 	"golang.org/x/sys/unix"
@@ -7,8 +7,8 @@ import (
 	"clfsload/state"
 )
 
-// attr converts attributes for the container; Nlink is left to the caller.
-func (s *store) attr(path pathFunc, in state.Inode, a state.Attr) clfs.Attr {
+// Attr converts attributes for the container; Nlink is left to the caller.
+func (s *Store) Attr(path PathFunc, in state.Inode, a state.Attr) clfs.Attr {
 	settings := &s.journal.Settings
 	out := clfs.Attr{
 		Mode:        a.Mode,
@@ -38,11 +38,11 @@ func (s *store) attr(path pathFunc, in state.Inode, a state.Attr) clfs.Attr {
 	return out
 }
 
-// stamp gives an inode the attributes, the name and the links of a node. What the
+// Stamp gives an inode the attributes, the name and the links of a node. What the
 // journal knows nothing of stays.
-func (s *store) stamp(o *clfs.Inode, path pathFunc, n state.Node, back []clfs.ID) {
+func (s *Store) Stamp(o *clfs.Inode, path PathFunc, n state.Node, back []clfs.ID) {
 	before := o.Attr
-	o.Attr = s.attr(path, n.Inode, n.Attr)
+	o.Attr = s.Attr(path, n.Inode, n.Attr)
 	o.Attr.Flags, o.Attr.Dtime, o.Attr.Reserved3, o.Attr.Reserved92 = before.Flags, before.Dtime, before.Reserved3, before.Reserved92
 	if n.Flags&state.Adopted != 0 {
 		o.Attr.FSID, o.Attr.FileID, o.Attr.ContainerID = before.FSID, before.FileID, before.ContainerID
@@ -59,7 +59,7 @@ func contentSize(a state.Attr) uint64 {
 	return 0
 }
 
-func ctimeSeconds(a state.Attr) uint32 {
+func CtimeSeconds(a state.Attr) uint32 {
 	t, _ := clfs.NewTime(state.SplitNanoseconds(a.Ctime))
 	return t.Sec
 }

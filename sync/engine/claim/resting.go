@@ -1,4 +1,4 @@
-package engine
+package claim
 
 import (
 	"sync"
@@ -17,9 +17,9 @@ const (
 	maxResting = 1 << 16
 )
 
-// resting are the nodes of a mount that are not tried for a while because the last
+// Resting are the nodes of a mount that are not tried for a while because the last
 // try has failed.
-type resting struct {
+type Resting struct {
 	mu  sync.Mutex
 	set map[state.Ino]rest
 }
@@ -29,10 +29,10 @@ type rest struct {
 	next  time.Duration // how long it rests after another failure
 }
 
-func newResting() *resting { return &resting{set: map[state.Ino]rest{}} }
+func NewResting() *Resting { return &Resting{set: map[state.Ino]rest{}} }
 
-// failed has a node rest.
-func (r *resting) failed(ino state.Ino) {
+// Failed has a node rest.
+func (r *Resting) Failed(ino state.Ino) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	x := r.set[ino]
@@ -47,32 +47,32 @@ func (r *resting) failed(ino state.Ino) {
 	r.set[ino] = x
 }
 
-// is reports whether a node rests still.
-func (r *resting) is(ino state.Ino) bool {
+// Is reports whether a node rests still.
+func (r *Resting) Is(ino state.Ino) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	x, ok := r.set[ino]
 	return ok && time.Now().Before(x.until)
 }
 
-// failing reports whether the last try of a node has failed.
-func (r *resting) failing(ino state.Ino) bool {
+// Failing reports whether the last try of a node has failed.
+func (r *Resting) Failing(ino state.Ino) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	_, ok := r.set[ino]
 	return ok
 }
 
-// end is for a node that was uploaded, or removed.
-func (r *resting) end(ino state.Ino) {
+// End is for a node that was uploaded, or removed.
+func (r *Resting) End(ino state.Ino) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.set, ino)
 }
 
-// next is how long it takes until a node has rested, at least firstRest and at
+// Next is how long it takes until a node has rested, at least firstRest and at
 // most most.
-func (r *resting) next(most time.Duration) time.Duration {
+func (r *Resting) Next(most time.Duration) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()

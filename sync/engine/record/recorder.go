@@ -1,4 +1,4 @@
-package engine
+package record
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"clfsload/rescue"
 	"clfsload/state"
 	"clfsload/sync/blob"
+	"clfsload/sync/engine/memory"
 )
 
 const (
@@ -16,35 +17,35 @@ const (
 	gatherFor = 25 * time.Millisecond
 )
 
-// event is an outcome on its way to the journal, with what is held until it is
+// Event is an outcome on its way to the journal, with what is held until it is
 // there.
-type event struct {
+type Event struct {
 	// One of these, or flushed.
-	block  *state.BlockOutcome
-	upload *state.Upload
-	failed *state.FailedUpload
-	put    *state.Put // by a publication
+	Block  *state.BlockOutcome
+	Upload *state.Upload
+	Failed *state.FailedUpload
+	Put    *state.Put // by a publication
 
-	grants  []*grant
-	landed  func()          // called when it is committed, or never will be
+	Grants  []*memory.Grant
+	Landed  func()          // called when it is committed, or never will be
 	flushed chan<- struct{} // closed when all events before it are committed
 }
 
-// recorder commits outcomes in batches. Before that it makes the blobs durable
+// Recorder commits outcomes in batches. Before that it makes the blobs durable
 // that they speak of.
-type recorder struct {
-	journal   *state.Journal
-	container blob.Container
-	most      int64 // outcomes that hold this much memory are committed at once
-	live      bool  // otherwise what is recorded survives a power cut
-	recorded  *bell // rings after outcomes were recorded
-	events    chan event
+type Recorder struct {
+	Journal    *state.Journal
+	Container  blob.Container
+	BatchBytes int64 // outcomes that hold this much memory are committed at once
+	Live       bool  // otherwise what is recorded survives a power cut
+	Recorded   *Bell // rings after outcomes were recorded
+	events     chan Event
 }
 
-// during runs fn, which may call add, and returns when all that was added is
+// During runs fn, which may call add, and returns when all that was added is
 // committed, also when ctx ended or fn failed.
-func (r *recorder) during(ctx context.Context, fn func(context.Context) error) error {
-	r.events = make(chan event, maxBatch)
+func (r *Recorder) During(ctx context.Context, fn func(context.Context) error) error {
+	r.events = make(chan Event, maxBatch)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	g := rescue.NewGroup()
@@ -60,13 +61,13 @@ func (r *recorder) during(ctx context.Context, fn func(context.Context) error) e
 	return err
 }
 
-func (r *recorder) add(e event) { r.events <- e }
+func (r *Recorder) Add(e Event) { r.events <- e }
 
-// drain returns when everything that was added before is committed, or ctx ends,
+// Drain returns when everything that was added before is committed, or ctx ends,
 // which it does when committing fails.
-func (r *recorder) drain(ctx context.Context) error {
+func (r *Recorder) Drain(ctx context.Context) error {
 	flushed := make(chan struct{})
-	r.add(event{flushed: flushed})
+	r.Add(Event{flushed: flushed})
 	select {
 	case <-flushed:
 		return context.Cause(ctx)
@@ -77,7 +78,7 @@ func (r *recorder) drain(ctx context.Context) error {
 
 // loop commits until events is closed. After an error, which it hands to stop, it
 // only drains, so that nobody who adds is left waiting.
-func (r *recorder) loop(ctx context.Context, stop context.CancelCauseFunc) error {
+func (r *Recorder) loop(ctx context.Context, stop context.CancelCauseFunc) error {
 	var failed error
 	for first := range r.events {
 		batch := r.gather(first)
@@ -92,13 +93,13 @@ func (r *recorder) loop(ctx context.Context, stop context.CancelCauseFunc) error
 }
 
 // gather waits for more, unless somebody waits for what there is.
-func (r *recorder) gather(first event) []event {
-	batch := []event{first}
+func (r *Recorder) gather(first Event) []Event {
+	batch := []Event{first}
 	bytes := memoryOf(first)
 	timer := time.NewTimer(gatherFor)
 	defer timer.Stop()
 	last := first
-	for len(batch) < maxBatch && bytes < r.most && last.flushed == nil {
+	for len(batch) < maxBatch && bytes < r.BatchBytes && last.flushed == nil {
 		select {
 		case e, ok := <-r.events:
 			if !ok {
@@ -115,45 +116,45 @@ func (r *recorder) gather(first event) []event {
 }
 
 // memoryOf is the memory that an outcome holds.
-func memoryOf(e event) (n int64) {
-	for _, g := range e.grants {
-		n += g.bytes()
+func memoryOf(e Event) (n int64) {
+	for _, g := range e.Grants {
+		n += g.Bytes()
 	}
 	return n
 }
 
-func (r *recorder) commit(ctx context.Context, batch []event) error {
-	if err := blob.Sync(ctx, r.container); err != nil {
+func (r *Recorder) commit(ctx context.Context, batch []Event) error {
+	if err := blob.Sync(ctx, r.Container); err != nil {
 		return err
 	}
 	if err := r.record(ctx, batch); err != nil {
 		return err
 	}
-	if r.live {
+	if r.Live {
 		return nil
 	}
-	return r.journal.Sync(ctx)
+	return r.Journal.Sync(ctx)
 }
 
 // record records blocks first: who uploads a node has added its blocks before.
-func (r *recorder) record(ctx context.Context, batch []event) error {
+func (r *Recorder) record(ctx context.Context, batch []Event) error {
 	var blocks []state.BlockOutcome
 	var uploads []state.Upload
 	var failed []state.FailedUpload
 	var puts []state.Put
 	for _, e := range batch {
 		switch {
-		case e.block != nil:
-			blocks = append(blocks, *e.block)
-		case e.upload != nil:
-			uploads = append(uploads, *e.upload)
-		case e.failed != nil:
-			failed = append(failed, *e.failed)
-		case e.put != nil:
-			puts = append(puts, *e.put)
+		case e.Block != nil:
+			blocks = append(blocks, *e.Block)
+		case e.Upload != nil:
+			uploads = append(uploads, *e.Upload)
+		case e.Failed != nil:
+			failed = append(failed, *e.Failed)
+		case e.Put != nil:
+			puts = append(puts, *e.Put)
 		}
 	}
-	j := r.journal
+	j := r.Journal
 	for _, record := range []func() error{
 		func() error { return recordAll(ctx, blocks, j.RecordBlocks) },
 		func() error { return recordAll(ctx, uploads, j.RecordUploads) },
@@ -175,15 +176,15 @@ func recordAll[T any](ctx context.Context, list []T, record func(context.Context
 }
 
 // release gives back what the batch held and wakes those who wait for it.
-func (r *recorder) release(batch []event) {
+func (r *Recorder) release(batch []Event) {
 	for _, e := range batch {
-		releaseAll(e.grants)
+		memory.ReleaseAll(e.Grants)
 		if e.flushed != nil {
 			close(e.flushed)
 		}
-		if e.landed != nil {
-			e.landed()
+		if e.Landed != nil {
+			e.Landed()
 		}
 	}
-	r.recorded.ring()
+	r.Recorded.Ring()
 }

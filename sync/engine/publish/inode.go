@@ -1,4 +1,4 @@
-package engine
+package publish
 
 import (
 	"context"
@@ -7,13 +7,14 @@ import (
 
 	"clfsload/clfs"
 	"clfsload/state"
+	"clfsload/sync/engine/object"
 )
 
 // node puts a new version of an inode that has been put before.
 func (p *publication) node(ctx context.Context, n state.Node) error {
 	path := p.pathOf(ctx, n)
 	o, err := p.base(ctx, n)
-	if problem, own := failureOf(err); own {
+	if problem, own := object.FailureOf(err); own {
 		p.behind(Behind{path(), n, problem.Op + ": " + problem.Reason, true})
 		return nil
 	}
@@ -25,13 +26,13 @@ func (p *publication) node(ctx context.Context, n state.Node) error {
 		return err
 	}
 	contents := o.Attr
-	p.store.stamp(o, path, n, back)
+	p.Store.Stamp(o, path, n, back)
 	if !n.ContentsCurrent() {
 		// Those that are put are older than the row.
 		o.Attr.Size, o.Attr.Used, o.Attr.Mtime, o.Attr.Ctime = contents.Size, contents.Used, contents.Mtime, contents.Ctime
 	}
-	packed := clfs.Pack(nil, o.Append(nil), p.journal.Settings.Compression)
-	if err := p.store.putInReach(ctx, clfs.ObjectName(n.ID, back[0], n.Attr.Type, n.Version), packed); err != nil {
+	packed := clfs.Pack(nil, o.Append(nil), p.Journal.Settings.Compression)
+	if err := p.Store.PutInReach(ctx, clfs.ObjectName(n.ID, back[0], n.Attr.Type, n.Version), packed); err != nil {
 		return fmt.Errorf("put %q: %w", path(), err)
 	}
 	p.add(&state.Put{Node: n, Owner: back[0].Hash()})
@@ -47,7 +48,7 @@ func (p *publication) base(ctx context.Context, n state.Node) (*clfs.Inode, erro
 		return nil, err
 	}
 	if image == nil {
-		return p.store.storedInode(ctx, n)
+		return p.Store.StoredInode(ctx, n)
 	}
-	return decodeImage(n, image)
+	return object.DecodeImage(n, image)
 }

@@ -1,4 +1,4 @@
-package engine
+package publish
 
 import (
 	"context"
@@ -6,8 +6,8 @@ import (
 	"clfsload/state"
 )
 
-// PublishReport says what a publication did.
-type PublishReport struct {
+// Report says what a publication did.
+type Report struct {
 	Seq         uint64 // the changes up to this one are published, but for those below
 	Directories int64  // inodes put
 	Nodes       int64  // likewise, of all other types
@@ -20,7 +20,7 @@ type PublishReport struct {
 type Behind struct {
 	Path    string     // below the root of the tree
 	Node    state.Node // as of the moment that is published: its state and flags say why
-	Problem string     // why it cannot be published though they do not; "": they do
+	Failure string     // why it cannot be published though they do not; "": they do
 	KeptOld bool       // it is published as it was before; otherwise it is left out
 }
 

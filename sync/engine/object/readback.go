@@ -1,4 +1,4 @@
-package engine
+package object
 
 import (
 	"context"
@@ -22,7 +22,7 @@ const (
 // Head returns the first bytes, 16384 or less, of a file whose contents were uploaded:
 // those of the contents that were uploaded last. They are in the inode that the
 // journal keeps for the next publication, or else in the one in the container.
-func (s *store) Head(ctx context.Context, n state.Node) ([]byte, error) {
+func (s *Store) Head(ctx context.Context, n state.Node) ([]byte, error) {
 	return s.newest(ctx, n, func(n state.Node) ([]byte, error) {
 		if n.Flags&state.BaseMap != 0 {
 			return s.baseBlock(ctx, n, 0)
@@ -36,7 +36,7 @@ func (s *store) Head(ctx context.Context, n state.Node) ([]byte, error) {
 }
 
 // newest reads of the newest payload of a node, which may be published or replaced meanwhile.
-func (s *store) newest(ctx context.Context, n state.Node, read func(state.Node) ([]byte, error)) ([]byte, error) {
+func (s *Store) newest(ctx context.Context, n state.Node, read func(state.Node) ([]byte, error)) ([]byte, error) {
 	for {
 		data, err := read(n)
 		if !errors.Is(err, blob.ErrNotFound) && !tree.IsMissing(err) {
@@ -52,9 +52,9 @@ func (s *store) newest(ctx context.Context, n state.Node, read func(state.Node) 
 
 // newestInode reads the inode that has the contents of a node as they were uploaded
 // last.
-func (s *store) newestInode(ctx context.Context, n state.Node) (*clfs.Inode, error) {
+func (s *Store) newestInode(ctx context.Context, n state.Node) (*clfs.Inode, error) {
 	if n.ImageGen == 0 {
-		return s.storedInode(ctx, n)
+		return s.StoredInode(ctx, n)
 	}
 	image, err := s.journal.Image(ctx, n.Ino)
 	if err != nil {
@@ -63,11 +63,11 @@ func (s *store) newestInode(ctx context.Context, n state.Node) (*clfs.Inode, err
 	if image == nil {
 		return nil, fmt.Errorf("inode %d: the journal keeps none: %w", n.Ino, blob.ErrNotFound)
 	}
-	return decodeImage(n, image)
+	return DecodeImage(n, image)
 }
 
-// decodeImage decodes an inode that the journal has kept.
-func decodeImage(n state.Node, image []byte) (*clfs.Inode, error) {
+// DecodeImage decodes an inode that the journal has kept.
+func DecodeImage(n state.Node, image []byte) (*clfs.Inode, error) {
 	o, err := clfs.DecodeInode(image)
 	if err != nil {
 		return nil, fmt.Errorf("inode %d: %w: %w", n.Ino, state.ErrDamaged, err)
@@ -75,14 +75,14 @@ func decodeImage(n state.Node, image []byte) (*clfs.Inode, error) {
 	return o, nil
 }
 
-// storedInode reads the inode of a node that is in the container.
-func (s *store) storedInode(ctx context.Context, n state.Node) (*clfs.Inode, error) {
+// StoredInode reads the inode of a node that is in the container.
+func (s *Store) StoredInode(ctx context.Context, n state.Node) (*clfs.Inode, error) {
 	if n.PutVersion == 0 {
-		return nil, fmt.Errorf("inode %d: %w: it is not in the container", n.Ino, errDamaged)
+		return nil, fmt.Errorf("inode %d: %w: it is not in the container", n.Ino, ErrDamaged)
 	}
 	name := n.PutName()
 	var o *clfs.Inode
-	err := s.fetch(ctx, name, maxInodePayload, func(payload []byte) (err error) {
+	err := s.Fetch(ctx, name, maxInodePayload, func(payload []byte) (err error) {
 		if o, err = clfs.DecodeInode(payload); err != nil {
 			return clfs.WithObject(err, name)
 		}
@@ -94,18 +94,18 @@ func (s *store) storedInode(ctx context.Context, n state.Node) (*clfs.Inode, err
 // checkInode returns errDamaged unless an inode can be a node's, with its head.
 func checkInode(n state.Node, o *clfs.Inode, name string) error {
 	if o.ID() != n.ID || o.Attr.Type != n.Attr.Type {
-		return fmt.Errorf("%s: %w: it says that it is the %s %s", name, errDamaged, o.Attr.Type, o.ID())
+		return fmt.Errorf("%s: %w: it says that it is the %s %s", name, ErrDamaged, o.Attr.Type, o.ID())
 	}
 	odd := n.Flags&state.Unfaithful != 0
 	if have, want := uint64(len(o.Data)), min(o.Attr.Size, clfs.FirstSegmentBytes); o.Attr.Type == clfs.TypeRegular && have != want && !odd {
-		return fmt.Errorf("%s: %w: it has %d bytes of contents, not %d", name, errDamaged, have, want)
+		return fmt.Errorf("%s: %w: it has %d bytes of contents, not %d", name, ErrDamaged, have, want)
 	}
 	return nil
 }
 
 // Block returns the contents of a block of a file, 1 or higher, that was uploaded
 // under a generation; 0 of a file with a BaseMap: that its newest payload has.
-func (s *store) Block(ctx context.Context, n state.Node, index, gen uint64) ([]byte, error) {
+func (s *Store) Block(ctx context.Context, n state.Node, index, gen uint64) ([]byte, error) {
 	if err := s.fetching.Acquire(ctx, 1); err != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -116,7 +116,7 @@ func (s *store) Block(ctx context.Context, n state.Node, index, gen uint64) ([]b
 	id := clfs.SegmentID(s.journal.Settings.Key, n.ID, gen, index-1)
 	name := clfs.ObjectName(id, n.ID, clfs.TypeSegment, clfs.FirstVersion)
 	var segment clfs.Segment
-	err := s.fetch(ctx, name, clfs.MaxSegmentPayload, func(payload []byte) (err error) {
+	err := s.Fetch(ctx, name, clfs.MaxSegmentPayload, func(payload []byte) (err error) {
 		if segment, err = clfs.DecodeSegment(payload); err != nil {
 			return clfs.WithObject(err, name)
 		}
@@ -131,20 +131,20 @@ func checkBlock(n state.Node, name string, index uint64, s clfs.Segment) error {
 	offset, length := state.BlockRange(index)
 	switch {
 	case s.Owner != n.ID || s.IsDirectory:
-		return fmt.Errorf("%s: %w: it says that it belongs to %s", name, errDamaged, s.Owner)
+		return fmt.Errorf("%s: %w: it says that it belongs to %s", name, ErrDamaged, s.Owner)
 	case s.Offset != uint64(offset):
-		return fmt.Errorf("%s: %w: it says that it starts at %d, not at %d", name, errDamaged, s.Offset, offset)
+		return fmt.Errorf("%s: %w: it says that it starts at %d, not at %d", name, ErrDamaged, s.Offset, offset)
 	case int64(len(s.Data)) != length && offset+int64(len(s.Data)) != n.Attr.Size:
 		// The size that the row has of a file that is being written may be older
 		// than a block, but then the block is a full one.
-		return fmt.Errorf("%s: %w: it has %d bytes", name, errDamaged, len(s.Data))
+		return fmt.Errorf("%s: %w: it has %d bytes", name, ErrDamaged, len(s.Data))
 	}
 	return nil
 }
 
-// fetch reads a blob, compares it with the MD5 that is kept with it, and has its payload
+// Fetch reads a blob, compares it with the MD5 that is kept with it, and has its payload
 // decoded. What is found wrong is believed when the blob was read again.
-func (s *store) fetch(ctx context.Context, name string, most int, decode func(payload []byte) error) error {
+func (s *Store) Fetch(ctx context.Context, name string, most int, decode func(payload []byte) error) error {
 	get := func(ctx context.Context) (blob.Object, error) {
 		o, err := s.container.Get(ctx, name, 0, int64(clfs.PackBound(most)))
 		if err != nil {
@@ -154,7 +154,7 @@ func (s *store) fetch(ctx context.Context, name string, most int, decode func(pa
 	}
 	_, err := blob.ReadChecked(ctx, get, func(o blob.Object) error {
 		if err := blob.CheckMD5(o); err != nil {
-			return fmt.Errorf("%s: %w: %w", name, errDamaged, err)
+			return fmt.Errorf("%s: %w: %w", name, ErrDamaged, err)
 		}
 		payload, _, err := clfs.Unpack(o.Data, most)
 		if err != nil {

@@ -1,4 +1,4 @@
-package engine
+package publish
 
 import (
 	"context"
@@ -7,7 +7,8 @@ import (
 
 	"clfsload/clfs"
 	"clfsload/state"
-	"clfsload/sync/engine/publish"
+	"clfsload/sync/engine/memory"
+	"clfsload/sync/engine/object"
 )
 
 // directoryWriter packs the entries of one directory into segments and uploads those that
@@ -15,12 +16,12 @@ import (
 // of the directory.
 type directoryWriter struct {
 	journal  *state.Journal
-	store    *store
-	budget   *budget
+	store    *object.Store
+	budget   *memory.Budget
 	node     state.Node // with what is reserved
 	builder  *clfs.MapBuilder
-	grant    *grant // of one with further segments
-	first    []byte // the entries of the first segment, once it is full
+	grant    *memory.Grant // of one with further segments
+	first    []byte        // the entries of the first segment, once it is full
 	current  []byte
 	limit    int
 	segment  uint64 // index of the current segment after the first
@@ -32,14 +33,14 @@ type directoryWriter struct {
 // leastReserved segments are reserved at first, and then twice as many each time.
 const leastReserved = 8
 
-func (p *publisher) newDirectory(n state.Node) *directoryWriter {
-	return &directoryWriter{journal: p.journal, store: p.store, budget: p.budget, node: n, limit: clfs.FirstDirentBytes}
+func (p *Publisher) newDirectory(n state.Node) *directoryWriter {
+	return &directoryWriter{journal: p.Journal, store: p.Store, budget: p.Budget, node: n, limit: clfs.FirstDirentBytes}
 }
 
 // release gives back the memory that was counted.
 func (d *directoryWriter) release() {
 	if d.grant != nil {
-		d.grant.release()
+		d.grant.Release()
 	}
 }
 
@@ -73,9 +74,9 @@ func (d *directoryWriter) flush(ctx context.Context) error {
 	}
 	s := &d.journal.Settings
 	id := clfs.SegmentID(s.Key, d.node.ID, d.node.Next, d.segment)
-	payload := clfs.AppendDirSegment(nil, d.current, ctimeSeconds(d.node.Attr), clfs.SegmentOffset(d.segment, true), d.node.ID)
+	payload := clfs.AppendDirSegment(nil, d.current, object.CtimeSeconds(d.node.Attr), clfs.SegmentOffset(d.segment, true), d.node.ID)
 	name := clfs.ObjectName(id, d.node.ID, clfs.TypeSegment, clfs.FirstVersion)
-	if err := d.store.put(ctx, name, clfs.Pack(nil, payload, s.Compression)); err != nil {
+	if err := d.store.Put(ctx, name, clfs.Pack(nil, payload, s.Compression)); err != nil {
 		return fmt.Errorf("put directory segment %d: %w", d.segment, err)
 	}
 	d.segment++
@@ -91,7 +92,7 @@ const largeDirectory = 2 << 20
 // directories at a time take memory that counts.
 func (d *directoryWriter) reserve(ctx context.Context) (err error) {
 	if d.grant == nil {
-		if d.grant, err = d.budget.acquire(ctx, largeDirectory); err != nil {
+		if d.grant, err = d.budget.Acquire(ctx, largeDirectory); err != nil {
 			return err
 		}
 	}
@@ -101,7 +102,7 @@ func (d *directoryWriter) reserve(ctx context.Context) (err error) {
 	first := d.reserved == 0
 	d.reserved = max(leastReserved, 2*d.reserved)
 	if d.node, err = d.journal.Reserve(ctx, d.node, d.reserved, first); err == nil && first {
-		d.builder = d.store.newMapBuilder(ctx, d.node.ID, d.node.Next, ctimeSeconds(d.node.Attr))
+		d.builder = d.store.NewMapBuilder(ctx, d.node.ID, d.node.Next, object.CtimeSeconds(d.node.Attr))
 	}
 	return err
 }
@@ -120,7 +121,7 @@ func (d *directoryWriter) finish(ctx context.Context, attr clfs.Attr) (clfs.Inod
 		o.ExtAttrs = clfs.RootExtAttrs(s.MassUUID, s.WipeUUID)
 	}
 	if d.builder == nil {
-		d.builder = d.store.newMapBuilder(ctx, d.node.ID, d.node.Next, 0)
+		d.builder = d.store.NewMapBuilder(ctx, d.node.ID, d.node.Next, 0)
 	}
 	var err error
 	o.Direct, o.Roots, err = d.builder.Finish()
@@ -128,7 +129,7 @@ func (d *directoryWriter) finish(ctx context.Context, attr clfs.Attr) (clfs.Inod
 }
 
 // addEntries adds what is listed, and returns how many entries are not.
-func (d *directoryWriter) addEntries(ctx context.Context, entries iter.Seq2[publish.Entry, error]) (left int, err error) {
+func (d *directoryWriter) addEntries(ctx context.Context, entries iter.Seq2[Entry, error]) (left int, err error) {
 	for e, err := range entries {
 		if err != nil {
 			return left, err

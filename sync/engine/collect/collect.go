@@ -1,4 +1,4 @@
-package engine
+package collect
 
 import (
 	"context"
@@ -11,56 +11,58 @@ import (
 	"clfsload/rescue"
 	"clfsload/state"
 	"clfsload/sync/blob"
+	"clfsload/sync/engine/claim"
+	"clfsload/sync/engine/object"
 	"clfsload/sync/tree"
 )
 
 // pageRows is how many rows are read at a time.
 const pageRows = 512
 
-// collectorParts are what a collector works with.
-type collectorParts struct {
-	journal     *state.Journal
-	container   blob.Container
-	store       *store
-	tree        *tree.Tree // reads what another program has put
-	gate        gate
-	claims      *claims
-	resting     *resting
-	concurrency int // deletions at a time
+// Parts are what a collector works with.
+type Parts struct {
+	Journal     *state.Journal
+	Container   blob.Container
+	Store       *object.Store
+	Tree        *tree.Tree // reads what another program has put
+	Gate        claim.Gate
+	Claims      *claim.Set
+	Resting     *claim.Resting
+	Concurrency int // deletions at a time
 }
 
-// collector deletes the blobs that nothing leads to any more.
-type collector struct {
-	collectorParts
+// Collector deletes the blobs that nothing leads to any more.
+type Collector struct {
+	Parts
 	turn *semaphore.Weighted // held by who deletes, or publishes
 }
 
-func newCollector(parts collectorParts) *collector {
-	return &collector{parts, semaphore.NewWeighted(1)}
+func New(parts Parts) *Collector {
+	return &Collector{parts, semaphore.NewWeighted(1)}
 }
 
-// lock waits until nobody deletes or publishes, and lets nobody else until unlock.
-func (c *collector) lock(ctx context.Context) error {
+// Lock waits until nobody deletes or publishes, and lets nobody else until unlock.
+func (c *Collector) Lock(ctx context.Context) error {
 	if err := c.turn.Acquire(ctx, 1); err != nil {
 		return context.Cause(ctx)
 	}
 	return nil
 }
 
-func (c *collector) unlock() { c.turn.Release(1) }
+func (c *Collector) Unlock() { c.turn.Release(1) }
 
 // Collect deletes the blobs that nothing leads to any more: those that
 // publications and uploads have replaced, and those of nodes that were removed.
-func (c *collector) Collect(ctx context.Context) error {
-	if err := c.lock(ctx); err != nil {
+func (c *Collector) Collect(ctx context.Context) error {
+	if err := c.Lock(ctx); err != nil {
 		return err
 	}
-	defer c.unlock()
-	return c.collect(ctx)
+	defer c.Unlock()
+	return c.CollectLocked(ctx)
 }
 
-// collect is Collect for who has the lock.
-func (c *collector) collect(ctx context.Context) error {
+// CollectLocked is Collect for who has the lock.
+func (c *Collector) CollectLocked(ctx context.Context) error {
 	if err := c.collectRemoved(ctx); err != nil {
 		return fmt.Errorf("delete removed files: %w", err)
 	}
@@ -71,23 +73,23 @@ func (c *collector) collect(ctx context.Context) error {
 }
 
 // collectGarbage deletes the blobs that the journal has noted as replaced.
-func (c *collector) collectGarbage(ctx context.Context) error {
+func (c *Collector) collectGarbage(ctx context.Context) error {
 	for {
 		page, err := c.freeGarbage(ctx)
 		if err != nil || len(page) == 0 {
 			return err
 		}
 		// What a crash could bring back must not be deleted.
-		if err := c.journal.Sync(ctx); err != nil {
+		if err := c.Journal.Sync(ctx); err != nil {
 			return err
 		}
-		if err := rescue.Each(ctx, c.concurrency, c.removals(page), call); err != nil {
+		if err := rescue.Each(ctx, c.Concurrency, c.removals(page), call); err != nil {
 			return err
 		}
-		if err := blob.Sync(ctx, c.container); err != nil {
+		if err := blob.Sync(ctx, c.Container); err != nil {
 			return err
 		}
-		if err := c.journal.DropGarbage(ctx, idsOf(page)); err != nil || len(page) < pageRows {
+		if err := c.Journal.DropGarbage(ctx, idsOf(page)); err != nil || len(page) < pageRows {
 			return err
 		}
 	}
@@ -99,11 +101,11 @@ type removal func(context.Context) error
 func call(ctx context.Context, r removal) error { return r(ctx) }
 
 // removals are what deletes garbage.
-func (c *collector) removals(page []state.Garbage) iter.Seq[removal] {
+func (c *Collector) removals(page []state.Garbage) iter.Seq[removal] {
 	return func(yield func(removal) bool) {
 		for _, garbage := range page {
 			for name := range garbage.Names() {
-				if !yield(func(ctx context.Context) error { return c.container.Delete(ctx, name) }) {
+				if !yield(func(ctx context.Context) error { return c.Container.Delete(ctx, name) }) {
 					return
 				}
 			}
@@ -126,9 +128,9 @@ func idsOf(page []state.Garbage) []int64 {
 // freeGarbage takes a page of names that no put is under way for: there may have
 // been one when a name became garbage, but not while the gate is closed, and later
 // ones take other names.
-func (c *collector) freeGarbage(ctx context.Context) (page []state.Garbage, err error) {
-	err = c.gate.closed(ctx, func() error {
-		page, err = c.journal.FreeGarbage(ctx, pageRows)
+func (c *Collector) freeGarbage(ctx context.Context) (page []state.Garbage, err error) {
+	err = c.Gate.Closed(ctx, func() error {
+		page, err = c.Journal.FreeGarbage(ctx, pageRows)
 		return err
 	})
 	return page, err
@@ -137,10 +139,10 @@ func (c *collector) freeGarbage(ctx context.Context) (page []state.Garbage, err 
 // collectRemoved deletes the blobs of nodes that have no name any more, then their
 // rows. What is removed meanwhile comes the next time, so that a program which makes and
 // removes all the time holds up nobody.
-func (c *collector) collectRemoved(ctx context.Context) error {
-	last := c.journal.LastIno()
+func (c *Collector) collectRemoved(ctx context.Context) error {
+	last := c.Journal.LastIno()
 	for after := state.Ino(0); after < last; {
-		page, err := c.journal.RemovedNodes(ctx, after, pageRows)
+		page, err := c.Journal.RemovedNodes(ctx, after, pageRows)
 		if err != nil || len(page) == 0 {
 			return err
 		}
@@ -154,36 +156,36 @@ func (c *collector) collectRemoved(ctx context.Context) error {
 
 // collectPage deletes the blobs of removed nodes. It waits for uploads of them to end:
 // one that ended later would leave blobs behind.
-func (c *collector) collectPage(ctx context.Context, page []state.Node) error {
+func (c *Collector) collectPage(ctx context.Context, page []state.Node) error {
 	var claimed []state.Node
 	defer func() {
 		for _, n := range claimed {
-			c.resting.end(n.Ino)
-			c.claims.release(n.Ino)
+			c.Resting.End(n.Ino)
+			c.Claims.Release(n.Ino)
 		}
 	}()
 	for _, n := range page {
-		if err := c.claims.removal(ctx, n.Ino); err != nil {
+		if err := c.Claims.Removal(ctx, n.Ino); err != nil {
 			return err
 		}
 		claimed = append(claimed, n)
 	}
-	if err := c.journal.Sync(ctx); err != nil {
+	if err := c.Journal.Sync(ctx); err != nil {
 		return err
 	}
-	if err := rescue.Each(ctx, c.concurrency, slices.Values(claimed), c.removeNode); err != nil {
+	if err := rescue.Each(ctx, c.Concurrency, slices.Values(claimed), c.removeNode); err != nil {
 		return err
 	}
-	if err := blob.Sync(ctx, c.container); err != nil {
+	if err := blob.Sync(ctx, c.Container); err != nil {
 		return err
 	}
-	return c.journal.DropNodes(ctx, claimed)
+	return c.Journal.DropNodes(ctx, claimed)
 }
 
 // removeNode deletes every blob that a removed node may have, but for those that
 // the journal has as garbage. The row may be older than the claim.
-func (c *collector) removeNode(ctx context.Context, n state.Node) error {
-	n, err := c.journal.Node(ctx, n.Ino)
+func (c *Collector) removeNode(ctx context.Context, n state.Node) error {
+	n, err := c.Journal.Node(ctx, n.Ino)
 	if err != nil {
 		return err
 	}
@@ -192,12 +194,12 @@ func (c *collector) removeNode(ctx context.Context, n state.Node) error {
 			return err
 		}
 	}
-	names, err := c.journal.NamesOf(ctx, n)
+	names, err := c.Journal.NamesOf(ctx, n)
 	if err != nil {
 		return err
 	}
 	for name := range names {
-		if err := c.container.Delete(ctx, name); err != nil {
+		if err := c.Container.Delete(ctx, name); err != nil {
 			return err
 		}
 	}

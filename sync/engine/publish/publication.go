@@ -1,4 +1,4 @@
-package engine
+package publish
 
 import (
 	"context"
@@ -6,18 +6,19 @@ import (
 
 	"clfsload/rescue"
 	"clfsload/state"
-	"clfsload/sync/engine/publish"
+	"clfsload/sync/engine/object"
+	"clfsload/sync/engine/record"
 )
 
 // publication is a publication under way.
 type publication struct {
-	*publisher
+	*Publisher
 	last   bool  // of a load
 	logs   []Log // then: are put before the root
 	snap   *state.Snapshot
-	rec    *recorder
+	rec    *record.Recorder
 	mu     sync.Mutex
-	report PublishReport
+	report Report
 }
 
 // run puts everything. What a phase has put is recorded before the next one: that may take
@@ -27,9 +28,9 @@ func (p *publication) run(ctx context.Context) error {
 	if err := p.listBehind(ctx); err != nil {
 		return err
 	}
-	return p.rec.during(ctx, func(ctx context.Context) error {
-		for _, phase := range publish.Phases {
-			if phase == publish.ChangedDirectories && p.hasLogs() { // the root comes then, or later
+	return p.rec.During(ctx, func(ctx context.Context) error {
+		for _, phase := range Phases {
+			if phase == ChangedDirectories && p.hasLogs() { // the root comes then, or later
 				if err := p.putLogs(ctx, p.logs); err != nil {
 					return err
 				}
@@ -44,28 +45,28 @@ func (p *publication) run(ctx context.Context) error {
 
 // hasLogs reports whether the logs in the container are those of the load that is published.
 // Another one keeps those of the load that has made the container.
-func (p *publication) hasLogs() bool { return p.last && p.journal.Settings.Merge.Into == "" }
+func (p *publication) hasLogs() bool { return p.last && p.Journal.Settings.Merge.Into == "" }
 
 // phase makes the steps of a phase, many at a time.
-func (p *publication) phase(ctx context.Context, phase publish.Phase) error {
-	if err := rescue.EachRead(ctx, p.concurrency, publish.Steps(ctx, p.snap, phase), p.step); err != nil {
+func (p *publication) phase(ctx context.Context, phase Phase) error {
+	if err := rescue.EachRead(ctx, p.Concurrency, Steps(ctx, p.snap, phase), p.step); err != nil {
 		return err
 	}
-	if err := p.rec.drain(ctx); err != nil {
+	if err := p.rec.Drain(ctx); err != nil {
 		return err
 	}
 	switch phase {
-	case publish.NewDirectories:
-		return p.journal.ReachNew(ctx)
-	case publish.ChangedDirectories:
+	case NewDirectories:
+		return p.Journal.ReachNew(ctx)
+	case ChangedDirectories:
 		// No power cut may bring back the version of a directory's first put once its second one,
 		// which has a higher version, may be there: readers would not see what is put as that.
-		return p.journal.Sync(ctx)
+		return p.Journal.Sync(ctx)
 	}
 	return nil
 }
 
-func (p *publication) step(ctx context.Context, s publish.Step) error {
+func (p *publication) step(ctx context.Context, s Step) error {
 	if s.Node.IsDirectory() {
 		return p.directory(ctx, s)
 	}
@@ -73,11 +74,11 @@ func (p *publication) step(ctx context.Context, s publish.Step) error {
 }
 
 func (p *publication) add(put *state.Put) {
-	p.inodes.Add(1)
-	p.rec.add(event{put: put})
+	p.Inodes.Add(1)
+	p.rec.Add(record.Event{Put: put})
 }
 
 // pathOf is the path of a node as of the snapshot.
-func (p *publication) pathOf(ctx context.Context, n state.Node) pathFunc {
-	return lazyPath(n.Ino, func() (string, error) { return p.snap.Path(context.WithoutCancel(ctx), n) })
+func (p *publication) pathOf(ctx context.Context, n state.Node) object.PathFunc {
+	return object.LazyPath(n.Ino, func() (string, error) { return p.snap.Path(context.WithoutCancel(ctx), n) })
 }

@@ -1,4 +1,4 @@
-package engine
+package publish
 
 import (
 	"context"
@@ -18,8 +18,8 @@ type Log struct {
 // putLogs names the logs in the bucket object, then puts them, and deletes those
 // that the bucket object named before: in this order whatever a run that was
 // killed has left, the bucket object names.
-func (p *publisher) putLogs(ctx context.Context, logs []Log) error {
-	b, err := p.bucket.read(ctx)
+func (p *Publisher) putLogs(ctx context.Context, logs []Log) error {
+	b, err := p.Bucket.Read(ctx)
 	if err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func (p *publisher) putLogs(ctx context.Context, logs []Log) error {
 		if err != nil {
 			return fmt.Errorf("read log %s: %w", l.Name, err)
 		}
-		if err := p.store.put(ctx, l.Name, data); err != nil {
+		if err := p.Store.Put(ctx, l.Name, data); err != nil {
 			return fmt.Errorf("put log %s: %w", l.Name, err)
 		}
 	}
@@ -46,14 +46,14 @@ func (p *publisher) putLogs(ctx context.Context, logs []Log) error {
 }
 
 // nameLogs replaces the bucket object by one with other logs.
-func (p *publisher) nameLogs(ctx context.Context, b clfs.Bucket, before []string) error {
+func (p *Publisher) nameLogs(ctx context.Context, b clfs.Bucket, before []string) error {
 	for _, name := range before {
 		if slices.Contains(b.Logs, name) {
 			continue
 		}
-		if err := p.container.Delete(ctx, name); err != nil {
+		if err := p.Container.Delete(ctx, name); err != nil {
 			return fmt.Errorf("delete log %s: %w", name, err)
 		}
 	}
-	return p.bucket.put(ctx, b)
+	return p.Bucket.Put(ctx, b)
 }

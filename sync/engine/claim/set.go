@@ -1,4 +1,4 @@
-package engine
+package claim
 
 import (
 	"context"
@@ -7,11 +7,11 @@ import (
 	"clfsload/state"
 )
 
-// claims say who works on which node. A node has one job at a time that
+// Set say who works on which node. A node has one job at a time that
 // uploads or removes all of it, or several that upload blocks of a file that is
 // still being written: a block that is put late must never meet the name of one
 // that belongs to a sealed file.
-type claims struct {
+type Set struct {
 	mu     sync.Mutex
 	whole  map[state.Ino]struct{}
 	blocks map[state.Ino]map[uint64]struct{}
@@ -19,22 +19,22 @@ type claims struct {
 	// older.
 	reading      bool
 	landed       map[state.Ino]struct{}
-	landedBlocks map[blockKey]struct{}
+	landedBlocks map[BlockKey]struct{}
 	freed        chan struct{} // closed when a claim is given back; nil: nobody waits
 }
 
-type blockKey struct {
-	ino   state.Ino
-	block uint64
+type BlockKey struct {
+	Ino   state.Ino
+	Block uint64
 }
 
-func newClaims() *claims {
-	return &claims{whole: map[state.Ino]struct{}{}, blocks: map[state.Ino]map[uint64]struct{}{},
-		landed: map[state.Ino]struct{}{}, landedBlocks: map[blockKey]struct{}{}}
+func NewSet() *Set {
+	return &Set{whole: map[state.Ino]struct{}{}, blocks: map[state.Ino]map[uint64]struct{}{},
+		landed: map[state.Ino]struct{}{}, landedBlocks: map[BlockKey]struct{}{}}
 }
 
-// reset gives back all claims.
-func (c *claims) reset() {
+// Reset gives back all claims.
+func (c *Set) Reset() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	clear(c.whole)
@@ -45,9 +45,9 @@ func (c *claims) reset() {
 	c.announce()
 }
 
-// beginReading is to be called before rows are read from the journal that jobs are made
+// BeginReading is to be called before rows are read from the journal that jobs are made
 // of.
-func (c *claims) beginReading() {
+func (c *Set) BeginReading() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.reading = true
@@ -55,8 +55,8 @@ func (c *claims) beginReading() {
 	clear(c.landedBlocks)
 }
 
-// endReading is to be called when no more jobs are made of the rows that were read.
-func (c *claims) endReading() {
+// EndReading is to be called when no more jobs are made of the rows that were read.
+func (c *Set) EndReading() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.reading = false
@@ -64,8 +64,8 @@ func (c *claims) endReading() {
 	clear(c.landedBlocks)
 }
 
-// upload claims all of a node, whose row was read since beginReading.
-func (c *claims) upload(ino state.Ino) bool {
+// Upload claims all of a node, whose row was read since beginReading.
+func (c *Set) Upload(ino state.Ino) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if _, landed := c.landed[ino]; landed {
@@ -74,9 +74,9 @@ func (c *claims) upload(ino state.Ino) bool {
 	return c.take(ino)
 }
 
-// removal claims all of a node whose row is read only now. It waits for the jobs of the
+// Removal claims all of a node whose row is read only now. It waits for the jobs of the
 // node: the node is removed, so they are canceled, and it gets no others.
-func (c *claims) removal(ctx context.Context, ino state.Ino) error {
+func (c *Set) Removal(ctx context.Context, ino state.Ino) error {
 	for {
 		freed, taken := c.tryRemoval(ino)
 		if taken {
@@ -91,7 +91,7 @@ func (c *claims) removal(ctx context.Context, ino state.Ino) error {
 }
 
 // tryRemoval returns a channel that is closed when it is worth another try.
-func (c *claims) tryRemoval(ino state.Ino) (freed <-chan struct{}, taken bool) {
+func (c *Set) tryRemoval(ino state.Ino) (freed <-chan struct{}, taken bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.take(ino) {
@@ -104,21 +104,21 @@ func (c *claims) tryRemoval(ino state.Ino) (freed <-chan struct{}, taken bool) {
 }
 
 // announce wakes those who wait for a claim.
-func (c *claims) announce() {
+func (c *Set) announce() {
 	if c.freed != nil {
 		close(c.freed)
 		c.freed = nil
 	}
 }
 
-// none reports whether nobody works on anything.
-func (c *claims) none() bool {
+// None reports whether nobody works on anything.
+func (c *Set) None() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.whole) == 0 && len(c.blocks) == 0
 }
 
-func (c *claims) take(ino state.Ino) bool {
+func (c *Set) take(ino state.Ino) bool {
 	if _, taken := c.whole[ino]; taken || len(c.blocks[ino]) > 0 {
 		return false
 	}
@@ -126,7 +126,7 @@ func (c *claims) take(ino state.Ino) bool {
 	return true
 }
 
-func (c *claims) release(ino state.Ino) {
+func (c *Set) Release(ino state.Ino) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.whole, ino)
@@ -136,13 +136,13 @@ func (c *claims) release(ino state.Ino) {
 	}
 }
 
-// block claims one block of a file, whose row was read since beginReading.
-func (c *claims) block(ino state.Ino, block uint64) bool {
+// Block claims one block of a file, whose row was read since beginReading.
+func (c *Set) Block(ino state.Ino, block uint64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	_, whole := c.whole[ino]
 	_, landed := c.landed[ino]
-	_, landedBlock := c.landedBlocks[blockKey{ino, block}]
+	_, landedBlock := c.landedBlocks[BlockKey{ino, block}]
 	_, taken := c.blocks[ino][block]
 	if whole || landed || landedBlock || taken {
 		return false
@@ -154,7 +154,7 @@ func (c *claims) block(ino state.Ino, block uint64) bool {
 	return true
 }
 
-func (c *claims) releaseBlock(ino state.Ino, block uint64) {
+func (c *Set) ReleaseBlock(ino state.Ino, block uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.blocks[ino], block)
@@ -163,6 +163,6 @@ func (c *claims) releaseBlock(ino state.Ino, block uint64) {
 		delete(c.blocks, ino)
 	}
 	if c.reading {
-		c.landedBlocks[blockKey{ino, block}] = struct{}{}
+		c.landedBlocks[BlockKey{ino, block}] = struct{}{}
 	}
 }

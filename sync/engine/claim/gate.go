@@ -1,4 +1,4 @@
-package engine
+package claim
 
 import (
 	"context"
@@ -6,31 +6,31 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// gate keeps inode puts and decisions about all of them apart. Who puts an inode
+// Gate keeps inode puts and decisions about all of them apart. Who puts an inode
 // that is not published is inside from the moment when he decides that it is not
 // until the put is recorded. Who closes the gate (to begin a publication, to
 // choose what is garbage) sees no put under way that the journal does not know of.
-type gate struct{ sem *semaphore.Weighted }
+type Gate struct{ sem *semaphore.Weighted }
 
 // gateWidth is how many can be inside at a time: more than there ever are.
 const gateWidth = 1 << 30
 
-func newGate() gate { return gate{semaphore.NewWeighted(gateWidth)} }
+func NewGate() Gate { return Gate{semaphore.NewWeighted(gateWidth)} }
 
-// enter waits while the gate is closed, or somebody waits to close it. Memory of
+// Enter waits while the gate is closed, or somebody waits to close it. Memory of
 // the budget is to be acquired before: who waits for memory inside could wait for
 // somebody who holds some and waits to enter.
-func (g gate) enter(ctx context.Context) error {
+func (g Gate) Enter(ctx context.Context) error {
 	if err := g.sem.Acquire(ctx, 1); err != nil {
 		return context.Cause(ctx)
 	}
 	return nil
 }
 
-func (g gate) leave() { g.sem.Release(1) }
+func (g Gate) Leave() { g.sem.Release(1) }
 
-// closed runs fn while nobody is inside.
-func (g gate) closed(ctx context.Context, fn func() error) error {
+// Closed runs fn while nobody is inside.
+func (g Gate) Closed(ctx context.Context, fn func() error) error {
 	if err := g.sem.Acquire(ctx, gateWidth); err != nil {
 		return context.Cause(ctx)
 	}

@@ -1,32 +1,30 @@
-package engine
+package publish
 
 import (
 	"context"
 	"errors"
 	"fmt"
-
-	"clfsload/sync/engine/publish"
 )
 
 // PlannedPut is an inode that a publication would put.
 type PlannedPut struct {
-	publish.Step
-	Phase publish.Phase
+	Step
+	Phase Phase
 	Path  string // below the root of the tree, by its first name
 }
 
-// plan calls yield with each inode that mount would put now, phase after phase,
+// Plan calls yield with each inode that mount would put now, phase after phase,
 // and returns what that would report. It makes no request, and changes nothing in the journal.
 // An inode that cannot be read back from the container counts as one that is put. An error of
 // yield ends it. While yield waits, the log of the journal cannot be tidied up.
-func (p *publisher) plan(ctx context.Context, yield func(PlannedPut) error) (PublishReport, error) {
-	snap, err := p.journal.Snapshot(ctx)
+func (p *Publisher) Plan(ctx context.Context, yield func(PlannedPut) error) (Report, error) {
+	snap, err := p.Journal.Snapshot(ctx)
 	if err != nil {
-		return PublishReport{}, fmt.Errorf("plan publication: %w", err)
+		return Report{}, fmt.Errorf("plan publication: %w", err)
 	}
-	now := &publication{publisher: p, snap: snap}
+	now := &publication{Publisher: p, snap: snap}
 	if err := errors.Join(now.steps(ctx, yield), snap.Close()); err != nil {
-		return PublishReport{}, fmt.Errorf("plan publication: %w", err)
+		return Report{}, fmt.Errorf("plan publication: %w", err)
 	}
 	return now.report, nil
 }
@@ -37,8 +35,8 @@ func (p *publication) steps(ctx context.Context, yield func(PlannedPut) error) e
 	if err := p.listBehind(ctx); err != nil {
 		return err
 	}
-	for _, phase := range publish.Phases {
-		for s, err := range publish.Steps(ctx, p.snap, phase) {
+	for _, phase := range Phases {
+		for s, err := range Steps(ctx, p.snap, phase) {
 			if err != nil {
 				return err
 			}
@@ -50,7 +48,7 @@ func (p *publication) steps(ctx context.Context, yield func(PlannedPut) error) e
 	return nil
 }
 
-func (p *publication) planStep(ctx context.Context, phase publish.Phase, s publish.Step, yield func(PlannedPut) error) error {
+func (p *publication) planStep(ctx context.Context, phase Phase, s Step, yield func(PlannedPut) error) error {
 	path, err := p.snap.Path(ctx, s.Node)
 	if err != nil {
 		return err

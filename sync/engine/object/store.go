@@ -1,4 +1,4 @@
-package engine
+package object
 
 import (
 	"context"
@@ -19,8 +19,8 @@ type Traffic struct {
 	Sent  atomic.Int64 // bytes of blobs put
 }
 
-// store puts the objects of a container, and reads them back.
-type store struct {
+// Store puts the objects of a container, and reads them back.
+type Store struct {
 	journal   *state.Journal
 	container blob.Container
 	tree      *tree.Tree
@@ -30,31 +30,31 @@ type store struct {
 	bases     *lru.Cache[baseKey, *clfs.Inode]
 }
 
-// newStore returns a store for the container of a journal. t reads the container as other
+// New returns a store for the container of a journal. t reads the container as other
 // programs have made it. warning, if any, is called for attributes that are changed to fit the format.
-func newStore(j *state.Journal, c blob.Container, t *tree.Tree, warning func(path, text string), traffic *Traffic) (*store, error) {
+func New(j *state.Journal, c blob.Container, t *tree.Tree, warning func(path, text string), traffic *Traffic) (*Store, error) {
 	bases, err := lru.New[baseKey, *clfs.Inode](basesKept)
-	return &store{journal: j, container: c, tree: t, warning: warning, traffic: traffic,
+	return &Store{journal: j, container: c, tree: t, warning: warning, traffic: traffic,
 		fetching: semaphore.NewWeighted(fetches), bases: bases}, err
 }
 
-// put stores one blob.
-func (s *store) put(ctx context.Context, name string, data []byte) error {
+// Put stores one blob.
+func (s *Store) Put(ctx context.Context, name string, data []byte) error {
 	err := s.container.Put(ctx, name, data)
 	s.countPut(data, err)
 	return err
 }
 
-// putInReach is put for what readers use from then on: a new version of an inode that is
+// PutInReach is put for what readers use from then on: a new version of an inode that is
 // published, the root, the bucket object. A power cut leaves all of it or nothing. What
 // it refers to must be durable.
-func (s *store) putInReach(ctx context.Context, name string, data []byte) error {
+func (s *Store) PutInReach(ctx context.Context, name string, data []byte) error {
 	err := blob.PutWhole(ctx, s.container, name, data)
 	s.countPut(data, err)
 	return err
 }
 
-func (s *store) countPut(data []byte, err error) {
+func (s *Store) countPut(data []byte, err error) {
 	if err == nil {
 		s.traffic.Blobs.Add(1)
 		s.traffic.Sent.Add(int64(len(data)))

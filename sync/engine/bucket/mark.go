@@ -1,4 +1,4 @@
-package engine
+package bucket
 
 import (
 	"context"
@@ -20,11 +20,11 @@ var ErrOtherPublication = errors.New("STATE and container do not belong together
 // checkMark returns ErrOtherPublication unless the container holds the publication
 // that the journal has made last, or was making. A bucket object without a mark says
 // nothing: then the root decides, see checkRoot.
-func (o *bucketObject) checkMark(ctx context.Context, b clfs.Bucket) error {
+func (o *Object) checkMark(ctx context.Context, b clfs.Bucket) error {
 	if b.Mark == nil {
 		return nil
 	}
-	known, err := o.journal.Mark(ctx)
+	known, err := o.Journal.Mark(ctx)
 	if err != nil || known.Knows(b.Mark.ID) {
 		return err
 	}
@@ -33,45 +33,45 @@ func (o *bucketObject) checkMark(ctx context.Context, b clfs.Bucket) error {
 		since = ", which has used it since"
 	}
 	return fmt.Errorf("%s: %w: the container holds publication %d, begun %s by STATE %s%s; STATE %s knows publication %d of its own",
-		o.container, ErrOtherPublication, b.Mark.Publication, b.Mark.Time, b.Mark.State, since, o.stateName, known.Publication)
+		o.Container, ErrOtherPublication, b.Mark.Publication, b.Mark.Time, b.Mark.State, since, o.StateName, known.Publication)
 }
 
-// mark puts the mark of the publication that the journal has begun, before the first put that
+// Mark puts the mark of the publication that the journal has begun, before the first put that
 // a reader may reach. known is the journal's mark so far.
-func (o *bucketObject) mark(ctx context.Context, b clfs.Bucket, known state.Mark, number uint64) error {
+func (o *Object) Mark(ctx context.Context, b clfs.Bucket, known state.Mark, number uint64) error {
 	known.Publication = number
 	return o.renew(ctx, b, known, o.newMark())
 }
 
 // renew gives the container a mark with an id of its own. At every moment the journal
 // knows, durably, which ids the container may hold.
-func (o *bucketObject) renew(ctx context.Context, b clfs.Bucket, known state.Mark, mark *clfs.Mark) error {
+func (o *Object) renew(ctx context.Context, b clfs.Bucket, known state.Mark, mark *clfs.Mark) error {
 	held := known.Newest
 	if b.Mark != nil {
 		held = b.Mark.ID
 	}
 	next := known.Next(uuid.NewString(), held)
-	if err := o.journal.SetMark(ctx, next); err != nil {
+	if err := o.Journal.SetMark(ctx, next); err != nil {
 		return err
 	}
 	mark.ID, mark.Publication = next.Newest, next.Publication
-	mark.Range = o.journal.Settings.Range + 1
+	mark.Range = o.Journal.Settings.Range + 1
 	if b.Mark != nil {
 		mark.Range = max(mark.Range, b.Mark.Range)
 	}
 	b.Mark = mark
-	if err := o.put(ctx, b); err != nil {
+	if err := o.Put(ctx, b); err != nil {
 		return err
 	}
 	next.Before = nil
-	return o.journal.SetMark(ctx, next)
+	return o.Journal.SetMark(ctx, next)
 }
 
 // newMark is an open mark of this STATE and of now, without id and number.
-func (o *bucketObject) newMark() *clfs.Mark {
-	m := &clfs.Mark{Time: time.Now().UTC().Format(time.RFC3339), State: strings.ToValidUTF8(o.stateName, "\uFFFD")}
+func (o *Object) newMark() *clfs.Mark {
+	m := &clfs.Mark{Time: time.Now().UTC().Format(time.RFC3339), State: strings.ToValidUTF8(o.StateName, "\uFFFD")}
 	m.Open = clfs.OpenLoad
-	if o.live {
+	if o.Live {
 		m.Open = clfs.OpenMount
 	}
 	return m

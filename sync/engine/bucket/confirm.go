@@ -1,4 +1,4 @@
-package engine
+package bucket
 
 import (
 	"context"
@@ -16,28 +16,28 @@ var ErrGone = errors.New("what was published is gone")
 // Confirm makes sure, with three small requests, that the container still holds the last
 // publication of a mount, and has its root. Errors: ErrGone, ErrForeign,
 // ErrOtherPublication, blob.ErrContainerMissing, and those of requests.
-func (o *bucketObject) Confirm(ctx context.Context) error {
-	n, err := o.journal.Node(ctx, state.RootIno)
+func (o *Object) Confirm(ctx context.Context) error {
+	n, err := o.Journal.Node(ctx, state.RootIno)
 	if err != nil {
 		return err
 	}
 	for {
-		_, err := o.container.Get(ctx, n.PutName(), 0, 0)
+		_, err := o.Container.Get(ctx, n.PutName(), 0, 0)
 		if err == nil {
-			if _, err := o.read(ctx); err != nil {
+			if _, err := o.Read(ctx); err != nil {
 				return err
 			}
-			if err := o.checkRoot(ctx); err != nil {
+			if err := o.CheckRoot(ctx); err != nil {
 				return err
 			}
 			// That notices also that a directory was moved.
-			return blob.Sync(ctx, o.container)
+			return blob.Sync(ctx, o.Container)
 		}
 		if !errors.Is(err, blob.ErrNotFound) {
-			return fmt.Errorf("look for the root in %s: %w", o.container, err)
+			return fmt.Errorf("look for the root in %s: %w", o.Container, err)
 		}
 		// A publication may have replaced it since the row was read.
-		now, rowErr := o.journal.Node(ctx, state.RootIno)
+		now, rowErr := o.Journal.Node(ctx, state.RootIno)
 		if rowErr != nil {
 			return rowErr
 		}
@@ -49,17 +49,17 @@ func (o *bucketObject) Confirm(ctx context.Context) error {
 }
 
 // gone says why a blob is not there that was put.
-func (o *bucketObject) gone(ctx context.Context, name string) error {
-	if _, err := o.read(ctx); err != nil {
+func (o *Object) gone(ctx context.Context, name string) error {
+	if _, err := o.Read(ctx); err != nil {
 		return err
 	}
-	return fmt.Errorf("%s: %w: it has no %s", o.container, ErrGone, name)
+	return fmt.Errorf("%s: %w: it has no %s", o.Container, ErrGone, name)
 }
 
-// checkRoot returns ErrOtherPublication if the newest root is none that the journal
+// CheckRoot returns ErrOtherPublication if the newest root is none that the journal
 // has put, or may have put when a publication was cut off: a program that writes no
 // marks has changed the container.
-func (o *bucketObject) checkRoot(ctx context.Context) error {
+func (o *Object) CheckRoot(ctx context.Context) error {
 	newest, err := o.newestRoot(ctx)
 	if err != nil {
 		return err
@@ -69,7 +69,7 @@ func (o *bucketObject) checkRoot(ctx context.Context) error {
 		return err
 	}
 	return fmt.Errorf("%s: %w: the container has %s, STATE %s knows %s",
-		o.container, ErrOtherPublication, rootText(newest), o.stateName, rootText(least))
+		o.Container, ErrOtherPublication, rootText(newest), o.StateName, rootText(least))
 }
 
 func rootText(version uint32) string {
@@ -80,10 +80,10 @@ func rootText(version uint32) string {
 }
 
 // newestRoot is the highest version of the root directory; 0: there is none.
-func (o *bucketObject) newestRoot(ctx context.Context) (newest uint32, err error) {
-	for info, err := range blob.All(ctx, o.container, clfs.NamePrefix(clfs.RootID)) {
+func (o *Object) newestRoot(ctx context.Context) (newest uint32, err error) {
+	for info, err := range blob.All(ctx, o.Container, clfs.NamePrefix(clfs.RootID)) {
 		if err != nil {
-			return 0, fmt.Errorf("look for the root in %s: %w", o.container, err)
+			return 0, fmt.Errorf("look for the root in %s: %w", o.Container, err)
 		}
 		n, err := clfs.ParseName(info.Name)
 		if err == nil && n.ID == clfs.RootID && n.Snapshot == clfs.LiveSnapshot && n.Type != clfs.TypeTombstone {
@@ -94,9 +94,9 @@ func (o *bucketObject) newestRoot(ctx context.Context) (newest uint32, err error
 }
 
 // knownRoots are the versions of the root directory that the newest one may be.
-func (o *bucketObject) knownRoots(ctx context.Context) (least, most uint32, err error) {
-	n, err := o.journal.Node(ctx, state.RootIno)
-	if err != nil || !o.journal.Publishing() {
+func (o *Object) knownRoots(ctx context.Context) (least, most uint32, err error) {
+	n, err := o.Journal.Node(ctx, state.RootIno)
+	if err != nil || !o.Journal.Publishing() {
 		return n.PutVersion, n.PutVersion, err
 	}
 	return n.PutVersion, n.Version + 1, nil

@@ -1,4 +1,4 @@
-package engine
+package object
 
 import (
 	"context"
@@ -26,8 +26,8 @@ type baseKey struct {
 // most.
 const basesKept = 64
 
-// baseOf returns the newest payload of a node that was adopted.
-func (s *store) baseOf(ctx context.Context, n state.Node) (*clfs.Inode, error) {
+// BaseOf returns the newest payload of a node that was adopted.
+func (s *Store) BaseOf(ctx context.Context, n state.Node) (*clfs.Inode, error) {
 	key := baseKey{n.Ino, n.PutVersion, n.PutOwner, n.ImageGen}
 	if o, found := s.bases.Get(key); found {
 		return o, nil
@@ -41,8 +41,8 @@ func (s *store) baseOf(ctx context.Context, n state.Node) (*clfs.Inode, error) {
 
 // baseBlock reads a block of a file as the block map of its newest payload has it. What the
 // payload's file does not have of it is left out.
-func (s *store) baseBlock(ctx context.Context, n state.Node, index uint64) ([]byte, error) {
-	o, err := s.baseOf(ctx, n)
+func (s *Store) baseBlock(ctx context.Context, n state.Node, index uint64) ([]byte, error) {
+	o, err := s.BaseOf(ctx, n)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func (s *store) baseBlock(ctx context.Context, n state.Node, index uint64) ([]by
 		return nil, err
 	}
 	if got < len(buf) {
-		return nil, fmt.Errorf("%s: %w: block %d has %d bytes, not %d", n.PutName(), errDamaged, index, got, len(buf))
+		return nil, fmt.Errorf("%s: %w: block %d has %d bytes, not %d", n.PutName(), ErrDamaged, index, got, len(buf))
 	}
 	return buf, nil
 }
@@ -67,9 +67,9 @@ func treeNode(n state.Node, o *clfs.Inode) *tree.Node {
 		Name: clfs.Name{ID: n.ID, Type: n.Attr.Type, OwnerHash: n.PutOwner, Version: n.PutVersion, Snapshot: clfs.LiveSnapshot, Form: 2}}}
 }
 
-// mapOf lists what the block map of an inode leads to: segments, and indirect blocks with all
+// MapOf lists what the block map of an inode leads to: segments, and indirect blocks with all
 // below them.
-func mapOf(o *clfs.Inode) (list []state.Foreign) {
+func MapOf(o *clfs.Inode) (list []state.Foreign) {
 	if len(o.Direct) > 0 {
 		for _, id := range o.Direct[1:] {
 			if !id.IsNull() {
@@ -85,11 +85,11 @@ func mapOf(o *clfs.Inode) (list []state.Foreign) {
 	return list
 }
 
-// indirect reads an indirect block of a file, which must be the one of that place.
-func (s *store) indirect(ctx context.Context, n state.Node, id clfs.ID, tree, depth int) (clfs.IndirectBlock, error) {
+// Indirect reads an indirect block of a file, which must be the one of that place.
+func (s *Store) Indirect(ctx context.Context, n state.Node, id clfs.ID, tree, depth int) (clfs.IndirectBlock, error) {
 	o, b, err := s.tree.Indirect(ctx, id)
 	if err == nil && (b.Owner != n.ID || b.Tree != tree || b.Depth != depth) {
-		err = fmt.Errorf("%s: %w: it is not the indirect block of tree %d at depth %d of %s", o.Blob, errDamaged, tree, depth, n.ID)
+		err = fmt.Errorf("%s: %w: it is not the indirect block of tree %d at depth %d of %s", o.Blob, ErrDamaged, tree, depth, n.ID)
 	}
 	return b, err
 }

@@ -1,4 +1,4 @@
-package engine
+package publish
 
 import (
 	"context"
@@ -8,26 +8,26 @@ import (
 	"clfsload/clfs"
 	"clfsload/state"
 	"clfsload/sync/blob"
-	"clfsload/sync/engine/publish"
+	"clfsload/sync/engine/object"
 )
 
 // putDirectoryInode uploads the inode of a directory, whose further segments, if it has any,
 // are uploaded. One that is in reach then must find them.
-func (p *publisher) putDirectoryInode(ctx context.Context, name string, o clfs.Inode, inReach, segments bool) error {
-	packed := clfs.Pack(nil, o.Append(nil), p.journal.Settings.Compression)
+func (p *Publisher) putDirectoryInode(ctx context.Context, name string, o clfs.Inode, inReach, segments bool) error {
+	packed := clfs.Pack(nil, o.Append(nil), p.Journal.Settings.Compression)
 	if !inReach {
-		return p.store.put(ctx, name, packed)
+		return p.Store.Put(ctx, name, packed)
 	}
 	if segments {
-		if err := blob.Sync(ctx, p.container); err != nil {
+		if err := blob.Sync(ctx, p.Container); err != nil {
 			return err
 		}
 	}
-	return p.store.putInReach(ctx, name, packed)
+	return p.Store.PutInReach(ctx, name, packed)
 }
 
 // directory puts a directory.
-func (p *publication) directory(ctx context.Context, s publish.Step) error {
+func (p *publication) directory(ctx context.Context, s Step) error {
 	path := p.pathOf(ctx, s.Node)
 	if err := p.putDirectory(ctx, path, s); err != nil {
 		return fmt.Errorf("put directory %q: %w", path(), err)
@@ -36,7 +36,7 @@ func (p *publication) directory(ctx context.Context, s publish.Step) error {
 	return nil
 }
 
-func (p *publication) putDirectory(ctx context.Context, path pathFunc, s publish.Step) error {
+func (p *publication) putDirectory(ctx context.Context, path object.PathFunc, s Step) error {
 	n := s.Node
 	parent, err := p.snap.BackPointers(ctx, n)
 	if err != nil {
@@ -47,11 +47,11 @@ func (p *publication) putDirectory(ctx context.Context, path pathFunc, s publish
 	if err := d.addDots(ctx, parent[0]); err != nil {
 		return err
 	}
-	left, err := d.addEntries(ctx, publish.Listing(ctx, p.snap, s))
+	left, err := d.addEntries(ctx, Listing(ctx, p.snap, s))
 	if err != nil {
 		return err
 	}
-	o, err := d.finish(ctx, p.store.attr(path, n.Inode, n.Attr))
+	o, err := d.finish(ctx, p.Store.Attr(path, n.Inode, n.Attr))
 	if err != nil {
 		return err
 	}
@@ -64,18 +64,18 @@ func (p *publication) putDirectory(ctx context.Context, path pathFunc, s publish
 		return err
 	}
 	p.add(&state.Put{Node: d.node, Owner: parent[0].Hash(), Blocks: d.segment + 1, Snapshot: p.snap.Seq(),
-		Replaced: gone, Final: s.Last, Complete: left == 0 || !p.live})
+		Replaced: gone, Final: s.Last, Complete: left == 0 || !p.Live})
 	return nil
 }
 
 // keepForeign gives a directory that was adopted what its blob has beside its entries. It
 // returns the segments of that listing, unless the publication has put the directory already.
-func (p *publication) keepForeign(ctx context.Context, o *clfs.Inode, s publish.Step) (gone []state.Foreign, err error) {
+func (p *publication) keepForeign(ctx context.Context, o *clfs.Inode, s Step) (gone []state.Foreign, err error) {
 	n := s.Node
 	if n.Flags&state.Adopted == 0 {
 		return nil, nil
 	}
-	base, err := p.store.storedInode(ctx, n)
+	base, err := p.Store.StoredInode(ctx, n)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func (p *publication) keepForeign(ctx context.Context, o *clfs.Inode, s publish.
 	o.Attr.Flags, o.Attr.Dtime, o.Attr.Reserved3, o.Attr.Reserved92 = a.Flags, a.Dtime, a.Reserved3, a.Reserved92
 	o.Attr.FSID, o.Attr.FileID, o.Attr.ContainerID = a.FSID, a.FileID, a.ContainerID
 	if n.Flags&state.BaseMap != 0 && !s.Again {
-		gone = mapOf(base)
+		gone = object.MapOf(base)
 	}
 	return gone, nil
 }
