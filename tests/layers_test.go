@@ -32,7 +32,15 @@ var layers = []layer{
 	{path: "sync/blob", ours: []string{"rescue"}},
 	{path: "sync/deepdir"},
 	{path: "sync/scan", ours: []string{"state", "clfs", "sync/deepdir"}},
-	{path: "sync/engine/publish", ours: []string{"state"}}, // before the layer that it is in
+	// The packages of the engine, in the order of their imports, before the layer that they are in.
+	{path: "sync/engine/memory"},
+	{path: "sync/engine/claim", ours: []string{"state"}},
+	{path: "sync/engine/record", ours: []string{"state", "sync/blob", "sync/engine/memory", "rescue"}},
+	{path: "sync/engine/object", ours: []string{"state", "clfs", "sync/blob", "sync/tree", "rescue"}},
+	{path: "sync/engine/bucket", ours: []string{"state", "clfs", "sync/blob", "sync/engine/object"}},
+	{path: "sync/engine/collect", ours: []string{"state", "clfs", "sync/blob", "sync/tree", "sync/engine/claim", "sync/engine/object", "rescue"}},
+	{path: "sync/engine/publish", ours: []string{"state", "clfs", "sync/blob", "sync/engine/memory", "sync/engine/claim", "sync/engine/record",
+		"sync/engine/object", "sync/engine/bucket", "sync/engine/collect", "rescue"}},
 	{path: "sync/engine", ours: []string{"state", "clfs", "sync/blob", "sync/tree", "rescue"}},
 	{path: "sync/tree", ours: []string{"clfs", "sync/blob", "sync/deepdir", "rescue"}},
 	{path: "sync/adopt", ours: []string{"state", "clfs", "sync/blob", "sync/tree", "rescue"}},

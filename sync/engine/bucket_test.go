@@ -137,7 +137,7 @@ func bucketBlob(id string) []byte {
 // withoutMark is the payload of a bucket object without what is drawn for each
 // publication.
 func withoutMark(data string) string {
-	payload, _, err := clfs.Unpack([]byte(data), bucket.MaxBucketPayload)
+	payload, _, err := clfs.Unpack([]byte(data), 1<<20)
 	if err != nil {
 		return err.Error()
 	}

@@ -17,7 +17,7 @@ func markOf(t *testing.T, m *mem.Container) clfs.Mark {
 	if err != nil {
 		t.Fatal(err)
 	}
-	payload, _, err := clfs.Unpack(o.Data, bucket.MaxBucketPayload)
+	payload, _, err := clfs.Unpack(o.Data, 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}

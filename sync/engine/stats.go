@@ -6,8 +6,7 @@ import (
 	"clfsload/sync/engine/object"
 )
 
-// Stats counts what this run did. All but Moved and
-// Kept only grow.
+// Stats counts what this run did. All but Transferred and Kept only grow.
 type Stats struct {
 	Inodes      atomic.Int64 // objects finished, failed ones not included
 	Read        atomic.Int64 // bytes of file contents read

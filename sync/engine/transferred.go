@@ -7,7 +7,7 @@ import (
 	"clfsload/state"
 )
 
-// transferCount is what the counters Moved and Kept have of the file that a worker
+// transferCount is what the counters Transferred and Kept have of the file that a worker
 // transfers. Bytes count when they are in the container: those that were read and
 // wait for the network are no progress.
 type transferCount struct{ now, kept atomic.Int64 }

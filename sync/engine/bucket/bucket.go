@@ -23,7 +23,7 @@ var (
 // container holds the lease of.
 var Name = clfs.ObjectName(clfs.BucketID, clfs.BucketID, clfs.TypeSpecial, clfs.FirstVersion)
 
-const MaxBucketPayload = 1 << 20
+const maxBucketPayload = 1 << 20
 
 // CheckEmpty returns ErrNotEmpty when the container has a blob other than those
 // that are named.
@@ -54,7 +54,7 @@ type Object struct {
 // knows the publication that it names.
 func (o *Object) Read(ctx context.Context) (clfs.Bucket, error) {
 	var b clfs.Bucket
-	err := o.Store.Fetch(ctx, Name, MaxBucketPayload, func(payload []byte) (err error) {
+	err := o.Store.Fetch(ctx, Name, maxBucketPayload, func(payload []byte) (err error) {
 		b, err = clfs.DecodeBucket(payload)
 		return clfs.WithObject(err, Name)
 	})

@@ -15,6 +15,7 @@ type Gate struct{ sem *semaphore.Weighted }
 // gateWidth is how many can be inside at a time: more than there ever are.
 const gateWidth = 1 << 30
 
+// NewGate returns an open gate.
 func NewGate() Gate { return Gate{semaphore.NewWeighted(gateWidth)} }
 
 // Enter waits while the gate is closed, or somebody waits to close it. Memory of
@@ -27,6 +28,7 @@ func (g Gate) Enter(ctx context.Context) error {
 	return nil
 }
 
+// Leave is for who has entered.
 func (g Gate) Leave() { g.sem.Release(1) }
 
 // Closed runs fn while nobody is inside.

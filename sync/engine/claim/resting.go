@@ -29,6 +29,7 @@ type rest struct {
 	next  time.Duration // how long it rests after another failure
 }
 
+// NewResting returns a Resting without nodes.
 func NewResting() *Resting { return &Resting{set: map[state.Ino]rest{}} }
 
 // Failed has a node rest.

@@ -7,7 +7,7 @@ import (
 	"clfsload/state"
 )
 
-// Set say who works on which node. A node has one job at a time that
+// Set says who works on which node. A node has one job at a time that
 // uploads or removes all of it, or several that upload blocks of a file that is
 // still being written: a block that is put late must never meet the name of one
 // that belongs to a sealed file.
@@ -15,7 +15,7 @@ type Set struct {
 	mu     sync.Mutex
 	whole  map[state.Ino]struct{}
 	blocks map[state.Ino]map[uint64]struct{}
-	// While reading, what ended since beginReading: rows that were read since then may be
+	// While reading, what ended since BeginReading: rows that were read since then may be
 	// older.
 	reading      bool
 	landed       map[state.Ino]struct{}
@@ -23,11 +23,13 @@ type Set struct {
 	freed        chan struct{} // closed when a claim is given back; nil: nobody waits
 }
 
+// BlockKey is a block of a file. Keys are in order of inodes, then of blocks.
 type BlockKey struct {
 	Ino   state.Ino
 	Block uint64
 }
 
+// NewSet returns a Set without claims.
 func NewSet() *Set {
 	return &Set{whole: map[state.Ino]struct{}{}, blocks: map[state.Ino]map[uint64]struct{}{},
 		landed: map[state.Ino]struct{}{}, landedBlocks: map[BlockKey]struct{}{}}
@@ -64,7 +66,7 @@ func (c *Set) EndReading() {
 	clear(c.landedBlocks)
 }
 
-// Upload claims all of a node, whose row was read since beginReading.
+// Upload claims all of a node, whose row was read since BeginReading.
 func (c *Set) Upload(ino state.Ino) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -126,6 +128,7 @@ func (c *Set) take(ino state.Ino) bool {
 	return true
 }
 
+// Release gives all of a node back.
 func (c *Set) Release(ino state.Ino) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -136,7 +139,7 @@ func (c *Set) Release(ino state.Ino) {
 	}
 }
 
-// Block claims one block of a file, whose row was read since beginReading.
+// Block claims one block of a file, whose row was read since BeginReading.
 func (c *Set) Block(ino state.Ino, block uint64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -154,6 +157,7 @@ func (c *Set) Block(ino state.Ino, block uint64) bool {
 	return true
 }
 
+// ReleaseBlock gives a block back.
 func (c *Set) ReleaseBlock(ino state.Ino, block uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

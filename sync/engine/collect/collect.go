@@ -37,11 +37,12 @@ type Collector struct {
 	turn *semaphore.Weighted // held by who deletes, or publishes
 }
 
+// New returns a Collector.
 func New(parts Parts) *Collector {
 	return &Collector{parts, semaphore.NewWeighted(1)}
 }
 
-// Lock waits until nobody deletes or publishes, and lets nobody else until unlock.
+// Lock waits until nobody deletes or publishes, and keeps all others from it until Unlock.
 func (c *Collector) Lock(ctx context.Context) error {
 	if err := c.turn.Acquire(ctx, 1); err != nil {
 		return context.Cause(ctx)
@@ -49,6 +50,7 @@ func (c *Collector) Lock(ctx context.Context) error {
 	return nil
 }
 
+// Unlock lets the next one delete or publish.
 func (c *Collector) Unlock() { c.turn.Release(1) }
 
 // Collect deletes the blobs that nothing leads to any more: those that

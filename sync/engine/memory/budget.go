@@ -18,16 +18,18 @@ type Budget struct {
 // classes are the sizes of buffers. The largest holds the largest object.
 var classes = [...]int{64 << 10, 128 << 10, 256 << 10, 512 << 10, 1 << 20, 2 << 20, 4 << 20, 8<<20 + 64<<10}
 
+// New returns a budget of a number of bytes.
 func New(total int64) *Budget {
 	return &Budget{sem: semaphore.NewWeighted(total)}
 }
 
-// Grant is a share of the budget that somebody holds.
+// Grant is a share of a budget.
 type Grant struct {
 	b *Budget
 	n int64
 }
 
+// Acquire waits for n bytes. ctx ends the wait with its cause.
 func (b *Budget) Acquire(ctx context.Context, n int64) (*Grant, error) {
 	if err := b.sem.Acquire(ctx, n); err != nil {
 		return nil, context.Cause(ctx)
@@ -43,11 +45,13 @@ func (g *Grant) Shrink(n int64) {
 	}
 }
 
+// Release gives back all.
 func (g *Grant) Release() { g.Shrink(0) }
 
 // Bytes is how much is held.
 func (g *Grant) Bytes() int64 { return g.n }
 
+// ReleaseAll releases grants.
 func ReleaseAll(grants []*Grant) {
 	for _, g := range grants {
 		g.Release()
@@ -72,6 +76,7 @@ func (b *Budget) Buffer(n int) *[]byte {
 	return &buf
 }
 
+// Recycle takes a buffer back.
 func (b *Budget) Recycle(p *[]byte) {
 	b.pools[class(cap(*p))].Put(p)
 }

@@ -59,6 +59,7 @@ func contentSize(a state.Attr) uint64 {
 	return 0
 }
 
+// CtimeSeconds is the time of change as records of segments have it.
 func CtimeSeconds(a state.Attr) uint32 {
 	t, _ := clfs.NewTime(state.SplitNanoseconds(a.Ctime))
 	return t.Sec

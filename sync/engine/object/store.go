@@ -45,7 +45,7 @@ func (s *Store) Put(ctx context.Context, name string, data []byte) error {
 	return err
 }
 
-// PutInReach is put for what readers use from then on: a new version of an inode that is
+// PutInReach is Put for what readers use from then on: a new version of an inode that is
 // published, the root, the bucket object. A power cut leaves all of it or nothing. What
 // it refers to must be durable.
 func (s *Store) PutInReach(ctx context.Context, name string, data []byte) error {

@@ -14,8 +14,8 @@ import (
 func (p *publication) node(ctx context.Context, n state.Node) error {
 	path := p.pathOf(ctx, n)
 	o, err := p.base(ctx, n)
-	if problem, own := object.FailureOf(err); own {
-		p.behind(Behind{path(), n, problem.Op + ": " + problem.Reason, true})
+	if failure, own := object.FailureOf(err); own {
+		p.behind(Behind{path(), n, failure.Op + ": " + failure.Reason, true})
 		return nil
 	}
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 // ErrIncomplete: entries failed, so that there is nothing to publish.
 var ErrIncomplete = errors.New("entries failed")
 
-// Load is mount for a load, after Upload: then the container is attachable. When entries
+// Load is Mount for a load, after Upload: then the container is attachable. When entries
 // failed it returns ErrIncomplete, unless incomplete is set: then they are left out, and so
 // is everything that they have left in the container. The logs are put before the
 // root. It may be repeated.

@@ -13,7 +13,7 @@ type PlannedPut struct {
 	Path  string // below the root of the tree, by its first name
 }
 
-// Plan calls yield with each inode that mount would put now, phase after phase,
+// Plan calls yield with each inode that Mount would put now, phase after phase,
 // and returns what that would report. It makes no request, and changes nothing in the journal.
 // An inode that cannot be read back from the container counts as one that is put. An error of
 // yield ends it. While yield waits, the log of the journal cannot be tidied up.

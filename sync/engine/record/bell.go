@@ -8,6 +8,7 @@ type Bell struct {
 	ch chan struct{}
 }
 
+// NewBell returns a Bell.
 func NewBell() *Bell { return &Bell{ch: make(chan struct{})} }
 
 // Wait returns a channel that the next ring closes. Take it before looking.
@@ -17,6 +18,7 @@ func (b *Bell) Wait() <-chan struct{} {
 	return b.ch
 }
 
+// Ring wakes all who wait.
 func (b *Bell) Ring() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -42,7 +42,7 @@ type Recorder struct {
 	events     chan Event
 }
 
-// During runs fn, which may call add, and returns when all that was added is
+// During runs fn, which may call Add, and returns when all that was added is
 // committed, also when ctx ended or fn failed.
 func (r *Recorder) During(ctx context.Context, fn func(context.Context) error) error {
 	r.events = make(chan Event, maxBatch)
@@ -61,6 +61,7 @@ func (r *Recorder) During(ctx context.Context, fn func(context.Context) error) e
 	return err
 }
 
+// Add hands over an outcome. It waits while many are on their way.
 func (r *Recorder) Add(e Event) { r.events <- e }
 
 // Drain returns when everything that was added before is committed, or ctx ends,
