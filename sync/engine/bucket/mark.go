@@ -19,7 +19,7 @@ var ErrOtherPublication = errors.New("STATE and container do not belong together
 
 // checkMark returns ErrOtherPublication unless the container holds the publication
 // that the journal has made last, or was making. A bucket object without a mark says
-// nothing: then the root decides, see checkRoot.
+// nothing: then the root decides, see CheckRoot.
 func (o *Object) checkMark(ctx context.Context, b clfs.Bucket) error {
 	if b.Mark == nil {
 		return nil
