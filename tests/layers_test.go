@@ -36,11 +36,11 @@ var layers = []layer{
 	{path: "sync/engine/memory"},
 	{path: "sync/engine/claim", ours: []string{"state"}},
 	{path: "sync/engine/record", ours: []string{"state", "sync/blob", "sync/engine/memory", "rescue"}},
-	{path: "sync/engine/object", ours: []string{"state", "clfs", "sync/blob", "sync/tree", "rescue"}},
-	{path: "sync/engine/bucket", ours: []string{"state", "clfs", "sync/blob", "sync/engine/object"}},
-	{path: "sync/engine/collect", ours: []string{"state", "clfs", "sync/blob", "sync/tree", "sync/engine/claim", "sync/engine/object", "rescue"}},
+	{path: "sync/engine/blobs", ours: []string{"state", "clfs", "sync/blob", "sync/tree", "rescue"}},
+	{path: "sync/engine/bucket", ours: []string{"state", "clfs", "sync/blob", "sync/engine/blobs"}},
+	{path: "sync/engine/collect", ours: []string{"state", "clfs", "sync/blob", "sync/tree", "sync/engine/claim", "sync/engine/blobs", "rescue"}},
 	{path: "sync/engine/publish", ours: []string{"state", "clfs", "sync/blob", "sync/engine/memory", "sync/engine/claim", "sync/engine/record",
-		"sync/engine/object", "sync/engine/bucket", "sync/engine/collect", "rescue"}},
+		"sync/engine/blobs", "sync/engine/bucket", "sync/engine/collect", "rescue"}},
 	{path: "sync/engine", ours: []string{"state", "clfs", "sync/blob", "sync/tree", "rescue"}},
 	{path: "sync/tree", ours: []string{"clfs", "sync/blob", "sync/deepdir", "rescue"}},
 	{path: "sync/adopt", ours: []string{"state", "clfs", "sync/blob", "sync/tree", "rescue"}},
@@ -57,7 +57,7 @@ var layers = []layer{
 	{path: "sync/metrics", ours: []string{"sync/control", "sync/engine", "sync/openfiles", "sync/outcome", "sync/target"}},
 	{path: "sync/load", ours: []string{"state", "clfs", "sync"}},
 	{path: "fusefs/daemon", ours: []string{"state", "clfs", "sync", "fusefs", "rescue"}}, // before the layer that it is in
-	{path: "fusefs/warm", ours: []string{"sync/deepdir", "sync/progress"}}, // before the layer that it is in
+	{path: "fusefs/warm", ours: []string{"sync/deepdir", "sync/progress"}},               // before the layer that it is in
 	{path: "fusefs", ours: []string{"state", "clfs", "rescue"}},
 	{path: "cmd", ours: []string{"state", "clfs", "sync", "fusefs", "rescue"}},
 	{path: "tests", ours: []string{"clfs", "sync/blob"}},

@@ -7,7 +7,7 @@ import (
 	"clfsload/clfs"
 	"clfsload/state"
 	"clfsload/sync/blob/mem"
-	"clfsload/sync/engine/object"
+	"clfsload/sync/engine/blobs"
 )
 
 // Files of 8 GiB and more have indirect blocks. The map alone is cheap to build:
@@ -67,7 +67,7 @@ func checkMap(t *testing.T, m *mem.Container, key clfs.Key, in state.Node, o *cl
 	load := func(id clfs.ID) []clfs.ID {
 		if blocks[id] == nil {
 			i, err := clfs.DecodeIndirect(objectData(t, m, id, in.ID, clfs.TypeIndirect))
-			if err != nil || i.Owner != in.ID || i.Ctime != object.CtimeSeconds(in.Attr) {
+			if err != nil || i.Owner != in.ID || i.Ctime != blobs.CtimeSeconds(in.Attr) {
 				t.Fatalf("indirect block %s: %v, owner %s, ctime %d", id, err, i.Owner, i.Ctime)
 			}
 			blocks[id] = i.Blocks
@@ -125,7 +125,7 @@ func TestAFileThatBecameShorterKeepsWhatItNeeds(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	same(t, blobs(t, m), blobs(t, want))
+	same(t, blobSet(t, m), blobSet(t, want))
 }
 
 func TestAttributesAreConverted(t *testing.T) {

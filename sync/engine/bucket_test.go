@@ -41,7 +41,7 @@ func TestBeginRefusesContainersThatAreNotTheJournals(t *testing.T) {
 			if err := f.engine(m, 1).Begin(t.Context()); !errors.Is(err, c.want) {
 				t.Errorf("Begin: %v, want %v", err, c.want)
 			}
-			if got := blobs(t, m); len(got) != 1 || got[c.blob] != string(c.data) {
+			if got := blobSet(t, m); len(got) != 1 || got[c.blob] != string(c.data) {
 				t.Error("the container was changed")
 			}
 		})
@@ -67,7 +67,7 @@ func TestPublishRefusesWhenEntriesFailed(t *testing.T) {
 	if err := f.load(t.Context(), m); !errors.Is(err, publish.ErrIncomplete) {
 		t.Errorf("load ends with %v", err)
 	}
-	if len(blobs(t, m)) != 1 || f.journal.Phase() != state.PhaseTransfer {
+	if len(blobSet(t, m)) != 1 || f.journal.Phase() != state.PhaseTransfer {
 		t.Error("something was published")
 	}
 }
@@ -83,7 +83,7 @@ func TestPublishRefusesWhenADirectoryIsNotScanned(t *testing.T) {
 	if err := f.load(t.Context(), m); err == nil {
 		t.Error("published")
 	}
-	if f.journal.Phase() == state.PhaseComplete || len(blobs(t, m)) != 1 {
+	if f.journal.Phase() == state.PhaseComplete || len(blobSet(t, m)) != 1 {
 		t.Error("something was published")
 	}
 }
@@ -93,9 +93,9 @@ func TestPublishCanBeRepeated(t *testing.T) {
 	f.mixed()
 	m := mem.New()
 	f.mustLoad(m)
-	want := blobs(t, m)
+	want := blobSet(t, m)
 	f.mustLoad(m)
-	same(t, blobs(t, m), want)
+	same(t, blobSet(t, m), want)
 	f.sound(m)
 }
 

@@ -138,7 +138,7 @@ func TestEntriesThatCannotBeReadFailAloneWithAReason(t *testing.T) {
 	if done := f.journal.Totals().DoneInodes; done != 1 {
 		t.Errorf("%d inodes are done, want the good one", done)
 	}
-	for name := range blobs(t, m) {
+	for name := range blobSet(t, m) {
 		if nameOf(t, name).Type == clfs.TypeDirectory {
 			t.Errorf("directory %s was written although entries failed", name)
 		}

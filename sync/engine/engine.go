@@ -8,11 +8,11 @@ import (
 	"clfsload/rescue"
 	"clfsload/state"
 	"clfsload/sync/blob"
+	"clfsload/sync/engine/blobs"
 	"clfsload/sync/engine/bucket"
 	"clfsload/sync/engine/claim"
 	"clfsload/sync/engine/collect"
 	"clfsload/sync/engine/memory"
-	"clfsload/sync/engine/object"
 	"clfsload/sync/engine/publish"
 	"clfsload/sync/engine/record"
 	"clfsload/sync/tree"
@@ -70,7 +70,7 @@ type Events struct {
 type Engine struct {
 	journal   *state.Journal
 	container blob.Container
-	store     *object.Store
+	store     *blobs.Store
 	bucket    *bucket.Object
 	collector *collect.Collector
 	publisher *publish.Publisher
@@ -97,7 +97,7 @@ func New(j *state.Journal, c blob.Container, o Options, ev Events) (*Engine, err
 	e := &Engine{journal: j, container: c, options: o, events: ev,
 		budget: memory.New(o.Memory), gate: claim.NewGate(), claims: claim.NewSet(), resting: claim.NewResting(), recorded: record.NewBell()}
 	var err error
-	if e.store, err = object.New(j, c, o.Tree, ev.Warning, &e.stats.Traffic); err != nil {
+	if e.store, err = blobs.New(j, c, o.Tree, ev.Warning, &e.stats.Traffic); err != nil {
 		return nil, err
 	}
 	e.bucket = &bucket.Object{Journal: j, Container: c, Store: e.store, StateName: o.StateName, Live: o.Live}

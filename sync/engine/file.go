@@ -11,8 +11,8 @@ import (
 
 	"clfsload/clfs"
 	"clfsload/state"
+	"clfsload/sync/engine/blobs"
 	"clfsload/sync/engine/memory"
-	"clfsload/sync/engine/object"
 )
 
 // reserve sees to it that the journal knows, before a block is put, that it may be in
@@ -34,7 +34,7 @@ func (w *worker) reserve(ctx context.Context, p *blockPlan, block uint64) error 
 // file uploads what has changed of a regular file. Blocks that are in the container
 // stay as they are; others are put under the node's next generation. A loose file that changes
 // while it is read is read again, and fails when it goes on changing.
-func (w *worker) file(ctx context.Context, path object.PathFunc, j *job) error {
+func (w *worker) file(ctx context.Context, path blobs.PathFunc, j *job) error {
 	var err error
 	for range attempts {
 		if err = w.tryFile(ctx, path, j); !errors.Is(err, errChanged) {
@@ -42,10 +42,10 @@ func (w *worker) file(ctx context.Context, path object.PathFunc, j *job) error {
 		}
 		w.transferred.drop(&w.stats)
 	}
-	return &object.EntryError{Problem: state.Problem{Op: "read", Reason: err.Error()}}
+	return &blobs.EntryError{Problem: state.Problem{Op: "read", Reason: err.Error()}}
 }
 
-func (w *worker) tryFile(ctx context.Context, path object.PathFunc, j *job) error {
+func (w *worker) tryFile(ctx context.Context, path blobs.PathFunc, j *job) error {
 	w.plan = w.planOf(ctx, &j.node)
 	p := &w.plan
 	head, grants, err := w.putContents(ctx, p)
@@ -83,7 +83,7 @@ func (w *worker) putContents(ctx context.Context, p *blockPlan) (head []byte, gr
 	if isLoose {
 		err = w.checkLoose(loose, p.node.Attr, err)
 	} else if errors.Is(err, errChanged) {
-		err = &object.EntryError{Problem: state.Problem{Op: "read", Reason: "its staging file is shorter than the file"}}
+		err = &blobs.EntryError{Problem: state.Problem{Op: "read", Reason: "its staging file is shorter than the file"}}
 	}
 	if err = cmp.Or(err, p.rows.err); err != nil {
 		memory.ReleaseAll(grants)
@@ -101,10 +101,10 @@ func (w *worker) begin(ctx context.Context, f LooseFile, p *blockPlan) error {
 	}
 	n := *p.node
 	if now.Type != clfs.TypeRegular {
-		return &object.EntryError{Problem: state.Problem{Op: "open", Reason: "it is no longer a regular file", Gone: true}}
+		return &blobs.EntryError{Problem: state.Problem{Op: "open", Reason: "it is no longer a regular file", Gone: true}}
 	}
 	if n.Links > 1 && now.Ino != n.Attr.Ino {
-		return &object.EntryError{Problem: state.Problem{Op: "open", Reason: "it was replaced, and its other links may stand for the file that it was", Gone: true}}
+		return &blobs.EntryError{Problem: state.Problem{Op: "open", Reason: "it was replaced, and its other links may stand for the file that it was", Gone: true}}
 	}
 	if now.SameContents(n.Attr) {
 		w.transferred.keep(&w.stats, p.kept())
@@ -137,7 +137,7 @@ func (w *worker) checkLoose(f LooseFile, attr state.Attr, err error) error {
 	case !now.SameContents(attr):
 		return errChanged
 	case err != nil:
-		return &object.EntryError{Problem: state.Problem{Op: "read", Reason: fmt.Sprintf("its size is %d bytes, but its contents have another length: "+
+		return &blobs.EntryError{Problem: state.Problem{Op: "read", Reason: fmt.Sprintf("its size is %d bytes, but its contents have another length: "+
 			"the kernel or a program generates them when they are read; exclude it", attr.Size)}}
 	}
 	return nil
@@ -190,7 +190,7 @@ func (w *worker) wholeHead(ctx context.Context, n state.Node) ([]byte, error) {
 	}
 	head, err := w.store.Head(ctx, n)
 	if want := min(n.Attr.Size, clfs.FirstSegmentBytes); err == nil && int64(len(head)) != want {
-		err = fmt.Errorf("%s: %w: it has %d bytes of contents, not %d", n.PutName(), object.ErrDamaged, len(head), want)
+		err = fmt.Errorf("%s: %w: it has %d bytes of contents, not %d", n.PutName(), blobs.ErrDamaged, len(head), want)
 	}
 	return head, err
 }
@@ -236,7 +236,7 @@ func (w *worker) putMap(ctx context.Context, p *blockPlan) (clfs.Inode, error) {
 		}
 		o = *base
 	}
-	b := w.store.NewMapBuilder(ctx, n.ID, own, object.CtimeSeconds(n.Attr))
+	b := w.store.NewMapBuilder(ctx, n.ID, own, blobs.CtimeSeconds(n.Attr))
 	for i := uint64(1); i < p.count; i++ {
 		generation, ok := p.uploaded(i)
 		if !ok {
@@ -271,5 +271,5 @@ func entryFailure(op string, err error) error {
 		err = pathErr.Err
 	}
 	gone := errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP)
-	return &object.EntryError{Problem: state.Problem{Op: op, Reason: err.Error(), Gone: gone}}
+	return &blobs.EntryError{Problem: state.Problem{Op: op, Reason: err.Error(), Gone: gone}}
 }

@@ -166,7 +166,7 @@ func (f *fixture) sound(c blob.Container) {
 }
 
 // blobs returns a container's blobs.
-func blobs(t *testing.T, c *mem.Container) map[string]string {
+func blobSet(t *testing.T, c *mem.Container) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	for info, err := range blob.All(t.Context(), c, "") {

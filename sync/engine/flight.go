@@ -4,7 +4,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"clfsload/sync/engine/object"
+	"clfsload/sync/engine/blobs"
 )
 
 // Flight is an entry on its way.
@@ -15,7 +15,7 @@ type Flight struct {
 
 // flight is an entry that a worker has.
 type flight struct {
-	path  object.PathFunc
+	path  blobs.PathFunc
 	since time.Time
 }
 

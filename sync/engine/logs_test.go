@@ -44,7 +44,7 @@ func mustHaveLogs(t *testing.T, e *Engine, c *mem.Container, texts ...string) {
 		t.Fatal(err)
 	}
 	var got []string
-	there := blobs(t, c)
+	there := blobSet(t, c)
 	for _, name := range b.Logs {
 		got = append(got, there[name])
 	}
@@ -101,7 +101,7 @@ func TestALogThatCannotBeReadStopsBeforeTheRoot(t *testing.T) {
 	if !errors.Is(err, broken) {
 		t.Errorf("error %v", err)
 	}
-	if _, ok := blobs(t, c)[clfs.ObjectName(clfs.RootID, clfs.RootID, clfs.TypeDirectory, clfs.FirstVersion)]; ok {
+	if _, ok := blobSet(t, c)[clfs.ObjectName(clfs.RootID, clfs.RootID, clfs.TypeDirectory, clfs.FirstVersion)]; ok {
 		t.Error("the root was published")
 	}
 }

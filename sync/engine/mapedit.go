@@ -5,7 +5,7 @@ import (
 
 	"clfsload/clfs"
 	"clfsload/state"
-	"clfsload/sync/engine/object"
+	"clfsload/sync/engine/blobs"
 )
 
 // replacedPage is how many replaced blobs are noted in one transaction.
@@ -55,7 +55,7 @@ func (w *worker) editMap(ctx context.Context, p *blockPlan) (clfs.Inode, error) 
 		Read: func(id clfs.ID, tree, depth int) (clfs.IndirectBlock, error) {
 			return w.store.Indirect(ctx, n, id, tree, depth)
 		},
-		Emit:     w.store.PutIndirect(ctx, n.ID, object.CtimeSeconds(n.Attr)),
+		Emit:     w.store.PutIndirect(ctx, n.ID, blobs.CtimeSeconds(n.Attr)),
 		Replaced: func(kind clfs.Replaced, id clfs.ID) error { return gone.add(foreignOf(kind, id, n.ID)) },
 	}
 	edit.NextNew = func(from uint64) (uint64, clfs.ID, error) {

@@ -79,7 +79,7 @@ func TestNothingIsWrittenOverThePublicationOfAnother(t *testing.T) {
 	b.Mark.ID = "another"
 	m.check(m.engine.bucket.Put(t.Context(), b))
 	m.rewrite("f", []byte("new"), 0)
-	before := blobs(t, c)
+	before := blobSet(t, c)
 	for name, call := range map[string]func() error{
 		"begin":   func() error { return m.engine.Begin(t.Context()) },
 		"open":    func() error { return m.engine.Open(t.Context()) },
@@ -91,7 +91,7 @@ func TestNothingIsWrittenOverThePublicationOfAnother(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	same(t, blobs(t, c), before)
+	same(t, blobSet(t, c), before)
 }
 
 // Whoever goes on draws an id, so that a copy of STATE of before is noticed also if nothing
@@ -128,12 +128,12 @@ func TestARootOfAnotherProgramIsNoticed(t *testing.T) {
 	m.check(err)
 	m.check(c.Put(t.Context(), clfs.ObjectName(clfs.RootID, clfs.RootID, clfs.TypeDirectory, root.PutVersion+7), o.Data))
 	m.mkdir("d")
-	before := blobs(t, c)
+	before := blobSet(t, c)
 	if err := m.engine.Confirm(t.Context()); !errors.Is(err, bucket.ErrOtherPublication) {
 		t.Errorf("confirm: %v", err)
 	}
 	if _, err := m.engine.PublishMount(t.Context()); !errors.Is(err, bucket.ErrOtherPublication) {
 		t.Errorf("publish: %v", err)
 	}
-	same(t, blobs(t, c), before)
+	same(t, blobSet(t, c), before)
 }

@@ -24,7 +24,7 @@ func TestReadingBackRefusesWhatIsNotTheBlockWanted(t *testing.T) {
 	segment := func(n state.Node, index uint64) string {
 		return clfs.ObjectName(clfs.SegmentID(key, n.ID, n.Gen, index), n.ID, clfs.TypeSegment, clfs.FirstVersion)
 	}
-	all := blobs(t, c)
+	all := blobSet(t, c)
 	read := func() error { _, err := m.engine.Block(t.Context(), a, 1, a.Gen); return err }
 	head := func() error { _, err := m.engine.Head(t.Context(), a); return err }
 	for _, x := range []struct {

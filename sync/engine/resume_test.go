@@ -87,7 +87,7 @@ func TestWhereverAPutFailsTheNextRunEndsWithAsManyBlobs(t *testing.T) {
 	f.mixed()
 	f.mustLoad(undisturbed)
 	f.sound(undisturbed)
-	want := blobs(t, undisturbed)
+	want := blobSet(t, undisturbed)
 	for k := 0; k < len(want); k += 5 {
 		for _, after := range []bool{false, true} {
 			t.Run(fmt.Sprintf("put %d, stored %v", k, after), func(t *testing.T) {
@@ -101,7 +101,7 @@ func TestWhereverAPutFailsTheNextRunEndsWithAsManyBlobs(t *testing.T) {
 				}
 				c.Check(t)
 				f.mustLoad(c)
-				if got := blobs(t, m); len(got) != len(want) {
+				if got := blobSet(t, m); len(got) != len(want) {
 					t.Errorf("%d blobs, want %d", len(got), len(want))
 				}
 				f.sound(m)

@@ -9,8 +9,8 @@ import (
 	"clfsload/clfs"
 	"clfsload/rescue"
 	"clfsload/state"
+	"clfsload/sync/engine/blobs"
 	"clfsload/sync/engine/memory"
-	"clfsload/sync/engine/object"
 )
 
 // finishRoom is what clfs.FinishSegment needs beside the data.
@@ -28,7 +28,7 @@ type contents struct {
 
 // contentsOf are the contents that a node is uploaded with.
 func contentsOf(f File, n state.Node) contents {
-	return contents{file: f, id: n.ID, size: n.Attr.Size, ctime: object.CtimeSeconds(n.Attr), generation: n.Next}
+	return contents{file: f, id: n.ID, size: n.Attr.Size, ctime: blobs.CtimeSeconds(n.Attr), generation: n.Next}
 }
 
 // inodeRoom is more than the inode of a file takes that has one segment.

@@ -3,7 +3,7 @@ package engine
 import (
 	"sync/atomic"
 
-	"clfsload/sync/engine/object"
+	"clfsload/sync/engine/blobs"
 )
 
 // Stats counts what this run did. All but Transferred and Kept only grow.
@@ -12,5 +12,5 @@ type Stats struct {
 	Read        atomic.Int64 // bytes of file contents read
 	Transferred atomic.Int64 // bytes of file contents that are in the container by this run; falls when a file fails or is read again
 	Kept        atomic.Int64 // bytes of the files finished or under way that an earlier run had put
-	object.Traffic
+	blobs.Traffic
 }

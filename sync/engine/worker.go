@@ -10,8 +10,8 @@ import (
 	"clfsload/clfs"
 	"clfsload/rescue"
 	"clfsload/state"
+	"clfsload/sync/engine/blobs"
 	"clfsload/sync/engine/memory"
-	"clfsload/sync/engine/object"
 	"clfsload/sync/engine/record"
 )
 
@@ -80,7 +80,7 @@ func (w *worker) work(ctx context.Context, taken job) error {
 
 // pathOfJob looks the path up of which messages tell, and by which the contents are found. That of
 // a live namespace is looked up when a message needs it.
-func (w *worker) pathOfJob(ctx context.Context) (object.PathFunc, error) {
+func (w *worker) pathOfJob(ctx context.Context) (blobs.PathFunc, error) {
 	if w.options.Live {
 		return w.pathOf(ctx, w.job.node.Inode), nil
 	}
@@ -92,16 +92,16 @@ func (w *worker) pathOfJob(ctx context.Context) (object.PathFunc, error) {
 // failureOf tells an error that is the node's own. In a load it is one of the source: a container in
 // which something is missing ends it.
 func (w *worker) failureOf(err error) (state.Problem, bool) {
-	var failed *object.EntryError
+	var failed *blobs.EntryError
 	if w.options.Live || !errors.As(err, &failed) {
-		p, own := object.FailureOf(err)
+		p, own := blobs.FailureOf(err)
 		return p, own && w.options.Live
 	}
 	return failed.Problem, true
 }
 
 // fail hands the failure of a node to the recorder, which takes it out of the queue.
-func (w *worker) fail(path object.PathFunc, j *job, p state.Problem) {
+func (w *worker) fail(path blobs.PathFunc, j *job, p state.Problem) {
 	if w.events.Failure != nil {
 		w.events.Failure(path(), p)
 	}
@@ -111,7 +111,7 @@ func (w *worker) fail(path object.PathFunc, j *job, p state.Problem) {
 }
 
 // do leaves in j the node as it was tried last.
-func (w *worker) do(ctx context.Context, path object.PathFunc, j *job) error {
+func (w *worker) do(ctx context.Context, path blobs.PathFunc, j *job) error {
 	if j.early {
 		return w.early(ctx, j)
 	}
@@ -123,11 +123,11 @@ var errStale = errors.New("changed since it was queued")
 
 // dropped decides what becomes of a job that came to no end: nothing when the node
 // was changed meanwhile, it comes again; a failure when it is the node's own.
-func (w *worker) dropped(ctx context.Context, path object.PathFunc, j *job, cause error) error {
+func (w *worker) dropped(ctx context.Context, path blobs.PathFunc, j *job, cause error) error {
 	if errors.Is(cause, errStale) {
 		return nil
 	}
-	p, own := object.FailureOf(cause)
+	p, own := blobs.FailureOf(cause)
 	if !own {
 		return cause
 	}
@@ -201,7 +201,7 @@ func (w *worker) addBlock(n *state.Node, block uint64, early bool, g *memory.Gra
 }
 
 // upload does what a queued node needs.
-func (w *worker) upload(ctx context.Context, path object.PathFunc, j *job) error {
+func (w *worker) upload(ctx context.Context, path blobs.PathFunc, j *job) error {
 	n := j.node
 	switch {
 	case n.PutPub != 0 && n.ContentsCurrent():
@@ -217,7 +217,7 @@ func (w *worker) upload(ctx context.Context, path object.PathFunc, j *job) error
 // rewrite puts an inode again of which only the attributes or the names have
 // changed. The next publication does that for one that is published, or that waits
 // for it with new contents.
-func (w *worker) rewrite(ctx context.Context, path object.PathFunc, j *job) error {
+func (w *worker) rewrite(ctx context.Context, path blobs.PathFunc, j *job) error {
 	n := j.node
 	if w.journal.InReach(&n) || n.ImageGen != 0 {
 		w.finish(j, &state.Upload{Node: n}, nil, nil)
@@ -232,14 +232,14 @@ func (w *worker) rewrite(ctx context.Context, path object.PathFunc, j *job) erro
 
 // seal completes a node whose contents are all in the container but for the inode
 // itself, in which the caller has set Direct, Roots and Data.
-func (w *worker) seal(ctx context.Context, path object.PathFunc, j *job, o clfs.Inode, grants []*memory.Grant) error {
+func (w *worker) seal(ctx context.Context, path blobs.PathFunc, j *job, o clfs.Inode, grants []*memory.Grant) error {
 	o.FirstSegmentSize, o.SegmentSize = clfs.FirstSegmentBytes, clfs.SegmentBytes
 	return w.complete(ctx, path, j, o, grants, true)
 }
 
 // complete puts the inode of a node, or hands it to the journal for the next
 // publication when the node is published. The grants, if any, have room for it.
-func (w *worker) complete(ctx context.Context, path object.PathFunc, j *job, o clfs.Inode, grants []*memory.Grant, sealed bool) error {
+func (w *worker) complete(ctx context.Context, path blobs.PathFunc, j *job, o clfs.Inode, grants []*memory.Grant, sealed bool) error {
 	back, err := w.backPointers(ctx, j.node)
 	if err != nil {
 		memory.ReleaseAll(grants)
@@ -337,7 +337,7 @@ func (w *worker) backPointers(ctx context.Context, n state.Node) ([]clfs.ID, err
 }
 
 // warnOfLinks tells of an inode that has more names in the source than CLFS can hold.
-func (w *worker) warnOfLinks(ctx context.Context, path object.PathFunc, n state.Node) {
+func (w *worker) warnOfLinks(ctx context.Context, path blobs.PathFunc, n state.Node) {
 	if n.Links < clfs.MaxLinks || w.options.Live || w.events.Warning == nil {
 		return
 	}
@@ -347,6 +347,6 @@ func (w *worker) warnOfLinks(ctx context.Context, path object.PathFunc, n state.
 }
 
 // pathOf is the path of an inode by its first name.
-func (e *Engine) pathOf(ctx context.Context, in state.Inode) object.PathFunc {
-	return object.LazyPath(in.Ino, func() (string, error) { return e.journal.Path(context.WithoutCancel(ctx), in) })
+func (e *Engine) pathOf(ctx context.Context, in state.Inode) blobs.PathFunc {
+	return blobs.LazyPath(in.Ino, func() (string, error) { return e.journal.Path(context.WithoutCancel(ctx), in) })
 }

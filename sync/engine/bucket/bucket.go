@@ -9,7 +9,7 @@ import (
 	"clfsload/clfs"
 	"clfsload/state"
 	"clfsload/sync/blob"
-	"clfsload/sync/engine/object"
+	"clfsload/sync/engine/blobs"
 )
 
 var (
@@ -44,7 +44,7 @@ func CheckEmpty(ctx context.Context, c blob.Container, but ...string) error {
 type Object struct {
 	Journal   *state.Journal
 	Container blob.Container
-	Store     *object.Store
+	Store     *blobs.Store
 	StateName string // host and path of STATE
 	Live      bool   // the namespace is that of a mount
 }
@@ -62,7 +62,7 @@ func (o *Object) Read(ctx context.Context) (clfs.Bucket, error) {
 	switch {
 	case errors.Is(err, blob.ErrNotFound):
 		return clfs.Bucket{}, fmt.Errorf("%s: %w: it has no bucket object", o.Container, ErrForeign)
-	case errors.As(err, &format), errors.Is(err, object.ErrDamaged), errors.Is(err, clfs.ErrEncrypted):
+	case errors.As(err, &format), errors.Is(err, blobs.ErrDamaged), errors.Is(err, clfs.ErrEncrypted):
 		return clfs.Bucket{}, fmt.Errorf("%s: %w: %w", o.Container, ErrForeign, err)
 	case err != nil:
 		return clfs.Bucket{}, fmt.Errorf("bucket object: %w", err)

@@ -11,8 +11,8 @@ import (
 	"clfsload/rescue"
 	"clfsload/state"
 	"clfsload/sync/blob"
+	"clfsload/sync/engine/blobs"
 	"clfsload/sync/engine/claim"
-	"clfsload/sync/engine/object"
 	"clfsload/sync/tree"
 )
 
@@ -23,7 +23,7 @@ const pageRows = 512
 type Parts struct {
 	Journal     *state.Journal
 	Container   blob.Container
-	Store       *object.Store
+	Store       *blobs.Store
 	Tree        *tree.Tree // reads what another program has put
 	Gate        claim.Gate
 	Claims      *claim.Set

@@ -9,7 +9,7 @@ import (
 	"clfsload/rescue"
 	"clfsload/state"
 	"clfsload/sync/blob"
-	"clfsload/sync/engine/object"
+	"clfsload/sync/engine/blobs"
 	"clfsload/sync/tree"
 )
 
@@ -54,7 +54,7 @@ func (c *Collector) removeTree(ctx context.Context, f state.Foreign, above int) 
 	if tree.IsMissing(err) {
 		return nil
 	}
-	if _, own := object.FailureOf(err); err != nil && !own {
+	if _, own := blobs.FailureOf(err); err != nil && !own {
 		return fmt.Errorf("delete what indirect block %s leads to: %w", f.ID, err)
 	}
 	if err == nil && b.Depth > above && b.Owner == f.Owner {
@@ -90,13 +90,13 @@ func (c *Collector) removeBase(ctx context.Context, n state.Node) error {
 		return nil
 	}
 	o, err := c.Store.BaseOf(ctx, n)
-	if _, own := object.FailureOf(err); own {
+	if _, own := blobs.FailureOf(err); own {
 		return nil // it is gone already, or nothing can be known of it
 	}
 	if err != nil {
 		return err
 	}
-	for _, f := range object.MapOf(o) {
+	for _, f := range blobs.MapOf(o) {
 		if err := c.removeForeign(ctx, f); err != nil {
 			return err
 		}

@@ -8,7 +8,7 @@ import (
 	"clfsload/clfs"
 	"clfsload/state"
 	"clfsload/sync/blob"
-	"clfsload/sync/engine/object"
+	"clfsload/sync/engine/blobs"
 )
 
 // putDirectoryInode uploads the inode of a directory, whose further segments, if it has any,
@@ -36,7 +36,7 @@ func (p *publication) directory(ctx context.Context, s Step) error {
 	return nil
 }
 
-func (p *publication) putDirectory(ctx context.Context, path object.PathFunc, s Step) error {
+func (p *publication) putDirectory(ctx context.Context, path blobs.PathFunc, s Step) error {
 	n := s.Node
 	parent, err := p.snap.BackPointers(ctx, n)
 	if err != nil {
@@ -84,7 +84,7 @@ func (p *publication) keepForeign(ctx context.Context, o *clfs.Inode, s Step) (g
 	o.Attr.Flags, o.Attr.Dtime, o.Attr.Reserved3, o.Attr.Reserved92 = a.Flags, a.Dtime, a.Reserved3, a.Reserved92
 	o.Attr.FSID, o.Attr.FileID, o.Attr.ContainerID = a.FSID, a.FileID, a.ContainerID
 	if n.Flags&state.BaseMap != 0 && !s.Again {
-		gone = object.MapOf(base)
+		gone = blobs.MapOf(base)
 	}
 	return gone, nil
 }

@@ -7,8 +7,8 @@ import (
 
 	"clfsload/clfs"
 	"clfsload/state"
+	"clfsload/sync/engine/blobs"
 	"clfsload/sync/engine/memory"
-	"clfsload/sync/engine/object"
 )
 
 // directoryWriter packs the entries of one directory into segments and uploads those that
@@ -16,7 +16,7 @@ import (
 // of the directory.
 type directoryWriter struct {
 	journal  *state.Journal
-	store    *object.Store
+	store    *blobs.Store
 	budget   *memory.Budget
 	node     state.Node // with what is reserved
 	builder  *clfs.MapBuilder
@@ -74,7 +74,7 @@ func (d *directoryWriter) flush(ctx context.Context) error {
 	}
 	s := &d.journal.Settings
 	id := clfs.SegmentID(s.Key, d.node.ID, d.node.Next, d.segment)
-	payload := clfs.AppendDirSegment(nil, d.current, object.CtimeSeconds(d.node.Attr), clfs.SegmentOffset(d.segment, true), d.node.ID)
+	payload := clfs.AppendDirSegment(nil, d.current, blobs.CtimeSeconds(d.node.Attr), clfs.SegmentOffset(d.segment, true), d.node.ID)
 	name := clfs.ObjectName(id, d.node.ID, clfs.TypeSegment, clfs.FirstVersion)
 	if err := d.store.Put(ctx, name, clfs.Pack(nil, payload, s.Compression)); err != nil {
 		return fmt.Errorf("put directory segment %d: %w", d.segment, err)
@@ -102,7 +102,7 @@ func (d *directoryWriter) reserve(ctx context.Context) (err error) {
 	first := d.reserved == 0
 	d.reserved = max(leastReserved, 2*d.reserved)
 	if d.node, err = d.journal.Reserve(ctx, d.node, d.reserved, first); err == nil && first {
-		d.builder = d.store.NewMapBuilder(ctx, d.node.ID, d.node.Next, object.CtimeSeconds(d.node.Attr))
+		d.builder = d.store.NewMapBuilder(ctx, d.node.ID, d.node.Next, blobs.CtimeSeconds(d.node.Attr))
 	}
 	return err
 }

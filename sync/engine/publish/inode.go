@@ -7,14 +7,14 @@ import (
 
 	"clfsload/clfs"
 	"clfsload/state"
-	"clfsload/sync/engine/object"
+	"clfsload/sync/engine/blobs"
 )
 
 // node puts a new version of an inode that has been put before.
 func (p *publication) node(ctx context.Context, n state.Node) error {
 	path := p.pathOf(ctx, n)
 	o, err := p.base(ctx, n)
-	if failure, own := object.FailureOf(err); own {
+	if failure, own := blobs.FailureOf(err); own {
 		p.behind(Behind{path(), n, failure.Op + ": " + failure.Reason, true})
 		return nil
 	}
@@ -50,5 +50,5 @@ func (p *publication) base(ctx context.Context, n state.Node) (*clfs.Inode, erro
 	if image == nil {
 		return p.Store.StoredInode(ctx, n)
 	}
-	return object.DecodeImage(n, image)
+	return blobs.DecodeImage(n, image)
 }

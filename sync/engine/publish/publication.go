@@ -6,7 +6,7 @@ import (
 
 	"clfsload/rescue"
 	"clfsload/state"
-	"clfsload/sync/engine/object"
+	"clfsload/sync/engine/blobs"
 	"clfsload/sync/engine/record"
 )
 
@@ -79,6 +79,6 @@ func (p *publication) add(put *state.Put) {
 }
 
 // pathOf is the path of a node as of the snapshot.
-func (p *publication) pathOf(ctx context.Context, n state.Node) object.PathFunc {
-	return object.LazyPath(n.Ino, func() (string, error) { return p.snap.Path(context.WithoutCancel(ctx), n) })
+func (p *publication) pathOf(ctx context.Context, n state.Node) blobs.PathFunc {
+	return blobs.LazyPath(n.Ino, func() (string, error) { return p.snap.Path(context.WithoutCancel(ctx), n) })
 }

@@ -9,11 +9,11 @@ import (
 	"clfsload/clfs"
 	"clfsload/state"
 	"clfsload/sync/blob"
+	"clfsload/sync/engine/blobs"
 	"clfsload/sync/engine/bucket"
 	"clfsload/sync/engine/claim"
 	"clfsload/sync/engine/collect"
 	"clfsload/sync/engine/memory"
-	"clfsload/sync/engine/object"
 	"clfsload/sync/engine/record"
 )
 
@@ -21,7 +21,7 @@ import (
 type Publisher struct {
 	Journal     *state.Journal
 	Container   blob.Container
-	Store       *object.Store
+	Store       *blobs.Store
 	Bucket      *bucket.Object
 	Collector   *collect.Collector
 	Gate        claim.Gate

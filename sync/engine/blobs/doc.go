@@ -1,4 +1,4 @@
-// Package object names, encodes, puts and reads back the objects of a container: inodes,
+// Package blobs names, encodes, puts and reads back the objects of a container: inodes,
 // indirect blocks and segments.
 //
 // Its nouns: a stored inode is the one that the container has. The newest payload of an inode may
@@ -9,4 +9,4 @@
 // Hazards: an object that a reader may use at once must be put with [Store.PutInReach], and
 // after everything that it refers to is durable. The base of an inode may have flags, records and
 // ids that the journal does not know; a new version must keep them.
-package object
+package blobs
