@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 )
 
 // A follower notices that the entries of a directory are gone through in order.
@@ -107,7 +108,7 @@ func (r *system) firstOf(n Node, fn func(clfs.ID) bool) bool {
 		return true
 	}
 	left := firstEntries
-	for d, err := range clfs.Dirents(n.Inode().Dirents) {
+	for d, err := range object.Dirents(n.Inode().Dirents) {
 		if err != nil || left == 0 {
 			break
 		}
@@ -188,7 +189,7 @@ func (r *system) beginningAhead(id clfs.ID, n Node) bool {
 // next segment belongs to them if it is at hand.
 func (r *system) following(l *listing, at slot, rest []byte, n int, fn func(clfs.ID) bool) {
 	for number := uint64(at.segment); n > 0; number++ {
-		for d, err := range clfs.Dirents(rest) {
+		for d, err := range object.Dirents(rest) {
 			if isDot(d.Name) {
 				continue
 			}

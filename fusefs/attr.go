@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 )
 
 // rootNumber is the inode number of the root directory.
@@ -41,7 +42,7 @@ func usable(n uint64) bool { return n > rootNumber && n < math.MaxUint64 }
 // publication has replaced: the kernel takes a new version for another inode, so
 // that no open file gets pages of another version. A directory stays the same one: it may
 // be the working directory of a process.
-func identity(id clfs.ID, in *clfs.Inode, version uint64) fs.StableAttr {
+func identity(id clfs.ID, in *object.Inode, version uint64) fs.StableAttr {
 	s := fs.StableAttr{Ino: InodeNumber(id), Gen: id.Hash(), Mode: in.Attr.Type.ModeBits() & unix.S_IFMT}
 	if in.Attr.Type != clfs.TypeDirectory {
 		s.Gen += version
@@ -51,12 +52,12 @@ func identity(id clfs.ID, in *clfs.Inode, version uint64) fs.StableAttr {
 
 // rootIdentity is that of the root directory.
 func rootIdentity() fs.StableAttr {
-	return identity(clfs.RootID, &clfs.Inode{Attr: clfs.Attr{Type: clfs.TypeDirectory}}, 0)
+	return identity(clfs.RootID, &object.Inode{Attr: object.Attr{Type: clfs.TypeDirectory}}, 0)
 }
 
 // attributes are an inode's as the kernel wants them. A symbolic link's size is
 // that of its target: CLFSLoad wrote it in characters, system calls want bytes.
-func attributes(id clfs.ID, in *clfs.Inode) fuse.Attr {
+func attributes(id clfs.ID, in *object.Inode) fuse.Attr {
 	a := in.Attr
 	if a.Type == clfs.TypeSymlink {
 		a.Size = uint64(len(in.Data))
@@ -75,7 +76,7 @@ func attributes(id clfs.ID, in *clfs.Inode) fuse.Attr {
 }
 
 // used is how many bytes an inode's contents take.
-func used(a clfs.Attr) uint64 {
+func used(a object.Attr) uint64 {
 	if a.Type != clfs.TypeRegular && a.Type != clfs.TypeDirectory {
 		return 0
 	}

@@ -5,6 +5,7 @@ import (
 	"iter"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 )
 
 // A Container is what a file system shows. It is used by many goroutines. Its
@@ -27,7 +28,7 @@ type Container interface {
 
 // A Node is an inode that was read.
 type Node interface {
-	Inode() *clfs.Inode
+	Inode() *object.Inode
 	// Version tells what was put of the inode, at one time, from what was put at another time.
 	// It is no number of versions: a publication that follows one that was cut off may put an
 	// inode once more under the same name.

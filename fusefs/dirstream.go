@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 )
 
 // Positions in a directory, as the kernel keeps them: 0 before ".", 1 before
@@ -28,8 +29,8 @@ type dirStream struct {
 	list    *listing
 	at      uint64
 	segment uint64
-	entries []clfs.Dirent // of the segment; nil if it is not read yet
-	told    int           // entries of it that were passed
+	entries []object.Dirent // of the segment; nil if it is not read yet
+	told    int             // entries of it that were passed
 	hidden  map[clfs.ID]bool
 }
 
@@ -97,8 +98,8 @@ func (s *dirStream) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.entries = []clfs.Dirent{}
-	for d, err := range clfs.Dirents(raw) {
+	s.entries = []object.Dirent{}
+	for d, err := range object.Dirents(raw) {
 		if err != nil {
 			return err
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 )
 
 // fakeContainer is a container in memory. The file system is asked as the kernel
@@ -35,7 +36,7 @@ type fakeNode struct {
 	id       clfs.ID
 	version  uint64
 	gone     atomic.Bool // all but the inode is deleted
-	inode    *clfs.Inode
+	inode    *object.Inode
 	contents []byte
 	blocks   map[uint64][]byte // of a directory; nil: cannot be read
 	reads    atomic.Int64
@@ -102,7 +103,7 @@ func (c *fakeContainer) publishes(p Publication) {
 	c.publication = p
 }
 
-func (n *fakeNode) Inode() *clfs.Inode { return n.inode }
+func (n *fakeNode) Inode() *object.Inode { return n.inode }
 
 func (n *fakeNode) Version() uint64 { return n.version }
 
@@ -142,18 +143,18 @@ type entry struct {
 func packed(entries ...entry) []byte {
 	raw := []byte{}
 	for _, e := range entries {
-		raw = clfs.AppendDirent(raw, []byte(e.name), e.id)
+		raw = object.AppendDirent(raw, []byte(e.name), e.id)
 	}
 	return raw
 }
 
 func fakeDirectory(entries ...entry) *fakeNode {
-	return &fakeNode{inode: &clfs.Inode{Attr: clfs.Attr{Mode: 0o755, Type: clfs.TypeDirectory, Nlink: 2}, Dirents: packed(entries...)}}
+	return &fakeNode{inode: &object.Inode{Attr: object.Attr{Mode: 0o755, Type: clfs.TypeDirectory, Nlink: 2}, Dirents: packed(entries...)}}
 }
 
 func fakeFile(contents []byte) *fakeNode {
-	return &fakeNode{contents: contents, inode: &clfs.Inode{
-		Attr:             clfs.Attr{Mode: 0o644, Type: clfs.TypeRegular, Nlink: 1, Size: uint64(len(contents))},
+	return &fakeNode{contents: contents, inode: &object.Inode{
+		Attr:             object.Attr{Mode: 0o644, Type: clfs.TypeRegular, Nlink: 1, Size: uint64(len(contents))},
 		FirstSegmentSize: 100, SegmentSize: 1000,
 	}}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 	"clfsload/fusefs/internal/fetch"
 )
 
@@ -42,7 +43,7 @@ type cut struct{ first, segment, size uint64 }
 
 // cutOf takes the sizes from the inode. Where they make no sense the usual ones
 // stand in, and reading fails with an error that tells.
-func cutOf(in *clfs.Inode) cut {
+func cutOf(in *object.Inode) cut {
 	c := cut{uint64(in.FirstSegmentSize), uint64(in.SegmentSize), in.Attr.Size}
 	if c.segment == 0 || c.segment > clfs.SegmentBytes {
 		c.first, c.segment = clfs.FirstSegmentBytes, clfs.SegmentBytes

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 	"clfsload/fusefs/internal/fetch"
 )
 
@@ -116,7 +117,7 @@ func (l *listing) lose(number uint64, err error) {
 func (r *system) addSegment(l *listing, number uint32, raw []byte) {
 	l.blocks = max(l.blocks, uint64(number)+1)
 	offset := uint32(0)
-	for d, err := range clfs.Dirents(raw) {
+	for d, err := range object.Dirents(raw) {
 		if err != nil {
 			l.lose(uint64(number), fmt.Errorf("directory %s, block %d: %w", l.id, number, err))
 			return
@@ -126,7 +127,7 @@ func (r *system) addSegment(l *listing, number uint32, raw []byte) {
 		} else if !isDot(d.Name) {
 			r.log.Warn("passed over an entry with a name that no file can have", "directory", l.id.String(), "name", string(d.Name))
 		}
-		offset += uint32(clfs.DirentSize(len(d.Name), len(d.ID)))
+		offset += uint32(object.DirentSize(len(d.Name), len(d.ID)))
 	}
 }
 
@@ -166,18 +167,18 @@ func (r *system) find(ctx context.Context, l *listing, name string) (id clfs.ID,
 }
 
 // entryAt returns the entry at an offset that is known to be right.
-func entryAt(raw []byte, offset uint32) (d clfs.Dirent, rest []byte) {
+func entryAt(raw []byte, offset uint32) (d object.Dirent, rest []byte) {
 	if uint64(offset) >= uint64(len(raw)) {
-		return clfs.Dirent{}, nil
+		return object.Dirent{}, nil
 	}
 	raw = raw[offset:]
-	for d, err := range clfs.Dirents(raw) {
+	for d, err := range object.Dirents(raw) {
 		if err != nil {
 			break
 		}
-		return d, raw[clfs.DirentSize(len(d.Name), len(d.ID)):]
+		return d, raw[object.DirentSize(len(d.Name), len(d.ID)):]
 	}
-	return clfs.Dirent{}, nil
+	return object.Dirent{}, nil
 }
 
 // segment returns the packed entries of one segment of a directory.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 	"clfsload/fusefs/internal/fetch"
 )
 
@@ -130,7 +131,7 @@ func (r *system) fetchNode(id clfs.ID, known Node) fetch.Func[stampedNode] {
 
 // costOf is about how many bytes a decoded inode takes, with the payload that it
 // aliases.
-func costOf(in *clfs.Inode) int64 {
+func costOf(in *object.Inode) int64 {
 	const fixed, perID = 1024, 80
 	return fixed + int64(len(in.Data)+len(in.Dirents)) + perID*int64(len(in.Direct)+len(in.BackPointers))
 }

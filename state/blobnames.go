@@ -5,6 +5,7 @@ import (
 	"iter"
 
 	"clfsload/clfs"
+	"clfsload/clfs/blockmap"
 )
 
 // indirectNames lists the blobs of the indirect blocks of an object of so many
@@ -14,7 +15,7 @@ func indirectNames(key clfs.Key, owner clfs.ID, gen, blocks uint64, kept [4][4]u
 		if blocks == 0 {
 			return
 		}
-		for tree, depths := range clfs.IndirectCount(blocks - 1) {
+		for tree, depths := range blockmap.IndirectCount(blocks - 1) {
 			for depth, count := range depths {
 				for index := kept[tree][depth]; index < count; index++ {
 					id := clfs.IndirectID(key, owner, gen, tree, depth, index)

@@ -8,9 +8,10 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
 )
 
-var testSettings = Settings{Source: "/source", Target: "dir:/target", Compression: clfs.CompressionLZ4, PreserveHardlinks: true,
+var testSettings = Settings{Source: "/source", Target: "dir:/target", Compression: compression.LZ4, PreserveHardlinks: true,
 	DirMgrCount: 48, ContainerID: 0x1234567, FSID: 7, RootName: "source", BucketUUID: "b", MassUUID: "m", WipeUUID: "w",
 	Key: clfs.Key{1, 2, 3}}
 

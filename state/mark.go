@@ -14,7 +14,7 @@ var setMarkStmt = newStatement(`UPDATE mark SET publication = ?, newest = ?, bef
 // this one.
 type Mark struct {
 	Publication uint64 // publications begun
-	Newest      string // id that was drawn last: see clfs.Mark
+	Newest      string // id that was drawn last: see object.Mark
 	// Before are the ids of what the container may still hold instead, until it is known to
 	// hold Newest: what it held before, and attempts that were cut off.
 	Before []string

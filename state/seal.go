@@ -1,6 +1,9 @@
 package state
 
-import "clfsload/clfs"
+import (
+	"clfsload/clfs"
+	"clfsload/clfs/blockmap"
+)
 
 var (
 	sealBlocksStmt  = newStatement(`UPDATE block SET gen = ?2, state = {block uploaded} WHERE ino = ?1 AND state < {block uploaded}`)
@@ -112,7 +115,7 @@ func discardExcess(t *tx, n *Node, blocks uint64) error {
 	if n.Peak <= blocks {
 		return nil
 	}
-	kept := clfs.IndirectCount(blocks - 1)
+	kept := blockmap.IndirectCount(blocks - 1)
 	return discardIndirect(t, n, n.Next, n.Peak, kept, atOnce)
 }
 

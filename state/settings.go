@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
 	"clfsload/state/journal"
 )
 
@@ -25,7 +26,7 @@ type Settings struct {
 	Kind              Kind   // empty is KindLoad
 	Source            string // absolute path of the tree that is loaded
 	Target            string // the container, without any credential
-	Compression       clfs.Compression
+	Compression       compression.Method
 	PreserveHardlinks bool
 	DirMgrCount       int      // 1..255
 	Include           []string // patterns of the entries that are taken; none is empty or holds a NUL
@@ -131,7 +132,7 @@ func parseSettings(values map[string]string) (Settings, error) {
 		Kind:              Kind(values["kind"]),
 		Source:            values["source"],
 		Target:            values["target"],
-		Compression:       clfs.Compression(number("compression", 32)),
+		Compression:       compression.Method(number("compression", 32)),
 		PreserveHardlinks: values["preserve_hardlinks"] == "true",
 		DirMgrCount:       int(number("dirmgr_count", 32)),
 		Include:           splitPatterns(values["include"]),

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
+	"clfsload/clfs/object"
 	"clfsload/tests/inventory"
 )
 
@@ -148,11 +150,11 @@ func ownersOf(t *testing.T, blobs map[string][]byte) map[string]uint64 {
 	for name, data := range blobs {
 		n, err := clfs.ParseName(name)
 		must(t, err)
-		payload, _, err := clfs.Unpack(data, clfs.MaxSegmentPayload)
+		payload, _, err := compression.Unpack(data, object.MaxSegmentPayload)
 		must(t, err)
-		if in, err := clfs.DecodeInode(payload); err == nil {
+		if in, err := object.DecodeInode(payload); err == nil {
 			numbers[n.ID], owners[name] = in.Attr.FileID, in.Attr.FileID
-		} else if s, err := clfs.DecodeSegment(payload); err == nil {
+		} else if s, err := object.DecodeSegment(payload); err == nil {
 			segments[name] = s.Owner
 		}
 	}

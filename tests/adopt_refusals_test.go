@@ -11,6 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
+	"clfsload/clfs/object"
 	"clfsload/sync/tree/treetest"
 )
 
@@ -91,21 +93,21 @@ func TestAContainerThatMustNotBeChangedIsRefusedAndStaysAsItIs(t *testing.T) {
 		}, exitDamaged, []string{"encrypted"}},
 		{"a newer format", func(t *testing.T, c string) {
 			editBlob(t, c, clfs.BucketID, rewrite(t, func(data []byte) []byte {
-				payload, _, err := clfs.Unpack(data, 1<<20)
+				payload, _, err := compression.Unpack(data, 1<<20)
 				must(t, err)
 				at := bytes.Index(payload, []byte("bucketObjVersion"))
 				payload[at+bytes.IndexByte(payload[at:], '2')] = '3'
-				return clfs.Pack(nil, payload, clfs.CompressionNone)
+				return compression.Pack(nil, payload, compression.None)
 			}))
 		}, exitDamaged, []string{"bucketObjVersion", "3"}},
 		{"a root that is a file", func(t *testing.T, c string) {
 			editBlob(t, c, clfs.RootID, rewrite(t, func(data []byte) []byte {
-				payload, _, err := clfs.Unpack(data, 1<<20)
+				payload, _, err := compression.Unpack(data, 1<<20)
 				must(t, err)
-				in, err := clfs.DecodeInode(payload)
+				in, err := object.DecodeInode(payload)
 				must(t, err)
 				in.Attr.Type, in.Attr.Mode, in.Dirents = clfs.TypeRegular, unix.S_IFREG|0o644, nil
-				return clfs.Pack(nil, in.Append(nil), clfs.CompressionNone)
+				return compression.Pack(nil, in.Append(nil), compression.None)
 			}))
 		}, exitDamaged, []string{"root"}},
 		{"a space tracker", func(t *testing.T, c string) { foreignBlob(t, c, clfs.SpaceTrackerID) }, exitBusy, []string{"cache", "00000065_", "--detached"}},

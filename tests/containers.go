@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
+	"clfsload/clfs/object"
 	"clfsload/tests/inventory"
 )
 
@@ -120,15 +122,15 @@ func unpacked(t *testing.T, blobs inventory.Blobs) (target string) {
 }
 
 // editBucket changes the bucket object of a container as another program would.
-func editBucket(t *testing.T, container string, edit func(*clfs.Bucket)) {
+func editBucket(t *testing.T, container string, edit func(*object.Bucket)) {
 	t.Helper()
 	path := filepath.Join(container, clfs.ObjectName(clfs.BucketID, clfs.BucketID, clfs.TypeSpecial, clfs.FirstVersion))
 	data, err := os.ReadFile(path)
 	must(t, err)
-	payload, _, err := clfs.Unpack(data, 1<<20)
+	payload, _, err := compression.Unpack(data, 1<<20)
 	must(t, err)
-	b, err := clfs.DecodeBucket(payload)
+	b, err := object.DecodeBucket(payload)
 	must(t, err)
 	edit(&b)
-	must(t, os.WriteFile(path, clfs.Pack(nil, b.Append(nil), clfs.CompressionNone), 0o600))
+	must(t, os.WriteFile(path, compression.Pack(nil, b.Append(nil), compression.None), 0o600))
 }

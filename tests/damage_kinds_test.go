@@ -10,21 +10,23 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
+	"clfsload/clfs/object"
 )
 
 // rewriteInode changes the inode at path of a container on disk.
-func rewriteInode(t *testing.T, target, path string, edit func(*clfs.Inode)) {
+func rewriteInode(t *testing.T, target, path string, edit func(*object.Inode)) {
 	t.Helper()
 	blob := statOf(t, target, path).Blob
 	file := filepath.Join(strings.TrimPrefix(target, "dir:"), blob)
 	data, err := os.ReadFile(file)
 	must(t, err)
-	payload, _, err := clfs.Unpack(data, 1<<20)
+	payload, _, err := compression.Unpack(data, 1<<20)
 	must(t, err)
-	in, err := clfs.DecodeInode(payload)
+	in, err := object.DecodeInode(payload)
 	must(t, err)
 	edit(in)
-	must(t, os.WriteFile(file, clfs.Pack(nil, in.Append(nil), clfs.CompressionLZ4), 0o644))
+	must(t, os.WriteFile(file, compression.Pack(nil, in.Append(nil), compression.LZ4), 0o644))
 }
 
 // moveOwner gives the inode at path a blob that names another owner.
@@ -41,24 +43,24 @@ func moveOwner(t *testing.T, target, path string) {
 type aKind struct {
 	name, path, kind string
 	contents         bool // who does not read contents does not see it
-	edit             func(*clfs.Inode)
+	edit             func(*object.Inode)
 }
 
 var kinds = []aKind{
-	{"block map cut", "/sizes/zero-17000000", "hole", true, func(in *clfs.Inode) { in.Direct = in.Direct[:2] }},
-	{"block map gone", "/sizes/zero-17000000", "hole", true, func(in *clfs.Inode) { in.Direct = in.Direct[:1] }},
-	{"size above the block map", "/sizes/text-100", "segment-length", true, func(in *clfs.Inode) { in.Attr.Size = 1 << 40; in.Attr.Used = 1 << 40 }},
-	{"first bytes cut", "/sizes/zero-17000000", "segment-length", true, func(in *clfs.Inode) { in.Data = in.Data[:9] }},
-	{"first bytes too many", "/sizes/text-100", "segment-length", false, func(in *clfs.Inode) { in.Data = append(in.Data, 'x') }},
-	{"block behind the end", "/sizes/zero-17000000", "block-map", false, func(in *clfs.Inode) { in.Direct = append(in.Direct, clfs.NullBlock, clfs.NullBlock) }},
-	{"segment size", "/sizes/text-100", "block-map", false, func(in *clfs.Inode) { in.SegmentSize = 4096 }},
-	{"nanoseconds", "/sizes/text-100", "attributes", false, func(in *clfs.Inode) { in.Attr.Mtime.Nsec = 2e9 }},
-	{"mode of a directory", "/sizes/text-100", "type", false, func(in *clfs.Inode) { in.Attr.Mode = 0o40755 }},
-	{"link count", "/sizes/text-100", "link-count", false, func(in *clfs.Inode) { in.Attr.Nlink = 7 }},
-	{"back pointer", "/sizes/text-100", "owner", false, func(in *clfs.Inode) { in.BackPointers[0] = clfs.RootID }},
-	{"device number", "/sizes/text-100", "attributes", false, func(in *clfs.Inode) { in.Attr.RdevMajor = 8 }},
-	{"size of a link", "/links/relative", "size", false, func(in *clfs.Inode) { in.Attr.Size = 900; in.Attr.Used = 900 }},
-	{"link target with NUL", "/links/relative", "size", false, func(in *clfs.Inode) { in.Data[1] = 0 }},
+	{"block map cut", "/sizes/zero-17000000", "hole", true, func(in *object.Inode) { in.Direct = in.Direct[:2] }},
+	{"block map gone", "/sizes/zero-17000000", "hole", true, func(in *object.Inode) { in.Direct = in.Direct[:1] }},
+	{"size above the block map", "/sizes/text-100", "segment-length", true, func(in *object.Inode) { in.Attr.Size = 1 << 40; in.Attr.Used = 1 << 40 }},
+	{"first bytes cut", "/sizes/zero-17000000", "segment-length", true, func(in *object.Inode) { in.Data = in.Data[:9] }},
+	{"first bytes too many", "/sizes/text-100", "segment-length", false, func(in *object.Inode) { in.Data = append(in.Data, 'x') }},
+	{"block behind the end", "/sizes/zero-17000000", "block-map", false, func(in *object.Inode) { in.Direct = append(in.Direct, clfs.NullBlock, clfs.NullBlock) }},
+	{"segment size", "/sizes/text-100", "block-map", false, func(in *object.Inode) { in.SegmentSize = 4096 }},
+	{"nanoseconds", "/sizes/text-100", "attributes", false, func(in *object.Inode) { in.Attr.Mtime.Nsec = 2e9 }},
+	{"mode of a directory", "/sizes/text-100", "type", false, func(in *object.Inode) { in.Attr.Mode = 0o40755 }},
+	{"link count", "/sizes/text-100", "link-count", false, func(in *object.Inode) { in.Attr.Nlink = 7 }},
+	{"back pointer", "/sizes/text-100", "owner", false, func(in *object.Inode) { in.BackPointers[0] = clfs.RootID }},
+	{"device number", "/sizes/text-100", "attributes", false, func(in *object.Inode) { in.Attr.RdevMajor = 8 }},
+	{"size of a link", "/links/relative", "size", false, func(in *object.Inode) { in.Attr.Size = 900; in.Attr.Used = 900 }},
+	{"link target with NUL", "/links/relative", "size", false, func(in *object.Inode) { in.Data[1] = 0 }},
 	{"owner in the name", "/sizes/text-100", "owner", false, nil},
 }
 
@@ -97,10 +99,10 @@ func TestNoReadingCommandIgnoresWhatVerifyCallsDamage(t *testing.T) {
 	}
 }
 
-// object is what stat says of the blob of an inode, which may be damaged.
-type object struct{ Blob, ID string }
+// objectBlob is what stat says of the blob of an inode, which may be damaged.
+type objectBlob struct{ Blob, ID string }
 
-func statOf(t *testing.T, target, path string) (o object) {
+func statOf(t *testing.T, target, path string) (o objectBlob) {
 	t.Helper()
 	r := clfsload(t, "stat", "--json", target, path)
 	if err := json.Unmarshal([]byte(r.stdout), &o); err != nil {
@@ -113,22 +115,22 @@ func statOf(t *testing.T, target, path string) (o object) {
 var directoryKinds = []struct {
 	name, kind string
 	lost       bool // entries are missing: a mount says so with EIO
-	edit       func(*clfs.Inode)
+	edit       func(*object.Inode)
 }{
-	{"name twice", "duplicate-name", false, func(in *clfs.Inode) {
-		for e, err := range clfs.Dirents(in.Dirents) {
+	{"name twice", "duplicate-name", false, func(in *object.Inode) {
+		for e, err := range object.Dirents(in.Dirents) {
 			if err == nil && string(e.Name) == "h3" {
-				in.Dirents = clfs.AppendDirent(in.Dirents, e.Name, e.ID)
+				in.Dirents = object.AppendDirent(in.Dirents, e.Name, e.ID)
 				break
 			}
 		}
 		in.Attr.Size = uint64(len(in.Dirents)) + 4
 	}},
-	{"size above the entries", "size", true, func(in *clfs.Inode) { in.Attr.Size += 300000 }},
-	{"size below the entries", "size", false, func(in *clfs.Inode) { in.Attr.Size-- }},
-	{"link count", "link-count", false, func(in *clfs.Inode) { in.Attr.Nlink += 2 }},
-	{"no dots", "dots", false, func(in *clfs.Inode) {
-		in.Dirents = in.Dirents[clfs.DirentSize(1, 24)+clfs.DirentSize(2, 24):]
+	{"size above the entries", "size", true, func(in *object.Inode) { in.Attr.Size += 300000 }},
+	{"size below the entries", "size", false, func(in *object.Inode) { in.Attr.Size-- }},
+	{"link count", "link-count", false, func(in *object.Inode) { in.Attr.Nlink += 2 }},
+	{"no dots", "dots", false, func(in *object.Inode) {
+		in.Dirents = in.Dirents[object.DirentSize(1, 24)+object.DirentSize(2, 24):]
 		in.Attr.Size = uint64(len(in.Dirents)) + 4
 	}},
 }
@@ -159,9 +161,9 @@ func TestNoReadingCommandIgnoresADamagedDirectory(t *testing.T) {
 
 func TestAMountReportsContentsThatAreLost(t *testing.T) {
 	target := goldenContainer(t, "lz4")
-	rewriteInode(t, target, "/sizes/zero-17000000", func(in *clfs.Inode) { in.Direct = in.Direct[:2] })
-	rewriteInode(t, target, "/sizes/text-8404993", func(in *clfs.Inode) { in.Direct[1] = clfs.NullBlock })
-	rewriteInode(t, target, "/links/relative", func(in *clfs.Inode) { in.Data[1] = 0 })
+	rewriteInode(t, target, "/sizes/zero-17000000", func(in *object.Inode) { in.Direct = in.Direct[:2] })
+	rewriteInode(t, target, "/sizes/text-8404993", func(in *object.Inode) { in.Direct[1] = clfs.NullBlock })
+	rewriteInode(t, target, "/links/relative", func(in *object.Inode) { in.Data[1] = 0 })
 	m := mountContainer(t, target)
 	f, err := os.Open(filepath.Join(m.point, "sizes/zero-17000000"))
 	must(t, err)

@@ -13,6 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
+	"clfsload/clfs/object"
 	"clfsload/tests/inventory"
 )
 
@@ -299,9 +301,9 @@ func mustKeepUnchanged(t *testing.T, before, after sight) {
 // ownerOf is the inode that a blob belongs to.
 func ownerOf(t *testing.T, name string, data []byte) (id clfs.ID, isSegment bool) {
 	t.Helper()
-	payload, _, err := clfs.Unpack(data, clfs.MaxSegmentPayload)
+	payload, _, err := compression.Unpack(data, object.MaxSegmentPayload)
 	must(t, err)
-	if s, err := clfs.DecodeSegment(payload); err == nil {
+	if s, err := object.DecodeSegment(payload); err == nil {
 		return s.Owner, true
 	}
 	n, err := clfs.ParseName(name)

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 	"clfsload/tests/inventory"
 )
 
@@ -121,7 +122,7 @@ func TestReadersFindEverythingAtEveryMomentOfAPublication(t *testing.T) {
 	if looped == "" {
 		t.Fatalf("none of %d moments has a directory in two places", len(targets))
 	}
-	editBucket(t, strings.TrimPrefix(looped, "dir:"), func(b *clfs.Bucket) { b.Mark.Open = "" })
+	editBucket(t, strings.TrimPrefix(looped, "dir:"), func(b *object.Bucket) { b.Mark.Open = "" })
 	for _, arguments := range [][]string{{"verify", looped}, {"ls", "-R", looped}, {"du", looped}, {"export", looped, t.TempDir()}} {
 		clfsload(t, arguments...).mustExit(exitDamaged)
 	}

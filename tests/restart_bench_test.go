@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
 	"clfsload/state"
 )
 
@@ -74,7 +75,7 @@ func fillJournal(b *testing.B, dir, source, target string) {
 	b.Helper()
 	root := state.Attr{Type: clfs.TypeDirectory, Mode: unix.S_IFDIR | 0o755, Nlink: 2}
 	j, err := state.Create(dir, state.Settings{
-		Source: source, Target: target, Compression: clfs.CompressionLZ4, DirMgrCount: clfs.DefaultDirMgrCount,
+		Source: source, Target: target, Compression: compression.LZ4, DirMgrCount: clfs.DefaultDirMgrCount,
 		ContainerID: 1, FSID: 1, RootName: filepath.Base(source),
 		BucketUUID: "0b8a1d62-6a3c-4a8e-8f2c-5b4a4a1f2f01", MassUUID: "0b8a1d62-6a3c-4a8e-8f2c-5b4a4a1f2f02", WipeUUID: "0b8a1d62-6a3c-4a8e-8f2c-5b4a4a1f2f03",
 	}, root)

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 )
 
 func TestAnOlderCopyOfStateIsRefused(t *testing.T) {
@@ -145,7 +146,7 @@ func TestAContainerThatAnotherProgramHasChangedIsRefused(t *testing.T) {
 		must(t, os.WriteFile(filepath.Join(container, name.String()), data, 0o600))
 	}
 	dropMark := func(t *testing.T, container string) {
-		editBucket(t, container, func(b *clfs.Bucket) { b.Mark = nil })
+		editBucket(t, container, func(b *object.Bucket) { b.Mark = nil })
 	}
 	for _, c := range []struct {
 		name    string
@@ -156,7 +157,7 @@ func TestAContainerThatAnotherProgramHasChangedIsRefused(t *testing.T) {
 		{"the root is newer, and there is no mark", func(t *testing.T, c string) { rewriteRoot(t, c); dropMark(t, c) }, true},
 		{"the root is gone", func(t *testing.T, c string) { path, _ := rootBlob(t, c); must(t, os.Remove(path)) }, true},
 		{"the mark is another's", func(t *testing.T, c string) {
-			editBucket(t, c, func(b *clfs.Bucket) { b.Mark.ID = "123e4567-e89b-42d3-a456-426614174000" })
+			editBucket(t, c, func(b *object.Bucket) { b.Mark.ID = "123e4567-e89b-42d3-a456-426614174000" })
 		}, true},
 		{"there is no mark", dropMark, false},
 	} {
@@ -182,7 +183,7 @@ func TestAPublicationIsRefusedOverOneOfAnotherState(t *testing.T) {
 	i := newIntake(t)
 	writeFile(t, i.path("file"), "one")
 	i.publish()
-	editBucket(t, i.container(), func(b *clfs.Bucket) { b.Mark.ID = "123e4567-e89b-42d3-a456-426614174000" })
+	editBucket(t, i.container(), func(b *object.Bucket) { b.Mark.ID = "123e4567-e89b-42d3-a456-426614174000" })
 	before, name := rootBlob(t, i.container())
 	writeFile(t, i.path("file"), "two")
 	clfsload(t, "publish", i.point).mustExit(exitState).mustSay("do not belong together")

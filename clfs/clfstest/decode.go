@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 )
 
 // An Object is what a golden payload decodes to: all that its name depends on, and the
@@ -19,20 +20,20 @@ type Object struct {
 func Decode(name clfs.Name, payload []byte) (Object, error) {
 	switch {
 	case name.ID == clfs.BucketID:
-		b, err := clfs.DecodeBucket(payload)
+		b, err := object.DecodeBucket(payload)
 		return Object{"bucket", "", clfs.TypeSpecial, b.Append(nil)}, err
 	case name.Type == clfs.TypeIndirect:
-		b, err := clfs.DecodeIndirect(payload)
+		b, err := object.DecodeIndirect(payload)
 		return Object{"indirect", b.Owner, name.Type, b.Append(nil)}, err
 	case name.Type == clfs.TypeSegment:
-		s, err := clfs.DecodeSegment(payload)
+		s, err := object.DecodeSegment(payload)
 		kind := "segment"
 		if s.IsDirectory {
 			kind = "directory segment"
 		}
 		return Object{kind, s.Owner, name.Type, EncodeSegment(s)}, err
 	}
-	in, err := clfs.DecodeInode(payload)
+	in, err := object.DecodeInode(payload)
 	if err != nil {
 		return Object{}, err
 	}
@@ -44,20 +45,20 @@ func Decode(name clfs.Name, payload []byte) (Object, error) {
 }
 
 // EncodeSegment encodes a data segment of a file or of a directory.
-func EncodeSegment(s clfs.Segment) []byte {
+func EncodeSegment(s object.Segment) []byte {
 	if s.IsDirectory {
-		return clfs.AppendDirSegment(nil, s.Dirents, s.Ctime, s.Offset, s.Owner)
+		return object.AppendDirSegment(nil, s.Dirents, s.Ctime, s.Offset, s.Owner)
 	}
-	buf := make([]byte, clfs.SegmentDataOffset, clfs.SegmentDataOffset+len(s.Data)+128)
-	return clfs.FinishSegment(append(buf, s.Data...), len(s.Data), s.Ctime, s.Offset, s.Owner)
+	buf := make([]byte, object.SegmentDataOffset, object.SegmentDataOffset+len(s.Data)+128)
+	return object.FinishSegment(append(buf, s.Data...), len(s.Data), s.Ctime, s.Offset, s.Owner)
 }
 
 // ownerOf is the id that an inode's name is made with.
-func ownerOf(in *clfs.Inode) (clfs.ID, error) {
+func ownerOf(in *object.Inode) (clfs.ID, error) {
 	if in.Attr.Type != clfs.TypeDirectory {
 		return in.BackPointers[0], nil
 	}
-	for d, err := range clfs.Dirents(in.Dirents) {
+	for d, err := range object.Dirents(in.Dirents) {
 		if err != nil || string(d.Name) == ".." {
 			return d.ID, err
 		}

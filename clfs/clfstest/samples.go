@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 )
 
 // Noise is n bytes that do not compress.
@@ -28,9 +29,9 @@ func Text(n int) []byte {
 }
 
 // VectorInode is the inode that testdata/golden/README.md describes.
-func VectorInode(parent clfs.ID, size uint64, direct []clfs.ID, roots [4]clfs.ID) *clfs.Inode {
-	return &clfs.Inode{
-		Attr: clfs.Attr{
+func VectorInode(parent clfs.ID, size uint64, direct []clfs.ID, roots [4]clfs.ID) *object.Inode {
+	return &object.Inode{
+		Attr: object.Attr{
 			Mode: 0o100644, Type: clfs.TypeRegular, UID: 1, GID: 2, Size: size,
 			Mtime: clfs.Time{Sec: 1400000000, Nsec: 250000000},
 			Ctime: clfs.Time{Sec: 1400000001, Nsec: 500000000},
@@ -48,7 +49,7 @@ func VectorInode(parent clfs.ID, size uint64, direct []clfs.ID, roots [4]clfs.ID
 }
 
 // FileInode is the inode of a small file with data.
-func FileInode(data []byte) *clfs.Inode {
+func FileInode(data []byte) *object.Inode {
 	parent := clfs.Handle{ContainerID: 77, Type: clfs.TypeDirectory, DirMgrTarget: 3, Sequence: 1001, Random: 0xfeedfacecafe}.ID()
 	own := clfs.NewHandle(clfs.Key{1}, 77, parent, clfs.TypeRegular, 0, 1002)
 	in := VectorInode(parent, uint64(len(data)), []clfs.ID{own}, [4]clfs.ID{})
@@ -58,7 +59,7 @@ func FileInode(data []byte) *clfs.Inode {
 
 // FullSegment is the payload of a data segment of a file with data.
 func FullSegment(data []byte) []byte {
-	buf := make([]byte, clfs.MaxSegmentPayload)
-	n := copy(buf[clfs.SegmentDataOffset:], data)
-	return clfs.FinishSegment(buf, n, 5, clfs.FirstSegmentBytes, FileInode(nil).ID())
+	buf := make([]byte, object.MaxSegmentPayload)
+	n := copy(buf[object.SegmentDataOffset:], data)
+	return object.FinishSegment(buf, n, 5, clfs.FirstSegmentBytes, FileInode(nil).ID())
 }

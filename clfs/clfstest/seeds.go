@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
+	"clfsload/clfs/object"
 )
 
 // A Seed is a golden blob with its name and its payload.
@@ -40,7 +42,7 @@ func Seeds(f *testing.F) map[string][]Seed {
 }
 
 func addSeed(f *testing.F, base string, blob []byte) {
-	payload, _, err := clfs.Unpack(blob, clfs.MaxSegmentPayload)
+	payload, _, err := compression.Unpack(blob, object.MaxSegmentPayload)
 	if err != nil {
 		f.Fatal(err)
 	}

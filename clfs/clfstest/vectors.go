@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
 )
 
 // Vectors are what CLFSLoad computed for some inputs (testdata/golden/README.md).
@@ -37,7 +38,7 @@ type Vectors struct {
 		Payload     string
 		Length      int
 		SHA256      string
-		Compression clfs.Compression
+		Compression compression.Method
 	}
 	DirSegments []struct {
 		NameLengths [][2]int `json:"name_lengths_in_order_runlength"`

@@ -10,6 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
+	"clfsload/clfs/object"
 	"clfsload/sync/outcome"
 	"clfsload/sync/tree"
 )
@@ -128,12 +130,12 @@ func (j *objectJSON) decode(ctx context.Context, t *tree.Tree, o tree.Object) er
 	if err != nil {
 		return err
 	}
-	payload, compression, err := clfs.Unpack(data, tree.MaxPayload)
+	payload, method, err := compression.Unpack(data, tree.MaxPayload)
 	if err != nil {
 		return tree.BadObject(err, o.Blob)
 	}
-	j.Compression, j.Payload = compression.String(), len(payload)
-	records, err := clfs.ParseRecords(payload)
+	j.Compression, j.Payload = method.String(), len(payload)
+	records, err := object.ParseRecords(payload)
 	if err != nil {
 		return tree.BadObject(err, o.Blob)
 	}

@@ -4,30 +4,31 @@ import (
 	"fmt"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 	"clfsload/sync/tree"
 )
 
 // inodeContent is an inode as inspect shows it.
 type inodeContent struct {
-	Attributes       attrContent     `json:"attributes"`
-	FirstSegmentSize uint32          `json:"first_segment_size"`
-	SegmentSize      uint32          `json:"segment_size"`
-	Direct           []string        `json:"direct"`
-	Roots            []string        `json:"indirect_roots"`
-	BackPointers     []string        `json:"back_pointers,omitempty"`
-	Name             textJSON        `json:"name"`
-	Target           *textJSON       `json:"target,omitempty"`
-	DataLength       int             `json:"data_length"`
-	Entries          []direntContent `json:"entries,omitempty"`
-	ExtAttrs         []clfs.ExtAttr  `json:"extended_attributes,omitempty"`
-	Unknown          []recordContent `json:"unknown,omitempty"`
+	Attributes       attrContent      `json:"attributes"`
+	FirstSegmentSize uint32           `json:"first_segment_size"`
+	SegmentSize      uint32           `json:"segment_size"`
+	Direct           []string         `json:"direct"`
+	Roots            []string         `json:"indirect_roots"`
+	BackPointers     []string         `json:"back_pointers,omitempty"`
+	Name             textJSON         `json:"name"`
+	Target           *textJSON        `json:"target,omitempty"`
+	DataLength       int              `json:"data_length"`
+	Entries          []direntContent  `json:"entries,omitempty"`
+	ExtAttrs         []object.ExtAttr `json:"extended_attributes,omitempty"`
+	Unknown          []recordContent  `json:"unknown,omitempty"`
 }
 
 type bucketContent struct {
-	UUID   string         `json:"uuid"`
-	Logs   []string       `json:"logs,omitempty"`
-	Mark   *markContent   `json:"mark,omitempty"`
-	Others []clfs.ExtAttr `json:"others,omitempty"`
+	UUID   string           `json:"uuid"`
+	Logs   []string         `json:"logs,omitempty"`
+	Mark   *markContent     `json:"mark,omitempty"`
+	Others []object.ExtAttr `json:"others,omitempty"`
 }
 
 // markContent is which publication a container holds.
@@ -89,14 +90,14 @@ type indirectContent struct {
 func objectContent(o tree.Object, payload []byte) (any, error) {
 	switch {
 	case o.ID == clfs.BucketID:
-		b, err := clfs.DecodeBucket(payload)
+		b, err := object.DecodeBucket(payload)
 		return bucketContent{b.UUID, b.Logs, (*markContent)(b.Mark), b.Others}, err
 	case o.Form == 1:
 		return nil, nil
 	case o.Type == clfs.TypeSegment:
 		return newSegmentContent(payload)
 	case o.Type == clfs.TypeIndirect:
-		b, err := clfs.DecodeIndirect(payload)
+		b, err := object.DecodeIndirect(payload)
 		return indirectContent{b.Ctime, b.Tree, b.Depth, b.Owner.String(), idTexts(b.Blocks)}, err
 	case o.Type.IsInode():
 		return newInodeContent(payload)
@@ -105,7 +106,7 @@ func objectContent(o tree.Object, payload []byte) (any, error) {
 }
 
 func newInodeContent(payload []byte) (any, error) {
-	in, err := clfs.DecodeInode(payload)
+	in, err := object.DecodeInode(payload)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +124,7 @@ func newInodeContent(payload []byte) (any, error) {
 	return c, err
 }
 
-func newAttrContent(a clfs.Attr) attrContent {
+func newAttrContent(a object.Attr) attrContent {
 	return attrContent{Mode: fmt.Sprintf("%06o", a.Mode), Type: a.Type.String(), Flags: a.Flags, UID: a.UID, GID: a.GID, Size: a.Size,
 		Dtime: timeText(a.Dtime), Mtime: timeText(a.Mtime), Ctime: timeText(a.Ctime), Atime: timeText(a.Atime), Used: a.Used,
 		FSID: fmt.Sprintf("%#x", a.FSID), FileID: a.FileID, Rdev: fmt.Sprintf("%d:%d", a.RdevMajor, a.RdevMinor), Nlink: a.Nlink,
@@ -134,7 +135,7 @@ func newAttrContent(a clfs.Attr) attrContent {
 func timeText(t clfs.Time) string { return fmt.Sprintf("%d.%09d", t.Sec, t.Nsec) }
 
 func newSegmentContent(payload []byte) (any, error) {
-	s, err := clfs.DecodeSegment(payload)
+	s, err := object.DecodeSegment(payload)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +146,7 @@ func newSegmentContent(payload []byte) (any, error) {
 // direntContents decodes entries up to the first that is damaged.
 func direntContents(raw []byte) ([]direntContent, error) {
 	var entries []direntContent
-	for e, err := range clfs.Dirents(raw) {
+	for e, err := range object.Dirents(raw) {
 		if err != nil {
 			return entries, err
 		}

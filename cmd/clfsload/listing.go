@@ -9,12 +9,13 @@ import (
 	"unicode/utf8"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 	"clfsload/sync/report"
 	"clfsload/sync/tree"
 )
 
 // modeText is the mode as ls shows it, such as drwxr-xr-x.
-func modeText(a clfs.Attr) string {
+func modeText(a object.Attr) string {
 	const types = "?-dbclsp"
 	letter := byte('?')
 	if int(a.Type) < len(types) {
@@ -43,7 +44,7 @@ func modeText(a clfs.Attr) string {
 func timeOf(t clfs.Time) time.Time { return time.Unix(int64(t.Sec), int64(t.Nsec)) }
 
 // sizeText is the size, or a device's number.
-func sizeText(a clfs.Attr) string {
+func sizeText(a object.Attr) string {
 	if a.Type == clfs.TypeBlock || a.Type == clfs.TypeChar {
 		return fmt.Sprintf("%d, %d", a.RdevMajor, a.RdevMinor)
 	}

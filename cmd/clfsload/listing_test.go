@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 )
 
 func TestModesLookAsInLs(t *testing.T) {
@@ -25,7 +26,7 @@ func TestModesLookAsInLs(t *testing.T) {
 		{clfs.TypeSocket, 0o755, "srwxr-xr-x"},
 		{clfs.TypeFIFO, 0o600, "prw-------"},
 	} {
-		if got := modeText(clfs.Attr{Type: c.kind, Mode: c.mode}); got != c.want {
+		if got := modeText(object.Attr{Type: c.kind, Mode: c.mode}); got != c.want {
 			t.Errorf("%s %04o: %s, want %s", c.kind, c.mode, got, c.want)
 		}
 	}

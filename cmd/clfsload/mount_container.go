@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 	"clfsload/fusefs"
 	"clfsload/rescue"
 	"clfsload/sync/blob/cache"
@@ -202,7 +203,7 @@ type mountedNode struct {
 // versionSeed is that of the hash.
 var versionSeed = maphash.MakeSeed()
 
-func (n mountedNode) Inode() *clfs.Inode { return n.n.Inode }
+func (n mountedNode) Inode() *object.Inode { return n.n.Inode }
 
 func (n mountedNode) Version() uint64 { return n.version }
 

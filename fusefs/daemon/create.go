@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 	"clfsload/state"
 	"clfsload/sync/adopt"
 	"clfsload/sync/engine/bucket"
@@ -167,7 +168,7 @@ func (m *mount) newSettings() (state.Settings, state.Attr, error) {
 	root = state.Attr{Type: clfs.TypeDirectory, Mode: root.Mode, UID: root.UID, GID: root.GID, Mtime: now, Ctime: now, Atime: now,
 		Ino: uint64(state.RootIno), Nlink: 2}
 	settings := state.Settings{Kind: state.KindMount, Target: m.target.String(), PreserveHardlinks: true,
-		Compression: m.options.Compression, DirMgrCount: clfs.DefaultDirMgrCount, RootName: clfs.RootName(m.point)}
+		Compression: m.options.Compression, DirMgrCount: clfs.DefaultDirMgrCount, RootName: object.RootName(m.point)}
 	random.Draw(&settings)
 	return settings, root, err
 }

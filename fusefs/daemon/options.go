@@ -5,7 +5,7 @@ import (
 	"log/slog"
 	"time"
 
-	"clfsload/clfs"
+	"clfsload/clfs/compression"
 	"clfsload/sync/target"
 )
 
@@ -19,7 +19,7 @@ type Options struct {
 	Patience target.Patience
 
 	CreateContainer bool
-	Compression     clfs.Compression
+	Compression     compression.Method
 	Given           func(flag string) bool
 	Detached        bool // no cache is attached to the container, whatever it shows
 	TakeOver        bool // adopt the container anew if STATE does not fit it

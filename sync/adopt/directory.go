@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 	"clfsload/state"
 	"clfsload/sync/tree"
 )
@@ -80,7 +81,7 @@ func (l *lister) addAll(ctx context.Context) error {
 }
 
 func (l *lister) add(ctx context.Context, blob string, raw []byte) error {
-	for d, err := range clfs.Dirents(raw) {
+	for d, err := range object.Dirents(raw) {
 		if err != nil {
 			return tree.BadObject(err, blob)
 		}

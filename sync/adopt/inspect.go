@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 	"clfsload/state"
 	"clfsload/sync/blob"
 	"clfsload/sync/tree"
@@ -17,7 +18,7 @@ var ErrCacheState = errors.New("a cache may use the container")
 
 // Found is what a container holds that can be adopted.
 type Found struct {
-	Bucket clfs.Bucket
+	Bucket object.Bucket
 	Root   *tree.Node
 }
 
@@ -49,7 +50,7 @@ func Inspect(ctx context.Context, t *tree.Tree, detached bool) (Found, error) {
 const temporaryPrefix = "tmp"
 
 // unfinishedBy says who has not finished a container, if that shows.
-func unfinishedBy(ctx context.Context, c blob.Container, b clfs.Bucket) error {
+func unfinishedBy(ctx context.Context, c blob.Container, b object.Bucket) error {
 	for info, err := range blob.All(ctx, c, temporaryPrefix+clfs.NamePrefix(clfs.RootID)) {
 		if err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 	"clfsload/state"
 	"clfsload/sync/tree"
 )
@@ -40,7 +41,7 @@ func adopted(n *tree.Node) state.AdoptedNode {
 }
 
 // hasOddLayout reports whether a file is not cut into blocks as ours are.
-func hasOddLayout(in *clfs.Inode) bool {
+func hasOddLayout(in *object.Inode) bool {
 	if in.Attr.Type != clfs.TypeRegular {
 		return false
 	}
@@ -50,7 +51,7 @@ func hasOddLayout(in *clfs.Inode) bool {
 
 // attrOf converts attributes. The size of a symbolic link is that of its target; that of a
 // directory is nobody's affair.
-func attrOf(in *clfs.Inode) state.Attr {
+func attrOf(in *object.Inode) state.Attr {
 	a := in.Attr
 	out := state.Attr{Type: a.Type, Mode: a.Type.ModeBits() | a.Mode&0o7777, UID: a.UID, GID: a.GID,
 		Mtime: nanoseconds(a.Mtime), Ctime: nanoseconds(a.Ctime), Atime: nanoseconds(a.Atime), Nlink: uint64(a.Nlink)}

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 	"clfsload/rescue"
 	"clfsload/state"
 	"clfsload/sync/tree"
@@ -147,7 +148,7 @@ func (r *Reader) above(ctx context.Context, id clfs.ID) (clfs.ID, error) {
 	if err != nil {
 		return "", err
 	}
-	for d, err := range clfs.Dirents(n.Inode.Dirents) {
+	for d, err := range object.Dirents(n.Inode.Dirents) {
 		if err != nil {
 			return "", tree.BadObject(err, n.Blob)
 		}

@@ -8,6 +8,9 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/clfs/blockmap"
+	"clfsload/clfs/compression"
+	"clfsload/clfs/object"
 	"clfsload/state"
 	"clfsload/sync/blob/mem"
 )
@@ -33,9 +36,9 @@ type thing struct {
 
 // foreign is what another program has made of an inode.
 type foreign struct {
-	inode    *clfs.Inode // nil: no other program has made it
-	blob     string      // as long as nothing of it has changed
-	data     []byte      // of that blob
+	inode    *object.Inode // nil: no other program has made it
+	blob     string        // as long as nothing of it has changed
+	data     []byte        // of that blob
 	segments map[uint64]clfs.ID
 }
 
@@ -123,7 +126,7 @@ func (m *maker) finish() {
 	for _, n := range m.all {
 		m.put(n)
 	}
-	bucket := clfs.Bucket{UUID: "33333333-3333-4333-8333-333333333333"}
+	bucket := object.Bucket{UUID: "33333333-3333-4333-8333-333333333333"}
 	m.payload(clfs.ObjectName(clfs.BucketID, "", 0, clfs.FirstVersion), bucket.Append(nil))
 }
 
@@ -241,8 +244,8 @@ func (n *thing) block(index uint64) []byte {
 	return b
 }
 
-func (m *maker) attr(n *made) clfs.Attr {
-	a := clfs.Attr{Mode: n.mode | n.typ.ModeBits(), Type: n.typ, UID: n.uid, GID: 3, Size: uint64(n.size), Nlink: uint32(n.names),
+func (m *maker) attr(n *made) object.Attr {
+	a := object.Attr{Mode: n.mode | n.typ.ModeBits(), Type: n.typ, UID: n.uid, GID: 3, Size: uint64(n.size), Nlink: uint32(n.names),
 		Mtime: clfs.Time{Sec: 1400000000, Nsec: 5}, Ctime: clfs.Time{Sec: 1400000001}, Atime: clfs.Time{Sec: 1400000002},
 		FSID: madeFSID, FileID: m.r.Uint64N(1 << 40), ContainerID: madeContainerID}
 	if n.typ == clfs.TypeSymlink {
@@ -260,13 +263,13 @@ func (m *maker) attr(n *made) clfs.Attr {
 
 // put writes the blobs of a thing.
 func (m *maker) put(n *made) {
-	in := &clfs.Inode{Attr: m.attr(n), FirstSegmentSize: clfs.FirstSegmentBytes, SegmentSize: clfs.SegmentBytes, Name: []byte(n.name),
+	in := &object.Inode{Attr: m.attr(n), FirstSegmentSize: clfs.FirstSegmentBytes, SegmentSize: clfs.SegmentBytes, Name: []byte(n.name),
 		Direct: []clfs.ID{n.id}}
 	if m.r.IntN(3) == 0 {
-		in.ExtAttrs = []clfs.ExtAttr{{Key: "key", Value: fmt.Sprint(m.r.IntN(100))}}
+		in.ExtAttrs = []object.ExtAttr{{Key: "key", Value: fmt.Sprint(m.r.IntN(100))}}
 	}
 	if m.r.IntN(3) == 0 {
-		in.Unknown = []clfs.Record{{Type: 8, Body: m.bytes(5)}, {Type: 14, Body: m.bytes(9)}}
+		in.Unknown = []object.Record{{Type: 8, Body: m.bytes(5)}, {Type: 14, Body: m.bytes(9)}}
 	}
 	switch n.typ {
 	case clfs.TypeDirectory:
@@ -280,9 +283,9 @@ func (m *maker) put(n *made) {
 	m.putInode(n, in)
 }
 
-func (m *maker) putInode(n *made, in *clfs.Inode) {
+func (m *maker) putInode(n *made, in *object.Inode) {
 	if n.id == clfs.RootID {
-		in.ExtAttrs = append(clfs.RootExtAttrs("11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"), in.ExtAttrs...)
+		in.ExtAttrs = append(object.RootExtAttrs("11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"), in.ExtAttrs...)
 	}
 	name := clfs.Name{ID: n.id, Type: n.typ, OwnerHash: n.back[0].Hash(), Version: clfs.FirstVersion + uint32(m.r.IntN(3)), Snapshot: clfs.LiveSnapshot, Form: 2}
 	if n.names > 1 && m.r.IntN(2) == 0 {
@@ -298,7 +301,7 @@ func (m *maker) putInode(n *made, in *clfs.Inode) {
 
 // payload writes a blob and returns its bytes.
 func (m *maker) payload(name string, payload []byte) []byte {
-	data := clfs.Pack(nil, payload, clfs.CompressionNone)
+	data := compression.Pack(nil, payload, compression.None)
 	if err := m.c.Put(m.t.Context(), name, data); err != nil {
 		m.t.Fatal(err)
 	}
@@ -313,9 +316,9 @@ func (m *maker) blockID(owner clfs.ID, typ clfs.Type, payload []byte) clfs.ID {
 	return id
 }
 
-func (m *maker) file(n *made, in *clfs.Inode) {
+func (m *maker) file(n *made, in *object.Inode) {
 	in.Data = n.block(0)
-	b := clfs.NewMapBuilder(n.id, func(int, int, uint64) clfs.ID { return clfs.ID(m.bytes(16)) }, func(id clfs.ID, b clfs.IndirectBlock) error {
+	b := blockmap.NewBuilder(n.id, func(int, int, uint64) clfs.ID { return clfs.ID(m.bytes(16)) }, func(id clfs.ID, b object.IndirectBlock) error {
 		b.Ctime, b.Owner = in.Attr.Ctime.Sec, n.id
 		m.payload(clfs.ObjectName(id, n.id, clfs.TypeIndirect, clfs.FirstVersion), b.Append(nil))
 		return nil
@@ -336,31 +339,31 @@ func (m *maker) file(n *made, in *clfs.Inode) {
 	}
 }
 
-func (m *maker) segment(n *made, in *clfs.Inode, index uint64) []byte {
+func (m *maker) segment(n *made, in *object.Inode, index uint64) []byte {
 	data := n.block(index)
-	buf := make([]byte, clfs.SegmentDataOffset+len(data)+128)
-	copy(buf[clfs.SegmentDataOffset:], data)
-	return clfs.FinishSegment(buf, len(data), in.Attr.Ctime.Sec, clfs.SegmentOffset(index-1, false), n.id)
+	buf := make([]byte, object.SegmentDataOffset+len(data)+128)
+	copy(buf[object.SegmentDataOffset:], data)
+	return object.FinishSegment(buf, len(data), in.Attr.Ctime.Sec, clfs.SegmentOffset(index-1, false), n.id)
 }
 
-func (m *maker) directory(n *made, in *clfs.Inode) {
+func (m *maker) directory(n *made, in *object.Inode) {
 	in.SegmentSize = clfs.DirSegmentBytes
 	in.Attr.Nlink = 2
-	var list []clfs.Dirent
+	var list []object.Dirent
 	for name, e := range n.entries {
-		list = append(list, clfs.Dirent{Name: []byte(name), ID: e.id})
+		list = append(list, object.Dirent{Name: []byte(name), ID: e.id})
 		if e.isDir() {
 			in.Attr.Nlink++
 		}
 	}
-	slices.SortFunc(list, func(a, b clfs.Dirent) int { return bytes.Compare(a.Name, b.Name) })
+	slices.SortFunc(list, func(a, b object.Dirent) int { return bytes.Compare(a.Name, b.Name) })
 	m.r.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
-	list = append([]clfs.Dirent{{Name: []byte("."), ID: n.id}, {Name: []byte(".."), ID: n.back[0]}}, list...)
+	list = append([]object.Dirent{{Name: []byte("."), ID: n.id}, {Name: []byte(".."), ID: n.back[0]}}, list...)
 	m.entries(n, in, list)
 	in.Attr.Used = in.Attr.Size
 }
 
-func (m *maker) entries(n *made, in *clfs.Inode, list []clfs.Dirent) {
+func (m *maker) entries(n *made, in *object.Inode, list []object.Dirent) {
 	var raw []byte
 	limit := clfs.FirstDirentBytes
 	flush := func() {
@@ -369,15 +372,15 @@ func (m *maker) entries(n *made, in *clfs.Inode, list []clfs.Dirent) {
 			in.Dirents, raw, limit = raw, nil, clfs.DirSegmentBytes
 			return
 		}
-		payload := clfs.AppendDirSegment(nil, raw, in.Attr.Ctime.Sec, clfs.SegmentOffset(uint64(len(in.Direct)-1), true), n.id)
+		payload := object.AppendDirSegment(nil, raw, in.Attr.Ctime.Sec, clfs.SegmentOffset(uint64(len(in.Direct)-1), true), n.id)
 		in.Direct = append(in.Direct, m.blockID(n.id, clfs.TypeSegment, payload))
 		raw = nil
 	}
 	for _, e := range list {
-		if len(raw)+clfs.DirentSize(len(e.Name), len(e.ID)) > limit {
+		if len(raw)+object.DirentSize(len(e.Name), len(e.ID)) > limit {
 			flush()
 		}
-		raw = clfs.AppendDirent(raw, e.Name, e.ID)
+		raw = object.AppendDirent(raw, e.Name, e.ID)
 	}
 	flush()
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
+	"clfsload/clfs/object"
 	"clfsload/state"
 	"clfsload/sync/blob"
 	"clfsload/sync/blob/faulty"
@@ -197,8 +199,8 @@ func TestAFileWithADamagedMapCanBeRemoved(t *testing.T) {
 	for name, damage := range map[string]func(m *adopted, id clfs.ID, name string){
 		"no object": func(m *adopted, _ clfs.ID, name string) { m.check(m.inner.Put(m.t.Context(), name, []byte("x"))) },
 		"leads to itself": func(m *adopted, id clfs.ID, name string) {
-			b := clfs.IndirectBlock{Blocks: []clfs.ID{id}, Tree: 1, Depth: 0, Owner: "0123456789abcdef"}
-			m.check(m.inner.Container.Put(m.t.Context(), name, clfs.Pack(nil, b.Append(nil), clfs.CompressionNone)))
+			b := object.IndirectBlock{Blocks: []clfs.ID{id}, Tree: 1, Depth: 0, Owner: "0123456789abcdef"}
+			m.check(m.inner.Container.Put(m.t.Context(), name, compression.Pack(nil, b.Append(nil), compression.None)))
 		},
 		"is gone": func(m *adopted, _ clfs.ID, name string) { m.check(m.inner.Container.Delete(m.t.Context(), name)) },
 	} {

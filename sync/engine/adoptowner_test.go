@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
+	"clfsload/clfs/object"
 	"clfsload/sync/blob"
 	"clfsload/sync/blob/mem"
 )
@@ -21,51 +23,51 @@ type stolen struct {
 
 var stolenPlaces = map[string]stolen{
 	"direct": {1, func(m *adopted, f *thing, id clfs.ID) {
-		m.damageInode(f, func(in *clfs.Inode) { in.Direct[1] = id })
+		m.damageInode(f, func(in *object.Inode) { in.Direct[1] = id })
 	}},
 	"root of tree 0": {1024, func(m *adopted, f *thing, id clfs.ID) {
-		m.damageInode(f, func(in *clfs.Inode) { in.Roots[0] = id })
+		m.damageInode(f, func(in *object.Inode) { in.Roots[0] = id })
 	}},
 	"root of tree 1": {5120, func(m *adopted, f *thing, id clfs.ID) {
-		m.damageInode(f, func(in *clfs.Inode) { in.Roots[1] = id })
+		m.damageInode(f, func(in *object.Inode) { in.Roots[1] = id })
 	}},
 	"leaf": {1024, func(m *adopted, f *thing, id clfs.ID) {
-		m.damageTree(f, clfs.IndirectBlock{Owner: f.id, Blocks: []clfs.ID{id}})
+		m.damageTree(f, object.IndirectBlock{Owner: f.id, Blocks: []clfs.ID{id}})
 	}},
 	"upper block": {5120, func(m *adopted, f *thing, id clfs.ID) {
-		m.damageTree(f, clfs.IndirectBlock{Owner: f.id, Tree: 1, Blocks: []clfs.ID{id}})
+		m.damageTree(f, object.IndirectBlock{Owner: f.id, Tree: 1, Blocks: []clfs.ID{id}})
 	}},
 	"leaf below": {5120, func(m *adopted, f *thing, id clfs.ID) {
-		leaf := m.putIndirectOf(f, clfs.IndirectBlock{Owner: f.id, Tree: 1, Depth: 1, Blocks: []clfs.ID{id}})
-		m.damageTree(f, clfs.IndirectBlock{Owner: f.id, Tree: 1, Blocks: []clfs.ID{leaf}})
+		leaf := m.putIndirectOf(f, object.IndirectBlock{Owner: f.id, Tree: 1, Depth: 1, Blocks: []clfs.ID{id}})
+		m.damageTree(f, object.IndirectBlock{Owner: f.id, Tree: 1, Blocks: []clfs.ID{leaf}})
 	}},
 	"leaf that names the victim": {1024, func(m *adopted, f *thing, id clfs.ID) {
-		m.damageTree(f, clfs.IndirectBlock{Owner: m.root.entries["victim"].id, Blocks: []clfs.ID{id}})
+		m.damageTree(f, object.IndirectBlock{Owner: m.root.entries["victim"].id, Blocks: []clfs.ID{id}})
 	}},
 }
 
 // damageInode changes the payload of an inode in the container.
-func (m *adopted) damageInode(f *thing, damage func(in *clfs.Inode)) {
+func (m *adopted) damageInode(f *thing, damage func(in *object.Inode)) {
 	m.t.Helper()
 	in := *f.inode
 	in.Direct = slices.Clone(in.Direct)
 	damage(&in)
-	m.check(m.inner.Container.Put(m.t.Context(), f.blob, clfs.Pack(nil, in.Append(nil), clfs.CompressionNone)))
+	m.check(m.inner.Container.Put(m.t.Context(), f.blob, compression.Pack(nil, in.Append(nil), compression.None)))
 }
 
 // damageTree gives a file another tree of indirect blocks.
-func (m *adopted) damageTree(f *thing, root clfs.IndirectBlock) {
+func (m *adopted) damageTree(f *thing, root object.IndirectBlock) {
 	m.t.Helper()
 	id := m.putIndirectOf(f, root)
-	m.damageInode(f, func(in *clfs.Inode) { in.Roots[root.Tree] = id })
+	m.damageInode(f, func(in *object.Inode) { in.Roots[root.Tree] = id })
 }
 
 // putIndirectOf puts an indirect block under a name that says that it is a file's.
-func (m *adopted) putIndirectOf(f *thing, b clfs.IndirectBlock) clfs.ID {
+func (m *adopted) putIndirectOf(f *thing, b object.IndirectBlock) clfs.ID {
 	m.t.Helper()
 	id := clfs.ID(m.random(16))
 	name := clfs.ObjectName(id, f.id, clfs.TypeIndirect, clfs.FirstVersion)
-	m.check(m.inner.Container.Put(m.t.Context(), name, clfs.Pack(nil, b.Append(nil), clfs.CompressionNone)))
+	m.check(m.inner.Container.Put(m.t.Context(), name, compression.Pack(nil, b.Append(nil), compression.None)))
 	return id
 }
 
@@ -211,7 +213,7 @@ func TestNoInodeIsDeletedBecauseTheMapOfItsDirectoryLeadsToIt(t *testing.T) {
 	dir := m.root.entries["dir"]
 	file := spot{[]string{"dir"}, dir, "file", dir.entries["file"]}
 	m.at(file)
-	m.damageInode(dir, func(in *clfs.Inode) { in.Direct = append(in.Direct, file.node.id) })
+	m.damageInode(dir, func(in *object.Inode) { in.Direct = append(in.Direct, file.node.id) })
 	inode := file.node.blob
 	m.create(spot{[]string{"dir"}, dir, "new", nil})
 	m.publish()

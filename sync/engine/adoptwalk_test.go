@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
 	"clfsload/state"
 	"clfsload/sync/adopt"
 	"clfsload/sync/blob"
@@ -103,7 +104,7 @@ func (m *adopted) newState() {
 	}
 	found, err := adopt.Inspect(m.t.Context(), m.newTree(), false)
 	m.check(err)
-	own := state.Settings{Kind: state.KindMount, Target: "mem", Compression: clfs.CompressionNone, DirMgrCount: clfs.DefaultDirMgrCount,
+	own := state.Settings{Kind: state.KindMount, Target: "mem", Compression: compression.None, DirMgrCount: clfs.DefaultDirMgrCount,
 		MassUUID: "11111111-1111-4111-8111-111111111111", WipeUUID: "22222222-2222-4222-8222-222222222222",
 		Key: clfs.Key{byte(m.states), byte(m.r.Uint32()), 3}}
 	settings, err := found.Settings(own)

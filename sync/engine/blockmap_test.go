@@ -5,6 +5,9 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/clfs/blockmap"
+	"clfsload/clfs/compression"
+	"clfsload/clfs/object"
 	"clfsload/state"
 	"clfsload/sync/blob/mem"
 	"clfsload/sync/engine/blobs"
@@ -16,7 +19,7 @@ func TestBlockMapsOfHugeFilesLeadToEverySegmentAndCanBeRemoved(t *testing.T) {
 	const direct, fanout = clfs.MaxDirect - 1, clfs.IndirectFanout
 	for _, count := range []uint64{0, 1, direct, direct + 1, direct + fanout, direct + fanout + 1, direct + 2*fanout + 1} {
 		t.Run(fmt.Sprint(count), func(t *testing.T) {
-			f := newFixture(t, clfs.CompressionLZ4)
+			f := newFixture(t, compression.LZ4)
 			m := mem.New()
 			w := &worker{Engine: f.engine(m, 1)}
 			n := f.sized(count)
@@ -38,7 +41,7 @@ func TestBlockMapsOfHugeFilesLeadToEverySegmentAndCanBeRemoved(t *testing.T) {
 	}
 }
 
-func putMapOf(t *testing.T, w *worker, n state.Node) (clfs.Inode, error) {
+func putMapOf(t *testing.T, w *worker, n state.Node) (object.Inode, error) {
 	t.Helper()
 	p := w.planOf(t.Context(), &n)
 	return w.putMap(t.Context(), &p)
@@ -61,12 +64,12 @@ func (f *fixture) node(ino state.Ino) state.Node {
 }
 
 // checkMap looks at the segments in order.
-func checkMap(t *testing.T, m *mem.Container, key clfs.Key, in state.Node, o *clfs.Inode, count uint64) {
+func checkMap(t *testing.T, m *mem.Container, key clfs.Key, in state.Node, o *object.Inode, count uint64) {
 	t.Helper()
 	blocks := map[clfs.ID][]clfs.ID{}
 	load := func(id clfs.ID) []clfs.ID {
 		if blocks[id] == nil {
-			i, err := clfs.DecodeIndirect(objectData(t, m, id, in.ID, clfs.TypeIndirect))
+			i, err := object.DecodeIndirect(objectData(t, m, id, in.ID, clfs.TypeIndirect))
 			if err != nil || i.Owner != in.ID || i.Ctime != blobs.CtimeSeconds(in.Attr) {
 				t.Fatalf("indirect block %s: %v, owner %s, ctime %d", id, err, i.Owner, i.Ctime)
 			}
@@ -75,7 +78,7 @@ func checkMap(t *testing.T, m *mem.Container, key clfs.Key, in state.Node, o *cl
 		return blocks[id]
 	}
 	for i := range count {
-		at, err := clfs.Locate(i + 1)
+		at, err := blockmap.Locate(i + 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -101,7 +104,7 @@ func TestAFileThatBecameShorterKeepsWhatItNeeds(t *testing.T) {
 	long, short := uint64(direct+2*fanout+5), uint64(direct+fanout+1)
 	m, want := mem.New(), mem.New()
 	for c, sizes := range map[*mem.Container][]uint64{m: {long, short}, want: {short}} {
-		f := newFixture(t, clfs.CompressionNone)
+		f := newFixture(t, compression.None)
 		w := &worker{Engine: f.engine(c, 1)}
 		n := f.sized(sizes[0])
 		if _, err := putMapOf(t, w, n); err != nil {
@@ -129,7 +132,7 @@ func TestAFileThatBecameShorterKeepsWhatItNeeds(t *testing.T) {
 }
 
 func TestAttributesAreConverted(t *testing.T) {
-	f := newFixture(t, clfs.CompressionNone)
+	f := newFixture(t, compression.None)
 	var warned []string
 	e, err := New(f.journal, mem.New(), Options{Concurrency: 1, Memory: MinMemory},
 		Events{Warning: func(path, text string) { warned = append(warned, path) }})
@@ -138,7 +141,7 @@ func TestAttributesAreConverted(t *testing.T) {
 	}
 	got := e.store.Attr(func() string { return "dev" }, state.Inode{}, state.Attr{Type: clfs.TypeChar, Mode: 0o20600, UID: 1, GID: 2, Size: 99, Ino: 5,
 		Mtime: 1_500_000_000_123_456_789, Ctime: -1, Atime: 1 << 62, Rdev: 0x0801})
-	want := clfs.Attr{Type: clfs.TypeChar, Mode: 0o20600, UID: 1, GID: 2, FileID: 5, RdevMajor: 8, RdevMinor: 1,
+	want := object.Attr{Type: clfs.TypeChar, Mode: 0o20600, UID: 1, GID: 2, FileID: 5, RdevMajor: 8, RdevMinor: 1,
 		Mtime: clfs.Time{Sec: 1_500_000_000, Nsec: 123_456_789}, Atime: clfs.Time{Sec: 1<<32 - 1, Nsec: 999_999_999},
 		FSID: 99, ContainerID: 0x1234567}
 	if got != want {

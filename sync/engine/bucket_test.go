@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
+	"clfsload/clfs/object"
 	"clfsload/state"
 	"clfsload/sync/blob"
 	"clfsload/sync/blob/faulty"
@@ -15,7 +17,7 @@ import (
 )
 
 func TestBeginRefusesContainersThatAreNotTheJournals(t *testing.T) {
-	foreign := clfs.Pack(nil, clfs.Bucket{UUID: "44444444-4444-4444-8444-444444444444"}.Append(nil), clfs.CompressionNone)
+	foreign := compression.Pack(nil, object.Bucket{UUID: "44444444-4444-4444-8444-444444444444"}.Append(nil), compression.None)
 	for _, c := range []struct {
 		name  string
 		phase state.Phase
@@ -30,7 +32,7 @@ func TestBeginRefusesContainersThatAreNotTheJournals(t *testing.T) {
 		{"begun, a damaged bucket object", state.PhaseTransfer, bucketBlobName, []byte{0, 0, 0, 0, 9}, bucket.ErrForeign},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			f := newFixture(t, clfs.CompressionNone)
+			f := newFixture(t, compression.None)
 			if err := f.journal.SetPhase(t.Context(), c.phase); err != nil {
 				t.Fatal(err)
 			}
@@ -49,7 +51,7 @@ func TestBeginRefusesContainersThatAreNotTheJournals(t *testing.T) {
 }
 
 func TestBeginIsRepeatedAfterItsBucketObjectWasPut(t *testing.T) {
-	f := newFixture(t, clfs.CompressionLZ4)
+	f := newFixture(t, compression.LZ4)
 	f.scanned()
 	m := mem.New()
 	if err := m.Put(t.Context(), bucketBlobName, bucketBlob(f.journal.Settings.BucketUUID)); err != nil {
@@ -60,7 +62,7 @@ func TestBeginIsRepeatedAfterItsBucketObjectWasPut(t *testing.T) {
 }
 
 func TestPublishRefusesWhenEntriesFailed(t *testing.T) {
-	f := newFixture(t, clfs.CompressionNone)
+	f := newFixture(t, compression.None)
 	f.add(".", state.Entry{Name: []byte("x"), Problem: &state.Problem{Op: "lstat", Reason: "broken"}})
 	f.scanned()
 	m := mem.New()
@@ -74,7 +76,7 @@ func TestPublishRefusesWhenEntriesFailed(t *testing.T) {
 
 // A directory whose entries are not all known must not be referred to.
 func TestPublishRefusesWhenADirectoryIsNotScanned(t *testing.T) {
-	f := newFixture(t, clfs.CompressionNone)
+	f := newFixture(t, compression.None)
 	f.dir("d")
 	if err := f.journal.AddEntries(t.Context(), f.dirs["."], nil, true); err != nil {
 		t.Fatal(err)
@@ -89,7 +91,7 @@ func TestPublishRefusesWhenADirectoryIsNotScanned(t *testing.T) {
 }
 
 func TestPublishCanBeRepeated(t *testing.T) {
-	f := newFixture(t, clfs.CompressionLZ4)
+	f := newFixture(t, compression.LZ4)
 	f.mixed()
 	m := mem.New()
 	f.mustLoad(m)
@@ -100,7 +102,7 @@ func TestPublishCanBeRepeated(t *testing.T) {
 }
 
 func TestNewRefusesOptionsOutOfRange(t *testing.T) {
-	f := newFixture(t, clfs.CompressionNone)
+	f := newFixture(t, compression.None)
 	for _, o := range []Options{{Memory: MinMemory}, {Concurrency: -1, Memory: MinMemory}, {Concurrency: 1, Memory: MinMemory - 1}} {
 		if _, err := New(f.journal, mem.New(), o, Events{}); err == nil {
 			t.Errorf("%+v is accepted", o)
@@ -131,17 +133,17 @@ func TestCheckEmptyNamesWhatItFound(t *testing.T) {
 
 // bucketBlob is a bucket object without a mark.
 func bucketBlob(id string) []byte {
-	return clfs.Pack(nil, clfs.Bucket{UUID: id}.Append(nil), clfs.CompressionNone)
+	return compression.Pack(nil, object.Bucket{UUID: id}.Append(nil), compression.None)
 }
 
 // withoutMark is the payload of a bucket object without what is drawn for each
 // publication.
 func withoutMark(data string) string {
-	payload, _, err := clfs.Unpack([]byte(data), 1<<20)
+	payload, _, err := compression.Unpack([]byte(data), 1<<20)
 	if err != nil {
 		return err.Error()
 	}
-	b, err := clfs.DecodeBucket(payload)
+	b, err := object.DecodeBucket(payload)
 	if err != nil {
 		return err.Error()
 	}

@@ -5,13 +5,14 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
 	"clfsload/sync/blob/mem"
 )
 
 // Many files in flight each hold what they have uploaded until they are recorded.
 // That must not keep one of them from finishing.
 func TestWorkersThatShareTheBudgetNeverWaitForEachOther(t *testing.T) {
-	f := newFixture(t, clfs.CompressionNone)
+	f := newFixture(t, compression.None)
 	for i := range 30 {
 		f.file(fmt.Sprintf("f%02d", i), clfs.FirstSegmentBytes+clfs.SegmentBytes)
 	}

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
 	"clfsload/state"
 	"clfsload/sync/blob/mem"
 	"clfsload/sync/engine/publish"
@@ -49,7 +50,7 @@ func TestAFileThatChangesEndsConsistent(t *testing.T) {
 			}, 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			f := newFixture(t, clfs.CompressionNone)
+			f := newFixture(t, compression.None)
 			file := f.file("file", c.size)
 			f.scanned()
 			reads := 0
@@ -79,7 +80,7 @@ func TestAFileThatChangesEndsConsistent(t *testing.T) {
 }
 
 func TestAFileThatGoesOnChangingFailsAfterThreeAttemptsAndIsRetried(t *testing.T) {
-	f := newFixture(t, clfs.CompressionNone)
+	f := newFixture(t, compression.None)
 	file := f.file("busy", three)
 	f.file("calm", 10)
 	f.scanned()
@@ -117,7 +118,7 @@ func mustFail(t *testing.T, f *fixture, want ...string) {
 }
 
 func TestEntriesThatCannotBeReadFailAloneWithAReason(t *testing.T) {
-	f := newFixture(t, clfs.CompressionNone)
+	f := newFixture(t, compression.None)
 	f.file("a-gone", 5)
 	f.file("b-broken", one).onRead = func(_ *fakeFile, offset int64) error {
 		if offset > 0 {
@@ -146,7 +147,7 @@ func TestEntriesThatCannotBeReadFailAloneWithAReason(t *testing.T) {
 }
 
 func TestPublishIncompleteLeavesNothingOfWhatFailed(t *testing.T) {
-	f := newFixture(t, clfs.CompressionNone)
+	f := newFixture(t, compression.None)
 	f.dir("d")
 	f.file("d/good", 5)
 	f.file("d/broken", three).onRead = func(_ *fakeFile, offset int64) error {
@@ -177,7 +178,7 @@ func TestPublishIncompleteLeavesNothingOfWhatFailed(t *testing.T) {
 // No segment is ever put that the journal does not know of: it could not be found
 // again when the file is shorter the next time.
 func TestTheJournalKnowsTheNewSizeBeforeAnythingOfItIsPut(t *testing.T) {
-	f := newFixture(t, clfs.CompressionNone)
+	f := newFixture(t, compression.None)
 	file := f.file("file", 10)
 	f.scanned()
 	file.onOpen = func(f *fakeFile, opens int) { f.change(three) }
@@ -201,7 +202,7 @@ func TestTheJournalKnowsTheNewSizeBeforeAnythingOfItIsPut(t *testing.T) {
 }
 
 func TestAFileThatShrinksBetweenTwoRunsLeavesNoBlocks(t *testing.T) {
-	f := newFixture(t, clfs.CompressionNone)
+	f := newFixture(t, compression.None)
 	file := f.file("file", three)
 	f.scanned()
 	stop := errors.New("stop")

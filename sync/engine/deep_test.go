@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
 	"clfsload/state"
 	"clfsload/sync/blob/mem"
 )
@@ -53,7 +54,7 @@ func TestAChainOfDirectoriesIsUploadedAndPublishedInLinearWork(t *testing.T) {
 		})
 	})
 	mustBeLinear(t, "publish a load", func(depth int) uint64 {
-		f := newFixture(t, clfs.CompressionNone)
+		f := newFixture(t, compression.None)
 		path := ""
 		for range depth {
 			path = strings.TrimPrefix(path+"/"+strings.Repeat("d", 100), "/")

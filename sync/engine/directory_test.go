@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
+	"clfsload/clfs/object"
 	"clfsload/state"
 	"clfsload/sync/blob/mem"
 )
@@ -19,7 +21,7 @@ func objectData(t *testing.T, c *mem.Container, id, owner clfs.ID, typ clfs.Type
 	if err != nil {
 		t.Fatal(err)
 	}
-	payload, _, err := clfs.Unpack(o.Data, clfs.MaxSegmentPayload)
+	payload, _, err := compression.Unpack(o.Data, object.MaxSegmentPayload)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +44,7 @@ func TestDirectoriesArePackedAsInTheVectors(t *testing.T) {
 	}
 	for _, v := range vectors.DirSegments {
 		t.Run(fmt.Sprint(v.NameLengths), func(t *testing.T) {
-			f := newFixture(t, clfs.CompressionNone)
+			f := newFixture(t, compression.None)
 			f.dir("d")
 			var list []state.Entry
 			for _, run := range v.NameLengths {
@@ -67,13 +69,13 @@ func TestDirectoriesArePackedAsInTheVectors(t *testing.T) {
 // the root has.
 func segmentsOf(t *testing.T, c *mem.Container, id clfs.ID) []int {
 	t.Helper()
-	in, err := clfs.DecodeInode(objectData(t, c, id, clfs.RootID, clfs.TypeDirectory))
+	in, err := object.DecodeInode(objectData(t, c, id, clfs.RootID, clfs.TypeDirectory))
 	if err != nil {
 		t.Fatal(err)
 	}
 	sizes, total := []int{len(in.Dirents)}, 4+len(in.Dirents)
 	for _, block := range in.Direct[1:] {
-		s, err := clfs.DecodeSegment(objectData(t, c, block, id, clfs.TypeSegment))
+		s, err := object.DecodeSegment(objectData(t, c, block, id, clfs.TypeSegment))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -86,7 +88,7 @@ func segmentsOf(t *testing.T, c *mem.Container, id clfs.ID) []int {
 }
 
 func TestADirectoryOfManySegmentsListsEveryEntry(t *testing.T) {
-	f := newFixture(t, clfs.CompressionLZ4)
+	f := newFixture(t, compression.LZ4)
 	f.wide("wide", 4097)
 	for i := range 3 {
 		f.dir(fmt.Sprintf("wide/sub%d", i))
@@ -98,7 +100,7 @@ func TestADirectoryOfManySegmentsListsEveryEntry(t *testing.T) {
 	if sizes := segmentsOf(t, m, f.dirs["wide"].ID); len(sizes) < 4 {
 		t.Errorf("segments of %v bytes: too few for the test", sizes)
 	}
-	in, err := clfs.DecodeInode(objectData(t, m, f.dirs["wide"].ID, clfs.RootID, clfs.TypeDirectory))
+	in, err := object.DecodeInode(objectData(t, m, f.dirs["wide"].ID, clfs.RootID, clfs.TypeDirectory))
 	if err != nil || in.Attr.Nlink != 2+3 {
 		t.Errorf("link count %d with 3 subdirectories, %v", in.Attr.Nlink, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
 	"clfsload/state"
 	"clfsload/sync/blob/mem"
 )
@@ -27,7 +28,7 @@ func counted(t *testing.T) (*spy, func() map[clfs.ID]int) {
 
 // The scan adds rows while the engine takes them, many batches at the same time.
 func TestEveryInodeIsTakenOnceWhileRowsAreAdded(t *testing.T) {
-	f := newFixture(t, clfs.CompressionNone)
+	f := newFixture(t, compression.None)
 	const dirs, batches, each = 4, 25, 40
 	for d := range dirs {
 		f.dir(fmt.Sprintf("d%d", d))
@@ -77,7 +78,7 @@ func TestEveryInodeIsTakenOnceWhileRowsAreAdded(t *testing.T) {
 // A name that is found after its inode was uploaded makes the inode be uploaded
 // once more, with all its names.
 func TestLinksThatAreFoundLateAreInTheInodeInTheEnd(t *testing.T) {
-	f := newFixture(t, clfs.CompressionNone)
+	f := newFixture(t, compression.None)
 	f.dir("d")
 	file := f.hardlinks(".", "a", "b")
 	m := mem.New()
@@ -104,7 +105,7 @@ func TestLinksThatAreFoundLateAreInTheInodeInTheEnd(t *testing.T) {
 // Listing may end at any moment between the feeder's looks; a transfer must end
 // all the same.
 func TestTransferEndsWheneverProducingEnds(t *testing.T) {
-	f := newFixture(t, clfs.CompressionNone)
+	f := newFixture(t, compression.None)
 	e := f.engine(mem.New(), 2)
 	if err := e.Begin(t.Context()); err != nil {
 		t.Fatal(err)

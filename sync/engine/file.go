@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 	"clfsload/state"
 	"clfsload/sync/engine/blobs"
 	"clfsload/sync/engine/memory"
@@ -214,7 +215,7 @@ func (w *worker) putManyBlocks(ctx context.Context, c contents, p *blockPlan) er
 }
 
 // putMap uploads the indirect blocks of a file whose segments are uploaded.
-func (w *worker) putMap(ctx context.Context, p *blockPlan) (clfs.Inode, error) {
+func (w *worker) putMap(ctx context.Context, p *blockPlan) (object.Inode, error) {
 	n := *p.node
 	own := n.Next
 	if n.Flags&state.Content == 0 && own > 0 {
@@ -222,13 +223,13 @@ func (w *worker) putMap(ctx context.Context, p *blockPlan) (clfs.Inode, error) {
 	}
 	if own == n.Next && p.count > clfs.MaxDirect {
 		if err := w.reserve(ctx, p, p.count-1); err != nil {
-			return clfs.Inode{}, err
+			return object.Inode{}, err
 		}
 	}
 	if n.Flags&state.BaseMap != 0 {
 		return w.editMap(ctx, p)
 	}
-	var o clfs.Inode
+	var o object.Inode
 	if n.Flags&state.Adopted != 0 {
 		base, err := w.store.BaseOf(ctx, n)
 		if err != nil {
@@ -243,7 +244,7 @@ func (w *worker) putMap(ctx context.Context, p *blockPlan) (clfs.Inode, error) {
 			generation = n.Next
 		}
 		if err := b.Add(clfs.SegmentID(w.journal.Settings.Key, n.ID, generation, i-1)); err != nil {
-			return clfs.Inode{}, err
+			return object.Inode{}, err
 		}
 	}
 	var err error

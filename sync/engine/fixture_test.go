@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
 	"clfsload/state"
 	"clfsload/sync/blob"
 	"clfsload/sync/blob/mem"
@@ -31,9 +32,9 @@ type fixture struct {
 	next    uint64 // st_ino
 }
 
-func newFixture(t *testing.T, compression clfs.Compression) *fixture {
+func newFixture(t *testing.T, method compression.Method) *fixture {
 	t.Helper()
-	s := state.Settings{Source: "/source", Target: "mem", Compression: compression, PreserveHardlinks: true,
+	s := state.Settings{Source: "/source", Target: "mem", Compression: method, PreserveHardlinks: true,
 		DirMgrCount: clfs.DefaultDirMgrCount, ContainerID: 0x1234567, FSID: 99, RootName: "source",
 		BucketUUID: "33333333-3333-4333-8333-333333333333", MassUUID: "11111111-1111-4111-8111-111111111111",
 		WipeUUID: "22222222-2222-4222-8222-222222222222", Key: clfs.Key{1, 2, 3}}

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
+	"clfsload/clfs/object"
 	"clfsload/state"
 	"clfsload/sync/blob"
 	"clfsload/sync/blob/faulty"
@@ -71,20 +73,20 @@ func mappedSegments(t *testing.T, c blob.Container, n state.Node) (ids []clfs.ID
 		if err != nil {
 			t.Fatal(err)
 		}
-		data, _, err := clfs.Unpack(o.Data, clfs.MaxSegmentPayload)
+		data, _, err := compression.Unpack(o.Data, object.MaxSegmentPayload)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return data
 	}
-	in, err := clfs.DecodeInode(payload(n.ID, n.Attr.Type, n.PutVersion, clfs.RootID))
+	in, err := object.DecodeInode(payload(n.ID, n.Attr.Type, n.PutVersion, clfs.RootID))
 	if err != nil {
 		t.Fatal(err)
 	}
 	ids = in.Direct[1:]
 	var walk func(block clfs.ID, levels int)
 	walk = func(block clfs.ID, levels int) {
-		b, err := clfs.DecodeIndirect(payload(block, clfs.TypeIndirect, clfs.FirstVersion, n.ID))
+		b, err := object.DecodeIndirect(payload(block, clfs.TypeIndirect, clfs.FirstVersion, n.ID))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -107,7 +109,7 @@ func mappedSegments(t *testing.T, c blob.Container, n state.Node) (ids []clfs.ID
 // The load of a huge file that was killed goes on, twice, with the segments that are not recorded: it
 // reads nothing else, and the rows of the others are never in memory together.
 func TestTheLoadOfAHugeFileGoesOnWithTheSegmentsThatAreMissing(t *testing.T) {
-	f := newFixture(t, clfs.CompressionNone)
+	f := newFixture(t, compression.None)
 	file := f.file("file", hugeSize)
 	f.scanned()
 	const ino = state.Ino(clfs.FirstSequence + 1)

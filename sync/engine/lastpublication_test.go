@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"testing"
 
-	"clfsload/clfs"
+	"clfsload/clfs/compression"
 	"clfsload/state"
 	"clfsload/sync/blob"
 	"clfsload/sync/blob/faulty"
@@ -17,7 +17,7 @@ import (
 // files are uploaded to it, but for one that cannot be read yet.
 func cutLoad(t *testing.T, method faulty.Method, k int) (f *fixture, m *mem.Container, c *faulty.Container) {
 	t.Helper()
-	f, m = newFixture(t, clfs.CompressionNone), mem.New()
+	f, m = newFixture(t, compression.None), mem.New()
 	c = faulty.New(m)
 	f.dir("d")
 	f.dir("d/e")

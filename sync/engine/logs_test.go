@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
 	"clfsload/sync/blob"
 	"clfsload/sync/blob/faulty"
 	"clfsload/sync/blob/mem"
@@ -59,7 +60,7 @@ func mustHaveLogs(t *testing.T, e *Engine, c *mem.Container, texts ...string) {
 }
 
 func TestPublishPutsTheLogsAndNamesThem(t *testing.T) {
-	f, c := newFixture(t, clfs.CompressionLZ4), mem.New()
+	f, c := newFixture(t, compression.LZ4), mem.New()
 	e := transferred(t, f, c)
 	if err := e.Publish(t.Context(), false, logsOf("first", "second")...); err != nil {
 		t.Fatal(err)
@@ -73,7 +74,7 @@ func TestPublishPutsTheLogsAndNamesThem(t *testing.T) {
 func TestALogOfARunThatWasStoppedIsReplacedOrRemoved(t *testing.T) {
 	for title, next := range map[string][]string{"as many": {"a", "b", "c"}, "fewer": {"a"}, "none": nil} {
 		for at := range 4 {
-			f, c := newFixture(t, clfs.CompressionLZ4), mem.New()
+			f, c := newFixture(t, compression.LZ4), mem.New()
 			transferred(t, f, c)
 			stop := errors.New("stopped")
 			script := faulty.New(c)
@@ -94,7 +95,7 @@ func TestALogOfARunThatWasStoppedIsReplacedOrRemoved(t *testing.T) {
 }
 
 func TestALogThatCannotBeReadStopsBeforeTheRoot(t *testing.T) {
-	f, c := newFixture(t, clfs.CompressionLZ4), mem.New()
+	f, c := newFixture(t, compression.LZ4), mem.New()
 	e := transferred(t, f, c)
 	broken := errors.New("broken disk")
 	err := e.Publish(t.Context(), false, publish.Log{Name: "log.log", Read: func() ([]byte, error) { return nil, broken }})

@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"clfsload/clfs"
+	"clfsload/clfs/blockmap"
+	"clfsload/clfs/object"
 	"clfsload/state"
 	"clfsload/sync/engine/blobs"
 )
@@ -39,24 +41,24 @@ func (r *replaced) flush() error {
 
 // editMap uploads the indirect blocks of a file whose block map another program has made, as
 // far as they change, and notes what the new map does without.
-func (w *worker) editMap(ctx context.Context, p *blockPlan) (clfs.Inode, error) {
+func (w *worker) editMap(ctx context.Context, p *blockPlan) (object.Inode, error) {
 	n := *p.node
 	base, err := w.store.BaseOf(ctx, n)
 	if err != nil {
-		return clfs.Inode{}, err
+		return object.Inode{}, err
 	}
 	gone := &replaced{note: func(list []state.Foreign, first bool) error { return w.noteReplaced(ctx, n, list, first) }}
 	old := state.Blocks(int64(base.Attr.Size))
-	edit := clfs.MapEdit{
+	edit := blockmap.Edit{
 		Direct: base.Direct, Roots: base.Roots, Old: old, Keep: max(min(n.Sealed, old, p.count), 1), Blocks: p.count,
 		NewIndirect: func(tree, depth int, index uint64) clfs.ID {
 			return clfs.IndirectID(w.journal.Settings.Key, n.ID, n.Next, tree, depth, index)
 		},
-		Read: func(id clfs.ID, tree, depth int) (clfs.IndirectBlock, error) {
+		Read: func(id clfs.ID, tree, depth int) (object.IndirectBlock, error) {
 			return w.store.Indirect(ctx, n, id, tree, depth)
 		},
 		Emit:     w.store.PutIndirect(ctx, n.ID, blobs.CtimeSeconds(n.Attr)),
-		Replaced: func(kind clfs.Replaced, id clfs.ID) error { return gone.add(foreignOf(kind, id, n.ID)) },
+		Replaced: func(kind blockmap.Replaced, id clfs.ID) error { return gone.add(foreignOf(kind, id, n.ID)) },
 	}
 	edit.NextNew = func(from uint64) (uint64, clfs.ID, error) {
 		block := p.nextNew(from, edit.Keep)
@@ -84,8 +86,8 @@ func (p *blockPlan) nextNew(from, keep uint64) uint64 {
 	return 0
 }
 
-func foreignOf(kind clfs.Replaced, id, owner clfs.ID) state.Foreign {
-	if kind == clfs.ReplacedSubtree {
+func foreignOf(kind blockmap.Replaced, id, owner clfs.ID) state.Foreign {
+	if kind == blockmap.ReplacedSubtree {
 		return state.Foreign{Kind: state.ForeignTree, ID: id, Owner: owner}
 	}
 	return state.Foreign{Kind: state.ForeignObject, ID: id, Owner: owner}

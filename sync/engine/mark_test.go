@@ -6,22 +6,24 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
+	"clfsload/clfs/object"
 	"clfsload/sync/blob/mem"
 	"clfsload/sync/engine/bucket"
 )
 
 // markOf is the mark that a container has.
-func markOf(t *testing.T, m *mem.Container) clfs.Mark {
+func markOf(t *testing.T, m *mem.Container) object.Mark {
 	t.Helper()
 	o, err := m.Get(t.Context(), bucket.Name, 0, -1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	payload, _, err := clfs.Unpack(o.Data, 1<<20)
+	payload, _, err := compression.Unpack(o.Data, 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := clfs.DecodeBucket(payload)
+	b, err := object.DecodeBucket(payload)
 	if err != nil || b.Mark == nil {
 		t.Fatalf("bucket object %+v: %v", b, err)
 	}
@@ -45,7 +47,7 @@ func TestAPublicationBeginsWithItsMark(t *testing.T) {
 	m.write("d/f", 100, 1)
 	m.mustPublish()
 	first := markOf(t, inner)
-	if first.Publication != 1 || first.Open != clfs.OpenMount {
+	if first.Publication != 1 || first.Open != object.OpenMount {
 		t.Errorf("mark of the first publication: %+v", first)
 	}
 	m.chmod("d/f", 0o600)
@@ -106,7 +108,7 @@ func TestEachStartIsMarked(t *testing.T) {
 	open := markOf(t, c)
 	m.check(m.engine.Close(t.Context()))
 	closed := markOf(t, c)
-	if open.ID == before.ID || open.Publication != 1 || open.Time != before.Time || open.Open != clfs.OpenMount {
+	if open.ID == before.ID || open.Publication != 1 || open.Time != before.Time || open.Open != object.OpenMount {
 		t.Errorf("opened: %+v, before: %+v", open, before)
 	}
 	open.Open = ""

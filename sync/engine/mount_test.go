@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
 	"clfsload/state"
 	"clfsload/sync/blob"
 	"clfsload/sync/engine/publish"
@@ -37,7 +38,7 @@ type mount struct {
 
 func newMount(t *testing.T, c blob.Container) *mount {
 	t.Helper()
-	s := state.Settings{Kind: state.KindMount, Target: "mem", Compression: clfs.CompressionNone, PreserveHardlinks: true,
+	s := state.Settings{Kind: state.KindMount, Target: "mem", Compression: compression.None, PreserveHardlinks: true,
 		DirMgrCount: clfs.DefaultDirMgrCount, ContainerID: 0x1234567, FSID: 99,
 		BucketUUID: "33333333-3333-4333-8333-333333333333", MassUUID: "11111111-1111-4111-8111-111111111111",
 		WipeUUID: "22222222-2222-4222-8222-222222222222", Key: clfs.Key{1, 2, 3}}

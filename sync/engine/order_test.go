@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
+	"clfsload/clfs/object"
 	"clfsload/sync/blob"
 	"clfsload/sync/blob/mem"
 )
@@ -53,22 +55,22 @@ func nameOf(t *testing.T, blobName string) clfs.Name {
 
 // references returns the ids that an object leads to.
 func references(n clfs.Name, data []byte) ([]clfs.ID, error) {
-	payload, _, err := clfs.Unpack(data, clfs.MaxSegmentPayload)
+	payload, _, err := compression.Unpack(data, object.MaxSegmentPayload)
 	if err != nil {
 		return nil, err
 	}
 	switch n.Type {
 	case clfs.TypeSegment:
-		s, err := clfs.DecodeSegment(payload)
+		s, err := object.DecodeSegment(payload)
 		if err != nil {
 			return nil, err
 		}
 		return entries(s.Dirents)
 	case clfs.TypeIndirect:
-		b, err := clfs.DecodeIndirect(payload)
+		b, err := object.DecodeIndirect(payload)
 		return b.Blocks, err
 	}
-	in, err := clfs.DecodeInode(payload)
+	in, err := object.DecodeInode(payload)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +86,7 @@ func references(n clfs.Name, data []byte) ([]clfs.ID, error) {
 
 func entries(raw []byte) ([]clfs.ID, error) {
 	var to []clfs.ID
-	for d, err := range clfs.Dirents(raw) {
+	for d, err := range object.Dirents(raw) {
 		if err != nil {
 			return nil, err
 		}
@@ -115,7 +117,7 @@ func (f *fixture) mixed() {
 
 // Nothing leads to directories before the root does, so they come in any order.
 func TestObjectsArePutAfterAllThatTheyReferTo(t *testing.T) {
-	f := newFixture(t, clfs.CompressionLZ4)
+	f := newFixture(t, compression.LZ4)
 	f.mixed()
 	var mu sync.Mutex
 	there, last := map[clfs.ID]bool{}, clfs.ID("")
@@ -159,7 +161,7 @@ func TestObjectsArePutAfterAllThatTheyReferTo(t *testing.T) {
 // With a container whose Put is not durable, nothing may be done in the journal
 // before a Sync that came after its Put.
 func TestNothingIsRecordedBeforeItIsDurable(t *testing.T) {
-	f := newFixture(t, clfs.CompressionLZ4)
+	f := newFixture(t, compression.LZ4)
 	f.mixed()
 	var mu sync.Mutex
 	put, durable := map[clfs.ID]bool{}, uint64(0)
@@ -192,7 +194,7 @@ func TestNothingIsRecordedBeforeItIsDurable(t *testing.T) {
 }
 
 func TestWhenSyncFailsNothingIsRecordedAndTheRunStops(t *testing.T) {
-	f := newFixture(t, clfs.CompressionNone)
+	f := newFixture(t, compression.None)
 	f.file("a", 1)
 	f.scanned()
 	broken := errors.New("disk is gone")
@@ -214,7 +216,7 @@ func TestWhenSyncFailsNothingIsRecordedAndTheRunStops(t *testing.T) {
 }
 
 func TestTheRootIsPutAfterAllDirectories(t *testing.T) {
-	f := newFixture(t, clfs.CompressionNone)
+	f := newFixture(t, compression.None)
 	for _, d := range []string{"a", "a/b", "a/b/c", "a/d", "e", "e/f"} {
 		f.dir(d)
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
 	"clfsload/sync/blob"
 	"clfsload/sync/blob/mem"
 )
@@ -153,7 +154,7 @@ func (d *disk) looseVersions(id clfs.ID) (versions int, loose bool) {
 
 func TestAPowerCutAtTheEndOfALoadLeavesNoTornRoot(t *testing.T) {
 	d := newDisk()
-	f := newFixture(t, clfs.CompressionNone)
+	f := newFixture(t, compression.None)
 	for i := range 300 {
 		f.file(fmt.Sprintf("%0250d", i), 0)
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
 	"clfsload/sync/blob"
 	"clfsload/sync/blob/faulty"
 	"clfsload/sync/blob/mem"
@@ -16,7 +17,7 @@ import (
 
 func TestALargeFileGoesOnAtItsFirstMissingSegment(t *testing.T) {
 	const segments, missing = 5, 3
-	f := newFixture(t, clfs.CompressionNone)
+	f := newFixture(t, compression.None)
 	file := f.file("file", clfs.FirstSegmentBytes+segments*clfs.SegmentBytes)
 	f.scanned()
 	stop := errors.New("stop")
@@ -56,7 +57,7 @@ func TestALargeFileGoesOnAtItsFirstMissingSegment(t *testing.T) {
 // A file that is another one than that of which segments are there already is
 // read from its beginning.
 func TestALargeFileThatChangedBetweenTwoRunsBeginsAnew(t *testing.T) {
-	f := newFixture(t, clfs.CompressionNone)
+	f := newFixture(t, compression.None)
 	file := f.file("file", three)
 	f.scanned()
 	stop := errors.New("stop")
@@ -83,7 +84,7 @@ func TestALargeFileThatChangedBetweenTwoRunsBeginsAnew(t *testing.T) {
 // ends with a sound container, of as many blobs as a run that nothing disturbed.
 func TestWhereverAPutFailsTheNextRunEndsWithAsManyBlobs(t *testing.T) {
 	undisturbed := mem.New()
-	f := newFixture(t, clfs.CompressionNone)
+	f := newFixture(t, compression.None)
 	f.mixed()
 	f.mustLoad(undisturbed)
 	f.sound(undisturbed)
@@ -94,7 +95,7 @@ func TestWhereverAPutFailsTheNextRunEndsWithAsManyBlobs(t *testing.T) {
 				m := mem.New()
 				c := faulty.New(m)
 				c.On(faulty.Put, faulty.Fault{Err: blob.ErrTransient, Skip: k, After: after})
-				f := newFixture(t, clfs.CompressionNone)
+				f := newFixture(t, compression.None)
 				f.mixed()
 				if err := f.load(t.Context(), c); !errors.Is(err, blob.ErrTransient) {
 					t.Fatalf("load ends with %v", err)
@@ -112,7 +113,7 @@ func TestWhereverAPutFailsTheNextRunEndsWithAsManyBlobs(t *testing.T) {
 
 // Who stops a run loses nothing that was uploaded.
 func TestWhatWasUploadedIsRecordedWhenTheRunIsCancelled(t *testing.T) {
-	f := newFixture(t, clfs.CompressionNone)
+	f := newFixture(t, compression.None)
 	for i := range 100 {
 		f.file(fmt.Sprintf("f%02d", i), 10)
 	}
@@ -139,7 +140,7 @@ func TestWhatWasUploadedIsRecordedWhenTheRunIsCancelled(t *testing.T) {
 }
 
 func TestAnEngineThatWasStoppedCanGoOn(t *testing.T) {
-	f := newFixture(t, clfs.CompressionNone)
+	f := newFixture(t, compression.None)
 	for i := range 20 {
 		f.file(fmt.Sprintf("f%02d", i), 10)
 	}
@@ -165,7 +166,7 @@ func TestAFileThatChangesWhileItIsReadIsWholeWhereverItsLoadIsCutOff(t *testing.
 			m := mem.New()
 			c := faulty.New(m)
 			c.On(faulty.Put, faulty.Fault{Err: blob.ErrTransient, Skip: k, After: k%2 == 1})
-			f := newFixture(t, clfs.CompressionNone)
+			f := newFixture(t, compression.None)
 			file := f.file("file", three)
 			f.scanned()
 			changed := false

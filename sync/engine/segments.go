@@ -7,14 +7,16 @@ import (
 	"iter"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
+	"clfsload/clfs/object"
 	"clfsload/rescue"
 	"clfsload/state"
 	"clfsload/sync/engine/blobs"
 	"clfsload/sync/engine/memory"
 )
 
-// finishRoom is what clfs.FinishSegment needs beside the data.
-const finishRoom = clfs.MaxSegmentPayload - clfs.SegmentBytes
+// finishRoom is what object.FinishSegment needs beside the data.
+const finishRoom = object.MaxSegmentPayload - clfs.SegmentBytes
 
 // contents is what the segments of a file are read from, and what their names and
 // records say.
@@ -101,18 +103,18 @@ func (w *worker) readSegment(ctx context.Context, c contents, index uint64, extr
 	offset := clfs.SegmentOffset(index, false)
 	n := int(min(uint64(c.size)-offset, clfs.SegmentBytes))
 	room := n + finishRoom
-	grant, err := w.budget.Acquire(ctx, memory.Capacity(room)+memory.Capacity(clfs.PackBound(room))+extra)
+	grant, err := w.budget.Acquire(ctx, memory.Capacity(room)+memory.Capacity(compression.Bound(room))+extra)
 	if err != nil {
 		return nil, err
 	}
 	s := &segment{engine: w.Engine, index: index, size: int64(n), buf: w.budget.Buffer(room), grant: grant, extra: extra}
-	data := (*s.buf)[clfs.SegmentDataOffset : clfs.SegmentDataOffset+n]
+	data := (*s.buf)[object.SegmentDataOffset : object.SegmentDataOffset+n]
 	if err := w.readFull(c.file, data, int64(offset)); err != nil {
 		w.budget.Recycle(s.buf)
 		grant.Release()
 		return nil, err
 	}
-	s.payload = clfs.FinishSegment((*s.buf)[:0], n, c.ctime, offset, c.id)
+	s.payload = object.FinishSegment((*s.buf)[:0], n, c.ctime, offset, c.id)
 	id := clfs.SegmentID(w.journal.Settings.Key, c.id, c.generation, index)
 	s.name = clfs.ObjectName(id, c.id, clfs.TypeSegment, clfs.FirstVersion)
 	return s, nil
@@ -122,9 +124,9 @@ func (w *worker) readSegment(ctx context.Context, c contents, index uint64, extr
 // uploaded and not recorded.
 func (s *segment) put(ctx context.Context) error {
 	b := s.engine.budget
-	packedBuf := b.Buffer(clfs.PackBound(len(s.payload)))
+	packedBuf := b.Buffer(compression.Bound(len(s.payload)))
 	defer b.Recycle(packedBuf)
-	packed := clfs.Pack((*packedBuf)[:0], s.payload, s.engine.journal.Settings.Compression)
+	packed := compression.Pack((*packedBuf)[:0], s.payload, s.engine.journal.Settings.Compression)
 	b.Recycle(s.buf)
 	s.grant.Shrink(int64(cap(*packedBuf)) + s.extra)
 	if err := s.engine.store.Put(ctx, s.name, packed); err != nil {

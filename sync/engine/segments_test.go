@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
 	"clfsload/sync/blob/mem"
 )
 
@@ -16,7 +17,7 @@ import (
 // deleted. So it comes to its end, though the file that it is of has changed.
 func TestNoPutIsGivenUpBecauseItsFileHasChanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t, clfs.CompressionNone)
+		f := newFixture(t, compression.None)
 		var changed atomic.Bool
 		f.file("file", three).onRead = func(f *fakeFile, offset int64) error {
 			if offset > clfs.FirstSegmentBytes && changed.CompareAndSwap(false, true) {

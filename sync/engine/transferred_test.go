@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
 	"clfsload/sync/blob/mem"
 )
 
@@ -19,7 +20,7 @@ func (f *fixture) moves(c *spy, want error) (moved, kept int64) {
 }
 
 func TestBytesCountWhenTheyAreInTheContainerAndNotBefore(t *testing.T) {
-	f := newFixture(t, clfs.CompressionNone)
+	f := newFixture(t, compression.None)
 	f.file("large", three)
 	f.scanned()
 	stop := errors.New("stop")
@@ -49,7 +50,7 @@ func TestBytesCountWhenTheyAreInTheContainerAndNotBefore(t *testing.T) {
 }
 
 func TestBytesOfAFileThatIsReadAgainCountOnce(t *testing.T) {
-	f := newFixture(t, clfs.CompressionNone)
+	f := newFixture(t, compression.None)
 	file := f.file("changes", three)
 	f.file("small", 10)
 	f.scanned()

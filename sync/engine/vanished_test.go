@@ -5,12 +5,13 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
 	"clfsload/state"
 	"clfsload/sync/blob/mem"
 )
 
 func TestADirectoryIsForgottenThoughAFileHasNamesOnTwoOfItsLevels(t *testing.T) {
-	f := newFixture(t, clfs.CompressionNone)
+	f := newFixture(t, compression.None)
 	f.dir("d")
 	f.dir("d/sub")
 	linked := f.attr(clfs.TypeRegular, 10)
@@ -30,7 +31,7 @@ func TestADirectoryIsForgottenThoughAFileHasNamesOnTwoOfItsLevels(t *testing.T) 
 
 // A directory that was put, but for its inode, and lost entries before it is put again.
 func TestADirectoryThatGetsShorterLeavesNoSegment(t *testing.T) {
-	f := newFixture(t, clfs.CompressionNone)
+	f := newFixture(t, compression.None)
 	f.wide("d", 300)
 	f.scanned()
 	c := &spy{Container: mem.New()}

@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
+	"clfsload/clfs/object"
 	"clfsload/sync/blob/mem"
 )
 
@@ -20,7 +22,7 @@ type watched struct {
 	*mem.Container
 	mu      sync.Mutex
 	objects map[clfs.ID]map[string]*version // by the blob's name
-	blocks  map[clfs.ID]clfs.Segment
+	blocks  map[clfs.ID]object.Segment
 	loose   map[string]bool // blobs of which a power cut may leave the name alone
 	gone    map[string]bool // names that were deleted
 
@@ -38,7 +40,7 @@ type death struct {
 
 func newWatched() *watched {
 	return &watched{Container: mem.New(), objects: map[clfs.ID]map[string]*version{},
-		blocks: map[clfs.ID]clfs.Segment{}, loose: map[string]bool{}, gone: map[string]bool{}, look: func(string) {}, death: death{lives: -1}}
+		blocks: map[clfs.ID]object.Segment{}, loose: map[string]bool{}, gone: map[string]bool{}, look: func(string) {}, death: death{lives: -1}}
 }
 
 func (w *watched) Put(ctx context.Context, name string, data []byte) error {
@@ -121,18 +123,18 @@ func (w *watched) learn(name string, data []byte) error {
 	if err != nil || n.ID == clfs.BucketID {
 		return err
 	}
-	payload, _, err := clfs.Unpack(data, clfs.MaxSegmentPayload)
+	payload, _, err := compression.Unpack(data, object.MaxSegmentPayload)
 	if err != nil {
 		return err
 	}
 	if n.Type == clfs.TypeSegment {
-		w.blocks[n.ID], err = clfs.DecodeSegment(payload)
+		w.blocks[n.ID], err = object.DecodeSegment(payload)
 		return err
 	}
 	if w.objects[n.ID] == nil {
 		w.objects[n.ID] = map[string]*version{}
 	}
-	in, err := clfs.DecodeInode(payload)
+	in, err := object.DecodeInode(payload)
 	w.objects[n.ID][name] = &version{n.Version, name, in}
 	return err
 }
@@ -141,7 +143,7 @@ func (w *watched) learn(name string, data []byte) error {
 type version struct {
 	number uint32
 	name   string
-	inode  *clfs.Inode
+	inode  *object.Inode
 }
 
 // newest is the inode that readers find for an id, nil if there is none. twice: there are
@@ -166,7 +168,7 @@ func (w *watched) listing(id clfs.ID) map[string]clfs.ID {
 	}
 	all := map[string]clfs.ID{}
 	add := func(raw []byte) {
-		for d, err := range clfs.Dirents(raw) {
+		for d, err := range object.Dirents(raw) {
 			if err == nil && string(d.Name) != "." && string(d.Name) != ".." {
 				all[string(d.Name)] = d.ID
 			}
@@ -244,7 +246,7 @@ func (s *sight) visit(id clfs.ID, path string) {
 }
 
 func (s *sight) list(raw []byte, path string, names map[string]bool) {
-	for d, err := range clfs.Dirents(raw) {
+	for d, err := range object.Dirents(raw) {
 		name := string(d.Name)
 		switch {
 		case err != nil:

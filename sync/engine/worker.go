@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
+	"clfsload/clfs/object"
 	"clfsload/rescue"
 	"clfsload/state"
 	"clfsload/sync/engine/blobs"
@@ -211,7 +213,7 @@ func (w *worker) upload(ctx context.Context, path blobs.PathFunc, j *job) error 
 		// to another directory while its inode was put.
 		return w.file(ctx, path, j)
 	}
-	return w.seal(ctx, path, j, clfs.Inode{Direct: []clfs.ID{n.ID}, Data: n.Target}, nil)
+	return w.seal(ctx, path, j, object.Inode{Direct: []clfs.ID{n.ID}, Data: n.Target}, nil)
 }
 
 // rewrite puts an inode again of which only the attributes or the names have
@@ -232,14 +234,14 @@ func (w *worker) rewrite(ctx context.Context, path blobs.PathFunc, j *job) error
 
 // seal completes a node whose contents are all in the container but for the inode
 // itself, in which the caller has set Direct, Roots and Data.
-func (w *worker) seal(ctx context.Context, path blobs.PathFunc, j *job, o clfs.Inode, grants []*memory.Grant) error {
+func (w *worker) seal(ctx context.Context, path blobs.PathFunc, j *job, o object.Inode, grants []*memory.Grant) error {
 	o.FirstSegmentSize, o.SegmentSize = clfs.FirstSegmentBytes, clfs.SegmentBytes
 	return w.complete(ctx, path, j, o, grants, true)
 }
 
 // complete puts the inode of a node, or hands it to the journal for the next
 // publication when the node is published. The grants, if any, have room for it.
-func (w *worker) complete(ctx context.Context, path blobs.PathFunc, j *job, o clfs.Inode, grants []*memory.Grant, sealed bool) error {
+func (w *worker) complete(ctx context.Context, path blobs.PathFunc, j *job, o object.Inode, grants []*memory.Grant, sealed bool) error {
 	back, err := w.backPointers(ctx, j.node)
 	if err != nil {
 		memory.ReleaseAll(grants)
@@ -248,7 +250,7 @@ func (w *worker) complete(ctx context.Context, path blobs.PathFunc, j *job, o cl
 	w.store.Stamp(&o, path, j.node, back)
 	w.warnOfLinks(ctx, path, j.node)
 	w.payload = o.Append(w.payload[:0])
-	w.packed = clfs.Pack(w.packed[:0], w.payload, w.journal.Settings.Compression)
+	w.packed = compression.Pack(w.packed[:0], w.payload, w.journal.Settings.Compression)
 	if len(grants) == 0 {
 		g, err := w.budget.Acquire(ctx, int64(max(len(w.packed), len(w.payload))))
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
 	"clfsload/sync/blob/mem"
 	"clfsload/sync/engine/publish"
 )
@@ -25,7 +26,7 @@ func TestAFileWhoseContentsDoNotFitItsSizeFailsAndSaysWhatItIs(t *testing.T) {
 		{"more, after whole segments", clfs.FirstSegmentBytes + clfs.SegmentBytes, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			f := newFixture(t, clfs.CompressionNone)
+			f := newFixture(t, compression.None)
 			file := f.file("generated", c.size)
 			file.beyond = c.beyond
 			f.file("calm", 10)

@@ -13,7 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"clfsload/clfs"
+	"clfsload/clfs/object"
 	"clfsload/state"
 	"clfsload/sync/adopt"
 	"clfsload/sync/blob"
@@ -347,7 +347,7 @@ func newSettings(o *Options, target string) state.Settings {
 		DirMgrCount:       o.DirMgrCount,
 		Include:           o.Include,
 		Exclude:           o.Exclude,
-		RootName:          clfs.RootName(o.Source),
+		RootName:          object.RootName(o.Source),
 	}
 	random.Draw(&s)
 	return s

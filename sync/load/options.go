@@ -4,7 +4,7 @@ import (
 	"io"
 	"log/slog"
 
-	"clfsload/clfs"
+	"clfsload/clfs/compression"
 	"clfsload/state"
 	"clfsload/sync/scan/filter"
 	"clfsload/sync/target"
@@ -19,7 +19,7 @@ type Options struct {
 
 	IsNew             bool // begin a new transfer
 	CreateContainer   bool
-	Compression       clfs.Compression
+	Compression       compression.Method
 	PreserveHardlinks bool
 	DirMgrCount       int
 	Include, Exclude  []string // as given

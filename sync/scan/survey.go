@@ -12,6 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"clfsload/clfs"
+	"clfsload/clfs/blockmap"
+	"clfsload/clfs/object"
 	"clfsload/state"
 )
 
@@ -147,7 +149,7 @@ func (s *Surveyor) directory(ctx context.Context, dir string) error {
 	}
 	defer f.Close()
 	here := s.options.Filter.At(dir)
-	listing := listingSize{used: 2 * clfs.DirentSize(1, handleBytes)}
+	listing := listingSize{used: 2 * object.DirentSize(1, handleBytes)}
 	for ctx.Err() == nil {
 		names, err := f.Readdirnames(batchNames)
 		if err != nil && !errors.Is(err, io.EOF) {
@@ -263,8 +265,8 @@ type listingSize struct {
 }
 
 func (l *listingSize) add(nameLen int) {
-	size := clfs.DirentSize(nameLen, handleBytes)
-	if !clfs.DirentFits(l.segments == 0, l.used, size) {
+	size := object.DirentSize(nameLen, handleBytes)
+	if !object.DirentFits(l.segments == 0, l.used, size) {
 		l.segments, l.used = l.segments+1, 0
 	}
 	l.used += size
@@ -278,7 +280,7 @@ func (s *Survey) addListing(dir string, l *listingSize) {
 }
 
 func indirectBlocks(segments uint64) (n int64) {
-	for _, tree := range clfs.IndirectCount(segments) {
+	for _, tree := range blockmap.IndirectCount(segments) {
 		for _, blocks := range tree {
 			n += int64(blocks)
 		}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 	"clfsload/sync/blob/faulty"
 	"clfsload/sync/tree"
 	"clfsload/sync/tree/treetest"
@@ -68,7 +69,7 @@ func again(b *treetest.Builder, file *treetest.Node, index int, keep bool) {
 		return
 	}
 	stale := bytes.Clone(payload)
-	stale[clfs.SegmentDataOffset] ^= 1
+	stale[object.SegmentDataOffset] ^= 1
 	b.PutPayload(old, stale)
 }
 

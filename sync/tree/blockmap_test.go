@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 	"clfsload/sync/tree"
 	"clfsload/sync/tree/treetest"
 )
@@ -20,8 +21,8 @@ func newSparse(t *testing.T, count int) (*treetest.Builder, *treetest.Node) {
 	return b, f
 }
 
-func keep(n int) func(*clfs.IndirectBlock) {
-	return func(b *clfs.IndirectBlock) { b.Blocks = b.Blocks[:n] }
+func keep(n int) func(*object.IndirectBlock) {
+	return func(b *object.IndirectBlock) { b.Blocks = b.Blocks[:n] }
 }
 
 // endOf is where a file with blocks 0 to n-1 ends.
@@ -47,7 +48,7 @@ var cutMaps = []struct {
 	{"root of tree 1 cut", treeOne + 2*clfs.IndirectFanout, func(f *treetest.Node) { f.Indirect(f.Inode.Roots[1], keep(1)) }, tree.KindBlockMap,
 		[2]int{treeOne + clfs.IndirectFanout, treeOne + 2*clfs.IndirectFanout}},
 	{"leaf with a pointer too many", 2000, func(f *treetest.Node) {
-		f.Indirect(f.Inode.Roots[0], func(b *clfs.IndirectBlock) { b.Blocks = append(b.Blocks, clfs.NullBlock) })
+		f.Indirect(f.Inode.Roots[0], func(b *object.IndirectBlock) { b.Blocks = append(b.Blocks, clfs.NullBlock) })
 	}, tree.KindBlockMap, [2]int{}},
 }
 
@@ -132,7 +133,7 @@ func TestHolesOfNullIdsAreZerosAtAnyLevel(t *testing.T) {
 
 // nullLeaves replaces the leaves of tree 1 by null ids.
 func nullLeaves(f *treetest.Node) {
-	f.Indirect(f.Inode.Roots[1], func(b *clfs.IndirectBlock) {
+	f.Indirect(f.Inode.Roots[1], func(b *object.IndirectBlock) {
 		for i := range b.Blocks {
 			b.Blocks[i] = clfs.NullBlock
 		}

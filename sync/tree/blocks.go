@@ -6,11 +6,12 @@ import (
 	"math"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 )
 
 // maxSegmentPayload bounds the decompressed size of a segment, in bytes: a full
 // one whose owner has an id of 64 bytes, and records that only a cache knows.
-const maxSegmentPayload = clfs.MaxSegmentPayload + 4096
+const maxSegmentPayload = object.MaxSegmentPayload + 4096
 
 // AllBlocks stands for the end of the block map, whatever the size.
 const AllBlocks = math.MaxUint64
@@ -76,7 +77,7 @@ func (m *mapReader) run() {
 
 // usedRoots is how many of the trees the block map has. A tree whose root is null is a
 // hole if a later one is used, and otherwise not there.
-func usedRoots(in *clfs.Inode) int {
+func usedRoots(in *object.Inode) int {
 	used := len(in.Roots)
 	for used > 0 && in.Roots[used-1].IsNull() {
 		used--
@@ -184,28 +185,28 @@ func (m *mapReader) enter(b *Block) error {
 }
 
 // Indirect reads an indirect block of any inode.
-func (t *Tree) Indirect(ctx context.Context, id clfs.ID) (Object, clfs.IndirectBlock, error) {
+func (t *Tree) Indirect(ctx context.Context, id clfs.ID) (Object, object.IndirectBlock, error) {
 	if cached, ok := t.indirects.Get(id); ok {
 		return cached.object, cached.block, nil
 	}
-	var b clfs.IndirectBlock
+	var b object.IndirectBlock
 	o, _, err := t.fetch(ctx, id, maxInodePayload, decodeIndirect(&b))
 	return t.gotIndirect(id, o, b, err)
 }
 
 // indirect reads an indirect block of n.
-func (t *Tree) indirect(ctx context.Context, n *Node, id clfs.ID) (Object, clfs.IndirectBlock, error) {
+func (t *Tree) indirect(ctx context.Context, n *Node, id clfs.ID) (Object, object.IndirectBlock, error) {
 	if cached, ok := t.indirects.Get(id); ok {
 		return cached.object, cached.block, nil
 	}
-	var b clfs.IndirectBlock
+	var b object.IndirectBlock
 	o, err := t.fetchBlock(ctx, n, id, clfs.TypeIndirect, maxInodePayload, decodeIndirect(&b))
 	return t.gotIndirect(id, o, b, err)
 }
 
-func decodeIndirect(b *clfs.IndirectBlock) decoder {
+func decodeIndirect(b *object.IndirectBlock) decoder {
 	return func(o Object, payload []byte) (err error) {
-		if *b, err = clfs.DecodeIndirect(payload); err != nil {
+		if *b, err = object.DecodeIndirect(payload); err != nil {
 			return BadObject(err, o.Blob)
 		}
 		return nil
@@ -213,9 +214,9 @@ func decodeIndirect(b *clfs.IndirectBlock) decoder {
 }
 
 // gotIndirect remembers an indirect block that was read.
-func (t *Tree) gotIndirect(id clfs.ID, o Object, b clfs.IndirectBlock, err error) (Object, clfs.IndirectBlock, error) {
+func (t *Tree) gotIndirect(id clfs.ID, o Object, b object.IndirectBlock, err error) (Object, object.IndirectBlock, error) {
 	if err != nil {
-		return o, clfs.IndirectBlock{}, err
+		return o, object.IndirectBlock{}, err
 	}
 	t.indirects.Add(id, cachedIndirect{o, b})
 	return o, b, nil
@@ -223,5 +224,5 @@ func (t *Tree) gotIndirect(id clfs.ID, o Object, b clfs.IndirectBlock, err error
 
 type cachedIndirect struct {
 	object Object
-	block  clfs.IndirectBlock
+	block  object.IndirectBlock
 }

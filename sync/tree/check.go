@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 )
 
 // check collects what is wrong with one inode.
@@ -144,14 +145,14 @@ func CheckObject(o Object, payload []byte) error {
 	case o.Form == 1:
 		return nil
 	case o.Type.IsInode():
-		in, err := clfs.DecodeInode(payload)
+		in, err := object.DecodeInode(payload)
 		if err != nil {
 			return BadObject(err, o.Blob)
 		}
 		n := &Node{Object: o, Inode: in, Payload: payload}
 		return errors.Join(n.checkOwnID(), n.Check())
 	case o.Type == clfs.TypeSegment:
-		s, err := clfs.DecodeSegment(payload)
+		s, err := object.DecodeSegment(payload)
 		if err != nil {
 			return BadObject(err, o.Blob)
 		}

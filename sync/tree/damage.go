@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
 )
 
 // ErrNotFound: the path names nothing in the container.
@@ -95,7 +96,7 @@ func objectText(id clfs.ID) string { return "object " + id.String() }
 // BadObject turns an error of package clfs into damage of a blob.
 func BadObject(err error, blobName string) error {
 	kind := KindRecords
-	if errors.Is(err, clfs.ErrEncrypted) {
+	if errors.Is(err, compression.ErrEncrypted) {
 		kind = KindEncrypted
 	}
 	return &Damage{Kind: kind, Object: blobName, Err: clfs.WithObject(err, blobName)}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 )
 
 // A DirSegment is a run of a directory's entries as one object holds them.
@@ -88,16 +89,16 @@ func (t *Tree) DirBlocks(ctx context.Context, n *Node, from, to uint64) iter.Seq
 // Entries goes over a directory's entries in the order of the container, "."
 // and ".." among them. Names are valid until the next entry. After an error in one segment it goes
 // on with the next one. Names are what the container says: see [ValidName].
-func (t *Tree) Entries(ctx context.Context, n *Node) iter.Seq2[clfs.Dirent, error] {
-	return func(yield func(clfs.Dirent, error) bool) {
+func (t *Tree) Entries(ctx context.Context, n *Node) iter.Seq2[object.Dirent, error] {
+	return func(yield func(object.Dirent, error) bool) {
 		for s, err := range t.DirSegments(ctx, n) {
 			if err != nil {
-				if !yield(clfs.Dirent{}, err) {
+				if !yield(object.Dirent{}, err) {
 					return
 				}
 				continue
 			}
-			for d, err := range clfs.Dirents(s.Raw) {
+			for d, err := range object.Dirents(s.Raw) {
 				if err != nil {
 					err = BadObject(err, s.Blob)
 				}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 )
 
 // dirCheck looks at the segments of one directory as they come, and finds what only
@@ -40,7 +41,7 @@ func (c *dirCheck) segment(s DirSegment, err error) error {
 		return nil
 	}
 	c.size += uint64(len(s.Raw)) + 4
-	for e, err := range clfs.Dirents(s.Raw) {
+	for e, err := range object.Dirents(s.Raw) {
 		if err != nil {
 			c.unread = true // whoever goes over the entries reports it
 			return nil
@@ -52,7 +53,7 @@ func (c *dirCheck) segment(s DirSegment, err error) error {
 	return nil
 }
 
-func (c *dirCheck) entry(e clfs.Dirent) error {
+func (c *dirCheck) entry(e object.Dirent) error {
 	position := c.entries
 	c.entries++
 	if c.dots(position, e) || isDot(e.Name) {
@@ -70,7 +71,7 @@ func (c *dirCheck) entry(e clfs.Dirent) error {
 
 // dots checks that "." and ".." are the first two entries and do not come again, and
 // reports whether it is the place of one of them.
-func (c *dirCheck) dots(position int, e clfs.Dirent) bool {
+func (c *dirCheck) dots(position int, e object.Dirent) bool {
 	name, want := string(e.Name), [...]string{".", ".."}
 	switch {
 	case position >= len(want) && isDot(e.Name):
@@ -127,7 +128,7 @@ func (c *dirCheck) duplicates(ctx context.Context, suspects map[uint64]bool) err
 		if err != nil {
 			continue // it was reported
 		}
-		for e, err := range clfs.Dirents(s.Raw) {
+		for e, err := range object.Dirents(s.Raw) {
 			if err == nil && !isDot(e.Name) && suspects[clfs.Hash64(e.Name)] {
 				seen[string(e.Name)]++
 			}

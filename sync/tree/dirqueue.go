@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 	"clfsload/sync/tree/scratch"
 )
 
@@ -116,7 +117,7 @@ func (q *dirQueue) unspill() (*Dir, error) {
 	}
 	q.spilled--
 	d.Path, d.Parent = string(path), clfs.ID(parent)
-	if n.Inode, err = clfs.DecodeInode(n.Payload); err != nil {
+	if n.Inode, err = object.DecodeInode(n.Payload); err != nil {
 		return nil, fmt.Errorf("temporary database: %w", err)
 	}
 	n.Name, err = clfs.ParseName(n.Blob)

@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
 	"clfsload/sync/blob"
 )
 
@@ -106,7 +107,7 @@ func (t *Tree) unpack(ctx context.Context, o Object, most int, decode decoder) (
 			}
 			defer t.unpacking.Release(1)
 		}
-		payload, _, err := clfs.Unpack(got.Data, most)
+		payload, _, err := compression.Unpack(got.Data, most)
 		if err != nil {
 			return BadObject(err, o.Blob)
 		}
@@ -123,7 +124,7 @@ var errDiffers = errors.New("the blob is not the listed one")
 // MD5 that the service keeps, and has it checked. What is found wrong is believed when
 // the blob was read again.
 func (t *Tree) read(ctx context.Context, o Object, most int, check func(blob.Object) error) (blob.Object, error) {
-	limit := int64(clfs.PackBound(most))
+	limit := int64(compression.Bound(most))
 	get := func(ctx context.Context) (blob.Object, error) { return t.get(ctx, o.Blob, limit) }
 	got, err := blob.ReadChecked(ctx, get, func(got blob.Object) error {
 		if err := t.checkWhole(o.Blob, got, limit); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 	"clfsload/sync/blob"
 )
 
@@ -16,7 +17,7 @@ const maxInodePayload = 1 << 20
 
 // segmentWeight is what a segment takes of the memory budget: its blob and its
 // payload, both at their largest.
-const segmentWeight = 2 * clfs.MaxSegmentPayload
+const segmentWeight = 2 * object.MaxSegmentPayload
 
 // An Object is the blob that holds an object's live version.
 type Object struct {

@@ -5,13 +5,14 @@ import (
 	"errors"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 )
 
 // OpenMark is the mark of a mount that is not finished with the container; nil: there is
 // none. While there is one, a publication may be under way, or may have been cut off: an entry
 // that it moves may be in two places, and directories may lead to each other in a loop. A
 // container that was closed when it was opened is asked once more, as a mount may have begun since.
-func (t *Tree) OpenMark(ctx context.Context) *clfs.Mark {
+func (t *Tree) OpenMark(ctx context.Context) *object.Mark {
 	if t.openMark.Load() == nil {
 		t.askedMark.Do(func() { _, _, _ = t.Bucket(ctx) }) // no mark can be read: there is none
 	}

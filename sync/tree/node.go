@@ -6,12 +6,13 @@ import (
 	"errors"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 )
 
 // A Node is an inode that was read.
 type Node struct {
 	Object
-	Inode   *clfs.Inode
+	Inode   *object.Inode
 	Payload []byte // the records that Inode was decoded from, and that it aliases
 }
 
@@ -66,7 +67,7 @@ func (t *Tree) Load(ctx context.Context, o Object) (*Node, error) {
 
 // decode is a [decoder] of inodes.
 func (n *Node) decode(o Object, payload []byte) error {
-	in, err := clfs.DecodeInode(payload)
+	in, err := object.DecodeInode(payload)
 	if err != nil {
 		return BadObject(err, o.Blob)
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 	"clfsload/sync/tree"
 	"clfsload/sync/tree/treetest"
 )
@@ -172,13 +173,13 @@ func TestWhatACacheLeavesIsPassedOverAndCounted(t *testing.T) {
 	// A hard link's type in the name, records of the service's own, attributes.
 	b.Delete(f.Blob())
 	f.Type = clfs.TypeHardLink
-	f.Inode.Unknown = []clfs.Record{{Type: 11, Body: []byte("smb")}}
-	f.Inode.ExtAttrs = []clfs.ExtAttr{{Key: "key", Value: "value"}}
+	f.Inode.Unknown = []object.Record{{Type: 11, Body: []byte("smb")}}
+	f.Inode.ExtAttrs = []object.ExtAttr{{Key: "key", Value: "value"}}
 	f.Put()
 	// A filehandle of another length.
 	b.Delete(opaque.Blob())
 	handle := clfs.ID("an id of the service's own making, 48 bytes long")
-	b.Root.Inode.Dirents = clfs.AppendDirent(b.Root.Inode.Dirents, []byte("odd"), handle)
+	b.Root.Inode.Dirents = object.AppendDirent(b.Root.Inode.Dirents, []byte("odd"), handle)
 	b.Root.Put()
 	opaque.ID, opaque.Inode.Direct = handle, []clfs.ID{handle}
 	opaque.Put()

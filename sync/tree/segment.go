@@ -6,6 +6,7 @@ import (
 	"iter"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 	"clfsload/rescue"
 )
 
@@ -25,8 +26,8 @@ const maxDirSegmentPayload = 4 * clfs.DirSegmentBytes
 // A Piece is a block of a block map with what its blob holds.
 type Piece struct {
 	Block
-	Blob    Object       // of a segment; an indirect block has Block.Object
-	Segment clfs.Segment // of a segment; valid until the next piece
+	Blob    Object         // of a segment; an indirect block has Block.Object
+	Segment object.Segment // of a segment; valid until the next piece
 }
 
 // Pieces goes over the blocks from..to of a node as [Tree.Blocks] does and reads
@@ -124,7 +125,7 @@ func (t *Tree) readPiece(ctx context.Context, n *Node, p *pending) {
 	}
 	most := mostOf(n, p.piece.Number)
 	p.piece.Blob, p.err = t.fetchBlock(ctx, n, p.piece.ID, clfs.TypeSegment, most, func(o Object, payload []byte) (err error) {
-		if p.piece.Segment, err = clfs.DecodeSegment(payload); err != nil {
+		if p.piece.Segment, err = object.DecodeSegment(payload); err != nil {
 			return BadObject(err, o.Blob)
 		}
 		return p.check(n, o)
@@ -182,7 +183,7 @@ func (t *Tree) misplaced(n *Node, p *pending) error {
 		return nil
 	}
 	p.piece.Blob = known.object
-	s := clfs.Segment{Owner: known.owner, Offset: known.offset}
+	s := object.Segment{Owner: known.owner, Offset: known.offset}
 	return errors.Join(checkOwner(n, known.object, s), checkOffset(l.offset(p.piece.Number), known.object, s))
 }
 
@@ -197,7 +198,7 @@ func segmentWeightOf(n *Node) int64 {
 
 // CheckSegment compares what a segment says about itself with its place: block
 // number of n, of file contents or directory entries.
-func CheckSegment(n *Node, number uint64, o Object, s clfs.Segment) error {
+func CheckSegment(n *Node, number uint64, o Object, s object.Segment) error {
 	l, err := layoutOf(n)
 	if err != nil {
 		return err
@@ -205,28 +206,28 @@ func CheckSegment(n *Node, number uint64, o Object, s clfs.Segment) error {
 	return errors.Join(checkOwner(n, o, s), checkOffset(l.offset(number), o, s), checkShape(n, o, s), checkLength(n, l, number, o, s))
 }
 
-func checkOwner(n *Node, o Object, s clfs.Segment) error {
+func checkOwner(n *Node, o Object, s object.Segment) error {
 	if s.Owner != n.ID {
 		return damagef(KindSegmentOwner, o.Blob, "segment says it belongs to %s, but stands in the block map of %s", s.Owner, n.ID)
 	}
 	return nil
 }
 
-func checkOffset(want uint64, o Object, s clfs.Segment) error {
+func checkOffset(want uint64, o Object, s object.Segment) error {
 	if s.Offset != want {
 		return damagef(KindSegmentOffset, o.Blob, "segment says it starts at %d, but stands in the block map at %d", s.Offset, want)
 	}
 	return nil
 }
 
-func checkShape(n *Node, o Object, s clfs.Segment) error {
+func checkShape(n *Node, o Object, s object.Segment) error {
 	if s.IsDirectory != n.IsDir() {
 		return damagef(KindRecords, o.Blob, "segment of a %s without the records of such a segment", n.Type())
 	}
 	return nil
 }
 
-func checkLength(n *Node, l layout, number uint64, o Object, s clfs.Segment) error {
+func checkLength(n *Node, l layout, number uint64, o Object, s object.Segment) error {
 	want := wantLength(n, l, number)
 	if n.IsDir() || uint64(len(s.Data)) == want {
 		return nil

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 	"clfsload/sync/blob"
 )
 
@@ -49,7 +50,7 @@ type Tree struct {
 	traffic   traffic
 	clfsLoad  atomic.Pointer[bool] // of the bucket object; nil before it was read
 	cache     signs
-	openMark  atomic.Pointer[clfs.Mark]
+	openMark  atomic.Pointer[object.Mark]
 	askedMark sync.Once
 }
 
@@ -111,29 +112,29 @@ func (t *Tree) TempDir() string { return t.options.TempDir }
 
 // Bucket reads the bucket object. The error wraps [ErrNoContainer] if there is
 // none.
-func (t *Tree) Bucket(ctx context.Context) (clfs.Bucket, Object, error) {
+func (t *Tree) Bucket(ctx context.Context) (object.Bucket, Object, error) {
 	o, err := t.Find(ctx, clfs.BucketID)
 	if IsMissing(err) {
-		return clfs.Bucket{}, Object{}, ErrNoContainer
+		return object.Bucket{}, Object{}, ErrNoContainer
 	}
 	if err != nil {
-		return clfs.Bucket{}, Object{}, err
+		return object.Bucket{}, Object{}, err
 	}
 	b, err := t.bucket(ctx, o)
 	if err != nil {
-		return clfs.Bucket{}, o, err
+		return object.Bucket{}, o, err
 	}
 	byCLFSLoad := b.FinishedByCLFSLoad()
 	t.clfsLoad.Store(&byCLFSLoad)
-	if b.Mark != nil && b.Mark.Open == clfs.OpenMount {
+	if b.Mark != nil && b.Mark.Open == object.OpenMount {
 		t.openMark.Store(b.Mark)
 	}
 	return b, o, nil
 }
 
-func (t *Tree) bucket(ctx context.Context, o Object) (b clfs.Bucket, err error) {
+func (t *Tree) bucket(ctx context.Context, o Object) (b object.Bucket, err error) {
 	_, err = t.payload(ctx, o, maxInodePayload, func(o Object, payload []byte) (err error) {
-		if b, err = clfs.DecodeBucket(payload); err != nil {
+		if b, err = object.DecodeBucket(payload); err != nil {
 			return BadObject(err, o.Blob)
 		}
 		return nil
@@ -142,7 +143,7 @@ func (t *Tree) bucket(ctx context.Context, o Object) (b clfs.Bucket, err error) 
 }
 
 // Mark reads the mark that the container has now, with one request; nil: it has none.
-func (t *Tree) Mark(ctx context.Context) (*clfs.Mark, error) {
+func (t *Tree) Mark(ctx context.Context) (*object.Mark, error) {
 	name := clfs.ObjectName(clfs.BucketID, clfs.BucketID, clfs.TypeSpecial, clfs.FirstVersion)
 	b, err := t.bucket(ctx, Object{Blob: name, Number: -1})
 	return b.Mark, err

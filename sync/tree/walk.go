@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 	"clfsload/rescue"
 )
 
@@ -59,7 +60,7 @@ type Visitor struct {
 	Enter func(ctx context.Context, d *Dir) (bool, error)
 	// Dirent is called for each entry of a directory in its order, one
 	// after the other, the dots included. The name is valid during the call.
-	Dirent func(d *Dir, s DirSegment, e clfs.Dirent) error
+	Dirent func(d *Dir, s DirSegment, e object.Dirent) error
 	// Entry is called for each entry but the dots, once its inode was read. If
 	// it returns SkipDir for a directory, that is not entered.
 	Entry func(ctx context.Context, v Visited) error
@@ -164,7 +165,7 @@ func (w *walker) lost(ctx context.Context, d *Dir, err error) error {
 }
 
 func (w *walker) segment(ctx context.Context, d *Dir, s DirSegment) error {
-	for e, err := range clfs.Dirents(s.Raw) {
+	for e, err := range object.Dirents(s.Raw) {
 		if err != nil {
 			return w.lost(ctx, d, BadObject(err, s.Blob))
 		}

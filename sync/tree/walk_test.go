@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 	"clfsload/sync/blob"
 	"clfsload/sync/tree"
 	"clfsload/sync/tree/treetest"
@@ -157,7 +158,7 @@ func TestAnErrorEndsTheWalk(t *testing.T) {
 		{Enter: func(context.Context, *tree.Dir) (bool, error) { return false, enough }},
 		{Entry: func(context.Context, tree.Visited) error { return enough }},
 		{Leave: func(context.Context, *tree.Dir) error { return enough }},
-		{Dirent: func(*tree.Dir, tree.DirSegment, clfs.Dirent) error { return enough }},
+		{Dirent: func(*tree.Dir, tree.DirSegment, object.Dirent) error { return enough }},
 	} {
 		if err := tr.Walk(t.Context(), lookup(t, tr, "/"), "/", v); !errors.Is(err, enough) {
 			t.Errorf("got %v", err)

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
+	"clfsload/clfs/object"
 )
 
 // Blobs is a container's flat set of blobs.
@@ -47,9 +49,9 @@ type place struct {
 	name   []byte
 }
 
-// object is an inode that is no directory, and where it was found.
-type object struct {
-	inode  *clfs.Inode
+// foundInode is an inode that is no directory, and where it was found.
+type foundInode struct {
+	inode  *object.Inode
 	entry  Entry // without its path
 	places []place
 }
@@ -59,9 +61,9 @@ type reader struct {
 	byID        map[clfs.ID][]clfs.Name
 	unreached   map[string]bool
 	above       map[clfs.ID]bool // directories that are being read
-	objects     map[clfs.ID]*object
+	objects     map[clfs.ID]*foundInode
 	sequences   map[uint64]clfs.ID
-	root        *clfs.Inode
+	root        *object.Inode
 	directories int
 	lz4         int
 	tree        Tree
@@ -72,7 +74,7 @@ type reader struct {
 func newReader(blobs Blobs) *reader {
 	r := &reader{
 		blobs: blobs, byID: map[clfs.ID][]clfs.Name{}, unreached: map[string]bool{}, above: map[clfs.ID]bool{},
-		objects: map[clfs.ID]*object{}, sequences: map[uint64]clfs.ID{}, tree: Tree{},
+		objects: map[clfs.ID]*foundInode{}, sequences: map[uint64]clfs.ID{}, tree: Tree{},
 	}
 	for _, text := range blobs.Names {
 		r.unreached[text] = true
@@ -114,12 +116,12 @@ func (r *reader) fetch(what string, id clfs.ID) ([]byte, clfs.Name) {
 		r.problem(what, "get %s: %v", text, err)
 		return nil, names[0]
 	}
-	payload, compression, err := clfs.Unpack(raw, clfs.MaxSegmentPayload)
+	payload, method, err := compression.Unpack(raw, object.MaxSegmentPayload)
 	if err != nil {
 		r.problem(what, "blob %s: %v", text, err)
 		return nil, names[0]
 	}
-	if compression == clfs.CompressionLZ4 {
+	if method == compression.LZ4 {
 		r.lz4++
 	}
 	return payload, names[0]
@@ -140,7 +142,7 @@ func (r *reader) readBucket() {
 		return
 	}
 	expect(r, what, "blob name", name.String(), "00000063_00000000000000000000000000000063.00000000009.FFFFFFFF.0001")
-	bucket, err := clfs.DecodeBucket(payload)
+	bucket, err := object.DecodeBucket(payload)
 	if err != nil {
 		r.problem(what, "%v", err)
 		return

@@ -4,10 +4,11 @@ import (
 	"hash/maphash"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 )
 
 // hashOfContents reads all the bytes of a regular file.
-func (r *reader) hashOfContents(path string, id clfs.ID, in *clfs.Inode) uint64 {
+func (r *reader) hashOfContents(path string, id clfs.ID, in *object.Inode) uint64 {
 	var h maphash.Hash
 	h.SetSeed(seed)
 	expect(r, path, "bytes in the inode", uint64(len(in.Data)), min(in.Attr.Size, clfs.FirstSegmentBytes))
@@ -35,17 +36,17 @@ func (r *reader) hashOfContents(path string, id clfs.ID, in *clfs.Inode) uint64 
 }
 
 // segment reads a data segment of the inode id.
-func (r *reader) segment(path string, block, id clfs.ID, in *clfs.Inode) (clfs.Segment, bool) {
+func (r *reader) segment(path string, block, id clfs.ID, in *object.Inode) (object.Segment, bool) {
 	payload, name := r.fetch(path, block)
 	if payload == nil {
-		return clfs.Segment{}, false
+		return object.Segment{}, false
 	}
 	r.checkName(path, name, id, clfs.TypeSegment)
 	r.checkBlockID(path, block)
-	segment, err := clfs.DecodeSegment(payload)
+	segment, err := object.DecodeSegment(payload)
 	if err != nil {
 		r.problem(path, "segment %s: %v", block, err)
-		return clfs.Segment{}, false
+		return object.Segment{}, false
 	}
 	expect(r, path, "owner of a segment", segment.Owner, id)
 	r.checkBlockTime(path, "ctime of a segment", segment.Ctime, in)
@@ -53,7 +54,7 @@ func (r *reader) segment(path string, block, id clfs.ID, in *clfs.Inode) (clfs.S
 }
 
 // checkBlockTime wants the ctime that the inode had when the block was put.
-func (r *reader) checkBlockTime(path, what string, ctime uint32, in *clfs.Inode) {
+func (r *reader) checkBlockTime(path, what string, ctime uint32, in *object.Inode) {
 	if !r.blobs.Lived || ctime > in.Attr.Ctime.Sec {
 		expect(r, path, what, ctime, in.Attr.Ctime.Sec)
 	}
@@ -68,7 +69,7 @@ func (r *reader) checkBlockID(path string, block clfs.ID) {
 
 // blocks lists the ids of all segments after the first, from the direct list
 // and the indirect trees. All lists but the last must be full.
-func (r *reader) blocks(path string, id clfs.ID, in *clfs.Inode) []clfs.ID {
+func (r *reader) blocks(path string, id clfs.ID, in *object.Inode) []clfs.ID {
 	if len(in.Direct) == 0 || in.Direct[0] != id || len(in.Direct) > clfs.MaxDirect {
 		r.problem(path, "direct blocks: %d entries, the first must be the inode's id", len(in.Direct))
 		return nil
@@ -96,7 +97,7 @@ type treeWalk struct {
 	*reader
 	path  string
 	owner clfs.ID
-	inode *clfs.Inode
+	inode *object.Inode
 	tree  int
 }
 
@@ -108,7 +109,7 @@ func (w treeWalk) leaves(block clfs.ID, depth int) []clfs.ID {
 	}
 	w.checkName(w.path, name, w.owner, clfs.TypeIndirect)
 	w.checkBlockID(w.path, block)
-	indirect, err := clfs.DecodeIndirect(payload)
+	indirect, err := object.DecodeIndirect(payload)
 	if err != nil {
 		w.problem(w.path, "indirect block %s: %v", block, err)
 		return nil

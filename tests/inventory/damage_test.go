@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
+	"clfsload/clfs/object"
 )
 
 // goldenBlobs is a container of CLFSLoad in memory.
@@ -40,7 +42,7 @@ func read(blobs map[string][]byte) Contents {
 }
 
 // find returns the name of the first blob in a container whose inode fits.
-func find(t *testing.T, blobs map[string][]byte, fits func(clfs.Name, *clfs.Inode) bool) string {
+func find(t *testing.T, blobs map[string][]byte, fits func(clfs.Name, *object.Inode) bool) string {
 	t.Helper()
 	for text := range blobs {
 		name, err := clfs.ParseName(text)
@@ -55,13 +57,13 @@ func find(t *testing.T, blobs map[string][]byte, fits func(clfs.Name, *clfs.Inod
 	return ""
 }
 
-func decode(t *testing.T, raw []byte) *clfs.Inode {
+func decode(t *testing.T, raw []byte) *object.Inode {
 	t.Helper()
-	payload, _, err := clfs.Unpack(raw, clfs.MaxSegmentPayload)
+	payload, _, err := compression.Unpack(raw, object.MaxSegmentPayload)
 	if err != nil {
 		t.Fatal(err)
 	}
-	in, err := clfs.DecodeInode(payload)
+	in, err := object.DecodeInode(payload)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,16 +71,16 @@ func decode(t *testing.T, raw []byte) *clfs.Inode {
 }
 
 // regularOf finds a regular file by its name in the tree.
-func regularOf(name string) func(clfs.Name, *clfs.Inode) bool {
-	return func(_ clfs.Name, in *clfs.Inode) bool { return string(in.Name) == name }
+func regularOf(name string) func(clfs.Name, *object.Inode) bool {
+	return func(_ clfs.Name, in *object.Inode) bool { return string(in.Name) == name }
 }
 
 // alter writes an inode back changed.
-func alter(t *testing.T, blobs map[string][]byte, blob string, change func(*clfs.Inode)) {
+func alter(t *testing.T, blobs map[string][]byte, blob string, change func(*object.Inode)) {
 	t.Helper()
 	in := decode(t, blobs[blob])
 	change(in)
-	blobs[blob] = clfs.Pack(nil, in.Append(nil), clfs.CompressionNone)
+	blobs[blob] = compression.Pack(nil, in.Append(nil), compression.None)
 }
 
 func TestReaderNoticesWhatBreaksTheFormat(t *testing.T) {
@@ -104,28 +106,28 @@ func TestReaderNoticesWhatBreaksTheFormat(t *testing.T) {
 			delete(blobs, clfs.ObjectName(in.Direct[1], in.ID(), clfs.TypeSegment, clfs.FirstVersion))
 		}, "has no segments from 16384 on"},
 		"a lost link count": {func(t *testing.T, blobs map[string][]byte) {
-			alter(t, blobs, find(t, blobs, regularOf("links")), func(in *clfs.Inode) { in.Attr.Nlink-- })
+			alter(t, blobs, find(t, blobs, regularOf("links")), func(in *object.Inode) { in.Attr.Nlink-- })
 		}, `"links": link count is`},
 		"a lost back pointer": {func(t *testing.T, blobs map[string][]byte) {
-			linked := func(_ clfs.Name, in *clfs.Inode) bool { return len(in.BackPointers) == 3 }
-			alter(t, blobs, find(t, blobs, linked), func(in *clfs.Inode) { in.BackPointers = in.BackPointers[:2] })
+			linked := func(_ clfs.Name, in *object.Inode) bool { return len(in.BackPointers) == 3 }
+			alter(t, blobs, find(t, blobs, linked), func(in *object.Inode) { in.BackPointers = in.BackPointers[:2] })
 		}, "its back pointers are"},
 		"a wrong name": {func(t *testing.T, blobs map[string][]byte) {
-			alter(t, blobs, find(t, blobs, regularOf("text-100")), func(in *clfs.Inode) { in.Name = []byte("other") })
+			alter(t, blobs, find(t, blobs, regularOf("text-100")), func(in *object.Inode) { in.Name = []byte("other") })
 		}, `no entry "other"`},
 		"a wrong size": {func(t *testing.T, blobs map[string][]byte) {
-			alter(t, blobs, find(t, blobs, regularOf("text-100")), func(in *clfs.Inode) { in.Attr.Size++ })
+			alter(t, blobs, find(t, blobs, regularOf("text-100")), func(in *object.Inode) { in.Attr.Size++ })
 		}, "bytes in the inode is 100, not 101"},
 		"entries out of order": {func(t *testing.T, blobs map[string][]byte) {
-			alter(t, blobs, find(t, blobs, regularOf("links")), func(in *clfs.Inode) {
-				own, parent := clfs.DirentSize(1, 24), clfs.DirentSize(2, 16)
+			alter(t, blobs, find(t, blobs, regularOf("links")), func(in *object.Inode) {
+				own, parent := object.DirentSize(1, 24), object.DirentSize(2, 16)
 				swapped := append([]byte(nil), in.Dirents[own:own+parent]...)
 				swapped = append(swapped, in.Dirents[:own]...)
 				in.Dirents = append(swapped, in.Dirents[own+parent:]...)
 			})
 		}, `where "." of`},
 		"another container's inode": {func(t *testing.T, blobs map[string][]byte) {
-			alter(t, blobs, find(t, blobs, regularOf("text-100")), func(in *clfs.Inode) { in.Attr.FSID++ })
+			alter(t, blobs, find(t, blobs, regularOf("text-100")), func(in *object.Inode) { in.Attr.FSID++ })
 		}, "fsid is"},
 		"no bucket object": {func(_ *testing.T, blobs map[string][]byte) {
 			delete(blobs, clfs.ObjectName(clfs.BucketID, clfs.BucketID, clfs.TypeSpecial, clfs.FirstVersion))

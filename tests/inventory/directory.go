@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 )
 
 // directory reads the directory id, which was found at p, and all below it.
@@ -18,7 +19,7 @@ func (r *reader) directory(p place, id clfs.ID) {
 	if payload == nil {
 		return
 	}
-	in, err := clfs.DecodeInode(payload)
+	in, err := object.DecodeInode(payload)
 	if err != nil {
 		r.problem(p.path, "%v", err)
 		return
@@ -40,7 +41,7 @@ func (r *reader) directory(p place, id clfs.ID) {
 }
 
 // checkRoot holds the root inode against section 6 of docs/clfs-format.md.
-func (r *reader) checkRoot(in *clfs.Inode) {
+func (r *reader) checkRoot(in *object.Inode) {
 	values := map[string]string{}
 	for _, attribute := range in.ExtAttrs {
 		values[attribute.Key] = attribute.Value
@@ -52,7 +53,7 @@ func (r *reader) checkRoot(in *clfs.Inode) {
 }
 
 // direntSegments returns the entries of each of the directory's segments.
-func (r *reader) direntSegments(path string, id clfs.ID, in *clfs.Inode) [][]byte {
+func (r *reader) direntSegments(path string, id clfs.ID, in *object.Inode) [][]byte {
 	segments := [][]byte{in.Dirents}
 	size := 4 + len(in.Dirents)
 	offset := uint64(clfs.FirstSegmentBytes)
@@ -81,8 +82,8 @@ func (r *reader) checkPacking(path string, segments [][]byte) {
 			r.problem(path, "segment %d has %d bytes of entries, more than %d", i, len(segment), limit)
 		}
 		if i+1 < len(segments) {
-			for next := range clfs.Dirents(segments[i+1]) {
-				if len(segment)+clfs.DirentSize(len(next.Name), len(next.ID)) <= limit {
+			for next := range object.Dirents(segments[i+1]) {
+				if len(segment)+object.DirentSize(len(next.Name), len(next.ID)) <= limit {
 					r.problem(path, "segment %d was ended too early", i)
 				}
 				break
@@ -96,7 +97,7 @@ func (r *reader) checkPacking(path string, segments [][]byte) {
 func (r *reader) children(p place, id clfs.ID, segments [][]byte) int {
 	position, subdirectories := 0, 0
 	for _, segment := range segments {
-		for entry, err := range clfs.Dirents(segment) {
+		for entry, err := range object.Dirents(segment) {
 			if err != nil {
 				r.problem(p.path, "entry %d: %v", position, err)
 				break
@@ -118,7 +119,7 @@ func (r *reader) children(p place, id clfs.ID, segments [][]byte) int {
 	return subdirectories
 }
 
-func (r *reader) checkDot(path string, entry clfs.Dirent, name string, id clfs.ID) {
+func (r *reader) checkDot(path string, entry object.Dirent, name string, id clfs.ID) {
 	if string(entry.Name) != name || entry.ID != id {
 		r.problem(path, "entry %q of %s where %q of %s belongs", entry.Name, entry.ID, name, id)
 	}

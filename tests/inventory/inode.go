@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 )
 
 // file reads the inode id, which is no directory and was found at p. A further
@@ -18,7 +19,7 @@ func (r *reader) file(p place, id clfs.ID) {
 	if payload == nil {
 		return
 	}
-	in, err := clfs.DecodeInode(payload)
+	in, err := object.DecodeInode(payload)
 	if err != nil {
 		r.problem(p.path, "%v", err)
 		return
@@ -34,11 +35,11 @@ func (r *reader) file(p place, id clfs.ID) {
 	expect(r, p.path, "link count", in.Attr.Nlink, uint32(len(in.BackPointers)))
 	entry := entryOfInode(p.path, id, in)
 	r.readContents(p.path, id, in, &entry)
-	r.objects[id] = &object{inode: in, entry: entry, places: []place{p}}
+	r.objects[id] = &foundInode{inode: in, entry: entry, places: []place{p}}
 	r.tree[p.path] = entry
 }
 
-func (r *reader) readContents(path string, id clfs.ID, in *clfs.Inode, entry *Entry) {
+func (r *reader) readContents(path string, id clfs.ID, in *object.Inode, entry *Entry) {
 	switch in.Attr.Type {
 	case clfs.TypeRegular:
 		entry.Hash = r.hashOfContents(path, id, in)
@@ -52,7 +53,7 @@ func (r *reader) readContents(path string, id clfs.ID, in *clfs.Inode, entry *En
 	}
 }
 
-func entryOfInode(path string, id clfs.ID, in *clfs.Inode) Entry {
+func entryOfInode(path string, id clfs.ID, in *object.Inode) Entry {
 	a := in.Attr
 	entry := Entry{
 		Path: path, Group: path, Type: a.Type, Mode: uint32(a.Mode), UID: a.UID, GID: a.GID, Size: a.Size, FileID: a.FileID, ID: id,
@@ -65,7 +66,7 @@ func entryOfInode(path string, id clfs.ID, in *clfs.Inode) Entry {
 }
 
 // checkInode holds against each other the fields that every inode has.
-func (r *reader) checkInode(path string, id clfs.ID, in *clfs.Inode) {
+func (r *reader) checkInode(path string, id clfs.ID, in *object.Inode) {
 	a := in.Attr
 	if t, err := clfs.TypeOfMode(uint32(a.Mode)); err != nil || t != a.Type {
 		r.problem(path, "type %v and mode %o disagree", a.Type, a.Mode)

@@ -7,7 +7,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"clfsload/clfs"
+	"clfsload/clfs/compression"
 )
 
 // flagsWithNumber are switches here that CLFSLoad took with a number, 0 or 1.
@@ -90,12 +90,12 @@ func (w *WorkerThreads) Set(text string) error {
 	return nil
 }
 
-func ParseCompression(text string) (clfs.Compression, error) {
+func ParseCompression(text string) (compression.Method, error) {
 	switch strings.ToUpper(text) {
 	case "LZ4":
-		return clfs.CompressionLZ4, nil
+		return compression.LZ4, nil
 	case "DISABLED":
-		return clfs.CompressionNone, nil
+		return compression.None, nil
 	}
 	return 0, fmt.Errorf("--compression %s: it must be LZ4 or DISABLED", text)
 }

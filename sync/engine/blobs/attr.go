@@ -4,13 +4,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 	"clfsload/state"
 )
 
 // Attr converts attributes for the container; Nlink is left to the caller.
-func (s *Store) Attr(path PathFunc, in state.Inode, a state.Attr) clfs.Attr {
+func (s *Store) Attr(path PathFunc, in state.Inode, a state.Attr) object.Attr {
 	settings := &s.journal.Settings
-	out := clfs.Attr{
+	out := object.Attr{
 		Mode:        a.Mode,
 		Type:        a.Type,
 		UID:         a.UID,
@@ -40,7 +41,7 @@ func (s *Store) Attr(path PathFunc, in state.Inode, a state.Attr) clfs.Attr {
 
 // Stamp gives an inode the attributes, the name and the links of a node. What the
 // journal knows nothing of stays.
-func (s *Store) Stamp(o *clfs.Inode, path PathFunc, n state.Node, back []clfs.ID) {
+func (s *Store) Stamp(o *object.Inode, path PathFunc, n state.Node, back []clfs.ID) {
 	before := o.Attr
 	o.Attr = s.Attr(path, n.Inode, n.Attr)
 	o.Attr.Flags, o.Attr.Dtime, o.Attr.Reserved3, o.Attr.Reserved92 = before.Flags, before.Dtime, before.Reserved3, before.Reserved92

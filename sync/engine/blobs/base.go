@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 	"clfsload/state"
 	"clfsload/sync/tree"
 )
@@ -27,7 +28,7 @@ type baseKey struct {
 const basesKept = 64
 
 // BaseOf returns the newest payload of a node that was adopted.
-func (s *Store) BaseOf(ctx context.Context, n state.Node) (*clfs.Inode, error) {
+func (s *Store) BaseOf(ctx context.Context, n state.Node) (*object.Inode, error) {
 	key := baseKey{n.Ino, n.PutVersion, n.PutOwner, n.ImageGen}
 	if o, found := s.bases.Get(key); found {
 		return o, nil
@@ -62,14 +63,14 @@ func (s *Store) baseBlock(ctx context.Context, n state.Node, index uint64) ([]by
 }
 
 // treeNode is an inode as package tree has it.
-func treeNode(n state.Node, o *clfs.Inode) *tree.Node {
+func treeNode(n state.Node, o *object.Inode) *tree.Node {
 	return &tree.Node{Inode: o, Object: tree.Object{Blob: n.PutName(), Number: -1,
 		Name: clfs.Name{ID: n.ID, Type: n.Attr.Type, OwnerHash: n.PutOwner, Version: n.PutVersion, Snapshot: clfs.LiveSnapshot, Form: 2}}}
 }
 
 // MapOf lists what the block map of an inode leads to: segments, and indirect blocks with all
 // below them.
-func MapOf(o *clfs.Inode) (list []state.Foreign) {
+func MapOf(o *object.Inode) (list []state.Foreign) {
 	if len(o.Direct) > 0 {
 		for _, id := range o.Direct[1:] {
 			if !id.IsNull() {
@@ -86,7 +87,7 @@ func MapOf(o *clfs.Inode) (list []state.Foreign) {
 }
 
 // Indirect reads an indirect block of a file, which must be the one of that place.
-func (s *Store) Indirect(ctx context.Context, n state.Node, id clfs.ID, tree, depth int) (clfs.IndirectBlock, error) {
+func (s *Store) Indirect(ctx context.Context, n state.Node, id clfs.ID, tree, depth int) (object.IndirectBlock, error) {
 	o, b, err := s.tree.Indirect(ctx, id)
 	if err == nil && (b.Owner != n.ID || b.Tree != tree || b.Depth != depth) {
 		err = fmt.Errorf("%s: %w: it is not the indirect block of tree %d at depth %d of %s", o.Blob, ErrDamaged, tree, depth, n.ID)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
+	"clfsload/clfs/object"
 	"clfsload/state"
 	"clfsload/sync/blob"
 	"clfsload/sync/tree"
@@ -52,7 +54,7 @@ func (s *Store) newest(ctx context.Context, n state.Node, read func(state.Node) 
 
 // newestInode reads the inode that has the contents of a node as they were uploaded
 // last.
-func (s *Store) newestInode(ctx context.Context, n state.Node) (*clfs.Inode, error) {
+func (s *Store) newestInode(ctx context.Context, n state.Node) (*object.Inode, error) {
 	if n.ImageGen == 0 {
 		return s.StoredInode(ctx, n)
 	}
@@ -67,8 +69,8 @@ func (s *Store) newestInode(ctx context.Context, n state.Node) (*clfs.Inode, err
 }
 
 // DecodeImage decodes an inode that the journal has kept.
-func DecodeImage(n state.Node, image []byte) (*clfs.Inode, error) {
-	o, err := clfs.DecodeInode(image)
+func DecodeImage(n state.Node, image []byte) (*object.Inode, error) {
+	o, err := object.DecodeInode(image)
 	if err != nil {
 		return nil, fmt.Errorf("inode %d: %w: %w", n.Ino, state.ErrDamaged, err)
 	}
@@ -76,14 +78,14 @@ func DecodeImage(n state.Node, image []byte) (*clfs.Inode, error) {
 }
 
 // StoredInode reads the inode of a node that is in the container.
-func (s *Store) StoredInode(ctx context.Context, n state.Node) (*clfs.Inode, error) {
+func (s *Store) StoredInode(ctx context.Context, n state.Node) (*object.Inode, error) {
 	if n.PutVersion == 0 {
 		return nil, fmt.Errorf("inode %d: %w: it is not in the container", n.Ino, ErrDamaged)
 	}
 	name := n.PutName()
-	var o *clfs.Inode
+	var o *object.Inode
 	err := s.Fetch(ctx, name, maxInodePayload, func(payload []byte) (err error) {
-		if o, err = clfs.DecodeInode(payload); err != nil {
+		if o, err = object.DecodeInode(payload); err != nil {
 			return clfs.WithObject(err, name)
 		}
 		return checkInode(n, o, name)
@@ -92,7 +94,7 @@ func (s *Store) StoredInode(ctx context.Context, n state.Node) (*clfs.Inode, err
 }
 
 // checkInode returns errDamaged unless an inode can be a node's, with its head.
-func checkInode(n state.Node, o *clfs.Inode, name string) error {
+func checkInode(n state.Node, o *object.Inode, name string) error {
 	if o.ID() != n.ID || o.Attr.Type != n.Attr.Type {
 		return fmt.Errorf("%s: %w: it says that it is the %s %s", name, ErrDamaged, o.Attr.Type, o.ID())
 	}
@@ -115,9 +117,9 @@ func (s *Store) Block(ctx context.Context, n state.Node, index, gen uint64) ([]b
 	}
 	id := clfs.SegmentID(s.journal.Settings.Key, n.ID, gen, index-1)
 	name := clfs.ObjectName(id, n.ID, clfs.TypeSegment, clfs.FirstVersion)
-	var segment clfs.Segment
-	err := s.Fetch(ctx, name, clfs.MaxSegmentPayload, func(payload []byte) (err error) {
-		if segment, err = clfs.DecodeSegment(payload); err != nil {
+	var segment object.Segment
+	err := s.Fetch(ctx, name, object.MaxSegmentPayload, func(payload []byte) (err error) {
+		if segment, err = object.DecodeSegment(payload); err != nil {
 			return clfs.WithObject(err, name)
 		}
 		return checkBlock(n, name, index, segment)
@@ -127,7 +129,7 @@ func (s *Store) Block(ctx context.Context, n state.Node, index, gen uint64) ([]b
 
 // checkBlock compares what a segment says about itself with the block of a file that it
 // must be.
-func checkBlock(n state.Node, name string, index uint64, s clfs.Segment) error {
+func checkBlock(n state.Node, name string, index uint64, s object.Segment) error {
 	offset, length := state.BlockRange(index)
 	switch {
 	case s.Owner != n.ID || s.IsDirectory:
@@ -146,7 +148,7 @@ func checkBlock(n state.Node, name string, index uint64, s clfs.Segment) error {
 // decoded. What is found wrong is believed when the blob was read again.
 func (s *Store) Fetch(ctx context.Context, name string, most int, decode func(payload []byte) error) error {
 	get := func(ctx context.Context) (blob.Object, error) {
-		o, err := s.container.Get(ctx, name, 0, int64(clfs.PackBound(most)))
+		o, err := s.container.Get(ctx, name, 0, int64(compression.Bound(most)))
 		if err != nil {
 			return o, fmt.Errorf("get %s: %w", name, err)
 		}
@@ -156,7 +158,7 @@ func (s *Store) Fetch(ctx context.Context, name string, most int, decode func(pa
 		if err := blob.CheckMD5(o); err != nil {
 			return fmt.Errorf("%s: %w: %w", name, ErrDamaged, err)
 		}
-		payload, _, err := clfs.Unpack(o.Data, most)
+		payload, _, err := compression.Unpack(o.Data, most)
 		if err != nil {
 			return clfs.WithObject(err, name)
 		}

@@ -7,7 +7,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/semaphore"
 
-	"clfsload/clfs"
+	"clfsload/clfs/object"
 	"clfsload/state"
 	"clfsload/sync/blob"
 	"clfsload/sync/tree"
@@ -27,13 +27,13 @@ type Store struct {
 	warning   func(path, text string) // may be nil
 	traffic   *Traffic
 	fetching  *semaphore.Weighted
-	bases     *lru.Cache[baseKey, *clfs.Inode]
+	bases     *lru.Cache[baseKey, *object.Inode]
 }
 
 // New returns a store for the container of a journal. t reads the container as other
 // programs have made it. warning, if any, is called for attributes that are changed to fit the format.
 func New(j *state.Journal, c blob.Container, t *tree.Tree, warning func(path, text string), traffic *Traffic) (*Store, error) {
-	bases, err := lru.New[baseKey, *clfs.Inode](basesKept)
+	bases, err := lru.New[baseKey, *object.Inode](basesKept)
 	return &Store{journal: j, container: c, tree: t, warning: warning, traffic: traffic,
 		fetching: semaphore.NewWeighted(fetches), bases: bases}, err
 }

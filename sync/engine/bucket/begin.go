@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 	"clfsload/state"
 	"clfsload/sync/blob"
 )
@@ -31,7 +32,7 @@ func (o *Object) Begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	first := clfs.Bucket{UUID: o.Journal.Settings.BucketUUID, Mark: o.newMark()}
+	first := object.Bucket{UUID: o.Journal.Settings.BucketUUID, Mark: o.newMark()}
 	first.Mark.ID = m.Newest
 	if err := o.Put(ctx, first); err != nil {
 		return err

@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
+	"clfsload/clfs/object"
 	"clfsload/state"
 	"clfsload/sync/blob"
 	"clfsload/sync/engine/blobs"
@@ -52,31 +54,31 @@ type Object struct {
 // Read returns the container's bucket object, or ErrForeign unless it is the
 // one that this journal has put there, and ErrOtherPublication unless the journal
 // knows the publication that it names.
-func (o *Object) Read(ctx context.Context) (clfs.Bucket, error) {
-	var b clfs.Bucket
+func (o *Object) Read(ctx context.Context) (object.Bucket, error) {
+	var b object.Bucket
 	err := o.Store.Fetch(ctx, Name, maxBucketPayload, func(payload []byte) (err error) {
-		b, err = clfs.DecodeBucket(payload)
+		b, err = object.DecodeBucket(payload)
 		return clfs.WithObject(err, Name)
 	})
 	var format *clfs.FormatError
 	switch {
 	case errors.Is(err, blob.ErrNotFound):
-		return clfs.Bucket{}, fmt.Errorf("%s: %w: it has no bucket object", o.Container, ErrForeign)
-	case errors.As(err, &format), errors.Is(err, blobs.ErrDamaged), errors.Is(err, clfs.ErrEncrypted):
-		return clfs.Bucket{}, fmt.Errorf("%s: %w: %w", o.Container, ErrForeign, err)
+		return object.Bucket{}, fmt.Errorf("%s: %w: it has no bucket object", o.Container, ErrForeign)
+	case errors.As(err, &format), errors.Is(err, blobs.ErrDamaged), errors.Is(err, compression.ErrEncrypted):
+		return object.Bucket{}, fmt.Errorf("%s: %w: %w", o.Container, ErrForeign, err)
 	case err != nil:
-		return clfs.Bucket{}, fmt.Errorf("bucket object: %w", err)
+		return object.Bucket{}, fmt.Errorf("bucket object: %w", err)
 	}
 	if b.UUID != o.Journal.Settings.BucketUUID {
-		return clfs.Bucket{}, fmt.Errorf("%s: %w: its bucket is %s, the journal's %s",
+		return object.Bucket{}, fmt.Errorf("%s: %w: its bucket is %s, the journal's %s",
 			o.Container, ErrForeign, b.UUID, o.Journal.Settings.BucketUUID)
 	}
 	return b, o.checkMark(ctx, b)
 }
 
 // Put replaces the bucket object.
-func (o *Object) Put(ctx context.Context, b clfs.Bucket) error {
-	packed := clfs.Pack(nil, b.Append(nil), o.Journal.Settings.Compression)
+func (o *Object) Put(ctx context.Context, b object.Bucket) error {
+	packed := compression.Pack(nil, b.Append(nil), o.Journal.Settings.Compression)
 	if err := o.Store.PutInReach(ctx, Name, packed); err != nil {
 		return fmt.Errorf("put bucket object: %w", err)
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"clfsload/clfs"
+	"clfsload/clfs/object"
 	"clfsload/state"
 )
 
@@ -20,7 +20,7 @@ var ErrOtherPublication = errors.New("STATE and container do not belong together
 // checkMark returns ErrOtherPublication unless the container holds the publication
 // that the journal has made last, or was making. A bucket object without a mark says
 // nothing: then the root decides, see CheckRoot.
-func (o *Object) checkMark(ctx context.Context, b clfs.Bucket) error {
+func (o *Object) checkMark(ctx context.Context, b object.Bucket) error {
 	if b.Mark == nil {
 		return nil
 	}
@@ -38,14 +38,14 @@ func (o *Object) checkMark(ctx context.Context, b clfs.Bucket) error {
 
 // Mark puts the mark of the publication that the journal has begun, before the first put that
 // a reader may reach. known is the journal's mark so far.
-func (o *Object) Mark(ctx context.Context, b clfs.Bucket, known state.Mark, number uint64) error {
+func (o *Object) Mark(ctx context.Context, b object.Bucket, known state.Mark, number uint64) error {
 	known.Publication = number
 	return o.renew(ctx, b, known, o.newMark())
 }
 
 // renew gives the container a mark with an id of its own. At every moment the journal
 // knows, durably, which ids the container may hold.
-func (o *Object) renew(ctx context.Context, b clfs.Bucket, known state.Mark, mark *clfs.Mark) error {
+func (o *Object) renew(ctx context.Context, b object.Bucket, known state.Mark, mark *object.Mark) error {
 	held := known.Newest
 	if b.Mark != nil {
 		held = b.Mark.ID
@@ -68,11 +68,11 @@ func (o *Object) renew(ctx context.Context, b clfs.Bucket, known state.Mark, mar
 }
 
 // newMark is an open mark of this STATE and of now, without id and number.
-func (o *Object) newMark() *clfs.Mark {
-	m := &clfs.Mark{Time: time.Now().UTC().Format(time.RFC3339), State: strings.ToValidUTF8(o.StateName, "\uFFFD")}
-	m.Open = clfs.OpenLoad
+func (o *Object) newMark() *object.Mark {
+	m := &object.Mark{Time: time.Now().UTC().Format(time.RFC3339), State: strings.ToValidUTF8(o.StateName, "\uFFFD")}
+	m.Open = object.OpenLoad
 	if o.Live {
-		m.Open = clfs.OpenMount
+		m.Open = object.OpenMount
 	}
 	return m
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 	"clfsload/rescue"
 	"clfsload/state"
 	"clfsload/sync/blob"
@@ -65,7 +66,7 @@ func (c *Collector) removeTree(ctx context.Context, f state.Foreign, above int) 
 	return c.removeForeign(ctx, state.Foreign{Kind: state.ForeignObject, ID: f.ID, Owner: f.Owner})
 }
 
-func (c *Collector) removeBelow(ctx context.Context, b clfs.IndirectBlock) error {
+func (c *Collector) removeBelow(ctx context.Context, b object.IndirectBlock) error {
 	return rescue.Each(ctx, c.Concurrency, slices.Values(b.Blocks), func(ctx context.Context, child clfs.ID) error {
 		f := state.Foreign{Kind: state.ForeignObject, ID: child, Owner: b.Owner}
 		switch {

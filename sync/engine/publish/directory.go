@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
+	"clfsload/clfs/object"
 	"clfsload/state"
 	"clfsload/sync/blob"
 	"clfsload/sync/engine/blobs"
@@ -13,8 +15,8 @@ import (
 
 // putDirectoryInode uploads the inode of a directory, whose further segments, if it has any,
 // are uploaded. One that is in reach then must find them.
-func (p *Publisher) putDirectoryInode(ctx context.Context, name string, o clfs.Inode, inReach, segments bool) error {
-	packed := clfs.Pack(nil, o.Append(nil), p.Journal.Settings.Compression)
+func (p *Publisher) putDirectoryInode(ctx context.Context, name string, o object.Inode, inReach, segments bool) error {
+	packed := compression.Pack(nil, o.Append(nil), p.Journal.Settings.Compression)
 	if !inReach {
 		return p.Store.Put(ctx, name, packed)
 	}
@@ -70,7 +72,7 @@ func (p *publication) putDirectory(ctx context.Context, path blobs.PathFunc, s S
 
 // keepForeign gives a directory that was adopted what its blob has beside its entries. It
 // returns the segments of that listing, unless the publication has put the directory already.
-func (p *publication) keepForeign(ctx context.Context, o *clfs.Inode, s Step) (gone []state.Foreign, err error) {
+func (p *publication) keepForeign(ctx context.Context, o *object.Inode, s Step) (gone []state.Foreign, err error) {
 	n := s.Node
 	if n.Flags&state.Adopted == 0 {
 		return nil, nil

@@ -6,6 +6,9 @@ import (
 	"iter"
 
 	"clfsload/clfs"
+	"clfsload/clfs/blockmap"
+	"clfsload/clfs/compression"
+	"clfsload/clfs/object"
 	"clfsload/state"
 	"clfsload/sync/engine/blobs"
 	"clfsload/sync/engine/memory"
@@ -19,7 +22,7 @@ type directoryWriter struct {
 	store    *blobs.Store
 	budget   *memory.Budget
 	node     state.Node // with what is reserved
-	builder  *clfs.MapBuilder
+	builder  *blockmap.Builder
 	grant    *memory.Grant // of one with further segments
 	first    []byte        // the entries of the first segment, once it is full
 	current  []byte
@@ -53,12 +56,12 @@ func (d *directoryWriter) addDots(ctx context.Context, parent clfs.ID) error {
 }
 
 func (d *directoryWriter) add(ctx context.Context, name []byte, id clfs.ID) error {
-	if len(d.current)+clfs.DirentSize(len(name), len(id)) > d.limit {
+	if len(d.current)+object.DirentSize(len(name), len(id)) > d.limit {
 		if err := d.flush(ctx); err != nil {
 			return err
 		}
 	}
-	d.current = clfs.AppendDirent(d.current, name, id)
+	d.current = object.AppendDirent(d.current, name, id)
 	return nil
 }
 
@@ -74,9 +77,9 @@ func (d *directoryWriter) flush(ctx context.Context) error {
 	}
 	s := &d.journal.Settings
 	id := clfs.SegmentID(s.Key, d.node.ID, d.node.Next, d.segment)
-	payload := clfs.AppendDirSegment(nil, d.current, blobs.CtimeSeconds(d.node.Attr), clfs.SegmentOffset(d.segment, true), d.node.ID)
+	payload := object.AppendDirSegment(nil, d.current, blobs.CtimeSeconds(d.node.Attr), clfs.SegmentOffset(d.segment, true), d.node.ID)
 	name := clfs.ObjectName(id, d.node.ID, clfs.TypeSegment, clfs.FirstVersion)
-	if err := d.store.Put(ctx, name, clfs.Pack(nil, payload, s.Compression)); err != nil {
+	if err := d.store.Put(ctx, name, compression.Pack(nil, payload, s.Compression)); err != nil {
 		return fmt.Errorf("put directory segment %d: %w", d.segment, err)
 	}
 	d.segment++
@@ -108,17 +111,17 @@ func (d *directoryWriter) reserve(ctx context.Context) (err error) {
 }
 
 // finish uploads what is left of a directory but its inode, which it returns.
-func (d *directoryWriter) finish(ctx context.Context, attr clfs.Attr) (clfs.Inode, error) {
+func (d *directoryWriter) finish(ctx context.Context, attr object.Attr) (object.Inode, error) {
 	if err := d.flush(ctx); err != nil {
-		return clfs.Inode{}, err
+		return object.Inode{}, err
 	}
-	o := clfs.Inode{Attr: attr, Dirents: d.first, Name: d.node.Name,
+	o := object.Inode{Attr: attr, Dirents: d.first, Name: d.node.Name,
 		FirstSegmentSize: clfs.FirstSegmentBytes, SegmentSize: clfs.DirSegmentBytes}
 	o.Attr.Size, o.Attr.Used = d.size, d.size
 	o.Attr.Nlink = 2 + d.subdirs
 	s := &d.journal.Settings
 	if d.node.ID == clfs.RootID {
-		o.ExtAttrs = clfs.RootExtAttrs(s.MassUUID, s.WipeUUID)
+		o.ExtAttrs = object.RootExtAttrs(s.MassUUID, s.WipeUUID)
 	}
 	if d.builder == nil {
 		d.builder = d.store.NewMapBuilder(ctx, d.node.ID, d.node.Next, 0)

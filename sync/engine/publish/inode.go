@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
+	"clfsload/clfs/object"
 	"clfsload/state"
 	"clfsload/sync/engine/blobs"
 )
@@ -31,7 +33,7 @@ func (p *publication) node(ctx context.Context, n state.Node) error {
 		// Those that are put are older than the row.
 		o.Attr.Size, o.Attr.Used, o.Attr.Mtime, o.Attr.Ctime = contents.Size, contents.Used, contents.Mtime, contents.Ctime
 	}
-	packed := clfs.Pack(nil, o.Append(nil), p.Journal.Settings.Compression)
+	packed := compression.Pack(nil, o.Append(nil), p.Journal.Settings.Compression)
 	if err := p.Store.PutInReach(ctx, clfs.ObjectName(n.ID, back[0], n.Attr.Type, n.Version), packed); err != nil {
 		return fmt.Errorf("put %q: %w", path(), err)
 	}
@@ -42,7 +44,7 @@ func (p *publication) node(ctx context.Context, n state.Node) error {
 
 // base returns the inode that the journal has kept for this publication, or the
 // one that is in the container.
-func (p *publication) base(ctx context.Context, n state.Node) (*clfs.Inode, error) {
+func (p *publication) base(ctx context.Context, n state.Node) (*object.Inode, error) {
 	image, err := p.snap.Image(ctx, n.Ino)
 	if err != nil {
 		return nil, err

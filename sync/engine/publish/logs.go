@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"clfsload/clfs"
+	"clfsload/clfs/object"
 )
 
 // Log is a log of the transfer that is kept in the container, in a blob without
@@ -46,7 +46,7 @@ func (p *Publisher) putLogs(ctx context.Context, logs []Log) error {
 }
 
 // nameLogs replaces the bucket object by one with other logs.
-func (p *Publisher) nameLogs(ctx context.Context, b clfs.Bucket, before []string) error {
+func (p *Publisher) nameLogs(ctx context.Context, b object.Bucket, before []string) error {
 	for _, name := range before {
 		if slices.Contains(b.Logs, name) {
 			continue

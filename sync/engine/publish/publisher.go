@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"sync/atomic"
 
-	"clfsload/clfs"
+	"clfsload/clfs/object"
 	"clfsload/state"
 	"clfsload/sync/blob"
 	"clfsload/sync/engine/blobs"
@@ -77,7 +77,7 @@ func (p *Publisher) publish(ctx context.Context, now *publication) (Report, erro
 }
 
 // putAll begins a publication, and puts its mark and all that it consists of.
-func (p *Publisher) putAll(ctx context.Context, now *publication, b clfs.Bucket) error {
+func (p *Publisher) putAll(ctx context.Context, now *publication, b object.Bucket) error {
 	known, err := p.Journal.Mark(ctx)
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 )
 
 // rights are what the system lets the user who exports restore. Root restores
@@ -33,7 +34,7 @@ func (r *rights) group(gid uint32) bool { return r.owners || r.groups[gid] }
 
 // mode is a's mode without the set-id bits that would give the rights of another
 // owner or group than a's own.
-func (r *rights) mode(a clfs.Attr) uint32 {
+func (r *rights) mode(a object.Attr) uint32 {
 	mode := a.Mode & 0o7777
 	if !r.owner(a.UID) {
 		mode &^= unix.S_ISUID
@@ -46,7 +47,7 @@ func (r *rights) mode(a clfs.Attr) uint32 {
 
 // isRestored reports whether st has the owner, group and mode that set gives. uid owns
 // what this user makes. Files in the destination that lack them do not come from an export.
-func (r *rights) isRestored(st *status, a clfs.Attr, uid uint32) bool {
+func (r *rights) isRestored(st *status, a object.Attr, uid uint32) bool {
 	if r.owners {
 		uid = a.UID
 	}
@@ -61,7 +62,7 @@ func (r *rights) isRestored(st *status, a clfs.Attr, uid uint32) bool {
 
 // set sets owner, times and mode of what fd is a descriptor of, in this order: a change of
 // owner clears the set-id bits, and the mode may forbid to enter a directory.
-func (r *rights) set(fd int, a clfs.Attr) error {
+func (r *rights) set(fd int, a object.Attr) error {
 	if err := r.setOwner(fd, a); err != nil {
 		return err
 	}
@@ -79,7 +80,7 @@ func (r *rights) set(fd int, a clfs.Attr) error {
 	return nil
 }
 
-func (r *rights) setOwner(fd int, a clfs.Attr) error {
+func (r *rights) setOwner(fd int, a object.Attr) error {
 	uid, gid := -1, -1
 	if r.owners {
 		uid = int(a.UID)
@@ -103,7 +104,7 @@ func (r *rights) setOwner(fd int, a clfs.Attr) error {
 // permissions that it will not have in the end, so that contents that are
 // protected in the container are never open here. A directory of a user who will not
 // own it belongs to the exporting user from then on. That user may use it in any case.
-func (r *rights) narrow(fd int, st *status, a clfs.Attr) error {
+func (r *rights) narrow(fd int, st *status, a object.Attr) error {
 	if r.owners && st.Uid != r.uid && st.Uid != a.UID {
 		if err := r.takeOver(fd); err != nil {
 			return err

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"clfsload/clfs"
+	"clfsload/clfs/object"
 	"clfsload/sync/blob"
 	"clfsload/sync/deepdir"
 	"clfsload/sync/tree"
@@ -130,7 +130,7 @@ func (x *Exporter) Counts() Counts {
 }
 
 // kept counts what was not restored of an entry.
-func (x *Exporter) kept(a clfs.Attr) {
+func (x *Exporter) kept(a object.Attr) {
 	if !x.rights.owner(a.UID) {
 		x.owners.Add(1)
 	}

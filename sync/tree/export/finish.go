@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"clfsload/clfs"
+	"clfsload/clfs/object"
 )
 
 // note keeps which directory the export made or found at target, and the inode whose
@@ -111,7 +111,7 @@ func (x *Exporter) finishDirectories(ctx context.Context) error {
 }
 
 func (x *Exporter) finishDirectory(target string, payload []byte) error {
-	in, err := clfs.DecodeInode(payload)
+	in, err := object.DecodeInode(payload)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 	"clfsload/sync/blob"
 	"clfsload/sync/tree"
 	"clfsload/sync/tree/export"
@@ -30,7 +31,7 @@ func smallContainer(t testing.TB) *treetest.Builder {
 	}
 	b.Finish()
 	id := clfs.ID("an indirect one.")
-	block := clfs.IndirectBlock{Blocks: []clfs.ID{f.Segments[0], clfs.NullBlock, id}, Ctime: treetest.Time.Sec, Tree: 1, Owner: f.ID}
+	block := object.IndirectBlock{Blocks: []clfs.ID{f.Segments[0], clfs.NullBlock, id}, Ctime: treetest.Time.Sec, Tree: 1, Owner: f.ID}
 	b.PutPayload(clfs.ObjectName(id, f.ID, clfs.TypeIndirect, clfs.FirstVersion), block.Append(nil))
 	f.Inode.Roots[1] = id
 	f.Put()

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 )
 
 // inUse holds the paths that are being made, so that an entry that a damaged
@@ -124,7 +125,7 @@ func (x *Exporter) build(ctx context.Context, temp *tempDir, e entry) (d *draft,
 // errNoDevice is about a device that an ordinary user exports.
 var errNoDevice = errors.New("only root can make a device")
 
-func mknod(dir int, name string, a clfs.Attr) error {
+func mknod(dir int, name string, a object.Attr) error {
 	device := 0
 	isDevice := a.Type == clfs.TypeBlock || a.Type == clfs.TypeChar
 	if isDevice {

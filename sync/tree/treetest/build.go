@@ -5,6 +5,9 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/clfs/blockmap"
+	"clfsload/clfs/compression"
+	"clfsload/clfs/object"
 	"clfsload/sync/blob/mem"
 )
 
@@ -36,10 +39,10 @@ type Node struct {
 	Owner    clfs.ID
 	Version  uint32
 	Type     clfs.Type
-	Inode    *clfs.Inode
-	Content  []byte        // of a file, set before Finish
-	Entries  []clfs.Dirent // of a directory, without the dots
-	Segments []clfs.ID     // data segments and directory segments, after Finish
+	Inode    *object.Inode
+	Content  []byte          // of a file, set before Finish
+	Entries  []object.Dirent // of a directory, without the dots
+	Segments []clfs.ID       // data segments and directory segments, after Finish
 	parents  []clfs.ID
 	b        *Builder
 }
@@ -48,14 +51,14 @@ type Node struct {
 func New(t testing.TB) *Builder {
 	b := &Builder{Container: mem.New(), t: t, key: clfs.Key{1, 2, 3}, sequence: clfs.FirstSequence}
 	b.Root = b.node(clfs.RootID, clfs.RootID, clfs.TypeDirectory, "tree", 0o755)
-	b.Root.Inode.ExtAttrs = clfs.RootExtAttrs("11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222")
+	b.Root.Inode.ExtAttrs = object.RootExtAttrs("11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222")
 	return b
 }
 
 func (b *Builder) node(id, parent clfs.ID, kind clfs.Type, name string, mode uint32) *Node {
 	n := &Node{ID: id, Owner: parent, Version: clfs.FirstVersion, Type: kind, b: b, parents: []clfs.ID{parent}}
-	n.Inode = &clfs.Inode{
-		Attr: clfs.Attr{Mode: mode | kind.ModeBits(), Type: kind, Nlink: 1, Mtime: Time, Ctime: Time, Atime: Time,
+	n.Inode = &object.Inode{
+		Attr: object.Attr{Mode: mode | kind.ModeBits(), Type: kind, Nlink: 1, Mtime: Time, Ctime: Time, Atime: Time,
 			FSID: FSID, FileID: b.sequence, ContainerID: ContainerID},
 		FirstSegmentSize: clfs.FirstSegmentBytes, SegmentSize: clfs.SegmentBytes, Name: []byte(name)}
 	if kind == clfs.TypeDirectory {
@@ -80,7 +83,7 @@ func (n *Node) Make(kind clfs.Type, name string, mode uint32) *Node {
 
 // Entry adds a bare entry to a directory.
 func (n *Node) Entry(name string, id clfs.ID) {
-	n.Entries = append(n.Entries, clfs.Dirent{Name: []byte(name), ID: id})
+	n.Entries = append(n.Entries, object.Dirent{Name: []byte(name), ID: id})
 }
 
 // Dir adds a directory.
@@ -118,7 +121,7 @@ func (b *Builder) Finish() *Builder {
 		}
 		n.Put()
 	}
-	bucket := clfs.Bucket{UUID: "33333333-3333-4333-8333-333333333333"}
+	bucket := object.Bucket{UUID: "33333333-3333-4333-8333-333333333333"}
 	b.PutPayload(clfs.ObjectName(clfs.BucketID, "", 0, clfs.FirstVersion), bucket.Append(nil))
 	return b
 }
@@ -141,15 +144,15 @@ func (n *Node) finishFile() {
 
 func (n *Node) finishDirectory() {
 	in := n.Inode
-	entries := append([]clfs.Dirent{{Name: []byte("."), ID: n.ID}, {Name: []byte(".."), ID: n.Owner}}, n.Entries...)
+	entries := append([]object.Dirent{{Name: []byte("."), ID: n.ID}, {Name: []byte(".."), ID: n.Owner}}, n.Entries...)
 	in.Attr.Nlink = 2
 	var segments [][]byte
 	limit, raw := clfs.FirstDirentBytes, []byte{}
 	for _, e := range entries {
-		if len(raw)+clfs.DirentSize(len(e.Name), len(e.ID)) > limit {
+		if len(raw)+object.DirentSize(len(e.Name), len(e.ID)) > limit {
 			segments, limit, raw = append(segments, raw), clfs.DirSegmentBytes, nil
 		}
-		raw = clfs.AppendDirent(raw, e.Name, e.ID)
+		raw = object.AppendDirent(raw, e.Name, e.ID)
 		if h, err := clfs.ParseHandle(e.ID); err == nil && h.Type == clfs.TypeDirectory && len(e.Name) > 0 && string(e.Name) != "." && string(e.Name) != ".." {
 			in.Attr.Nlink++
 		}
@@ -172,7 +175,7 @@ func (n *Node) finishMap() {
 		next++
 		return clfs.IndirectID(n.b.key, n.ID, 0, tree, depth, index)
 	}
-	m := clfs.NewMapBuilder(n.ID, newID, n.putIndirect)
+	m := blockmap.NewBuilder(n.ID, newID, n.putIndirect)
 	for _, id := range n.Segments {
 		n.b.check(m.Add(id))
 	}
@@ -181,7 +184,7 @@ func (n *Node) finishMap() {
 	n.Inode.Direct, n.Inode.Roots = direct, roots
 }
 
-func (n *Node) putIndirect(id clfs.ID, block clfs.IndirectBlock) error {
+func (n *Node) putIndirect(id clfs.ID, block object.IndirectBlock) error {
 	block.Ctime, block.Owner = n.Inode.Attr.Ctime.Sec, n.ID
 	n.b.PutPayload(clfs.ObjectName(id, n.ID, clfs.TypeIndirect, clfs.FirstVersion), block.Append(nil))
 	return nil
@@ -190,15 +193,15 @@ func (n *Node) putIndirect(id clfs.ID, block clfs.IndirectBlock) error {
 // PutSegment writes data segment index (from 0), and notes its id if it is the
 // next one.
 func (n *Node) PutSegment(index uint64, data []byte) string {
-	buf := make([]byte, clfs.SegmentDataOffset+len(data)+128)
-	copy(buf[clfs.SegmentDataOffset:], data)
-	payload := clfs.FinishSegment(buf, len(data), n.Inode.Attr.Ctime.Sec, clfs.SegmentOffset(index, false), n.ID)
+	buf := make([]byte, object.SegmentDataOffset+len(data)+128)
+	copy(buf[object.SegmentDataOffset:], data)
+	payload := object.FinishSegment(buf, len(data), n.Inode.Attr.Ctime.Sec, clfs.SegmentOffset(index, false), n.ID)
 	return n.putSegment(index, payload)
 }
 
 // PutDirSegment writes a directory's segment index, from 0.
 func (n *Node) PutDirSegment(index uint64, dirents []byte) string {
-	return n.putSegment(index, clfs.AppendDirSegment(nil, dirents, n.Inode.Attr.Ctime.Sec, clfs.SegmentOffset(index, true), n.ID))
+	return n.putSegment(index, object.AppendDirSegment(nil, dirents, n.Inode.Attr.Ctime.Sec, clfs.SegmentOffset(index, true), n.ID))
 }
 
 func (n *Node) putSegment(index uint64, payload []byte) string {
@@ -224,7 +227,7 @@ func (n *Node) Put() { n.b.PutPayload(n.Blob(), n.Inode.Append(nil)) }
 
 // PutPayload writes a blob with a payload, compressed.
 func (b *Builder) PutPayload(name string, payload []byte) {
-	b.PutBytes(name, clfs.Pack(nil, payload, clfs.CompressionLZ4))
+	b.PutBytes(name, compression.Pack(nil, payload, compression.LZ4))
 }
 
 // PutBytes writes a blob.
@@ -244,7 +247,7 @@ func (b *Builder) Bytes(name string) []byte {
 // Payload reads a blob and decompresses it.
 func (b *Builder) Payload(name string) []byte {
 	b.t.Helper()
-	payload, _, err := clfs.Unpack(b.Bytes(name), clfs.MaxSegmentPayload)
+	payload, _, err := compression.Unpack(b.Bytes(name), object.MaxSegmentPayload)
 	b.check(err)
 	return payload
 }

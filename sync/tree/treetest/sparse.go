@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 )
 
 // Sparse makes a regular file of blocks 0 to count-1 out of a node after Finish. All
@@ -19,10 +20,10 @@ func (n *Node) Sparse(count int) {
 }
 
 // Indirect changes an indirect block of a node.
-func (n *Node) Indirect(id clfs.ID, change func(*clfs.IndirectBlock)) {
+func (n *Node) Indirect(id clfs.ID, change func(*object.IndirectBlock)) {
 	n.b.t.Helper()
 	name := n.IndirectBlob(id)
-	block, err := clfs.DecodeIndirect(n.b.Payload(name))
+	block, err := object.DecodeIndirect(n.b.Payload(name))
 	n.b.check(err)
 	change(&block)
 	n.b.PutPayload(name, block.Append(nil))
@@ -38,8 +39,8 @@ func (n *Node) IndirectBlob(id clfs.ID) string {
 func (n *Node) EmptyLeaf() string {
 	n.b.t.Helper()
 	id := clfs.ID("an empty leaf id")
-	leaf := clfs.IndirectBlock{Ctime: n.Inode.Attr.Ctime.Sec, Tree: 1, Depth: 1, Owner: n.ID}
+	leaf := object.IndirectBlock{Ctime: n.Inode.Attr.Ctime.Sec, Tree: 1, Depth: 1, Owner: n.ID}
 	n.b.PutPayload(n.IndirectBlob(id), leaf.Append(nil))
-	n.Indirect(n.Inode.Roots[1], func(b *clfs.IndirectBlock) { b.Blocks = append(b.Blocks, id) })
+	n.Indirect(n.Inode.Roots[1], func(b *object.IndirectBlock) { b.Blocks = append(b.Blocks, id) })
 	return n.IndirectBlob(id)
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/clfs/compression"
+	"clfsload/clfs/object"
 	"clfsload/sync/tree"
 	"clfsload/sync/tree/treetest"
 	"clfsload/sync/tree/verify"
@@ -114,7 +116,7 @@ var damages = []damage{
 		return s.file.Blob()
 	}},
 	{"decompression bomb", tree.KindRecords, "", false, func(s *sample) string {
-		s.PutBytes(s.file.Blob(), clfs.Pack(nil, make([]byte, 64<<20), clfs.CompressionLZ4))
+		s.PutBytes(s.file.Blob(), compression.Pack(nil, make([]byte, 64<<20), compression.LZ4))
 		return s.file.Blob()
 	}},
 	{"oversized blob", tree.KindOversized, "", false, func(s *sample) string {
@@ -192,7 +194,7 @@ var damages = []damage{
 	}},
 	{"bucket of no UUID", verify.KindBucket, "", false, func(s *sample) string {
 		n := clfs.ObjectName(clfs.BucketID, "", 0, 9)
-		s.PutPayload(n, clfs.Bucket{UUID: "X"}.Append(nil))
+		s.PutPayload(n, object.Bucket{UUID: "X"}.Append(nil))
 		return n
 	}},
 	{"root without its attributes", verify.KindRoot, "", false, func(s *sample) string {
@@ -202,7 +204,7 @@ var damages = []damage{
 	}},
 	{"missing log", verify.KindLogMissing, verify.Remark, false, func(s *sample) string {
 		n := clfs.ObjectName(clfs.BucketID, "", 0, 9)
-		s.PutPayload(n, clfs.Bucket{UUID: "33333333-3333-4333-8333-333333333333", Logs: []string{"a.log"}}.Append(nil))
+		s.PutPayload(n, object.Bucket{UUID: "33333333-3333-4333-8333-333333333333", Logs: []string{"a.log"}}.Append(nil))
 		return n
 	}},
 	{"own id of another", tree.KindOwnID, "", false, func(s *sample) string {
@@ -254,7 +256,7 @@ var damages = []damage{
 	}},
 	{"link without a back pointer", verify.KindBackPointer, "", false, func(s *sample) string {
 		s.fifo.Inode.BackPointers = nil
-		s.rewriteDir(s.sub, clfs.Dirent{Name: []byte("fifo too"), ID: s.dev.ID})
+		s.rewriteDir(s.sub, object.Dirent{Name: []byte("fifo too"), ID: s.dev.ID})
 		return s.dev.Blob()
 	}},
 	{"name of a file", verify.KindNameRecord, "", false, func(s *sample) string {
@@ -268,42 +270,42 @@ var damages = []damage{
 		return s.linked.Blob()
 	}},
 	{"records out of order", verify.KindRecordOrder, "", false, func(s *sample) string {
-		records, err := clfs.ParseRecords(s.Payload(s.file.Blob()))
+		records, err := object.ParseRecords(s.Payload(s.file.Blob()))
 		if err != nil {
 			panic(err)
 		}
 		slices.Reverse(records)
 		var payload []byte
 		for _, r := range records {
-			payload = clfs.AppendRecord(payload, r.Type, r.Body)
+			payload = object.AppendRecord(payload, r.Type, r.Body)
 		}
 		s.PutPayload(s.file.Blob(), payload)
 		return s.file.Blob()
 	}},
 	{"dots swapped", verify.KindDots, "", false, func(s *sample) string {
-		raw := clfs.AppendDirent(nil, []byte(".."), clfs.RootID)
-		raw = clfs.AppendDirent(raw, []byte("."), s.dir.ID)
+		raw := object.AppendDirent(nil, []byte(".."), clfs.RootID)
+		raw = object.AppendDirent(raw, []byte("."), s.dir.ID)
 		s.dir.Inode.Dirents = append(raw, s.dir.Inode.Dirents[len(raw):]...)
 		s.dir.Put()
 		return s.dir.Blob()
 	}},
 	{"dot-dot to another directory", verify.KindDots, "", false, func(s *sample) string {
-		raw := clfs.AppendDirent(nil, []byte("."), s.sub.ID)
-		raw = clfs.AppendDirent(raw, []byte(".."), s.many.ID)
+		raw := object.AppendDirent(nil, []byte("."), s.sub.ID)
+		raw = object.AppendDirent(raw, []byte(".."), s.many.ID)
 		s.sub.Inode.Dirents = append(raw, s.sub.Inode.Dirents[len(raw):]...)
 		s.sub.Put()
 		return s.sub.Blob()
 	}},
 	{"duplicate name", verify.KindDuplicate, "", false, func(s *sample) string {
-		s.rewriteDir(s.dir, clfs.Dirent{Name: []byte("file"), ID: s.linked.ID})
+		s.rewriteDir(s.dir, object.Dirent{Name: []byte("file"), ID: s.linked.ID})
 		return s.dir.Blob()
 	}},
 	{"name with a slash", tree.KindEntryName, "", false, func(s *sample) string {
-		s.rewriteDir(s.dir, clfs.Dirent{Name: []byte("a/b"), ID: s.linked.ID})
+		s.rewriteDir(s.dir, object.Dirent{Name: []byte("a/b"), ID: s.linked.ID})
 		return s.dir.Blob()
 	}},
 	{"loop of directories", tree.KindLoop, "", false, func(s *sample) string {
-		s.rewriteDir(s.sub, clfs.Dirent{Name: []byte("up"), ID: s.dir.ID})
+		s.rewriteDir(s.sub, object.Dirent{Name: []byte("up"), ID: s.dir.ID})
 		return s.sub.Blob()
 	}},
 	{"directory size", verify.KindSize, "", false, func(s *sample) string {
@@ -319,7 +321,7 @@ var damages = []damage{
 	}},
 	{"entries over the first segment's limit", verify.KindDirectory, "", false, func(s *sample) string {
 		for len(s.dir.Inode.Dirents) < clfs.FirstDirentBytes+1 {
-			s.dir.Inode.Dirents = clfs.AppendDirent(s.dir.Inode.Dirents, bytes.Repeat([]byte("q"), 200), s.file.ID)
+			s.dir.Inode.Dirents = object.AppendDirent(s.dir.Inode.Dirents, bytes.Repeat([]byte("q"), 200), s.file.ID)
 		}
 		s.dir.Put()
 		return s.dir.Blob()
@@ -369,7 +371,7 @@ var damages = []damage{
 	}},
 	{"indirect block that leads to itself", tree.KindBlockMap, "", false, func(s *sample) string {
 		id := clfs.ID("sixteen byte id!")
-		block := clfs.IndirectBlock{Blocks: slices.Repeat([]clfs.ID{id}, clfs.IndirectFanout), Ctime: treetest.Time.Sec, Tree: 3, Depth: 0, Owner: s.big.ID}
+		block := object.IndirectBlock{Blocks: slices.Repeat([]clfs.ID{id}, clfs.IndirectFanout), Ctime: treetest.Time.Sec, Tree: 3, Depth: 0, Owner: s.big.ID}
 		name := clfs.ObjectName(id, s.big.ID, clfs.TypeIndirect, clfs.FirstVersion)
 		s.PutPayload(name, block.Append(nil))
 		s.big.Inode.Roots[3] = id
@@ -392,18 +394,18 @@ var damages = []damage{
 
 // smuggle adds an inode with any id to a directory that is already written.
 func (s *sample) smuggle(dir *treetest.Node, id clfs.ID, kind clfs.Type) string {
-	in := &clfs.Inode{Attr: s.fifo.Inode.Attr, FirstSegmentSize: clfs.FirstSegmentBytes, SegmentSize: clfs.SegmentBytes,
+	in := &object.Inode{Attr: s.fifo.Inode.Attr, FirstSegmentSize: clfs.FirstSegmentBytes, SegmentSize: clfs.SegmentBytes,
 		Direct: []clfs.ID{id}, BackPointers: []clfs.ID{dir.ID}, Name: []byte("smuggled")}
 	name := clfs.ObjectName(id, dir.ID, kind, clfs.FirstVersion)
 	s.PutPayload(name, in.Append(nil))
-	s.rewriteDir(dir, clfs.Dirent{Name: []byte("smuggled"), ID: id})
+	s.rewriteDir(dir, object.Dirent{Name: []byte("smuggled"), ID: id})
 	return name
 }
 
 // rewriteDir adds an entry to a directory that fits its inode.
-func (s *sample) rewriteDir(dir *treetest.Node, e clfs.Dirent) {
+func (s *sample) rewriteDir(dir *treetest.Node, e object.Dirent) {
 	in := dir.Inode
-	in.Dirents = clfs.AppendDirent(in.Dirents, e.Name, e.ID)
+	in.Dirents = object.AppendDirent(in.Dirents, e.Name, e.ID)
 	in.Attr.Size = uint64(len(in.Dirents)) + 4
 	in.Attr.Used = in.Attr.Size
 	dir.Put()

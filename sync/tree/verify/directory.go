@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 	"clfsload/sync/tree"
 )
 
@@ -29,7 +30,7 @@ func (c *checker) enter(_ context.Context, d *tree.Dir) (bool, error) {
 
 // dirent checks an entry as it stands in its directory. Most of it is checked by
 // [tree.Tree.DirSegments].
-func (c *checker) dirent(d *tree.Dir, s tree.DirSegment, e clfs.Dirent) error {
+func (c *checker) dirent(d *tree.Dir, s tree.DirSegment, e object.Dirent) error {
 	state := stateOf(d)
 	if s.Number != state.segment {
 		c.nextSegment(d, s, e)
@@ -45,7 +46,7 @@ func (c *checker) dirent(d *tree.Dir, s tree.DirSegment, e clfs.Dirent) error {
 }
 
 // parent checks that "..", which is the second entry, leads to the directory above.
-func (c *checker) parent(d *tree.Dir, e clfs.Dirent) {
+func (c *checker) parent(d *tree.Dir, e object.Dirent) {
 	parent := d.Parent
 	if d.Node.ID == clfs.RootID {
 		parent = clfs.RootID
@@ -56,9 +57,9 @@ func (c *checker) parent(d *tree.Dir, e clfs.Dirent) {
 }
 
 // nextSegment checks that the segment before was filled as far as possible.
-func (c *checker) nextSegment(d *tree.Dir, s tree.DirSegment, first clfs.Dirent) {
+func (c *checker) nextSegment(d *tree.Dir, s tree.DirSegment, first object.Dirent) {
 	state := stateOf(d)
-	if clfs.DirentSize(len(first.Name), len(first.ID)) <= state.room {
+	if object.DirentSize(len(first.Name), len(first.ID)) <= state.room {
 		c.remark(KindDirectory, d.Path, s.Blob, "the segment before has room for the first entry of this one")
 	}
 	state.segment = s.Number

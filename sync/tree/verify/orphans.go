@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 	"clfsload/sync/tree"
 )
 
@@ -24,7 +25,7 @@ func (c *checker) isOpen() bool { return c.mark != nil && c.mark.Open != "" }
 // moves is the severity of what a publication of a mount leaves while it is under way, or when it
 // is cut off: an entry that moves is in two places, its inode knows one of them.
 func (c *checker) moves() Severity {
-	return severityIf(c.mark != nil && c.mark.Open == clfs.OpenMount)
+	return severityIf(c.mark != nil && c.mark.Open == object.OpenMount)
 }
 
 // maySoonBeReached reports whether a STATE that is not finished with the container can have

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 	"clfsload/sync/tree"
 	"clfsload/sync/tree/treetest"
 	"clfsload/sync/tree/verify"
@@ -62,13 +63,13 @@ func (g golden) strayed(of clfs.Type) string {
 
 // change writes an inode of the first directory, or of the first file with several
 // links, that has a version.
-func (g golden) change(of clfs.Type, version uint32, edit func(*clfs.Inode)) string {
-	var in *clfs.Inode
+func (g golden) change(of clfs.Type, version uint32, edit func(*object.Inode)) string {
+	var in *object.Inode
 	n := g.blob(func(n clfs.Name) bool {
 		if n.Type != of || n.Version != version || n.ID == clfs.RootID {
 			return false
 		}
-		in, _ = clfs.DecodeInode(g.Payload(n.String()))
+		in, _ = object.DecodeInode(g.Payload(n.String()))
 		return in != nil && (of == clfs.TypeDirectory || len(in.BackPointers) > 1)
 	})
 	edit(in)
@@ -76,12 +77,12 @@ func (g golden) change(of clfs.Type, version uint32, edit func(*clfs.Inode)) str
 	return n.String()
 }
 
-func grow(in *clfs.Inode) { in.Attr.Size++; in.Attr.Used++ }
+func grow(in *object.Inode) { in.Attr.Size++; in.Attr.Used++ }
 
 func TestWhatEndsTheIndulgenceForCLFSLoad(t *testing.T) {
 	foreign := func(g golden) string {
 		n := clfs.ObjectName(clfs.BucketID, "", 0, clfs.FirstVersion)
-		b, err := clfs.DecodeBucket(g.Payload(n))
+		b, err := object.DecodeBucket(g.Payload(n))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -104,7 +105,7 @@ func TestWhatEndsTheIndulgenceForCLFSLoad(t *testing.T) {
 		{"name in a container of another program", resumed[0], foreign, verify.KindNameRecord, verify.Damage},
 		{"size of a directory that was written once", resumed[0], func(g golden) string { return g.change(clfs.TypeDirectory, clfs.FirstVersion, grow) }, verify.KindSize, verify.Damage},
 		{"name that no entry has", resumed[0], func(g golden) string {
-			return g.change(clfs.TypeRegular, 12, func(in *clfs.Inode) { in.Name = []byte("nobody") })
+			return g.change(clfs.TypeRegular, 12, func(in *object.Inode) { in.Name = []byte("nobody") })
 		}, verify.KindNameRecord, verify.Damage},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"clfsload/clfs"
+	"clfsload/clfs/object"
 	"clfsload/sync/tree"
 	"clfsload/sync/tree/scratch"
 )
@@ -64,9 +65,9 @@ type checker struct {
 	index   *tree.Index
 	reached tree.Marks
 	db      *scratch.DB
-	root    clfs.Attr  // the root's, which has the ids that all inodes share
-	source  *source    // nil without Options.Source
-	mark    *clfs.Mark // of clfsload; nil: none
+	root    object.Attr  // the root's, which has the ids that all inodes share
+	source  *source      // nil without Options.Source
+	mark    *object.Mark // of clfsload; nil: none
 	origin  origin
 }
 
@@ -152,7 +153,7 @@ func (c *checker) walk(ctx context.Context) error {
 // noRoot reports that there is no root directory. A mount that has never published has put
 // none.
 func (c *checker) noRoot() {
-	if m := c.mark; m != nil && m.Open == clfs.OpenMount && m.Publication == 0 {
+	if m := c.mark; m != nil && m.Open == object.OpenMount && m.Publication == 0 {
 		c.remark(KindNoRoot, "/", clfs.RootID.String(), "there is no root directory yet: STATE %s has not published anything", m.State)
 		return
 	}
