@@ -40,7 +40,8 @@ func (t Type) String() string {
 // name: the seven file types and [TypeHardLink].
 func (t Type) IsInode() bool { return t.IsFile() || t == TypeHardLink }
 
-// IsFile reports whether the type is one of the seven that attributes can have.
+// IsFile reports whether the type is one of the seven that attributes and filehandles
+// can have, [TypeRegular] to [TypeFIFO].
 func (t Type) IsFile() bool { return t >= TypeRegular && t <= TypeFIFO }
 
 // modeTypeMask covers the file type bits of st_mode.

@@ -57,7 +57,7 @@ func Locate(block uint64) (Position, error) {
 }
 
 // IndirectCount says how many indirect blocks a file of so many data segments
-// has: count[tree][depth], depth 0 being the root. With [IndirectID] this
+// has: count[tree][depth], depth 0 being the root. With [clfs.IndirectID] this
 // enumerates them all.
 func IndirectCount(segments uint64) (count [4][4]uint64) {
 	if segments <= directBlocks {

@@ -27,7 +27,7 @@ type levelState struct {
 }
 
 // NewBuilder starts the block map of the inode own. newID names indirect
-// block index (from 0) of a tree at a depth, usually by [IndirectID]. emit gets
+// block index (from 0) of a tree at a depth, usually by [clfs.IndirectID]. emit gets
 // each indirect block once, when it is full or at Finish, below before above.
 // The block has no Ctime yet, and its Blocks are only valid until emit returns.
 func NewBuilder(own clfs.ID, newID func(tree, depth int, index uint64) clfs.ID, emit func(id clfs.ID, b object.IndirectBlock) error) *Builder {

@@ -35,7 +35,7 @@ type Edit struct {
 	// Blocks-1 must have new ids. from is higher in each call.
 	NextNew func(from uint64) (block uint64, id clfs.ID, err error)
 	// NewIndirect names indirect block index (from 0) of a tree at a depth, usually
-	// by [IndirectID]. The old map must not have this id.
+	// by [clfs.IndirectID]. The old map must not have this id.
 	NewIndirect func(tree, depth int, index uint64) clfs.ID
 	// Read reads an indirect block of the old map. It must check that the block belongs
 	// to the inode, the tree and the depth.
@@ -58,7 +58,7 @@ const (
 )
 
 // Run edits the map. It returns the new direct list, entry 0 being the own id, and the
-// new roots, [NullBlock] for a tree that is not used. If nothing changes, these are the
+// new roots, [clfs.NullBlock] for a tree that is not used. If nothing changes, these are the
 // old ones, and no callback but NextNew is called. Run fails with the error of a
 // callback, if Keep is out of range, and if NextNew leaves out a block that must have a new id. After
 // an error the old map is still valid: callers must not delete what was reported as replaced.

@@ -25,7 +25,7 @@ var encryptionNames = [...]string{1: "AES-256-CBC with HMAC-SHA-256", 2: "AES-25
 // Unpack gives the payload in a blob. An uncompressed one aliases blob. A
 // payload above maxPayload bytes is refused before anything is allocated for
 // it, as is a frame that does not decompress to what its blocks say. An
-// encrypted object gives [ErrEncrypted], anything else a [FormatError] with the
+// encrypted object gives [ErrEncrypted], anything else a [clfs.FormatError] with the
 // offset in blob.
 func Unpack(blob []byte, maxPayload int) (payload []byte, c Method, err error) {
 	if len(blob) < blobHeaderBytes {

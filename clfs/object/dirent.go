@@ -26,7 +26,7 @@ func DirentSize(nameLen, idLen int) int { return 4 + nameLen + 2 + idLen }
 
 // DirentFits reports whether an entry of size bytes goes into a segment that has
 // used bytes of entries, or begins the next one. The first segment, which is in
-// the inode, takes [FirstDirentBytes], each further one [DirSegmentBytes]
+// the inode, takes [clfs.FirstDirentBytes], each further one [clfs.DirSegmentBytes]
 // (docs/clfs-format.md section 5).
 func DirentFits(first bool, used, size int) bool {
 	if first {
@@ -43,7 +43,7 @@ func AppendDirent(dst []byte, name []byte, id clfs.ID) []byte {
 }
 
 // Dirents iterates over the entries of one segment. Names alias raw. It stops
-// after the first error, a [FormatError] with the offset in raw.
+// after the first error, a [clfs.FormatError] with the offset in raw.
 func Dirents(raw []byte) iter.Seq2[Dirent, error] {
 	return func(yield func(Dirent, error) bool) {
 		for c := (cursor{b: raw}); c.remaining() > 0; {
