@@ -55,7 +55,7 @@ func runCat(cmd *cobra.Command, args []string, f readFlags, offset, length uint6
 	if n.Type() != clfs.TypeRegular {
 		return fmt.Errorf("cat %s: it is a %s", report.Quote(containerPath(args[1])), n.Type())
 	}
-	out := bufio.NewWriterSize(terminal.Bare(cmd.OutOrStdout()), 1<<16) // contents go out as they are
+	out := bufio.NewWriterSize(terminal.Bare(cmd.OutOrStdout()), 1<<16) // contents are written unchanged
 	err = t.WriteTo(ctx, out, n, offset, offset+length)
 	if flushErr := out.Flush(); err == nil {
 		err = flushErr

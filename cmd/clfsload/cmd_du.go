@@ -53,7 +53,7 @@ type duCommand struct {
 
 	mu     sync.Mutex
 	sums   map[string]*usage
-	linked map[clfs.ID]bool // files with several links that were counted
+	linked map[clfs.ID]bool // files with several links that are already counted
 	damage int
 	errors []string
 }
@@ -114,7 +114,7 @@ func (d *duCommand) walk(ctx context.Context, t *tree.Tree, n *tree.Node, path s
 	})
 }
 
-// fail notes damage, and directories in a second place; any other error ends the walk.
+// fail records damage, and directories at a second place; any other error ends the walk.
 func (d *duCommand) fail(path string, err error) error {
 	damaged := errors.Is(err, tree.ErrDamaged)
 	if err == nil || !damaged && !errors.Is(err, tree.ErrMoving) {
@@ -151,8 +151,7 @@ func (d *duCommand) sum(path string) *usage {
 	return u
 }
 
-// add counts an inode at path in start and in all directories with a line that
-// it is below.
+// add counts the inode at path in start, and in all printed directories above it.
 func (d *duCommand) add(start, path string, n *tree.Node) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -191,7 +190,7 @@ func (d *duCommand) print(cmd *cobra.Command) error {
 	out := bufio.NewWriter(terminal.Listing(cmd.OutOrStdout()))
 	encoder, onTerminal := json.NewEncoder(out), terminal.IsTerminal(cmd.OutOrStdout())
 	paths := slices.Sorted(maps.Keys(d.sums))
-	slices.Reverse(paths) // the sum of all comes last, as du has it
+	slices.Reverse(paths) // the total comes last, as in du
 	for _, path := range paths {
 		u := d.sums[path]
 		if d.json {

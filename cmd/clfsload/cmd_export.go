@@ -104,8 +104,8 @@ func (e *exportCommand) run(cmd *cobra.Command, args []string, f readFlags) erro
 	return e.export(cmd.Context(), ui, t, start, path, dest)
 }
 
-// open finds what is to be exported. A rescue begins without a bucket object or a
-// root if need be.
+// open finds the root of the export. A rescue begins without a bucket object or a root if they are
+// missing.
 func (e *exportCommand) open(cmd *cobra.Command, f readFlags, target, path string) (*tree.Tree, *tree.Node, error) {
 	ctx := cmd.Context()
 	if !e.options.KeepGoing {
@@ -183,7 +183,7 @@ func (e *exportCommand) export(ctx context.Context, ui *terminal.Console, t *tre
 	return nil
 }
 
-// goOn adds to the message of a run that was stopped how to go on.
+// goOn adds the hint how to resume to the message of a stopped run.
 func goOn(err error) error {
 	var stopped outcome.Stopped
 	if errors.As(err, &stopped) {
@@ -202,7 +202,7 @@ func printExport(ui *terminal.Console, c export.Counts, took time.Duration, dest
 	printLeft(ui, c.Left)
 }
 
-// failureLog takes down what could not be exported.
+// failureLog records entries that could not be exported.
 type failureLog struct {
 	ui   *terminal.Console
 	file *os.File // nil without --report
@@ -211,7 +211,7 @@ type failureLog struct {
 	err error
 }
 
-// open makes the file of the report, once nothing else can refuse the export; "" for none.
+// open creates the report file, after all other checks; "" for no report.
 func (l *failureLog) open(path string) (err error) {
 	if path == "" {
 		return nil

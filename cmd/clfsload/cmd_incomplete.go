@@ -87,7 +87,7 @@ func runIncomplete(cmd *cobra.Command, arg string, patterns []string, f incomple
 	return nil
 }
 
-// askIncomplete asks the mount that runs on a STATE, or else the journal.
+// askIncomplete asks the mount that runs on a STATE, or else reads the journal.
 func askIncomplete(ctx context.Context, stateDir string, v daemon.IncompleteValue) (r daemon.IncompleteReport, err error) {
 	body, err := json.Marshal(v)
 	if err != nil {

@@ -39,7 +39,7 @@ If the object is damaged, its readable parts are shown, and then the error.`,
 	return cmd
 }
 
-// objectJSON is what inspect tells of an object.
+// objectJSON is the JSON output of inspect for an object.
 type objectJSON struct {
 	Blob        string       `json:"blob"`
 	Size        int64        `json:"blob_size"`
@@ -100,8 +100,8 @@ func findObject(ctx context.Context, t *tree.Tree, text string) (tree.Object, er
 	return n.Object, nil
 }
 
-// findID finds an object by the id on the command line. If there is none, that is no
-// damage: nothing has led to it.
+// findID finds an object by the id on the command line. A missing object is not damage: nothing
+// refers to it.
 func findID(ctx context.Context, t *tree.Tree, id clfs.ID) (tree.Object, error) {
 	o, err := t.Find(ctx, id)
 	var damage *tree.Damage

@@ -22,7 +22,7 @@ type loadFlags struct {
 	preserveHardlinks bool
 	dirMgrCount       int
 	concurrency       int
-	scanWorkers       int // directories that are listed at a time
+	scanWorkers       int // directories listed in parallel
 	memory            flags.Size
 	createContainer   bool
 	maxErrors         int
@@ -40,8 +40,8 @@ type loadFlags struct {
 	log               terminal.LogFlags
 }
 
-// scanWorkers directories are listed at a time, where the limit of open files allows it. Listing waits for the journal's
-// fsyncs more than for anything else.
+// scanWorkers is the number of directories listed in parallel, if the limit of open files allows
+// it. Listing mostly waits for the fsyncs of the journal.
 const scanWorkers = 16
 
 func newLoadCommand() *cobra.Command {
@@ -112,7 +112,7 @@ func runLoad(cmd *cobra.Command, args []string, f loadFlags) error {
 	if err != nil {
 		return usageError(cmd, err)
 	}
-	if cmd.Flags().Changed("into") && f.into.Path == "" { // of a shell's variable that is not set
+	if cmd.Flags().Changed("into") && f.into.Path == "" { // from an unset variable of a shell
 		return usageError(cmd, errors.New("--into is empty: name a directory of the container, such as /"))
 	}
 	o, err := f.options(cmd, args, ui)
@@ -124,8 +124,8 @@ func runLoad(cmd *cobra.Command, args []string, f loadFlags) error {
 	case f.dryRun.Only:
 		return runDryRun(cmd.Context(), ui, o, f.dryRun.JSON)
 	}
-	// Buffers come and go in waves; without a limit the heap grows to twice of
-	// what is in use.
+	// The need for buffers varies in waves; without a limit the heap grows to twice the size in
+	// use.
 	debug.SetMemoryLimit(o.Memory + 128<<20)
 	l, err := load.Open(cmd.Context(), o)
 	if err != nil {
@@ -145,7 +145,7 @@ func runLoad(cmd *cobra.Command, args []string, f loadFlags) error {
 	return err
 }
 
-// options are what the command line asks for.
+// options are the settings of the command line.
 func (f *loadFlags) options(cmd *cobra.Command, args []string, ui *terminal.Console) (o load.Options, err error) {
 	if err := f.check(); err != nil {
 		return o, usageError(cmd, err)

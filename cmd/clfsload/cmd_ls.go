@@ -78,7 +78,7 @@ func (l *lister) run(cmd *cobra.Command, args []string, f readFlags) error {
 	return outcome.OfContext(cmd.Context(), errors.Join(err, l.damage))
 }
 
-// output is where names go as they are, but for JSON, which escapes what it must.
+// output writes names unchanged; JSON escapes them as it must.
 func (l *lister) output(cmd *cobra.Command) io.Writer {
 	if l.json {
 		return cmd.OutOrStdout()
@@ -111,14 +111,14 @@ func (l *lister) list(ctx context.Context, path string) error {
 	return l.below(ctx, n, containerPath(path))
 }
 
-// waiting is a directory that ls -R has yet to list.
+// waiting is a directory that ls -R has not listed yet.
 type waiting struct {
 	id   clfs.ID
 	path string
 }
 
-// below lists directories depth first, as ls -R does. A directory that was
-// listed before is a loop, and is not listed again.
+// below lists directories depth first, as ls -R does. A directory that was already listed is a
+// loop, and is not listed again.
 func (l *lister) below(ctx context.Context, n *tree.Node, path string) error {
 	seen := map[clfs.ID]bool{}
 	for stack := []waiting{{n.ID, path}}; len(stack) > 0; {
@@ -158,7 +158,7 @@ func (l *lister) title(path string) {
 	fmt.Fprintf(l.out, "%s:\n", quotedOn(l.terminal, path))
 }
 
-// listed is an entry that is to be printed.
+// listed is an entry to print.
 type listed struct {
 	name, path string
 	id         clfs.ID
@@ -217,7 +217,7 @@ func (l *lister) printAll(ctx context.Context, entries []listed) (subdirectories
 	return subdirectories, ctx.Err()
 }
 
-// entry prints an entry and reports what is wrong with it.
+// entry prints an entry and reports its damage.
 func (l *lister) entry(ctx context.Context, e listed) error {
 	err := e.err
 	if e.node != nil {
@@ -229,7 +229,7 @@ func (l *lister) entry(ctx context.Context, e listed) error {
 	return l.print(e)
 }
 
-// look reads the inodes of a batch, as far as they matter.
+// look reads the inodes of a batch that the output needs.
 func (l *lister) look(ctx context.Context, batch []listed) error {
 	g := rescue.NewGroup()
 	g.SetLimit(lsBatch)
@@ -245,8 +245,8 @@ func (l *lister) look(ctx context.Context, batch []listed) error {
 	return g.Wait()
 }
 
-// needsInode reports whether an entry's inode must be read. A filehandle tells
-// by itself what is no directory.
+// needsInode reports whether an entry's inode must be read. The filehandle alone shows that an
+// entry is no directory.
 func (l *lister) needsInode(id clfs.ID) bool {
 	if l.long || l.json {
 		return true
@@ -271,8 +271,7 @@ func (l *lister) print(e listed) error {
 	return err
 }
 
-// survive tells of damage, after which the listing goes on, and returns any other
-// error.
+// survive reports damage, after which the listing continues, and returns any other error.
 func (l *lister) survive(ctx context.Context, path string, err error) error {
 	if errors.Is(err, tree.ErrMoving) {
 		l.tell(path, err)
@@ -297,7 +296,7 @@ func (l *lister) fail(path string, err error) {
 	}
 }
 
-// tellPassedOver says what a reader left out of what it shows.
+// tellPassedOver reports objects and records that a reader skipped.
 func tellPassedOver(w io.Writer, t *tree.Tree) {
 	p := t.PassedOver()
 	for _, c := range []struct {

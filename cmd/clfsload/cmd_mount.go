@@ -26,12 +26,12 @@ type mountFlags struct {
 	log      terminal.LogFlags
 	target   string
 	readOnly bool
-	follow   time.Duration // 0: only what there is when the mount begins is shown
+	follow   time.Duration // 0: later publications are not shown
 	point    fusefs.PointOptions
 	daemon   bool
 	logFile  string
 
-	// Of a mount that takes writes.
+	// For a writable mount.
 	state             string
 	createContainer   bool
 	compression       string
@@ -50,7 +50,7 @@ type mountFlags struct {
 	metrics           flags.Metrics
 }
 
-// What a mount that takes writes uses without being told otherwise.
+// Defaults of a writable mount.
 const (
 	writeConcurrency = 128
 	writeMemory      = 96 << 20
@@ -147,7 +147,7 @@ func (f *mountFlags) registerWriting(cmd *cobra.Command) {
 	f.metrics.Register(fl)
 }
 
-// Flags that go with one kind of mount alone.
+// Flags for only one kind of mount.
 var (
 	writingFlags = []string{"state", "create-container", "detached", "take-over", "compression", "settle", "publish-interval", "stop-timeout",
 		"staging-limit", "max-file-size", "include-incomplete", "leave-incomplete", "bandwidth-limit", "retry-for", "request-timeout", "metrics-addr"}
@@ -246,9 +246,9 @@ func runMount(cmd *cobra.Command, point string, f mountFlags) error {
 	return pointError(daemon.Serve(cmd.Context(), f.options(cmd, point, c)))
 }
 
-// options are what the command line asks of a mount that takes writes.
+// options are the command line's settings for a writable mount.
 func (f *mountFlags) options(cmd *cobra.Command, point string, c *terminal.Console) daemon.Options {
-	compression, _ := flags.ParseCompression(f.compression) // check has refused others
+	compression, _ := flags.ParseCompression(f.compression) // check refused all other values
 	return daemon.Options{Point: point, State: f.state, Target: f.target, Sources: f.readFlags.target, Patience: f.retry,
 		CreateContainer: f.createContainer, Compression: compression, Given: cmd.Flags().Changed, Detached: f.detached, TakeOver: f.takeOver,
 		Concurrency: f.concurrency, Memory: int64(f.memory), OpenStaged: f.openStaged, Bandwidth: int64(f.bandwidth.Limit), CacheSize: int64(f.cache.Size),
@@ -257,10 +257,10 @@ func (f *mountFlags) options(cmd *cobra.Command, point string, c *terminal.Conso
 		IncludeIncomplete: f.includeIncomplete, LeaveIncomplete: f.leaveIncomplete,
 		MetricsAddress: f.metrics.Address, Version: version, Log: c.Log, File: c.File, LogTo: c.LogTo,
 		Serves: func(usual string) error { return background.LeaveTerminal(c, f.logFile, usual) },
-		Stops:  func() { _ = background.Notify("STOPPING=1") }} // whoever waits will see the process end
+		Stops:  func() { _ = background.Notify("STOPPING=1") }} // a waiting command sees the process end
 }
 
-// pointError gives an error its exit code if the mount point is to blame.
+// pointError gives an error its exit code if the mount point is the cause.
 func pointError(err error) error {
 	if errors.Is(err, fusefs.ErrMountPoint) {
 		return outcome.New(outcome.MountPoint, err, "")

@@ -38,7 +38,7 @@ file are counted; --blobs names them.`,
 
 type statCommand struct{ json, blobs bool }
 
-// statJSON is what stat tells beside what ls does.
+// statJSON is the JSON output of stat, in addition to that of ls.
 type statJSON struct {
 	inodeJSON
 	Handle       *handleJSON `json:"handle,omitempty"`
@@ -109,7 +109,7 @@ func newStatJSON(path string, n *tree.Node) statJSON {
 	return j
 }
 
-// addBlocks counts the blocks, and finds their blobs if they are wanted.
+// addBlocks counts the blocks, and finds their blobs if requested.
 func (s *statCommand) addBlocks(ctx context.Context, t *tree.Tree, n *tree.Node, j *statJSON) error {
 	var damage error
 	for b, err := range t.Blocks(ctx, n, 1, tree.AllBlocks) {

@@ -67,7 +67,7 @@ func runStatus(cmd *cobra.Command, arg string, f statusFlags) error {
 	return printStatus(cmd.OutOrStdout(), v, f.json)
 }
 
-// watchEvery is the time between two looks of --watch.
+// watchEvery is the interval of --watch.
 const watchEvery = time.Second
 
 // watchStatus tells the status every second: on a terminal in place, as JSON one
@@ -122,8 +122,8 @@ func printStatus(w io.Writer, v any, asJSON bool) error {
 	return nil
 }
 
-// findStatus asks what runs on a STATE, or else the journal. A process that begins or
-// ends has the journal and does not answer: it is waited for.
+// findStatus asks the process that runs on a STATE, or else reads the journal. If a process starts
+// or ends, it holds the journal and does not answer: findStatus waits for it.
 func findStatus(ctx context.Context, stateDir string) (any, error) {
 	deadline := time.Now().Add(control.AnswerLimit)
 	for {
@@ -138,7 +138,7 @@ func findStatus(ctx context.Context, stateDir string) (any, error) {
 	}
 }
 
-// lockedPause is the time between two looks at a journal that another process has.
+// lockedPause is the time between two attempts to open a journal that another process has locked.
 const lockedPause = 50 * time.Millisecond
 
 // notAnswering is what to do when a process has a journal and no control socket.
@@ -165,7 +165,7 @@ func lookForStatus(ctx context.Context, stateDir string) (any, error) {
 	return v, json.Unmarshal(raw, v)
 }
 
-// statusOfJournal describes what does not run.
+// statusOfJournal describes a load or mount that does not run.
 func statusOfJournal(ctx context.Context, stateDir string) (any, error) {
 	j, err := state.OpenReadOnly(stateDir)
 	if errors.Is(err, state.ErrMissing) {
@@ -218,7 +218,7 @@ func printLoadStatus(w io.Writer, v *load.Status) {
 	line("oldest", "%s", oldest)
 }
 
-// loadRate is what a load that does not run has none of.
+// loadRate has the rates of a running load; a load that does not run has none.
 func loadRate(v *load.Status, text string) string {
 	if !v.Running {
 		return ""

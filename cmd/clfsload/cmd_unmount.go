@@ -65,7 +65,7 @@ func runUnmount(cmd *cobra.Command, arg string, f finishFlags, noPublish, leaveI
 	return tell(&r, cmd, f.json, done)
 }
 
-// clearDead takes away what a mount left behind whose process is gone.
+// clearDead clears the mount point of a mount whose process is gone.
 func clearDead(cmd *cobra.Command, stateDir string, notRunning error) error {
 	point := daemon.MountPointOf(stateDir)
 	if point == "" {

@@ -98,7 +98,7 @@ func (v *verifyCommand) run(cmd *cobra.Command, target string, f readFlags) erro
 	return nil
 }
 
-// takes is what the patterns of the load say of the source, nil without patterns.
+// takes is the filter of the load, applied to the source; nil without patterns.
 func (v *verifyCommand) takes() (verify.SourceFilter, error) {
 	if v.filter.IsEmpty() {
 		return nil, nil
@@ -113,7 +113,7 @@ func (v *verifyCommand) takes() (verify.SourceFilter, error) {
 	return func(dir string) func(string, bool) bool { return f.At(dir).Takes }, nil
 }
 
-// verify runs with a display of how far it is.
+// verify runs and shows its progress.
 func (v *verifyCommand) verify(ctx context.Context, ui *terminal.Console, t *tree.Tree, takes verify.SourceFilter) (verify.Report, error) {
 	out := bufio.NewWriter(ui.Out)
 	p := &findingPrinter{out: out, json: v.json, shown: map[string]int{}}
@@ -130,7 +130,7 @@ func (v *verifyCommand) verify(ctx context.Context, ui *terminal.Console, t *tre
 	return report, err
 }
 
-// verifySample tells how far a verification is: blobs read of those listed.
+// verifySample is the progress of a verification: blobs read of those listed.
 func verifySample(t *tree.Tree, step string) progress.Sample {
 	traffic := t.Traffic()
 	done := max(0, min(traffic.Requests, traffic.Listed))
@@ -143,7 +143,7 @@ func verifySample(t *tree.Tree, step string) progress.Sample {
 // shownFindings of each kind are printed as text; --json has them all.
 const shownFindings = 100
 
-// findingPrinter prints findings as they come.
+// findingPrinter prints findings as they arrive.
 type findingPrinter struct {
 	out   *bufio.Writer
 	json  bool
@@ -207,7 +207,7 @@ func printCounts(w io.Writer, title string, counts map[tree.Kind]int64) {
 	}
 }
 
-// unsound is the error for a container that is not sound. What is wrong was printed.
+// unsound is the error for a damaged container. The findings were printed.
 func unsound(c blob.Container, r verify.Report) error {
 	reason := tree.ErrDamaged
 	if len(r.Damage) == 1 && r.Damage[verify.KindSource] > 0 {
@@ -216,8 +216,8 @@ func unsound(c blob.Container, r verify.Report) error {
 	return outcome.New(outcome.Damaged, fmt.Errorf("verify %s: %w", c, reason), "")
 }
 
-// verifyContainer checks a container that was just loaded: it prints what is wrong and
-// returns an error if anything is.
+// verifyContainer checks a container after its load: it prints the findings and returns an error if
+// there is damage.
 func verifyContainer(ctx context.Context, ui *terminal.Console, c blob.Container) error {
 	t := tree.New(c, tree.Options{})
 	defer t.Close()

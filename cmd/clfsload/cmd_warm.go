@@ -32,7 +32,7 @@ type warmCommand struct {
 	log     terminal.LogFlags
 }
 
-// mostWarmReaders is how many files may be read at a time.
+// mostWarmReaders is the maximum of files read in parallel.
 const mostWarmReaders = 256
 
 func newWarmCommand() *cobra.Command {
@@ -97,8 +97,8 @@ func (c *warmCommand) run(cmd *cobra.Command, point string, paths []string) erro
 	return nil
 }
 
-// warmPaths are the paths below a mount point that PATH arguments mean: they begin there, with a
-// slash or without, or are paths of the whole system that lead there.
+// warmPaths converts PATH arguments to paths below a mount point. A PATH begins at the mount point,
+// with or without a slash, or is a full path that leads into it.
 func warmPaths(point string, args []string) (paths []string) {
 	whole, err := filepath.Abs(point)
 	for _, arg := range args {
@@ -113,7 +113,7 @@ func warmPaths(point string, args []string) (paths []string) {
 	return paths
 }
 
-// openCachedMount opens the mount point of a mount of ours that has a cache.
+// openCachedMount opens the mount point of a clfsload mount with a cache.
 func openCachedMount(point string) (*os.File, error) {
 	root, err := os.OpenFile(point, os.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
@@ -132,8 +132,8 @@ func openCachedMount(point string) (*os.File, error) {
 	return nil, err
 }
 
-// runShown runs and shows progress. It does not wait for reads that a mount does not answer once
-// ctx has ended.
+// runShown runs and shows progress. After the end of ctx, it does not wait for reads that the mount
+// does not answer.
 func runShown(ctx context.Context, w *warm.Warmer, ui *terminal.Console, paths []string, readers int) error {
 	stop := ui.Display(ctx, func() progress.Sample {
 		s := w.Sample()
@@ -153,13 +153,13 @@ func runShown(ctx context.Context, w *warm.Warmer, ui *terminal.Console, paths [
 	return ctx.Err()
 }
 
-// warmReport is what a run has done.
+// warmReport is the result of a run.
 type warmReport struct {
 	Files       int64              `json:"files"`
 	Bytes       int64              `json:"bytes"`
 	Directories int64              `json:"directories"`
-	Others      int64              `json:"others"` // links, devices and the like, which have no contents
-	Gone        int64              `json:"gone"`   // removed or replaced again and again meanwhile
+	Others      int64              `json:"others"` // links, devices and other entries without contents
+	Gone        int64              `json:"gone"`   // removed or replaced repeatedly during the run
 	Failures    int64              `json:"failures"`
 	Failed      []daemon.LeftValue `json:"failed"` // the first of them
 	Seconds     float64            `json:"seconds"`
@@ -168,7 +168,7 @@ type warmReport struct {
 	mu  sync.Mutex
 }
 
-// add notes what could not be read.
+// add records an entry that could not be read.
 func (r *warmReport) add(path string, err error) {
 	reason := err.Error()
 	var named *os.PathError

@@ -13,7 +13,7 @@ import (
 	"clfsload/sync/tree/export"
 )
 
-// printLeft says what the exporting user could not restore.
+// printLeft reports attributes that the exporting user could not restore.
 func printLeft(ui *terminal.Console, l export.Left) {
 	var parts []string
 	for _, part := range []struct {
@@ -30,9 +30,9 @@ func printLeft(ui *terminal.Console, l export.Left) {
 	}
 }
 
-// createReport opens the file of a report, which names files that SOURCE may protect. A file that
-// another user can exchange, or that has other names, is refused, so that nobody leads
-// the report to a file of his choice.
+// createReport opens the report file, which contains names that SOURCE may protect. A file that
+// another user can exchange, or that has other names, is refused. So nobody can redirect the report
+// to another file.
 func createReport(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if !errors.Is(err, os.ErrExist) {

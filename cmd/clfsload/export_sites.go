@@ -8,8 +8,8 @@ import (
 	"clfsload/sync/target"
 )
 
-// checkSites refuses a DEST that overlaps with a container directory, or lies in
-// the STATE or container of something else, and a report in the container.
+// checkSites refuses a DEST that overlaps with a container directory, or lies in the STATE or
+// container of another load or mount. It also refuses a report inside of the container.
 func (e *exportCommand) checkSites(container, dest string) error {
 	spec, err := target.ParseSpec([]string{container})
 	if err != nil {

@@ -31,7 +31,7 @@ type bucketContent struct {
 	Others []object.ExtAttr `json:"others,omitempty"`
 }
 
-// markContent is which publication a container holds.
+// markContent names the publication that a container holds.
 type markContent struct {
 	ID          string `json:"id"`
 	Publication uint64 `json:"publication"`
@@ -86,7 +86,7 @@ type indirectContent struct {
 	Blocks []string `json:"blocks"`
 }
 
-// objectContent decodes a payload as what the blob's name says it is.
+// objectContent decodes a payload according to the type in the blob's name.
 func objectContent(o tree.Object, payload []byte) (any, error) {
 	switch {
 	case o.ID == clfs.BucketID:
@@ -131,7 +131,7 @@ func newAttrContent(a object.Attr) attrContent {
 		ContainerID: fmt.Sprintf("%#x", a.ContainerID)}
 }
 
-// timeText is a time as it is stored: seconds and nanoseconds.
+// timeText is a time as stored: seconds and nanoseconds.
 func timeText(t clfs.Time) string { return fmt.Sprintf("%d.%09d", t.Sec, t.Nsec) }
 
 func newSegmentContent(payload []byte) (any, error) {
@@ -143,7 +143,7 @@ func newSegmentContent(payload []byte) (any, error) {
 	return segmentContent{s.Ctime, s.Offset, s.Owner.String(), len(s.Data), entries}, err
 }
 
-// direntContents decodes entries up to the first that is damaged.
+// direntContents decodes entries up to the first damaged one.
 func direntContents(raw []byte) ([]direntContent, error) {
 	var entries []direntContent
 	for e, err := range object.Dirents(raw) {

@@ -62,7 +62,7 @@ func longLine(n *tree.Node, name string, terminal bool) string {
 	return line
 }
 
-// quotedOn returns a name as it is, or quoted if that could upset a terminal.
+// quotedOn returns a name unchanged, or quoted if it could disturb a terminal.
 func quotedOn(terminal bool, name string) string {
 	if terminal {
 		return report.Quote(name)
@@ -70,8 +70,8 @@ func quotedOn(terminal bool, name string) string {
 	return name
 }
 
-// textJSON is a string of any bytes. JSON can hold text only: what is no UTF-8
-// has the bytes beside it.
+// textJSON is a string of any bytes. JSON can hold only text: if the string is not UTF-8, the bytes
+// are added in base64.
 type textJSON struct {
 	Text  string `json:"text"`
 	Bytes []byte `json:"bytes,omitempty"` // base64
@@ -84,12 +84,12 @@ func newText(s string) textJSON {
 	return textJSON{strings.ToValidUTF8(s, "\uFFFD"), []byte(s)}
 }
 
-// inodeJSON is what ls and stat tell of an inode.
+// inodeJSON is the JSON output of ls and stat for an inode.
 type inodeJSON struct {
 	Path        string    `json:"path"`
 	PathBytes   []byte    `json:"path_bytes,omitempty"` // base64, if the path is no UTF-8
 	ID          string    `json:"id"`
-	Error       string    `json:"error,omitempty"` // then the rest is not known
+	Error       string    `json:"error,omitempty"` // then the other members are unknown
 	Type        string    `json:"type,omitempty"`
 	Mode        string    `json:"mode,omitempty"` // octal, without the type
 	UID         uint32    `json:"uid"`

@@ -14,7 +14,7 @@ import (
 	"clfsload/sync/report"
 )
 
-// runDryRun tells what a load would transfer, without touching STATE or TARGET.
+// runDryRun reports what a load would transfer, without touching STATE or TARGET.
 func runDryRun(ctx context.Context, ui *terminal.Console, o load.Options, asJSON bool) error {
 	r, err := load.Look(ctx, o, ui.ShowProgress)
 	if err != nil {
@@ -27,7 +27,7 @@ func runDryRun(ctx context.Context, ui *terminal.Console, o load.Options, asJSON
 	return nil
 }
 
-// shownTypes is the order in which types are told.
+// shownTypes is the order in which types are printed.
 var shownTypes = []clfs.Type{clfs.TypeDirectory, clfs.TypeRegular, clfs.TypeSymlink, clfs.TypeFIFO, clfs.TypeSocket, clfs.TypeChar, clfs.TypeBlock}
 
 func printDryRun(w io.Writer, r *load.Survey) {

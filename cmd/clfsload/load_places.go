@@ -7,7 +7,7 @@ import (
 	"clfsload/sync/target"
 )
 
-// placesOf returns what the arguments STATE SOURCE TARGET name, if they are apart.
+// placesOf returns the places of the arguments STATE SOURCE TARGET, if they do not overlap.
 func placesOf(cmd *cobra.Command, args []string) (spec target.Spec, stateDir, source string, err error) {
 	if spec, err = target.ParseSpec(args[2:]); err != nil {
 		return spec, "", "", usageError(cmd, err)

@@ -13,11 +13,11 @@ import (
 	"clfsload/sync/report"
 )
 
-// runMergePlan prints what the load of a command line would change, and changes nothing.
+// runMergePlan prints the changes that the load of a command line would make. It changes nothing.
 func runMergePlan(ctx context.Context, out io.Writer, o load.Options, asJSON bool) error {
 	tell := func(c load.Change) { fmt.Fprintln(out, plannedLine(c)) }
 	if asJSON {
-		tell = func(load.Change) {} // the totals say how many there are
+		tell = func(load.Change) {} // the totals have the count
 	}
 	t, err := load.PlanInto(ctx, o, tell)
 	if err != nil {
@@ -68,7 +68,7 @@ func itemised(e *state.Entry, m state.Merged, how state.Comparison) string {
 		update = '.'
 	}
 	if e.Attr.Type == clfs.TypeRegular && how != state.CompareContents {
-		m.Difference &^= state.OtherContents // was concluded from size or times
+		m.Difference &^= state.OtherContents // derived from size or times
 	}
 	line := []byte{update, kind}
 	for _, l := range []struct {

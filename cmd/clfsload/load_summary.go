@@ -12,7 +12,7 @@ import (
 	"clfsload/sync/report"
 )
 
-// printLoad tells a person what a run did.
+// printLoad prints the result of a run.
 func printLoad(ui *terminal.Console, l *load.Load) {
 	r := l.Report(nil)
 	if r.AlreadyComplete {

@@ -44,9 +44,9 @@ func (f *finishFlags) value() daemon.Request {
 	return daemon.Request{TimeoutSeconds: f.timeout.Seconds()}
 }
 
-// finish asks the mount that runs on a STATE to flush, publish or unmount, and tells
-// on standard error what it waits for. The mount answers at v's timeout; when it does
-// not, the asker gives up a while later, but not before an unmount is over.
+// finish asks the mount that runs on a STATE to flush, publish or unmount, and reports on standard
+// error why it waits. The mount answers at v's timeout. If it does not, the command gives up a
+// while later, but not before an unmount is complete.
 func finish(cmd *cobra.Command, stateDir, what string, v daemon.Request) (r daemon.Report, err error) {
 	body, err := json.Marshal(v)
 	if err != nil {
@@ -74,7 +74,7 @@ func finish(cmd *cobra.Command, stateDir, what string, v daemon.Request) (r daem
 	return r, finishError(what, stateDir, err)
 }
 
-// finishError says what to do where the mount did not do what it was asked for.
+// finishError adds a hint to the error of a mount that did not carry out the request.
 func finishError(what, stateDir string, err error) error {
 	var refused control.Refused
 	switch {
@@ -88,7 +88,7 @@ func finishError(what, stateDir string, err error) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-// notRunning says how to go on with what does not run.
+// notRunning says how to continue with a load or mount that does not run.
 func notRunning(stateDir string, err error) error {
 	j, openErr := state.OpenReadOnly(stateDir)
 	if errors.Is(openErr, state.ErrLocked) {
@@ -105,7 +105,7 @@ func notRunning(stateDir string, err error) error {
 	return outcome.New(outcome.State, err, "mount it: the mount uploads what is staged")
 }
 
-// tellEvery is the time between two words on what is waited for.
+// tellEvery is the interval between two reports of the reason for waiting.
 const tellEvery = 5 * time.Second
 
 func tellWaiting(ctx context.Context, cmd *cobra.Command, stateDir string) {
@@ -123,7 +123,7 @@ func tellWaiting(ctx context.Context, cmd *cobra.Command, stateDir string) {
 	}
 }
 
-// waitsFor asks a mount what it waits for.
+// waitsFor asks a mount for the reason why it waits.
 func waitsFor(ctx context.Context, stateDir string) string {
 	found, err := findStatus(ctx, stateDir)
 	v, ok := found.(*daemon.Status)
@@ -133,7 +133,7 @@ func waitsFor(ctx context.Context, stateDir string) string {
 	return v.WaitsFor()
 }
 
-// tell prints a report, and returns an error that says that something is left.
+// tell prints a report, and returns an error if anything is unfinished.
 func tell(r *daemon.Report, cmd *cobra.Command, asJSON bool, done string) error {
 	out := cmd.OutOrStdout()
 	if asJSON {
@@ -156,7 +156,7 @@ func tell(r *daemon.Report, cmd *cobra.Command, asJSON bool, done string) error 
 	return nil
 }
 
-// printUnfinished names the first of what is left.
+// printUnfinished names the first unfinished entries.
 func printUnfinished(out io.Writer, r *daemon.Report) {
 	printFirst(out, r.Left, r.LeftTotal)
 	if r.IncompleteTotal > 0 {

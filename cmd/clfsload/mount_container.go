@@ -21,9 +21,8 @@ import (
 	"clfsload/sync/tree"
 )
 
-// mounted gives package fusefs the container that it shows. A tree with an index
-// takes the place of the first one when the container was listed: each object then
-// costs one request instead of two.
+// mounted is the container that package fusefs shows. After the container is listed, a tree with an
+// index replaces the first one: each object then takes one request instead of two.
 type mounted struct {
 	source string // without secrets
 	log    *slog.Logger
@@ -37,8 +36,8 @@ type mounted struct {
 	trees   []*tree.Tree // the first one, and the one with an index
 }
 
-// openMounted opens the container of a mount. One on disk is listed first, any
-// other while it is mounted. One that is followed is not: its listing would soon be old.
+// openMounted opens the container of a mount. A container on disk is listed first, any other while
+// it is mounted. A followed container is not listed: the listing would soon be out of date.
 func openMounted(cmd *cobra.Command, f mountFlags, log *slog.Logger) (*mounted, error) {
 	ctx := cmd.Context()
 	look := aDirectory
@@ -69,7 +68,7 @@ func openMounted(cmd *cobra.Command, f mountFlags, log *slog.Logger) (*mounted, 
 	return m, nil
 }
 
-// list lists the container, as far as that was not done yet, and sums it up.
+// list lists the container, unless it is already listed, and sums it up.
 func (m *mounted) list(ctx context.Context, t *tree.Tree, listed bool, log *slog.Logger) {
 	if !listed {
 		indexed := tree.New(t.Container(), m.options)
@@ -85,7 +84,7 @@ func (m *mounted) list(ctx context.Context, t *tree.Tree, listed bool, log *slog
 	m.sumUp(ctx, log)
 }
 
-// sumUp adds up what statfs tells.
+// sumUp computes the numbers for statfs.
 func (m *mounted) sumUp(ctx context.Context, log *slog.Logger) {
 	index, err := m.tree.Load().Index(ctx)
 	if err != nil {
@@ -120,7 +119,7 @@ func (m *mounted) stopListing() {
 	m.listing.Wait()
 }
 
-// tellPassedOver logs what the mount did not show.
+// tellPassedOver logs objects and records that the mount did not show.
 func (m *mounted) tellPassedOver(log *slog.Logger) {
 	m.stopListing()
 	var sum tree.PassedOver
@@ -146,11 +145,11 @@ func (m *mounted) Usage() fusefs.Usage {
 	return fusefs.Usage{}
 }
 
-// Publishing reports whether a publication may be under way, or was cut off.
+// Moving reports whether a publication may be in progress, or was cut off.
 func (m *mounted) Publishing(ctx context.Context) bool { return m.tree.Load().OpenMark(ctx) != nil }
 
-// Published asks which publication the container holds. While a mount has it open, one may
-// be under way at any time.
+// Published returns the publication that the container holds. While a mount has the container open,
+// a publication may be in progress at any time.
 func (m *mounted) Published(ctx context.Context) (fusefs.Publication, error) {
 	mark, err := m.tree.Load().Mark(ctx)
 	if err != nil || mark == nil {
@@ -164,7 +163,7 @@ func (m *mounted) Node(ctx context.Context, id clfs.ID) (fusefs.Node, error) {
 	return m.checked(m.tree.Load().Node(ctx, id))
 }
 
-// Renew reads an inode again if there is a newer version.
+// Renew reads an inode again if a newer version exists.
 func (m *mounted) Renew(ctx context.Context, known fusefs.Node) (fusefs.Node, error) {
 	old := known.(mountedNode)
 	n, err := m.tree.Load().Renew(ctx, old.n)
@@ -174,7 +173,7 @@ func (m *mounted) Renew(ctx context.Context, known fusefs.Node) (fusefs.Node, er
 	return m.checked(n, err)
 }
 
-// checked is an inode that was read, unless it cannot be shown.
+// checked returns an inode that was read, unless it cannot be shown.
 func (m *mounted) checked(n *tree.Node, err error) (fusefs.Node, error) {
 	if err == nil {
 		err = n.CheckTarget()
@@ -188,7 +187,7 @@ func (m *mounted) checked(n *tree.Node, err error) (fusefs.Node, error) {
 	return mountedNode{m, n, maphash.Bytes(versionSeed, n.Payload)}, nil
 }
 
-// logDamage logs what is wrong with an inode that is shown all the same.
+// logDamage logs the damage of an inode that is shown nevertheless.
 func (m *mounted) logDamage(n *tree.Node, damage error) {
 	m.log.Error("the container breaks the format; the damaged entry is shown as it is", "name", string(n.Inode.Name), "error", outcome.OneLine(damage))
 }
@@ -226,7 +225,7 @@ func (n mountedNode) DirSegments(ctx context.Context, from, to uint64) iter.Seq2
 	}
 }
 
-// segments are the blocks of a directory, all of them with a check of the whole.
+// segments are the blocks of a directory, all of them checked together.
 func (n mountedNode) segments(ctx context.Context, from, to uint64) iter.Seq2[tree.DirSegment, error] {
 	t := n.m.tree.Load()
 	if from == 1 && to == tree.AllBlocks {

@@ -14,12 +14,12 @@ import (
 	"clfsload/sync/statedir"
 )
 
-// controlAttribute of the root of a mount tells its STATE.
+// controlAttribute is the extended attribute of the root of a mount that names its STATE.
 const controlAttribute = "user.clfsload.control"
 
-// stateOf returns the STATE that the argument MOUNTPOINT|STATE of a command means. A
-// mount that serves tells it itself. Of a mount point where nothing is mounted, or
-// nothing that answers, it is the default one, which tell is told of.
+// stateOf returns the STATE for the argument MOUNTPOINT|STATE of a command. A serving mount names
+// its STATE. If nothing is mounted at a mount point, or nothing answers, stateOf returns the
+// default STATE and reports that to tell.
 func stateOf(arg string, tell io.Writer) (string, error) {
 	path, err := filepath.Abs(arg)
 	if err != nil {

@@ -33,14 +33,14 @@ var mountValues = []string{"state", "settle", "publish-interval", "stop-timeout"
 	"concurrency", "memory", "bandwidth-limit", "retry-for", "request-timeout", "credentials-file", "credentials-env-file",
 	"endpoint", "metrics-addr", "log-file", "log-level", "log-format", "temp-dir", "follow", "cache", "cache-size"}
 
-// passedOver are options of mount(8) that are not for the file system, or that name
-// what a mount here does in any case: it is always nosuid and nodev, changes no atime
-// by reading, and syncs when it is asked to.
+// passedOver are options of mount(8) that do not concern the file system, or that describe how a
+// mount here always behaves: it is nosuid and nodev, reading changes no atime, and it syncs when
+// asked.
 var passedOver = []string{"rw", "defaults", "auto", "noauto", "user", "nouser", "users", "owner", "group", "nofail", "_netdev",
 	"exec", "nosuid", "nodev", "noatime", "nodiratime", "relatime", "norelatime", "async", "silent", "loud"}
 
-// helperArgs turns the arguments of a mount helper into those of clfsload. nothing:
-// the caller wants no mount, only to know whether the arguments are right.
+// helperArgs turns the arguments of a mount helper into those of clfsload. nothing: the caller
+// wants only a check of the arguments, not a mount.
 func helperArgs(args []string) (out []string, nothing bool, err error) {
 	var names, options []string
 	sloppy := false
@@ -79,7 +79,7 @@ func helperArgs(args []string) (out []string, nothing bool, err error) {
 	return append(out, "--", names[1]), nothing, nil
 }
 
-// optionFlags turns what stands behind -o into flags.
+// optionFlags turns the value of -o into flags.
 func optionFlags(options string, sloppy bool) (flags []string, err error) {
 	for _, option := range splitOptions(options) {
 		name, value, hasValue := strings.Cut(option, "=")
@@ -87,7 +87,7 @@ func optionFlags(options string, sloppy bool) (flags []string, err error) {
 		switch {
 		case option == "ro":
 			flags = append(flags, "--read-only")
-		case option == "nonempty": // as other FUSE file systems call it
+		case option == "nonempty": // the name in other FUSE file systems
 			flags = append(flags, "--allow-non-empty")
 		case slices.Contains(mountSwitches, flag) && !hasValue:
 			flags = append(flags, "--"+flag)
@@ -104,8 +104,7 @@ func optionFlags(options string, sloppy bool) (flags []string, err error) {
 	return flags, nil
 }
 
-// splitOptions splits at commas, but not at those behind a backslash, nor in
-// quotation marks.
+// splitOptions splits at commas, except after a backslash and inside quotation marks.
 func splitOptions(text string) (list []string) {
 	var b strings.Builder
 	quoted, escaped := false, false

@@ -13,8 +13,8 @@ import (
 	"clfsload/sync/tree"
 )
 
-// openCachedTree opens the container of a mount that takes no writes, with its cache in front of it
-// if it has one. The entries of the cache are those of the container with this bucket object.
+// openCachedTree opens the container of a read-only mount, with its cache in front of it if there
+// is one. The cache entries belong to the container with this bucket object.
 func openCachedTree(cmd *cobra.Command, f *readFlags, target string, look scope, c flags.Cache, log *slog.Logger) (*cache.Dir, *tree.Tree, error) {
 	if c.Dir == "" {
 		t, err := f.openTree(cmd, target, "", look)

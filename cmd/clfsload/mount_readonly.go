@@ -22,14 +22,14 @@ import (
 
 func serveReadOnly(cmd *cobra.Command, point string, f mountFlags, c *terminal.Console) error {
 	ctx := cmd.Context()
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP) // a terminal that is closed does not end a mount
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP) // closing the terminal does not end a mount
 	m, err := openMounted(cmd, f, c.Log)
 	if err != nil {
 		return err
 	}
 	defer m.close()
-	// The inodes that the kernel remembers are not in --memory, and a limit
-	// that they reach would keep the collector busy.
+	// The inodes in the kernel's memory are not counted in --memory. If they reached a limit, the
+	// collector would run all the time.
 	debug.SetMemoryLimit(math.MaxInt64)
 	debug.SetGCPercent(50)
 	mount, err := fusefs.Mount(ctx, point, m, fusefs.Options{
@@ -50,8 +50,8 @@ func serveReadOnly(cmd *cobra.Command, point string, f mountFlags, c *terminal.C
 	return finishReadOnly(ctx, mount, m, c)
 }
 
-// openReadOnlyLog opens the log of a mount in the background, the default one if none is
-// named; nil in the foreground.
+// openReadOnlyLog opens the log of a mount in the background, by default ReadOnlyLog; nil in the
+// foreground.
 func openReadOnlyLog(point, named string) (*os.File, error) {
 	if named != "" || !background.IsDaemon() {
 		return background.OpenLog(named)
@@ -66,8 +66,7 @@ func openReadOnlyLog(point, named string) (*os.File, error) {
 	return background.OpenLog(path)
 }
 
-// finishReadOnly waits for the end of a mount. A signal is the usual end, and no
-// failure.
+// finishReadOnly waits for the end of a mount. A signal is the usual end, not a failure.
 func finishReadOnly(ctx context.Context, mount *fusefs.FS, m *mounted, c *terminal.Console) error {
 	select {
 	case <-mount.Done():

@@ -7,8 +7,8 @@ import (
 	"clfsload/sync/target"
 )
 
-// checkSites refuses files and directories of the command line that overlap, before
-// anything is made.
+// checkSites refuses files and directories of the command line that overlap, before anything is
+// created.
 func (f *mountFlags) checkSites(point string) error {
 	mountPoint, err := site.New("MOUNTPOINT", point)
 	if err != nil {
@@ -45,8 +45,8 @@ func (f *mountFlags) checkSites(point string) error {
 	return f.checkFiles(mountPoint, used)
 }
 
-// checkFiles refuses a log in what the mount works with, and other files in the mount
-// itself: the process that serves it would wait for itself.
+// checkFiles refuses a log inside of the mount's own directories, and other files inside of the
+// mount: the process that serves the mount would wait for itself.
 func (f *mountFlags) checkFiles(point site.Site, used []site.Site) error {
 	for _, file := range []struct {
 		what, path string

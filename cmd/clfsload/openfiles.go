@@ -7,28 +7,28 @@ import (
 	"clfsload/sync/openfiles"
 )
 
-// A process that has opened as many files as it may fails in the middle of its work. So each command
-// divides the limit before it begins: what it always has open, then requests to the container, then
-// files.
+// If a process reaches its limit of open files, it fails in the middle of its work. So each command
+// divides the limit before it begins: first files that are always open, then requests to the
+// container, then other files.
 
 const (
-	// ownFiles are open whatever a command does, with some room for what is open for a moment:
-	// the journal, logs, sockets, what the language's runtime has.
+	// ownFiles are the files that every command has open, with a reserve for short-lived ones:
+	// journal, logs, sockets, files of the Go runtime.
 	ownFiles = 24
-	// ownMountFiles are those that a mount that takes writes has beside them.
+	// ownMountFiles are the additional files of a writable mount.
 	ownMountFiles = 6
 )
 
-// What one request takes.
+// Files for one request.
 const (
-	requestFiles = 2 // a connection, and a second one that was begun before the first was free
+	requestFiles = 2 // a connection, and a second one that began before the first was free
 	loadFiles    = 3 // and the file that is read
 	readFiles    = 4 // and the file that is written, and its directory
 	cacheFiles   = 1 // of the cache, which a request reads or fills
 	scanFiles    = 2 // of one directory that is listed
 )
 
-// fitConcurrency lowers --concurrency to what a number of files allows.
+// fitConcurrency lowers --concurrency to the value that the number of files allows.
 func fitConcurrency(concurrency *int, files, each int, log *slog.Logger) {
 	most := max(files/each, 1)
 	if *concurrency > most {
@@ -52,7 +52,7 @@ func (f *loadFlags) fitOpenFiles(log *slog.Logger) error {
 	return nil
 }
 
-// fitOpenFiles keeps a mount that takes writes below the limit of open files.
+// fitOpenFiles keeps a writable mount below the limit of open files.
 func (f *mountFlags) fitOpenFiles(log *slog.Logger) error {
 	spare, err := openfiles.Spare(ownFiles + ownMountFiles)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 	"clfsload/sync/report"
 )
 
-// planLine is what a line of a plan may have.
+// planLine has the members of any line of a plan.
 type planLine struct {
 	daemon.PlannedPut
 	daemon.PlanSummary
@@ -26,7 +26,7 @@ type planLine struct {
 // errPlanCut: a plan ended without its summary.
 var errPlanCut = fmt.Errorf("publish: the list of puts is incomplete: the mount ended, or the list was not read for %s", daemon.PlanPatience)
 
-// runPlan prints what a publication would put.
+// runPlan prints the puts of a publication.
 func runPlan(cmd *cobra.Command, stateDir string, asJSON bool) error {
 	ctx := cmd.Context()
 	answer, err := control.Request(ctx, stateDir, http.MethodGet, "/publish", nil)
@@ -45,7 +45,7 @@ func runPlan(cmd *cobra.Command, stateDir string, asJSON bool) error {
 	return nil
 }
 
-// printPlan prints the puts as they come, and what the summary says, which it returns.
+// printPlan prints the puts as they arrive, and the summary, which it returns.
 func printPlan(plan io.Reader, out io.Writer, asJSON bool) (*daemon.Report, error) {
 	in, lines := json.NewDecoder(plan), json.NewEncoder(out)
 	lines.SetEscapeHTML(false)
@@ -78,7 +78,7 @@ func printPut(out io.Writer, p *daemon.PlannedPut) error {
 	return err
 }
 
-// printPlanned says how much a publication would put, and what it would not have.
+// printPlanned reports how much a publication would put, and which entries it would leave out.
 func printPlanned(out io.Writer, r *daemon.Report) {
 	if r.Error != "" {
 		return

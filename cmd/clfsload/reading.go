@@ -15,14 +15,14 @@ import (
 	"clfsload/sync/tree"
 )
 
-// readFlags are those of every command that reads a container.
+// readFlags are the flags of every command that reads a container.
 type readFlags struct {
 	target      target.Sources
 	concurrency int
 	memory      flags.Size
 	tempDir     string
 
-	// wrap goes in front of the container; nil: nothing does.
+	// wrap decorates the container; nil: no decoration.
 	wrap func(blob.Container) blob.Container
 }
 
@@ -40,8 +40,8 @@ func (f *readFlags) register(cmd *cobra.Command) {
 // readerMark is the annotation of commands that read containers.
 const readerMark = "reads"
 
-// readerError fits an error to a command that reads a container: what was not found
-// is named with what looked for it, and no permission to write is asked for.
+// readerError adapts an error to a command that reads a container: a missing object is named
+// together with the command, and the hint does not ask for write permission.
 func readerError(cmd *cobra.Command, err error) error {
 	writable := cmd.Flags().Lookup("read-only")
 	if _, reads := cmd.Annotations[readerMark]; !reads || writable != nil && writable.Value.String() == "false" || errors.As(err, new(*outcome.Error)) {
@@ -56,10 +56,10 @@ func readerError(cmd *cobra.Command, err error) error {
 	return err
 }
 
-// smallestMemory lets at least one segment through.
+// smallestMemory suffices for at least one segment.
 const smallestMemory = 32 << 20
 
-// newTree opens the container of a command without a look at what is in it.
+// newTree opens the container of a command without reading from it.
 func (f *readFlags) newTree(cmd *cobra.Command, container string) (*tree.Tree, error) {
 	switch {
 	case f.concurrency < 1 || f.concurrency > 4096:
@@ -85,7 +85,7 @@ func (f *readFlags) newTree(cmd *cobra.Command, container string) (*tree.Tree, e
 // isDirectory reports whether a target is a directory on disk.
 func isDirectory(target string) bool { return strings.HasPrefix(target, "dir:") }
 
-// scope is how much of a container a command will look at.
+// scope is the part of a container that a command will read.
 type scope int
 
 const (
@@ -94,9 +94,9 @@ const (
 	aTree                   // everything below a path
 )
 
-// openTree opens a container that must be one and be finished. For the whole of
-// it, it lists the container first. So it does for more than a path of a container on
-// disk, where every search for an object reads the whole directory.
+// openTree opens a container that must be a complete CLFS container. If the command reads the whole
+// container, it is listed first. For a container on disk this holds for any scope larger than a
+// path, because there each search for an object reads the whole directory.
 func (f *readFlags) openTree(cmd *cobra.Command, target, path string, s scope) (*tree.Tree, error) {
 	t, err := f.newTree(cmd, target)
 	if err != nil {
@@ -116,7 +116,7 @@ func (f *readFlags) openTree(cmd *cobra.Command, target, path string, s scope) (
 	return t, nil
 }
 
-// containerPath gives a path on the command line the form that messages have.
+// containerPath converts a path on the command line to the form used in messages.
 func containerPath(path string) string {
 	return "/" + strings.Trim(path, "/")
 }

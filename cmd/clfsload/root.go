@@ -30,7 +30,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	defer stop()
 	out, told := terminal.Results(stdout), terminal.Messages(stderr)
 	defer out.Flush()
-	log.SetOutput(told) // what libraries log
+	log.SetOutput(told) // logs of libraries
 	if os.Getenv("AZURE_SDK_GO_LOGGING") != "" {
 		azlog.SetListener(func(e azlog.Event, text string) { fmt.Fprintf(log.Writer(), "%s: %s\n", e, text) })
 	}
@@ -87,13 +87,13 @@ with AZURE_STORAGE_ACCOUNT), or else from Microsoft Entra ID.`,
 	return root
 }
 
-// acceptUnderscores lets --dry_run stand for --dry-run, as CLFSLoad spelled it.
+// acceptUnderscores accepts --dry_run for --dry-run, the spelling of CLFSLoad.
 func acceptUnderscores(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 	return pflag.NormalizedName(strings.ReplaceAll(name, "_", "-"))
 }
 
-// withSignals cancels the context with errInterrupted as its cause when the
-// process is asked to stop.
+// withSignals cancels the context with errInterrupted as its cause when the process receives a
+// signal to stop.
 func withSignals(parent context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 1)
@@ -112,8 +112,7 @@ func withSignals(parent context.Context) (context.Context, func()) {
 	}
 }
 
-// knownCommand refuses what is not the name of a command: cobra hands that to the
-// root as an argument.
+// knownCommand refuses an unknown command name: cobra passes it to the root as an argument.
 func knownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -125,7 +124,7 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 	return outcome.New(outcome.Usage, fmt.Errorf("there is no command %q", args[0]), hint)
 }
 
-// argsBetween checks the number of arguments and says what is expected.
+// argsBetween checks the number of arguments and reports the expected usage.
 func argsBetween(least, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) < least || len(args) > most {

@@ -52,7 +52,7 @@ func printMountStatus(w io.Writer, v *daemon.Status) {
 	printList(w, line, "incomplete", len(v.Incomplete), func(i int) (report.Path, string) { return v.Incomplete[i].Path, v.Incomplete[i].Why })
 }
 
-// printLive prints what a mount tells that runs.
+// printLive prints the status of a running mount.
 func printLive(v *daemon.Status, line func(title, format string, args ...any)) {
 	if !v.Running {
 		return
@@ -73,7 +73,7 @@ func printLive(v *daemon.Status, line func(title, format string, args ...any)) {
 	}
 }
 
-// printList prints the first paths of a list with what there is to say of each.
+// printList prints the first paths of a list, each with its remark.
 func printList(w io.Writer, line func(title, format string, args ...any), title string, n int, at func(int) (report.Path, string)) {
 	line(title, "%s", atLeast(n))
 	for i := range min(n, report.Shown) {
@@ -82,7 +82,7 @@ func printList(w io.Writer, line func(title, format string, args ...any), title 
 	}
 }
 
-// atLeast counts a list that may have been cut.
+// atLeast prints the length of a list that may be truncated.
 func atLeast(n int) string {
 	if n >= daemon.ListedInStatus {
 		return fmt.Sprintf("%d or more", n)

@@ -12,9 +12,9 @@ import (
 	"clfsload/sync/blob/secrecy"
 )
 
-// Every user of the machine can read the arguments of every process. So arguments that
-// hold a secret are overwritten in the memory that the kernel shows, as soon as the
-// program runs. A daemon gets its arguments through a file that has no name.
+// Every user of the machine can read the arguments of every process. So arguments with a secret are
+// overwritten in the process's memory, which the kernel shows, as soon as the program runs. A
+// daemon gets its arguments through a file without a name.
 
 // commandLine is os.Args[1:] with its secrets.
 var commandLine []string
@@ -22,8 +22,8 @@ var commandLine []string
 // daemonArgs is the file descriptor from which a daemon reads its command line.
 const daemonArgs = 4
 
-// TakeCommandLine returns the arguments. It hides their secrets from those who look at the
-// process, and remembers them and those of the environment.
+// TakeCommandLine returns the arguments. It hides their secrets from other users, and remembers
+// these secrets and those of the environment.
 func TakeCommandLine() ([]string, error) {
 	for _, arg := range os.Args[1:] {
 		commandLine = append(commandLine, strings.Clone(arg))
@@ -44,18 +44,18 @@ func TakeCommandLine() ([]string, error) {
 	return commandLine, nil
 }
 
-// SetCommandLine gives a daemon that is begun later other arguments.
+// SetCommandLine sets the arguments of a daemon that is started later.
 func SetCommandLine(args []string) { commandLine = args }
 
-// overwrite puts other bytes, as many, into an argument of the process. Go does not copy
-// what the kernel has passed, so the kernel shows them.
+// overwrite replaces the bytes of an argument of the process with as many others. Go does not copy
+// the kernel's argument memory, so the kernel shows the new bytes.
 func overwrite(arg, bytes string) {
 	if arg != bytes {
 		copy(unsafe.Slice(unsafe.StringData(arg), len(arg)), bytes)
 	}
 }
 
-// maskedCommandLine is what a daemon shows as its arguments.
+// maskedCommandLine is the argument list that a daemon shows.
 func maskedCommandLine() (args []string) {
 	for _, arg := range commandLine {
 		args = append(args, secrecy.Mask(arg))
@@ -80,7 +80,7 @@ func sendCommandLine() (*os.File, error) {
 	return f, nil
 }
 
-// receiveCommandLine reads what sendCommandLine has written.
+// receiveCommandLine reads the file of sendCommandLine.
 func receiveCommandLine() error {
 	f := os.NewFile(daemonArgs, "arguments")
 	defer f.Close()

@@ -19,9 +19,9 @@ import (
 	"clfsload/sync/statedir"
 )
 
-// A daemon is the same command line run again in a session of its own. It
-// inherits the command line in a file, and a pipe, and writes to that when it serves. Until then it has the terminal,
-// so that its errors are seen; then it turns to a log.
+// A daemon is the same command line, run again in its own session. It inherits the command line in
+// a file, and a pipe, to which it writes when it serves. Until then it uses the terminal, so that
+// its errors are visible; then it switches to a log.
 const (
 	daemonVariable = "CLFSLOAD_DAEMON" // set in the environment of the daemon
 	daemonPipe     = 3                 // file descriptor of the daemon
@@ -29,8 +29,8 @@ const (
 
 func IsDaemon() bool { return os.Getenv(daemonVariable) != "" }
 
-// Start runs the command line again in the background, and returns when
-// that has said that it serves, or has ended.
+// Start runs the command line again in the background. It returns when the daemon reports that it
+// serves, or has ended.
 func Start(cmd *cobra.Command) error {
 	ready, pipe, err := os.Pipe()
 	if err != nil {
@@ -59,7 +59,7 @@ func Start(cmd *cobra.Command) error {
 	return awaitDaemon(cmd, daemon, ready)
 }
 
-// awaitDaemon waits for a word from the daemon. Signals are passed on to it.
+// awaitDaemon waits for the report of the daemon, and forwards signals to it.
 func awaitDaemon(cmd *cobra.Command, daemon *exec.Cmd, ready io.Reader) error {
 	said := make(chan bool, 1)
 	go func() {
@@ -80,7 +80,7 @@ func awaitDaemon(cmd *cobra.Command, daemon *exec.Cmd, ready io.Reader) error {
 	}
 }
 
-// daemonFailed makes the exit code of the daemon, which has told the reason, ours.
+// daemonFailed returns the exit code of the daemon, which has reported the reason.
 func daemonFailed(err error) error {
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() > 0 {
@@ -89,11 +89,11 @@ func daemonFailed(err error) error {
 	return fmt.Errorf("the mount did not start: %w", errors.Join(err, errors.New("its process ended")))
 }
 
-// ErrTold: another process has said on standard error what is wrong.
+// ErrTold: another process has reported the failure on standard error.
 var ErrTold = errors.New("the mount did not start")
 
-// Detach tells whoever started the process that it serves. A daemon lets go
-// of the terminal, and has what is printed from now on in log.
+// Detach reports to the process that started this one that it serves. A daemon then leaves the
+// terminal, and prints to log.
 func Detach(log *os.File, ui *terminal.Console) error {
 	if err := Notify("READY=1"); err != nil {
 		ui.Log.Warn("the service manager was not notified that the mount serves", "error", err)
@@ -101,7 +101,7 @@ func Detach(log *os.File, ui *terminal.Console) error {
 	if !IsDaemon() {
 		return nil
 	}
-	ui.Flush() // what is for the terminal
+	ui.Flush() // output for the terminal
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		return err
@@ -134,8 +134,8 @@ func appendTo(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 }
 
-// CheckLog makes sure, before there is a daemon, that it can write to the log that was
-// named; "" if none was.
+// CheckLog checks, before there is a daemon, that the named log can be written; "" means no log was
+// named.
 func CheckLog(path string) error {
 	if path == "" {
 		return nil
@@ -146,14 +146,14 @@ func CheckLog(path string) error {
 	return nil
 }
 
-// MayAppend tells, without making the file, whether it can be written to.
+// MayAppend reports, without creating the file, whether it can be written.
 func MayAppend(path string) error {
 	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY|unix.O_NONBLOCK, 0)
 	if err == nil {
 		return f.Close()
 	}
 	if errors.Is(err, unix.ENXIO) {
-		return nil // a fifo that nobody reads yet
+		return nil // a fifo without a reader
 	}
 	if !errors.Is(err, os.ErrNotExist) {
 		return err
@@ -173,8 +173,8 @@ func ReadOnlyLog(point string) (string, error) {
 	return filepath.Join(home, "mount-"+strings.ReplaceAll(strings.Trim(point, "/"), "/", "-")+".log"), nil
 }
 
-// LeaveTerminal lets the command return that started a daemon. Its log is then the one that was
-// named, or else the file that is usual.
+// LeaveTerminal lets the command that started a daemon return. The daemon then logs to the named
+// file, or to the default one.
 func LeaveTerminal(ui *terminal.Console, named, usual string) error {
 	log, err := OpenLog(cmp.Or(named, usual))
 	if err != nil {

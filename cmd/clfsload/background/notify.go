@@ -6,8 +6,8 @@ import (
 	"os"
 )
 
-// Notify tells the service manager that started this process how it stands,
-// as sd_notify(3) does. Without one it does nothing.
+// Notify reports the state of this process to the service manager that started it, as sd_notify(3)
+// does. Without a service manager it does nothing.
 func Notify(state string) error {
 	path := os.Getenv("NOTIFY_SOCKET")
 	if path == "" {

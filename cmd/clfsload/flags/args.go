@@ -10,7 +10,7 @@ import (
 	"clfsload/clfs/compression"
 )
 
-// flagsWithNumber are switches here that CLFSLoad took with a number, 0 or 1.
+// flagsWithNumber are switches here that had the value 0 or 1 in CLFSLoad.
 var flagsWithNumber = []string{"preserve-hardlinks", "retry-errors"}
 
 // Normalize joins "--preserve_hardlinks 1" into one argument, so that command
@@ -45,14 +45,14 @@ type Size int64
 
 func (b *Size) Type() string { return "size" }
 
-// sizeUnits are what a size is written in, where it is a whole number of them.
+// sizeUnits are the units for printing a size that is a whole number of them.
 var sizeUnits = []struct {
 	bytes int64
 	name  string
 }{{humanize.TiByte, "TiB"}, {humanize.GiByte, "GiB"}, {humanize.MiByte, "MiB"}, {humanize.KiByte, "KiB"},
 	{humanize.TByte, "T"}, {humanize.GByte, "G"}, {humanize.MByte, "M"}, {humanize.KByte, "k"}}
 
-// String writes the size exactly, with the smallest number: mostly as it was given.
+// String prints the size exactly, with the smallest number: mostly as it was given.
 func (b *Size) String() string {
 	n, unit := int64(*b), ""
 	for _, u := range sizeUnits {
@@ -75,7 +75,7 @@ func (b *Size) Set(text string) error {
 // MaxConcurrency bounds --concurrency.
 const MaxConcurrency = 4096
 
-// WorkerThreads is --worker-thread-count, which CLFSLoad brought into its range.
+// WorkerThreads is --worker-thread-count; like CLFSLoad, it is clamped to its range.
 type WorkerThreads int
 
 func (w *WorkerThreads) String() string { return strconv.Itoa(int(*w)) }

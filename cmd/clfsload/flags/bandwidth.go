@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Bandwidth bound what a load takes of the network.
+// Bandwidth is the flag that limits the network use of a load or mount.
 type Bandwidth struct{ Limit Rate }
 
 func (f *Bandwidth) Register(fl *pflag.FlagSet) {

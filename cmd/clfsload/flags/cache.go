@@ -10,13 +10,13 @@ import (
 	"clfsload/sync/site"
 )
 
-// Cache are those of a cache of blobs on a local disk.
+// Cache are the flags of a cache of blobs on a local disk.
 type Cache struct {
 	Dir  string
-	Size Size // 0: the default, which for a mount that takes writes is none
+	Size Size // 0: the default; for a writable mount that is no cache
 }
 
-// leastSize is that of a cache.
+// leastSize is the smallest size of a cache.
 const leastSize = 64 << 20
 
 func (f *Cache) Register(cmd *cobra.Command) {
@@ -40,7 +40,7 @@ func (f *Cache) Check(cmd *cobra.Command, readOnly bool) error {
 	return nil
 }
 
-// CheckSite refuses a cache that overlaps with something else.
+// CheckSite refuses a cache that overlaps with another site.
 func (f *Cache) CheckSite(used []site.Site) error {
 	if f.Dir == "" {
 		return nil

@@ -8,7 +8,7 @@ import (
 	"clfsload/sync/load"
 )
 
-// DryRun are about what a load would do.
+// DryRun are the flags of a dry run and of its results.
 type DryRun struct {
 	Only  bool
 	JSON  bool

@@ -6,7 +6,7 @@ import (
 	"clfsload/sync/scan/filter"
 )
 
-// Filter say which entries of a source are taken.
+// Filter is the pair of flags that select entries of a source.
 type Filter struct {
 	Include, Exclude []string
 }
@@ -23,7 +23,7 @@ func (f *Filter) Compile() (filter.Filter, error) {
 	return filter.New(f.Include, f.Exclude)
 }
 
-// UploadLog say whether the log becomes a part of the container.
+// UploadLog is the flag that decides whether the log is uploaded into the container.
 type UploadLog struct{ Disabled bool }
 
 func (f *UploadLog) Register(fl *pflag.FlagSet) {

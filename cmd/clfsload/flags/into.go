@@ -10,7 +10,7 @@ import (
 	"clfsload/state"
 )
 
-// Into are about a load into a container that is there.
+// Into are the flags of a load into an existing container.
 type Into struct {
 	Path                               string // in the container, from "/"; "": the load begins with an empty one
 	update, delete                     bool
@@ -28,7 +28,7 @@ func (f *Into) Register(fl *pflag.FlagSet) {
 	fl.BoolVar(&f.Detached, "detached", false, "with --into: accept a container that has signs of a cache: you confirm that no cache is attached to it")
 }
 
-// Check refuses flags that do not go together, and brings the path into the form that the journal has.
+// Check refuses flags that exclude each other, and normalizes the path as the journal stores it.
 func (f *Into) Check() error {
 	if f.Path == "" {
 		if f.update || f.delete || f.Checksum || f.sizeOnly || f.ignoreExisting || f.Detached {
@@ -62,10 +62,10 @@ func (f *Into) Check() error {
 	return nil
 }
 
-// maxNameBytes is how long a name is at most.
+// maxNameBytes is the maximum length of a name.
 const maxNameBytes = 255
 
-// Merge is what the journal is to know of the flags.
+// Merge returns the values of the flags that the journal stores.
 func (f *Into) Merge() state.Merge {
 	m := state.Merge{Into: f.Path, Update: f.update, Delete: f.delete}
 	switch {

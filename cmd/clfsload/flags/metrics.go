@@ -2,7 +2,7 @@ package flags
 
 import "github.com/spf13/pflag"
 
-// Metrics say where a load or mount shows its numbers.
+// Metrics is the flag for the address of the metrics.
 type Metrics struct{ Address string }
 
 func (f *Metrics) Register(fl *pflag.FlagSet) {

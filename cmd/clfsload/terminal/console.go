@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// LogFlags say what is logged and how.
+// LogFlags are the flags for the level and format of the log.
 type LogFlags struct {
 	level  string
 	format string
@@ -21,12 +21,11 @@ func (f *LogFlags) Register(fl *pflag.FlagSet) {
 	fl.StringVar(&f.format, "log-format", "text", "text or json")
 }
 
-// Console is where a command talks to the person who runs it: results on out,
-// log and progress on err.
+// Console connects a command to its user: results on out, log and progress on err.
 type Console struct {
 	Out      io.Writer
 	Log      *slog.Logger
-	File     *slog.Logger // for what only the log file is to have
+	File     *slog.Logger // for lines of the log file only
 	late     *lateWriter
 	Err      *switchWriter
 	terminal bool // err is a terminal
@@ -52,17 +51,16 @@ func NewConsole(out, err io.Writer, f LogFlags) (*Console, error) {
 	return c, nil
 }
 
-// LogTo sends further log lines, also those of loggers that were handed out, to w
-// as well.
+// LogTo sends further log lines to w as well, also those of loggers in use.
 func (c *Console) LogTo(w io.Writer) { c.late.set(w) }
 
-// Flush waits until the reader of standard error has what was written.
+// Flush waits until the reader of standard error has all output.
 func (c *Console) Flush() { Flush(c.Err.w) }
 
 // Quiet ends the log on standard error.
 func (c *Console) Quiet() { c.Err.divert(io.Discard) }
 
-// lateWriter writes to what it is given later, and until then nowhere.
+// lateWriter writes to its writer once that is set, and discards output before.
 type lateWriter struct {
 	mu sync.Mutex
 	w  io.Writer
@@ -95,8 +93,8 @@ func parseLevel(text string) (slog.Level, error) {
 	return level, nil
 }
 
-// switchWriter writes to w, which a live display replaces while it runs, so that
-// log lines appear above it.
+// switchWriter writes to w. A live display replaces w while it runs, so that log lines appear above
+// the display.
 type switchWriter struct {
 	mu sync.Mutex
 	w  io.Writer
@@ -108,7 +106,7 @@ func (s *switchWriter) Write(p []byte) (int, error) {
 	return s.w.Write(p)
 }
 
-// divert sends what is written to w until the function that it returns is called.
+// divert sends output to w until the returned function is called.
 func (s *switchWriter) divert(w io.Writer) (restore func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

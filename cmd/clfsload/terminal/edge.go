@@ -16,9 +16,9 @@ import (
 	"clfsload/sync/blob/secrecy"
 )
 
-// edge is where text leaves the program: no secret goes through, and of control
-// characters only what its clean function lets through. It writes whole lines, so
-// that nothing is cut where it would not be recognised; flush writes the rest.
+// edge is the point where text leaves the program. It removes secrets, and its clean function
+// decides which control characters pass. It writes whole lines, so that a secret is never split and
+// missed; flush writes the rest.
 type edge struct {
 	clean func(string) string
 
@@ -27,20 +27,19 @@ type edge struct {
 	partial []byte // line
 }
 
-// maxPartial is how much of a line is held back.
+// maxPartial is the most bytes of an unfinished line that are held back.
 const maxPartial = 1 << 20
 
-// Messages is the edge for what people read: errors, progress, logs.
+// Messages is the edge for texts for people: errors, progress, logs.
 func Messages(w io.Writer) *edge { return &edge{w: Bare(w), clean: SafeMessage} }
 
-// Results is the edge for what commands print. The names in it are not changed where
-// they only look like a secret.
+// Results is the edge for the output of commands. Names that only look like a secret are unchanged.
 func Results(w io.Writer) *edge {
 	return &edge{w: Bare(w), clean: func(text string) string { return printable(secrecy.Known(text)) }}
 }
 
-// Listing is the edge for names as ls has them: whatever they are into a pipe or a file,
-// and without control characters on a terminal.
+// Listing is the edge for names, as ls prints them: unchanged into a pipe or a file, and without
+// control characters on a terminal.
 func Listing(w io.Writer) *edge {
 	if IsTerminal(w) {
 		return Results(w)
@@ -48,7 +47,7 @@ func Listing(w io.Writer) *edge {
 	return &edge{w: Bare(w), clean: secrecy.Known}
 }
 
-// Bare is what an edge writes to.
+// Bare is the writer behind an edge.
 func Bare(w io.Writer) io.Writer {
 	if e, ok := w.(*edge); ok {
 		return e.w
@@ -75,7 +74,7 @@ func (e *edge) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// put writes the first n bytes that were held back.
+// put writes the first n bytes of the held output.
 func (e *edge) put(n int) error {
 	if n == 0 {
 		return nil
@@ -86,7 +85,7 @@ func (e *edge) put(n int) error {
 	return err
 }
 
-// Flush writes a line that was not ended.
+// Flush writes an unfinished line.
 func (e *edge) Flush() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -96,8 +95,8 @@ func (e *edge) Flush() error {
 // SafeMessage is a text without secrets and control characters.
 func SafeMessage(text string) string { return printable(secrecy.Text(text)) }
 
-// printable replaces what could upset or deceive a terminal: control characters, those
-// that change the direction of text, bytes that are not UTF-8. The escapes are those of
+// printable replaces characters that could disturb or deceive a terminal: control characters,
+// characters that change the direction of text, bytes that are not UTF-8. The escapes are those of
 // JSON and mean the same in it. Line feeds and tabs stay.
 func printable(text string) string {
 	if strings.IndexFunc(text, odd) < 0 && utf8.ValidString(text) {

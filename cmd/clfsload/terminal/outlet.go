@@ -14,11 +14,11 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// StayUp is for commands whose work is worth more than their messages. If the reader of standard
-// error is gone, a write fails and the process stays. If the reader does not read, the process
-// does not wait for it.
+// StayUp is for commands that must not fail because of their messages. If the reader of standard
+// error is gone, a write fails and the process continues. If the reader does not read, the process
+// does not wait.
 func StayUp(cmd *cobra.Command) {
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // programs that are started would inherit signal.Ignore
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // child processes would inherit signal.Ignore
 	told := Messages(newOutlet(Bare(cmd.ErrOrStderr()), outletPatience))
 	cmd.SetErr(told)
 	log.SetOutput(told)
@@ -27,12 +27,12 @@ func StayUp(cmd *cobra.Command) {
 const (
 	// outletWrites is how many writes wait for a reader.
 	outletWrites = 4096
-	// outletPatience is how long a reader is waited for that reads nothing.
+	// outletPatience is how long a write waits for a reader that does not read.
 	outletPatience = time.Second
 )
 
-// An outlet writes to w in the background. When w takes nothing for the time of patience, what is
-// written is dropped until w takes something.
+// An outlet writes to w in the background. If w accepts nothing for the time of patience, further
+// output is dropped until w accepts again.
 type outlet struct {
 	w        io.Writer
 	patience time.Duration
@@ -42,7 +42,8 @@ type outlet struct {
 	moved    atomic.Int64 // writes that w took
 }
 
-// outletWrite is bytes for w, or somebody who wants to know that w took all before.
+// outletWrite is either bytes for w, or a request for a signal when w has accepted all earlier
+// writes.
 type outletWrite struct {
 	bytes []byte
 	taken chan<- struct{}
@@ -99,7 +100,7 @@ func (o *outlet) offer(e outletWrite) bool {
 	}
 }
 
-// flush waits until w took what was written, for as long as w takes anything.
+// flush waits until w has accepted all writes, as long as w accepts any.
 func (o *outlet) flush() {
 	taken := make(chan struct{})
 	if !o.offer(outletWrite{taken: taken}) {
@@ -121,7 +122,7 @@ func (o *outlet) flush() {
 	}
 }
 
-// Flush waits until the reader of w has what was written, if there is an outlet behind w.
+// Flush waits until the reader of w has all output, if w is an outlet.
 func Flush(w io.Writer) {
 	if e, ok := w.(*edge); ok {
 		_ = e.Flush() // there is nobody to tell
@@ -131,7 +132,7 @@ func Flush(w io.Writer) {
 	}
 }
 
-// fileOf is the file that is written in the end.
+// fileOf is the file at the end of a chain of writers.
 func fileOf(w io.Writer) io.Writer {
 	w = Bare(w)
 	if o, ok := w.(*outlet); ok {

@@ -18,9 +18,8 @@ const (
 	lineEvery    = 10 * time.Second       // of lines where there is no terminal
 )
 
-// ShowProgress shows what look returns until ctx ends: live on a terminal,
-// otherwise as a log line now and then. It returns when the display is gone. What
-// it sees goes into m.
+// ShowProgress shows the samples of look until ctx ends: live on a terminal, otherwise as a log
+// line at intervals. It returns when the display is removed. It adds each sample to m.
 func (c *Console) ShowProgress(ctx context.Context, m *progress.Meter, look func() progress.Sample) {
 	m.Add(look())
 	if c.terminal {
@@ -30,7 +29,7 @@ func (c *Console) ShowProgress(ctx context.Context, m *progress.Meter, look func
 	}
 }
 
-// Display shows what look returns until the function that it returns is called.
+// Display shows the samples of look until the returned function is called.
 func (c *Console) Display(ctx context.Context, look func() progress.Sample) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
@@ -103,8 +102,8 @@ func addBar(p *mpb.Progress, before, after func() string) *mpb.Bar {
 		mpb.PrependDecorators(any(before)), mpb.AppendDecorators(any(after)))
 }
 
-// setBar keeps the total above what is done: a bar that is full counts as ended.
-// (Its first total is 0: any other would be final.)
+// setBar keeps the total above the current value: a full bar counts as ended. (Its first total is
+// 0: any other would be final.)
 func setBar(b *mpb.Bar, done, total int64) {
 	b.SetTotal(max(total, done)+1, false)
 	b.SetCurrent(done)
