@@ -13,8 +13,8 @@ import (
 // errDiffers ends a comparison.
 var errDiffers = errors.New("the contents differ")
 
-// SameContents reports whether the file id of the container has the contents of f, which has as many
-// bytes. Contents that are damaged in the container are not the same.
+// SameContents reports whether the file id of the container has the contents of f. Both have the
+// same size. Damaged contents in the container are not the same.
 func (r *Reader) SameContents(ctx context.Context, id clfs.ID, f io.ReaderAt) (bool, error) {
 	n, err := r.tree.Node(ctx, id)
 	if err == nil {
@@ -29,11 +29,11 @@ func (r *Reader) SameContents(ctx context.Context, id clfs.ID, f io.ReaderAt) (b
 	return false, err
 }
 
-// IsDamage reports whether an error tells that the container breaks the format, or that an object is
-// missing.
+// IsDamage reports whether an error means that the container breaks the format, or that an object
+// is missing.
 func (r *Reader) IsDamage(err error) bool { return errors.Is(err, tree.ErrDamaged) }
 
-// comparer compares what is written to it with a file.
+// comparer compares written bytes with a file.
 type comparer struct {
 	f      io.ReaderAt
 	offset int64

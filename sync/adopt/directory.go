@@ -12,7 +12,7 @@ import (
 	"clfsload/sync/tree"
 )
 
-// ErrChanged: another program has changed the container, although a journal has adopted it.
+// ErrChanged: another program changed the container after a journal adopted it.
 var ErrChanged = errors.New("another program has changed the container")
 
 // entries reads the entries of an Unlisted directory.
@@ -49,14 +49,14 @@ type lister struct {
 	dir  state.Ino
 	node *tree.Node
 	page []state.AdoptedEntry
-	dots int // that were passed over: a listing begins with "." and ".."
+	dots int // skipped entries: a listing begins with "." and ".."
 }
 
 // pageSize is how many entries are adopted in one transaction.
 const pageSize = 1000
 
-// list adopts all entries. If a part cannot be read, the directory stays unlisted, and the
-// entries before it can be found by their names.
+// list adopts all entries. If a part cannot be read, the directory stays unlisted, and the earlier
+// entries can be found by their names.
 func (l *lister) list(ctx context.Context) error {
 	err := l.addAll(ctx)
 	if err = errors.Join(err, l.flush(ctx)); err != nil {
@@ -103,7 +103,7 @@ func (l *lister) add(ctx context.Context, blob string, raw []byte) error {
 	return nil
 }
 
-// typeOf is the type of an inode. Most ids tell it. A damaged inode passes for a file, which
+// typeOf is the type of an inode. Most ids contain it. A damaged inode is treated as a file, which
 // cannot be opened.
 func (l *lister) typeOf(ctx context.Context, id clfs.ID) (clfs.Type, error) {
 	if h, err := clfs.ParseHandle(id); err == nil {

@@ -13,17 +13,17 @@ import (
 	"clfsload/sync/tree"
 )
 
-// ErrCacheState: the container has objects that only a cache makes.
+// ErrCacheState: the container has objects that only a cache writes.
 var ErrCacheState = errors.New("a cache may use the container")
 
-// Found is what a container holds that can be adopted.
+// Found describes a container that can be adopted.
 type Found struct {
 	Bucket object.Bucket
 	Root   *tree.Node
 }
 
-// Inspect reads what every finished container has. Errors: tree.ErrNoContainer,
-// tree.ErrUnfinished, tree.ErrDamaged (also of what is encrypted, or of a newer format),
+// Inspect reads the objects that every finished container has. Errors: tree.ErrNoContainer,
+// tree.ErrUnfinished, tree.ErrDamaged (also for an encrypted container or a newer format),
 // ErrCacheState unless detached is set, and those of requests.
 func Inspect(ctx context.Context, t *tree.Tree, detached bool) (Found, error) {
 	bucket, _, err := t.Bucket(ctx)
@@ -46,10 +46,10 @@ func Inspect(ctx context.Context, t *tree.Tree, detached bool) (Found, error) {
 	return Found{bucket, root}, nil
 }
 
-// temporaryPrefix is in front of the root's name while CLFSLoad works on a container.
+// temporaryPrefix begins the root's name while CLFSLoad works on a container.
 const temporaryPrefix = "tmp"
 
-// unfinishedBy says who has not finished a container, if that shows.
+// unfinishedBy names the program that has not finished a container, if that is recorded.
 func unfinishedBy(ctx context.Context, c blob.Container, b object.Bucket) error {
 	for info, err := range blob.All(ctx, c, temporaryPrefix+clfs.NamePrefix(clfs.RootID)) {
 		if err != nil {
@@ -71,8 +71,8 @@ func findCacheState(ctx context.Context, t *tree.Tree) error {
 	return err
 }
 
-// Settings returns the settings of a journal that adopts a container. Those that are the
-// journal's own affair (key, target, compression) are the caller's.
+// Settings returns the settings of a journal that adopts a container. The caller adds those of the
+// journal alone (key, target, compression).
 func (f Found) Settings(own state.Settings) (state.Settings, error) {
 	a := f.Root.Inode.Attr
 	own.Adopted = true
@@ -88,7 +88,7 @@ func (f Found) Settings(own state.Settings) (state.Settings, error) {
 	return own, nil
 }
 
-// Adoption returns where the journal begins.
+// Adoption returns the starting point of the journal.
 func (f Found) Adoption() state.Adoption {
 	a := state.Adoption{Root: adopted(f.Root)}
 	if m := f.Bucket.Mark; m != nil {

@@ -31,7 +31,7 @@ func (r *Reader) attributes(ctx context.Context, ino state.Ino) error {
 	return r.journal.AdoptNode(ctx, ino, adopted(n))
 }
 
-// adopted is what an inode says.
+// adopted is the content of an inode.
 func adopted(n *tree.Node) state.AdoptedNode {
 	return state.AdoptedNode{
 		Attr: attrOf(n.Inode), Target: n.Target(), Version: n.Version, Owner: n.OwnerHash,
@@ -40,7 +40,7 @@ func adopted(n *tree.Node) state.AdoptedNode {
 	}
 }
 
-// hasOddLayout reports whether a file is not cut into blocks as ours are.
+// hasOddLayout reports whether a file is cut into blocks in another way than ours.
 func hasOddLayout(in *object.Inode) bool {
 	if in.Attr.Type != clfs.TypeRegular {
 		return false
@@ -50,7 +50,7 @@ func hasOddLayout(in *object.Inode) bool {
 }
 
 // attrOf converts attributes. The size of a symbolic link is that of its target; that of a
-// directory is nobody's affair.
+// directory is not used.
 func attrOf(in *object.Inode) state.Attr {
 	a := in.Attr
 	out := state.Attr{Type: a.Type, Mode: a.Type.ModeBits() | a.Mode&0o7777, UID: a.UID, GID: a.GID,

@@ -31,9 +31,9 @@ func New(j *state.Journal, t *tree.Tree, log *slog.Logger) *Reader {
 	return &Reader{journal: j, tree: t, log: log}
 }
 
-// Read adopts what a change was refused for. Several callers that want the same cause one
-// reading. What was read meanwhile is not read again. Nor is a node that was dropped meanwhile:
-// whoever repeats the change finds what it is now.
+// Read adopts the part that a refused change needs. If several callers need the same part, it is
+// read once. Parts that were read meanwhile are not read again. A node that was dropped meanwhile
+// is not read either: the caller repeats the change and finds its present state.
 func (r *Reader) Read(ctx context.Context, u state.Unread) error {
 	err := r.read(ctx, u)
 	if errors.Is(err, state.ErrNoEntry) {
@@ -64,11 +64,11 @@ func (r *Reader) once(key string, do func() error) error {
 	return err
 }
 
-// Drop takes a page of entries of a directory out of the journal again: see
+// Drop removes a page of a directory's entries from the journal again: see
 // [state.Journal.DropEntries].
 func (r *Reader) Drop(ctx context.Context, dir state.Ino, after []byte, inUse func(state.Ino) bool) (d state.Dropped, err error) {
 	if _, busy := r.listing.Load(dir); busy {
-		return d, nil // whoever drops it keeps others waiting
+		return d, nil // the dropping goroutine makes others wait
 	}
 	err = r.once(entriesKey(dir), func() error { // not while it is read
 		d, err = r.journal.DropEntries(ctx, dir, after, inUse)
@@ -95,11 +95,11 @@ func (r *Reader) otherNames(ctx context.Context, ino state.Ino) error {
 	return nil
 }
 
-// maxDepth bounds how many directories are climbed: more is a loop.
+// maxDepth bounds the number of parent directories that are followed: more is a loop.
 const maxDepth = 1 << 16
 
-// reach reads the entries of a directory of which only the id is known. The directories above
-// it are read first, from the one that is known.
+// reach reads the entries of a directory of which only the id is known. Its parent directories are
+// read first, starting from the known one.
 func (r *Reader) reach(ctx context.Context, id clfs.ID) error {
 	climbed := []clfs.ID{id}
 	n, err := r.journal.NodeOf(ctx, id)
@@ -128,9 +128,8 @@ func (r *Reader) reach(ctx context.Context, id clfs.ID) error {
 	return err
 }
 
-// unreached is called when one of the directories that were climbed is not among the entries of
-// dir, which it names as the one above. These may have been dropped since they were read: then the
-// first directory is looked for again.
+// unreached handles a directory that its parent dir does not list. The entries of dir may have been
+// dropped since they were read: then the search for the first directory starts again.
 func (r *Reader) unreached(ctx context.Context, climbed []clfs.ID, dir state.Ino) error {
 	n, err := r.journal.Node(ctx, dir)
 	if errors.Is(err, state.ErrNoEntry) || err == nil && n.Flags&state.Unlisted != 0 {
@@ -142,7 +141,7 @@ func (r *Reader) unreached(ctx context.Context, climbed []clfs.ID, dir state.Ino
 	return &tree.Damage{Kind: tree.KindBackPointer, Object: "directory " + climbed[0].String(), Reason: "its parent directory does not list it"}
 }
 
-// above is the directory that a directory names as "..".
+// above is the parent directory, the entry "..".
 func (r *Reader) above(ctx context.Context, id clfs.ID) (clfs.ID, error) {
 	n, err := r.tree.Node(ctx, id)
 	if err != nil {

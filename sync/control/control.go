@@ -18,22 +18,21 @@ import (
 	"clfsload/sync/outcome"
 )
 
-// A load or mount that runs answers on a unix socket in its state directory: HTTP
-// with JSON, GET /status and PUT /limit, and of a mount POST /flush, /publish and
-// /unmount, and GET /publish, which lists what a publication would put. Who may reach the socket may steer it: it has mode 0600 in a directory
-// of mode 0700.
+// A running load or mount answers on a unix socket in its state directory: HTTP with JSON. A load
+// answers GET /status and PUT /limit. A mount also answers POST /flush, /publish and /unmount, and
+// GET /publish, which lists the puts of a publication. Access to the socket is full control: it has
+// mode 0600 in a directory of mode 0700.
 
 const controlName = "control.sock"
 
-// ErrNotRunning: nobody answers on the socket of a state directory.
+// ErrNotRunning: no process answers on the socket of a state directory.
 var ErrNotRunning = errors.New("no load or mount is running")
 
-// StateWanted is what to do when a STATE is none.
+// StateWanted is the hint for a directory that is not a STATE.
 const StateWanted = "STATE must be the state directory of a load or of a mount"
 
-// socketPath returns a short path of the control socket: the address of a unix
-// socket has room for 107 bytes, and STATE may be longer. It is good until dir is
-// closed.
+// socketPath returns a short path of the control socket: the address of a unix socket has room for
+// 107 bytes, and STATE may be longer. The path is valid until dir is closed.
 func socketPath(dir *os.File) string {
 	return fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), controlName)
 }
@@ -45,8 +44,8 @@ type Server struct {
 	ended  chan struct{}
 }
 
-// Serve opens the socket. The caller holds the lock of the state
-// directory, so a socket that is there was left by a process that died.
+// Serve opens the socket. The caller holds the lock of the state directory, so an existing socket
+// was left by a dead process.
 func Serve(stateDir string, h http.Handler) (*Server, error) {
 	dir, err := os.Open(stateDir)
 	if err != nil {
@@ -80,14 +79,14 @@ func listenControl(dir *os.File) (net.Listener, error) {
 	return l, nil
 }
 
-// Close takes the socket away.
+// Close removes the socket.
 func (s *Server) Close() {
 	s.server.Close()
 	<-s.ended
 	s.dir.Close()
 }
 
-// Finish lets answers go out that are on their way, and takes the socket away.
+// Finish lets answers in progress complete, and removes the socket.
 func (s *Server) Finish() {
 	ctx, cancel := context.WithTimeout(context.Background(), AnswerLimit)
 	defer cancel()
@@ -95,24 +94,24 @@ func (s *Server) Finish() {
 	s.Close()
 }
 
-// AnswerLimit is how long answers and short requests may take.
+// AnswerLimit is the maximum time of answers and short requests.
 const AnswerLimit = 10 * time.Second
 
-// Patient lets a request take as long as it needs.
+// Patient lets a request take any time.
 func Patient(w http.ResponseWriter) error {
 	c := http.NewResponseController(w)
 	return errors.Join(c.SetReadDeadline(time.Time{}), c.SetWriteDeadline(time.Time{}))
 }
 
-// Ask sends a request to what runs on a state directory and decodes its
-// answer. It returns errNotRunning when there is no socket or nobody behind it.
+// Ask sends a request to the process that runs on a state directory, and decodes its answer. It
+// returns ErrNotRunning if there is no socket or no process behind it.
 func Ask(ctx context.Context, stateDir, method, path string, body io.Reader, answer any) error {
 	ctx, cancel := context.WithTimeout(ctx, AnswerLimit)
 	defer cancel()
 	return Wait(ctx, stateDir, method, path, body, answer)
 }
 
-// Wait is askControl for what takes its time.
+// Wait is Ask for long requests.
 func Wait(ctx context.Context, stateDir, method, path string, body io.Reader, answer any) error {
 	r, err := Request(ctx, stateDir, method, path, body)
 	if err != nil {
@@ -122,7 +121,7 @@ func Wait(ctx context.Context, stateDir, method, path string, body io.Reader, an
 	return json.NewDecoder(r).Decode(answer)
 }
 
-// Request is waitControl for an answer that the caller reads.
+// Request is Wait for an answer that the caller reads.
 func Request(ctx context.Context, stateDir, method, path string, body io.Reader) (io.ReadCloser, error) {
 	dir, err := os.OpenFile(stateDir, os.O_RDONLY|syscall.O_DIRECTORY, 0)
 	if err != nil {
@@ -153,7 +152,7 @@ func Request(ctx context.Context, stateDir, method, path string, body io.Reader)
 	return r.Body, nil
 }
 
-// Refused is an answer that tells of an error.
+// Refused is an answer with an error.
 type Refused struct {
 	Status int
 	text   string
@@ -164,5 +163,5 @@ func (e Refused) Error() string { return e.text }
 // AnswerJSON answers a request.
 func AnswerJSON(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(v) // the asker may be gone
+	_ = json.NewEncoder(w).Encode(v) // the client may be gone
 }

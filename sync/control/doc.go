@@ -1,3 +1,3 @@
-// Package control lets commands talk to a load or mount that runs, through a unix socket in its
+// Package control lets commands talk to a running load or mount, through a unix socket in its
 // STATE.
 package control

@@ -10,8 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// process is the one that serves the control socket of a STATE; nil if it cannot be
-// found.
+// process is the process that serves the control socket of a STATE; nil if it cannot be found.
 type process struct{ pidfd int }
 
 func ProcessOf(stateDir string) *process {
@@ -40,8 +39,8 @@ func ProcessOf(stateDir string) *process {
 	return &process{fd}
 }
 
-// Await returns when the process has ended, or after the time that a mount takes at
-// most to give back the lease of a container that does not answer.
+// Await returns when the process has ended, or after the maximum time that a mount needs to release
+// the lease of a container that does not answer.
 func (p *process) Await(ctx context.Context) {
 	if p == nil {
 		return

@@ -1,3 +1,12 @@
+// Package deepdir opens files deep below a directory in few steps.
+//
+// A path of up to [Names] names is opened from the root. For a longer path, the package keeps the
+// descriptors of up to [Kept] directories, one after each piece of the path. The next path below
+// such a directory is opened from there. If most paths follow one another in the tree, downwards or
+// upwards, the cost of an open does not grow with the depth.
+//
+// Hazard: if a kept directory or one of its parents is moved, paths below still lead to it. This
+// ends when a name in it is missing, and at the latest after [Renewed] paths.
 package deepdir
 
 import (
@@ -10,11 +19,11 @@ import (
 )
 
 const (
-	// Names is how many names a piece of a path has at most.
+	// Names is the maximum number of names in a piece of a path.
 	Names = 64
 	// Kept is how many descriptors an Opener keeps open.
 	Kept = 6
-	// Renewed is after how many paths an Opener forgets all that it keeps.
+	// Renewed is the number of paths after which an Opener closes all kept directories.
 	Renewed = 1024
 )
 
@@ -38,8 +47,8 @@ type directory struct {
 }
 
 // Near calls use with a directory above path and the rest of path, a piece of up to Names names
-// that is shorter than PATH_MAX. If a name is missing below a kept directory, that may have been
-// moved: then Near starts at the root again. path has no slash at its start or end.
+// that is shorter than PATH_MAX. If a name is missing below a kept directory, the directory may
+// have been moved: then Near starts at the root again. path has no slash at its start or end.
 func (o *Opener) Near(path string, use func(dir int, rest string) error) error {
 	d := o.nearest(path)
 	err := o.from(d, path, use)
@@ -128,7 +137,7 @@ func (o *Opener) keep(path string, fd int) *directory {
 	return d
 }
 
-// Forget closes the directories that are kept. The next path is opened from the root.
+// Forget closes the kept directories. The next path is opened from the root.
 func (o *Opener) Forget() {
 	o.mu.Lock()
 	defer o.mu.Unlock()

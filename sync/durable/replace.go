@@ -9,9 +9,8 @@ import (
 	"clfsload/state"
 )
 
-// Replace writes a file under a temporary name and renames it: a reader finds
-// the old one or all of the new one. When it has returned a power cut leaves the new
-// one.
+// Replace writes a file under a temporary name and renames it: a reader finds the old file or the
+// complete new one. After Replace has returned, a power cut leaves the new one.
 func Replace(path string, write func(*bufio.Writer) error) error {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {

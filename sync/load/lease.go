@@ -22,8 +22,8 @@ func (l *Load) claim(ctx context.Context) error {
 	return nil
 }
 
-// holding runs do while it renews the lease, cancels the context of do when the lease is lost,
-// and releases the lease.
+// holding runs do and renews the lease meanwhile. If the lease is lost, it cancels the context of
+// do. At the end it releases the lease.
 func (l *Load) holding(ctx context.Context, do func(context.Context) error) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	keeping, done := context.WithCancel(ctx)

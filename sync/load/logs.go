@@ -8,8 +8,8 @@ import (
 	"clfsload/sync/statedir"
 )
 
-// logsToUpload are the logs as blobs. Their names are the same in every run of a
-// transfer and in no other.
+// logsToUpload are the logs as blobs. Their names are the same in every run of a transfer, and
+// differ between transfers.
 func (l *Load) logsToUpload() ([]publish.Log, error) {
 	if !l.options.UploadLog || l.options.Merge.Into != "" { // a container has one transfer, and its log
 		return nil, nil

@@ -30,8 +30,8 @@ func (l *Load) isUnderWay() bool {
 	return l.journal.Settings.Kind != state.KindMount && l.journal.Phase() != state.PhaseComplete
 }
 
-// adopt makes the journal of a new STATE for a container that is there. Nothing is written to the
-// container before it is claimed.
+// adopt creates the journal of a new STATE for an existing container. Nothing is written to the
+// container before its lease is taken.
 func (l *Load) adopt(ctx context.Context) error {
 	if err := statedir.CheckNew(l.options.StateDir); err != nil {
 		return err
@@ -49,7 +49,7 @@ func (l *Load) adopt(ctx context.Context) error {
 	return nil
 }
 
-// adoptAt makes a journal for the container.
+// adoptAt creates a journal for the container.
 func (l *Load) adoptAt(ctx context.Context, stateDir string) error {
 	found, err := adopt.Inspect(ctx, adopt.NewTree(l.target.Container, l.options.Concurrency), l.options.Detached)
 	if errors.Is(err, tree.ErrNoContainer) {
@@ -72,8 +72,8 @@ func (l *Load) adoptAt(ctx context.Context, stateDir string) error {
 	return nil
 }
 
-// compareContainer refuses a STATE that has no load under way if it is of another container, or
-// if it has changes of a mount that are not uploaded.
+// compareContainer refuses a STATE without an unfinished load if it belongs to another container,
+// or if it has changes of a mount that are not uploaded.
 func (l *Load) compareContainer() error {
 	s, o := &l.journal.Settings, &l.options
 	switch {
@@ -94,7 +94,8 @@ func (l *Load) compareContainer() error {
 	return nil
 }
 
-// beginInto begins a load into the container. One that is under way goes on, as is asked for now.
+// beginInto begins a load into the container. An unfinished load continues with the flags of this
+// command.
 func (l *Load) beginInto(ctx context.Context) error {
 	if l.options.Merge.Into == "" {
 		return nil
@@ -110,7 +111,7 @@ func (l *Load) beginInto(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := e.Begin(ctx); err != nil { // it may have changed before it was claimed
+	if err := e.Begin(ctx); err != nil { // it may have changed before its lease was taken
 		return err
 	}
 	if l.journal.Settings.Kind == state.KindMount {
@@ -126,8 +127,8 @@ func (l *Load) beginInto(ctx context.Context) error {
 	return l.startMerge(ctx)
 }
 
-// publishWaiting publishes what a mount has uploaded: what a load replaces must be in reach, so
-// that it is still there if the load fails.
+// publishWaiting publishes the uploads of a mount: entries that a load replaces must be reachable,
+// so that they remain if the load fails.
 func (l *Load) publishWaiting(ctx context.Context, e *engine.Engine) error {
 	changed, err := l.isChanged(ctx)
 	if err != nil || !changed {
@@ -140,7 +141,7 @@ func (l *Load) publishWaiting(ctx context.Context, e *engine.Engine) error {
 	return err
 }
 
-// startMerge makes the journal that of a load from source.
+// startMerge turns the journal into that of a load from source.
 func (l *Load) startMerge(ctx context.Context) error {
 	root, err := l.tree.Attr()
 	if err != nil {
@@ -165,14 +166,14 @@ func (l *Load) startMerge(ctx context.Context) error {
 	}
 }
 
-// newDirectory has the attributes of a directory that this process makes.
+// newDirectory has the attributes of a directory created by this process.
 func newDirectory() state.Attr {
 	now := time.Now().UnixNano()
 	return state.Attr{Type: clfs.TypeDirectory, Mode: clfs.TypeDirectory.ModeBits() | 0o755, UID: uint32(os.Geteuid()), GID: uint32(os.Getegid()),
 		Mtime: now, Ctime: now, Atime: now}
 }
 
-// isChanged reports whether the namespace has changes that are not published.
+// isChanged reports whether the namespace has unpublished changes.
 func (l *Load) isChanged(ctx context.Context) (bool, error) {
 	c := l.journal.Counts()
 	if c.Held+c.Dirty+c.Queued+c.Sealed+c.Linking+c.Failed > 0 {
@@ -182,8 +183,8 @@ func (l *Load) isChanged(ctx context.Context) (bool, error) {
 	return !tidy, err
 }
 
-// transferInto is transfer for a load into a container that is there: that is written to once
-// there is something to change. changed: it was.
+// transferInto is transfer for a load into an existing container. It writes to the container only
+// after the first change is found. changed: there was one.
 func (l *Load) transferInto(ctx context.Context, e *engine.Engine) (changed bool, err error) {
 	g, ctx := errgroup.WithContext(ctx)
 	produced := make(chan struct{})
@@ -201,7 +202,7 @@ func (l *Load) transferInto(ctx context.Context, e *engine.Engine) (changed bool
 	return changed, err
 }
 
-// awaitChange waits until there is something to change, or all is known.
+// awaitChange waits until a change is found, or the scan is complete.
 func (l *Load) awaitChange(ctx context.Context, produced <-chan struct{}) (bool, error) {
 	for {
 		more := l.journal.Changed()
@@ -236,7 +237,7 @@ func (l *Load) runInto(ctx context.Context, e *engine.Engine) error {
 	return l.journal.SetPhase(ctx, state.PhaseComplete)
 }
 
-// mergeCounts counts what became of the entries in a run.
+// mergeCounts counts the outcomes of the entries in a run.
 type mergeCounts struct {
 	mu     sync.Mutex
 	values Outcomes
@@ -246,7 +247,7 @@ type mergeCounts struct {
 type Outcomes struct {
 	Added    int64 `json:"added"`
 	Replaced int64 `json:"replaced"`
-	Changed  int64 `json:"changed"` // their attributes alone
+	Changed  int64 `json:"changed"` // only their attributes
 	Removed  int64 `json:"removed"`
 	Same     int64 `json:"same"`
 }
@@ -285,7 +286,7 @@ func (v Outcomes) String() string {
 	return fmt.Sprintf("%s added, %s replaced, %s with other attributes, %s removed, %s the same", n(v.Added), n(v.Replaced), n(v.Changed), n(v.Removed), n(v.Same))
 }
 
-// mergeOptions are what the scanner needs for a load into a container; nil: it is none.
+// mergeOptions are the scanner's settings for a load into a container; nil: it is not such a load.
 func (l *Load) mergeOptions() *scan.Merge {
 	if l.options.Merge.Into == "" {
 		return nil

@@ -5,7 +5,7 @@ import (
 	"clfsload/sync/metrics"
 )
 
-// loadMetrics are the numbers of a load.
+// loadMetrics are the metrics of a load.
 func (l *Load) loadMetrics(e *engine.Engine) []metrics.Metric {
 	t := l.journal.Totals()
 	s := l.look(e)

@@ -38,20 +38,20 @@ type Load struct {
 	target  *target.Target
 	journal *state.Journal
 	limiter *limit.Limiter
-	reader  *adopt.Reader // with --into: of what the container has
-	merge   mergeCounts   // likewise: what became of the entries
+	reader  *adopt.Reader // with --into: the tree of the container
+	merge   mergeCounts   // with --into: the outcomes of the entries
 	metrics net.Listener  // nil: none
 	logFile io.Closer     // in STATE; nil: the load was refused
-	undo    target.Undo   // of what a refused load has made
+	undo    target.Undo   // created by this load; removed if it is refused
 
-	// Of the run that goes on.
-	failed     func(path string, p state.Problem) // is told of each entry that failed
+	// Of the current run.
+	failed     func(path string, p state.Problem) // receives each failed entry
 	engine     *engine.Engine                     // nil: there was nothing to run
 	began      time.Time
-	stopped    bool         // the run did not come to its end
+	stopped    bool         // the run did not complete
 	before     state.Totals // when it began
 	meter      progress.Meter
-	listed     atomic.Bool // all of the source is in the journal
+	listed     atomic.Bool // the whole source is in the journal
 	publishing atomic.Bool
 }
 
@@ -78,8 +78,8 @@ func (l *Load) Close(ctx context.Context) error {
 // Container is what the load writes to.
 func (l *Load) Container() blob.Container { return l.target.Container }
 
-// Open checks everything that can be checked before anything is changed, and claims the container.
-// What follows is logged in STATE too.
+// Open checks everything that it can check before any change, then takes the lease of the
+// container. Later messages are logged in STATE, too.
 func Open(ctx context.Context, o Options) (*Load, error) {
 	l := &Load{options: o, log: o.Log, limiter: limit.New(o.Bandwidth)}
 	if err := l.open(ctx); err != nil {
@@ -123,11 +123,11 @@ func (l *Load) open(ctx context.Context) error {
 	return l.beginInto(ctx)
 }
 
-// ResolvePaths makes both paths absolute and refuses a state directory inside of
-// the source or around it: it would be loaded, or hide what is loaded.
+// ResolvePaths makes both paths absolute. It refuses a state directory inside of the source, which
+// would be loaded, or around it, which would hide the source.
 func ResolvePaths(stateArg, sourceArg string) (stateDir, source string, err error) {
 	if stateArg == "" || sourceArg == "" {
-		// Of a shell's variable that is not set; it would mean the working directory.
+		// An unset variable of a shell; it would mean the working directory.
 		return "", "", outcome.New(outcome.Usage, errors.New("STATE or SOURCE is empty"), "name a directory")
 	}
 	if source, err = filepath.Abs(sourceArg); err == nil {
@@ -150,8 +150,8 @@ func ResolvePaths(stateArg, sourceArg string) (stateDir, source string, err erro
 	return stateSite.Path, source, nil
 }
 
-// CheckOverlap refuses a container directory inside of the source or the state
-// directory, or around one of them.
+// CheckOverlap refuses a container directory inside of the source or the state directory, or around
+// one of them.
 func CheckOverlap(s target.Spec, stateDir, source string) error {
 	if s.Dir == "" {
 		return nil
@@ -172,8 +172,7 @@ func CheckOverlap(s target.Spec, stateDir, source string) error {
 	return outcome.New(outcome.Usage, container.OutOfOthers(), site.AnotherPlace)
 }
 
-// create begins a new transfer. What can be checked before anything is made is checked
-// first.
+// create begins a new transfer. Checks that need no STATE or container come first.
 func (l *Load) create(ctx context.Context) error {
 	if err := statedir.CheckNew(l.options.StateDir); err != nil {
 		return err
@@ -205,7 +204,7 @@ func (l *Load) removeState(context.Context) error {
 	return err
 }
 
-// beginNew makes the container the journal's.
+// beginNew puts the journal's mark into the container.
 func (l *Load) beginNew(ctx context.Context) error {
 	e, err := l.newEngine(engine.Events{})
 	if err != nil {
@@ -219,12 +218,11 @@ func (l *Load) beginNew(ctx context.Context) error {
 	if err := l.claim(ctx); err != nil {
 		return err
 	}
-	// Another new load may have put its bucket object over ours before the lease
-	// was ours.
+	// Another new load may have overwritten our bucket object before this one got the lease.
 	return e.Begin(ctx)
 }
 
-// begin makes sure that the container is the journal's.
+// begin checks that the container belongs to the journal.
 func (l *Load) begin(ctx context.Context) error {
 	e, err := l.newEngine(engine.Events{})
 	if err != nil {
@@ -233,7 +231,7 @@ func (l *Load) begin(ctx context.Context) error {
 	return e.Begin(ctx)
 }
 
-// resume opens the journal of a transfer that was begun before.
+// resume opens the journal of an earlier transfer.
 func (l *Load) resume(ctx context.Context) error {
 	stateDir := l.options.StateDir
 	found, err := state.Exists(stateDir)
@@ -253,7 +251,7 @@ func (l *Load) resume(ctx context.Context) error {
 	if err := l.fitState(); err != nil {
 		return err
 	}
-	if l.journal.Phase() == state.PhaseNew { // killed before the container was made
+	if l.journal.Phase() == state.PhaseNew { // killed before the container was created
 		err = l.target.Ensure(ctx, l.options.CreateContainer)
 	} else {
 		err = l.target.Check(ctx)
@@ -264,7 +262,8 @@ func (l *Load) resume(ctx context.Context) error {
 	return l.begin(ctx)
 }
 
-// fitState refuses a command line that does not fit the journal. A load that goes on keeps its filters.
+// fitState refuses a command line that does not match the journal. A resumed load keeps its
+// filters.
 func (l *Load) fitState() (err error) {
 	s := &l.journal.Settings
 	if l.options.Merge.Into != "" && !l.isUnderWay() {
@@ -276,8 +275,8 @@ func (l *Load) fitState() (err error) {
 	return l.compareSettings()
 }
 
-// compareSettings refuses a command line that does not fit the journal. Flags
-// that are not given take the journal's value.
+// compareSettings refuses a command line that does not match the journal. Flags that are not given
+// take the journal's value.
 func (l *Load) compareSettings() error {
 	s, o := &l.journal.Settings, &l.options
 	if s.Kind == state.KindMount {
@@ -337,7 +336,7 @@ func (s treeSource) Open(_ state.Node, path string) (engine.File, error) {
 	return f, nil
 }
 
-// newSettings are those of the journal of a new transfer.
+// newSettings are the settings for the journal of a new transfer.
 func newSettings(o *Options, target string) state.Settings {
 	s := state.Settings{
 		Source:            o.Source,

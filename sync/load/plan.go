@@ -17,8 +17,8 @@ import (
 	"clfsload/sync/target"
 )
 
-// planner tells what a load into a container would do: it does that with a journal of its own,
-// from which nothing is uploaded.
+// planner finds out what a load into a container would do: it runs the load with its own journal,
+// and uploads nothing.
 type planner struct {
 	*Load
 	tell func(Change)
@@ -27,7 +27,7 @@ type planner struct {
 	totals Plan
 }
 
-// Plan is what a dry run of a load into a container has found. Sizes are in bytes.
+// Plan is the result of a dry run of a load into a container. Sizes are in bytes.
 type Plan struct {
 	Version  string   `json:"version"`
 	Source   string   `json:"source"`
@@ -41,13 +41,13 @@ type Plan struct {
 // Change is a change that a load would make to an entry.
 type Change struct {
 	Path    string       // below SOURCE
-	Entry   *state.Entry // as it is to be; of one that is removed only its type
+	Entry   *state.Entry // the new attributes; for a removed entry only its type
 	Merged  state.Merged
 	Removed bool
 	Compare state.Comparison
 }
 
-// PlanInto tells what a load would change, as it finds out, and changes nothing.
+// PlanInto reports each change of a load as it is found, and changes nothing.
 func PlanInto(ctx context.Context, o Options, tell func(Change)) (t Plan, err error) {
 	p := &planner{Load: &Load{options: o, log: o.Log}, tell: tell}
 	scratch, err := os.MkdirTemp("", "clfsload-dry-run-")
@@ -62,7 +62,7 @@ func PlanInto(ctx context.Context, o Options, tell func(Change)) (t Plan, err er
 	return p.totals, err
 }
 
-// open makes the journal of the plan.
+// open creates the journal of the plan.
 func (p *planner) open(ctx context.Context, scratch string) (err error) {
 	o := &p.options
 	if p.tree, err = scan.OpenTree(o.Source); err != nil {
@@ -89,13 +89,13 @@ func (p *planner) open(ctx context.Context, scratch string) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := e.Begin(ctx); err != nil { // of a container that is there it reads only
+	if err := e.Begin(ctx); err != nil { // it only reads an existing container
 		return err
 	}
 	return p.startMerge(ctx)
 }
 
-// copyState copies the journal of a STATE in which no load is under way.
+// copyState copies the journal of a STATE that has no unfinished load.
 func (p *planner) copyState(scratch string) error {
 	stateDir := p.options.StateDir
 	was, err := state.OpenReadOnly(stateDir)
@@ -123,7 +123,7 @@ func (p *planner) run(ctx context.Context) error {
 		p.totals.Failures++
 	}
 	o := p.scanOptions()
-	o.Workers = 1 // so that what is below a directory stands together
+	o.Workers = 1 // so that the entries of a directory are listed together
 	o.Merge.Merged, o.Merge.Removed = p.merged, p.removed
 	if err := scan.NewScanner(p.tree, p.journal, o).Run(ctx); err != nil {
 		return p.outcomeOfPlan(err)

@@ -24,13 +24,12 @@ const (
 // Failure is a line of problems.jsonl.
 type Failure struct {
 	report.Path
-	Op     string `json:"op"`              // what was tried
-	Errno  string `json:"errno,omitempty"` // its name, if the reason is one
+	Op     string `json:"op"`              // the operation
+	Errno  string `json:"errno,omitempty"` // the name of the error, if the reason is a system error
 	Reason string `json:"reason"`
 }
 
-// writeFailures lists the failed entries in both files, or removes the files when
-// there are none.
+// writeFailures lists the failed entries in both files, or removes the files if there are none.
 func writeFailures(ctx context.Context, j *state.Journal) error {
 	text, lines := filepath.Join(j.Dir(), FailuresText), filepath.Join(j.Dir(), failuresLines)
 	if j.Totals().Failures == 0 {

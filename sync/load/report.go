@@ -13,11 +13,10 @@ import (
 	"clfsload/sync/report"
 )
 
-// ReportName is the report of the last run in STATE.
+// ReportName is the file in STATE with the report of the last run.
 const ReportName = "report.json"
 
-// Report is what a run leaves in STATE. Sizes are in bytes; nothing of it is
-// secret.
+// Report is the report of a run, stored in STATE. Sizes are in bytes; it contains no secrets.
 type Report struct {
 	Version  string         `json:"version"`
 	Began    time.Time      `json:"began"`
@@ -72,12 +71,12 @@ type reportRun struct {
 	BytesSent        int64   `json:"bytes_sent"`
 	ObjectsPerSecond float64 `json:"objects_per_second"`
 	BytesPerSecond   float64 `json:"bytes_per_second"` // of file contents, as they come into the container
-	// Entries are what became of the entries of a load into a container.
+	// Entries counts the entries of a load into a container, by their outcome.
 	Entries *Outcomes `json:"entries,omitempty"`
 }
 
-// WriteReport writes the report and the lists of failed entries into STATE, if there was anything to
-// run. The command ends with err. If a file cannot be written, that is logged.
+// WriteReport writes the report and the lists of failed entries into STATE, unless there was
+// nothing to run. The command ends with err. If a file cannot be written, that is logged.
 func (l *Load) WriteReport(err error) {
 	if l.engine == nil {
 		return
@@ -94,7 +93,7 @@ func (l *Load) WriteReport(err error) {
 	}
 }
 
-// Report says what the load has done so far. The command ends with err.
+// Report returns the state of the load so far. The command ends with err.
 func (l *Load) Report(err error) Report {
 	ended := time.Now()
 	r := Report{Version: l.options.Version, Began: l.began, Ended: ended, Seconds: ended.Sub(l.began).Seconds(),

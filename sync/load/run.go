@@ -22,10 +22,10 @@ import (
 	"clfsload/sync/scan"
 )
 
-// A display shows what look returns until ctx ends. What it sees goes into the meter.
+// A display shows the samples of look until ctx ends, and adds them to the meter.
 type Display func(ctx context.Context, m *progress.Meter, look func() progress.Sample)
 
-// during shows until stop is called, which returns when the display is gone.
+// during shows progress until stop is called. stop returns when the display is removed.
 func (d Display) during(ctx context.Context, m *progress.Meter, look func() progress.Sample) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var shown sync.WaitGroup
@@ -36,7 +36,8 @@ func (d Display) during(ctx context.Context, m *progress.Meter, look func() prog
 	}
 }
 
-// Run transfers what is left and publishes it. It shows the progress meanwhile. A lost lease stops it.
+// Run transfers the remaining entries and publishes them. It shows the progress meanwhile. If the
+// lease is lost, it stops.
 func (l *Load) Run(ctx context.Context, show Display) error {
 	return l.holding(ctx, func(ctx context.Context) error { return l.run(ctx, show) })
 }
@@ -69,13 +70,13 @@ func (l *Load) run(ctx context.Context, show Display) error {
 	}
 	err = l.transferAndPublish(ctx, show, e)
 	if err != nil && ctx.Err() != nil {
-		err = context.Cause(ctx) // whatever error it has led to
+		err = context.Cause(ctx) // the error is only a consequence
 	}
 	l.stopped = err != nil
 	return l.outcome(err)
 }
 
-// start sets what this run is measured from.
+// start records the starting point of this run's numbers.
 func (l *Load) start(e *engine.Engine) {
 	l.engine, l.began, l.before = e, time.Now(), l.journal.Totals()
 	s := &l.journal.Settings
@@ -83,7 +84,7 @@ func (l *Load) start(e *engine.Engine) {
 		"objects_found", l.before.FoundInodes, "objects_done", l.before.DoneInodes)
 }
 
-// retryFailed makes what failed in earlier runs ready for another try.
+// retryFailed queues the failed entries of earlier runs again.
 func (l *Load) retryFailed(ctx context.Context, e *engine.Engine) error {
 	if !l.options.RetryErrors || l.journal.Totals().Failures == 0 {
 		return nil
@@ -112,7 +113,7 @@ func (e tooManyError) Error() string {
 	return fmt.Sprintf("stopped after %d failed entries (--max-errors)", int64(e))
 }
 
-// transferAndPublish shows progress meanwhile.
+// transferAndPublish transfers and publishes, and shows the progress.
 func (l *Load) transferAndPublish(ctx context.Context, show Display, e *engine.Engine) error {
 	defer show.during(ctx, &l.meter, func() progress.Sample { return l.look(e) })()
 	if l.options.Merge.Into != "" {
@@ -132,8 +133,8 @@ func (l *Load) runNew(ctx context.Context, e *engine.Engine) error {
 	return l.publish(ctx, e)
 }
 
-// publish writes what makes the container attachable. The log goes with it, so
-// what is logged before is in the container and what follows is not.
+// publish writes the blobs that make the container attachable. The log is one of them: earlier
+// messages are in the container, later ones are not.
 func (l *Load) publish(ctx context.Context, e *engine.Engine) error {
 	l.publishing.Store(true)
 	t := l.journal.Totals()
@@ -175,7 +176,7 @@ func (l *Load) scan(ctx context.Context, produced chan<- struct{}) error {
 	return nil
 }
 
-// transfer lists the source and uploads what is found at the same time.
+// transfer lists the source and, at the same time, uploads the entries that are found.
 func (l *Load) transfer(ctx context.Context, e *engine.Engine) error {
 	g, ctx := errgroup.WithContext(ctx)
 	produced := make(chan struct{})
@@ -184,7 +185,7 @@ func (l *Load) transfer(ctx context.Context, e *engine.Engine) error {
 	return g.Wait()
 }
 
-// orUpdate is what more a load into a container can do about entries that failed.
+// orUpdate is the additional hint about failed entries for a load into a container.
 func (l *Load) orUpdate() string {
 	if l.options.Merge.Into == "" || l.options.Merge.Update {
 		return ""
@@ -192,8 +193,8 @@ func (l *Load) orUpdate() string {
 	return ", or --update to replace entries that differ"
 }
 
-// outcome says how to go on where the error does not speak for itself. A run that
-// published without failed entries is not a success.
+// outcome adds a hint how to continue, if the error has none. A run that published without failed
+// entries is not a success.
 func (l *Load) outcome(err error) error {
 	const again = "run the same command again without --new to resume"
 	var stopped outcome.Stopped

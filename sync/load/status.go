@@ -37,7 +37,7 @@ type Status struct {
 	ObjectsFound     int64            `json:"objects_found"`
 	BytesDone        int64            `json:"bytes_done"`
 	BytesFound       int64            `json:"bytes_found"`
-	Listed           bool             `json:"listed"` // found will not grow any more
+	Listed           bool             `json:"listed"` // found is final
 	ObjectsPerSecond float64          `json:"objects_per_second"`
 	BytesPerSecond   float64          `json:"bytes_per_second"`
 	ETASeconds       *float64         `json:"eta_seconds"` // null: not known

@@ -14,7 +14,7 @@ import (
 	"clfsload/sync/tree/scratch"
 )
 
-// Survey is what --dry-run --json prints. Sizes are in bytes.
+// Survey is the output of --dry-run --json. Sizes are in bytes.
 type Survey struct {
 	Version           string           `json:"version"`
 	Source            string           `json:"source"`
@@ -41,7 +41,7 @@ type largestValue struct {
 	Size int64 `json:"size"`
 }
 
-// listedFailures of a dry run are kept for its end; all of them are logged.
+// listedFailures is how many failures a dry run lists at its end; it logs all of them.
 const listedFailures = 1000
 
 // dryRun surveys a source.
@@ -53,7 +53,7 @@ type dryRun struct {
 	failures []Failure
 }
 
-// Look tells what a load of the source would transfer, without touching STATE or TARGET.
+// Look reports what a load of the source would transfer, without touching STATE or TARGET.
 func Look(ctx context.Context, o Options, show Display) (r Survey, err error) {
 	t, err := scan.OpenTree(o.Source)
 	if err != nil {

@@ -45,7 +45,7 @@ type Server struct {
 	ended  chan struct{}
 }
 
-// Listen takes the address, before anything is made. It returns nil without an address.
+// Listen opens the address, before anything else is created. It returns nil without an address.
 func Listen(address string) (net.Listener, error) {
 	if address == "" {
 		return nil, nil
@@ -57,15 +57,15 @@ func Listen(address string) (net.Listener, error) {
 	return l, nil
 }
 
-// CloseListener closes what listenMetrics has returned. Closing again does nothing.
+// CloseListener closes the listener of Listen. A second close does nothing.
 func CloseListener(l net.Listener) {
 	if l != nil {
 		l.Close()
 	}
 }
 
-// Serve shows what collect returns. Without a listener it returns nil, which
-// can be closed like any other.
+// Serve shows the metrics of collect. Without a listener it returns nil, which can be closed like
+// any other server.
 func Serve(l net.Listener, collect func() []Metric) *Server {
 	if l == nil {
 		return nil
@@ -99,7 +99,7 @@ func (s *Server) Close() {
 	<-s.ended
 }
 
-// OfEngine are those of a load and of a mount.
+// OfEngine are the metrics that a load and a mount share.
 func OfEngine(s *engine.Stats, limit int64, outage *target.Outage) []Metric {
 	failing := 0.0
 	if outage != nil {

@@ -11,11 +11,11 @@ import (
 	"clfsload/sync/outcome"
 )
 
-// leastFiles is what must be left of the limit.
+// leastFiles is the number of files that the limit must have left.
 const leastFiles = 4
 
-// Limit is how many files this process may have open. The language's runtime has raised the soft
-// limit to the hard one when the process began.
+// Limit is how many files this process may have open. The Go runtime raised the soft limit to the
+// hard one at the start of the process.
 func Limit() int {
 	var limit unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil || limit.Cur > math.MaxInt32 {
@@ -24,8 +24,8 @@ func Limit() int {
 	return int(limit.Cur)
 }
 
-// Spare is what the limit leaves beside what is always open. Connections to the journal and to
-// the own sockets are more where the limit is large.
+// Spare is the number of files in the limit beside those that are always open. With a large limit,
+// more is reserved for connections to the journal and to the process's sockets.
 func Spare(own int) (int, error) {
 	limit := Limit()
 	own += min(limit/8, 64)

@@ -1,3 +1,2 @@
-// Package outcome says how an error ends a command: with which exit code, and what the user can
-// do.
+// Package outcome decides how an error ends a command: the exit code, and the hint for the user.
 package outcome

@@ -42,7 +42,7 @@ const (
 	Terminated  = 143 // stopped by SIGTERM
 )
 
-// Error carries an exit code, and what the user can do, to the edge.
+// Error carries an exit code, and a hint for the user, to the edge.
 type Error struct {
 	code int
 	err  error
@@ -124,7 +124,7 @@ func Describe(err error) (int, string) {
 	return code, text + "; " + hint
 }
 
-// OneLine is the text of an error, which may be joined of several, without secrets.
+// OneLine is the text of an error, which may join several, without secrets.
 func OneLine(err error) string {
 	return secrecy.Text(strings.ReplaceAll(err.Error(), "\n", "; "))
 }
@@ -149,7 +149,7 @@ func Classify(err error) (int, string) {
 	return Failure, ""
 }
 
-// OfContext is err, unless a signal ended ctx: then it is that.
+// OfContext is err, unless a signal ended ctx: then it is the error of that signal.
 func OfContext(ctx context.Context, err error) error {
 	var stopped Stopped
 	if err != nil && errors.As(context.Cause(ctx), &stopped) {

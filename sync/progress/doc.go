@@ -1,2 +1,2 @@
-// Package progress turns samples of a transfer into rates and an estimate of what is left.
+// Package progress turns samples of a transfer into rates and an estimate of the remaining time.
 package progress

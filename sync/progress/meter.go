@@ -5,23 +5,23 @@ import (
 	"time"
 )
 
-// Sample is how far a transfer had come at one moment.
+// Sample is the progress of a transfer at one moment.
 type Sample struct {
 	At           time.Time
 	Done, Found  int64 // objects
 	Bytes, Total int64 // of file contents
-	Moved        int64 // of bytes, what this run has done: what rates are of
+	Moved        int64 // bytes transferred by this run, for the rates
 	Failures     int64
-	Listed       bool // found and total will not grow any more
+	Listed       bool // found and total are final
 
-	// What found and total are expected to become; 0: not known.
+	// Expected final values of found and total; 0: not known.
 	ExpectedObjects, ExpectedBytes int64
 }
 
 // window is the time that rates are averaged over.
 const window = 15 * time.Second
 
-// Meter turns samples into rates and an estimate of what is left.
+// Meter turns samples into rates and an estimate of the remaining time.
 type Meter struct {
 	mu      sync.Mutex
 	samples []Sample // the oldest first, none older than window but the first
@@ -60,8 +60,8 @@ func (m *Meter) Rates() (objects, bytes float64) {
 	return float64(b.Done-a.Done) / seconds, max(0, float64(b.Moved-a.Moved)/seconds)
 }
 
-// goal is what a total will be at the end, or 0 if that is not known. What was
-// found corrects an expectation that was too low.
+// goal is the expected final total, or 0 if that is not known. An expectation below the number
+// found is corrected.
 func (s *Sample) goal(found, expected int64) int64 {
 	switch {
 	case s.Listed:
@@ -72,9 +72,9 @@ func (s *Sample) goal(found, expected int64) int64 {
 	return max(found, expected)
 }
 
-// Remaining estimates the time to the end; ok is false while nobody can know. Of
-// objects and bytes one may stand still while the other goes on: no object ends
-// while a few huge files are on their way, and no bytes come of empty files.
+// Remaining estimates the time to the end; ok is false while it cannot be known. Either objects or
+// bytes may stand still while the other advances: no object ends while a few huge files are
+// transferred, and empty files have no bytes.
 func (m *Meter) Remaining() (left time.Duration, ok bool) {
 	s := m.Last()
 	if !s.Listed && s.ExpectedObjects == 0 && s.ExpectedBytes == 0 {

@@ -1,2 +1,2 @@
-// Package random draws what is random in a container.
+// Package random draws the random values of a container.
 package random

@@ -28,7 +28,7 @@ func key() (k clfs.Key) {
 	return k
 }
 
-// Draw sets what is random in a container.
+// Draw sets the random values of a container.
 func Draw(s *state.Settings) {
 	s.ContainerID, s.FSID = ID(), ID()
 	s.BucketUUID, s.MassUUID, s.WipeUUID = UUID(), UUID(), UUID()

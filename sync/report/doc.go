@@ -1,2 +1,2 @@
-// Package report writes what commands tell: paths, which are bytes, as lines and in JSON.
+// Package report writes the reports of commands: paths, which are bytes, as lines and in JSON.
 package report

@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// Path is a path in JSON, which has no bytes that are not UTF-8: those read
-// U+FFFD in Path, and PathBase64 has all bytes.
+// Path is a path in JSON, which cannot hold bytes that are not UTF-8: they become U+FFFD in Path,
+// and PathBase64 has all bytes.
 type Path struct {
 	Path       string `json:"path"`
 	PathBase64 string `json:"path_base64,omitempty"`
@@ -23,10 +23,10 @@ func NewPath(path string) Path {
 	return v
 }
 
-// Quote returns a path as one line. A path with a character that is not printable,
-// such as a control character, with bytes that are no UTF-8 or with a quotation mark in
-// front comes in quotation marks with the escapes of a Go string, every other as it is:
-// so what begins with a quotation mark is quoted, and nothing else is.
+// Quote returns a path as one line. Three kinds of paths are written in quotation marks with the
+// escapes of a Go string: with a character that is not printable, such as a control character; with
+// bytes that are not UTF-8; with a quotation mark in front. All other paths are unchanged. So a
+// line that begins with a quotation mark is quoted, and no other is.
 func Quote(path string) string {
 	odd := func(r rune) bool { return !unicode.IsPrint(r) }
 	if strings.HasPrefix(path, `"`) || !utf8.ValidString(path) || strings.ContainsFunc(path, odd) {

@@ -7,7 +7,7 @@ import (
 	"github.com/dustin/go-humanize/english"
 )
 
-// Shown is how many entries of a list people are shown; the journal has them all.
+// Shown is how many entries of a list are printed; the journal has them all.
 const Shown = 20
 
 // Size writes a number of bytes as people read it.

@@ -15,24 +15,24 @@ import (
 	"clfsload/sync/outcome"
 )
 
-// Site is a file or directory that a command works with, and that may not exist yet.
-// Two sites overlap when one is the other or lies inside of it: a load would then load
-// its own journal, an export write into the container that it reads.
+// Site is a file or directory that a command works with, and that may not exist yet. Two sites
+// overlap when one is the other or lies inside of it: a load would then load its own journal, or an
+// export would write into the container that it reads.
 //
-// A site is compared by its file system and its path in that, which are the same
-// through symbolic links, ".." and bind mounts.
+// A site is compared by its file system and its path in that. They are the same through symbolic
+// links, ".." and bind mounts.
 type Site struct {
 	what   string // for messages, such as STATE
 	Path   string // absolute, without links
 	itself location
-	inside []location // itself, and what is mounted below it
+	inside []location // itself, and all mounts below it
 }
 
 // location is a path in a file system.
 type location struct{ device, path string }
 
-// New finds where a path leads. What it names must not be a credential that stands
-// in the wrong place: the path gets into logs, and may be made.
+// New finds where a path leads. The path must not be a misplaced credential: the path is logged,
+// and may be created.
 func New(what, path string) (Site, error) {
 	if secrecy.Suspect(path) {
 		return Site{}, outcome.New(outcome.Usage, fmt.Errorf("%s is not a path: it looks like a credential", what), "check the order of the arguments")
@@ -42,14 +42,14 @@ func New(what, path string) (Site, error) {
 		return Site{}, outcome.New(outcome.Usage, fmt.Errorf("find %s: %w", what, err), "")
 	}
 	table, err := mountinfo.GetMounts(nil)
-	if err != nil && !errors.Is(err, os.ErrNotExist) { // without /proc paths alone are compared
+	if err != nil && !errors.Is(err, os.ErrNotExist) { // without /proc only paths are compared
 		return Site{}, fmt.Errorf("find %s: %w", what, err)
 	}
 	return locate(what, path, table), nil
 }
 
-// Resolve returns the absolute path that the kernel finds, also of what is yet to be
-// made: ".." is resolved after the link before it.
+// Resolve returns the absolute path that the kernel finds, also if it does not exist yet: ".." is
+// resolved after the link before it.
 func Resolve(path string) (string, error) {
 	if filepath.IsAbs(path) {
 		return EvalExisting(path), nil
@@ -58,8 +58,7 @@ func Resolve(path string) (string, error) {
 	return EvalExisting(wd + "/" + path), err
 }
 
-// EvalExisting resolves the links of the part of a path that exists, and those that
-// lead to what does not exist.
+// EvalExisting resolves the links of the existing part of a path, and links to missing files.
 func EvalExisting(path string) string { return evalLinks(path, maxLinks) }
 
 // maxLinks is how many links the kernel follows in a path.
@@ -138,8 +137,8 @@ func (s Site) ApartFrom(others ...Site) error {
 	return nil
 }
 
-// OutOfOthers returns an error if s lies in the STATE or in the container of something
-// else, where nothing may be made.
+// OutOfOthers returns an error if s lies in the STATE or in the container of another load or mount:
+// nothing may be created there.
 func (s Site) OutOfOthers() error {
 	for dir := filepath.Dir(s.Path); ; dir = filepath.Dir(dir) {
 		if found, _ := state.Exists(dir); found {
@@ -154,5 +153,5 @@ func (s Site) OutOfOthers() error {
 	}
 }
 
-// AnotherPlace is what to do about an overlap.
+// AnotherPlace is the hint for an overlap.
 const AnotherPlace = "choose another place: neither of the two may contain the other"

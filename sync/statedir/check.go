@@ -16,7 +16,7 @@ const BootName = "boot" // of the machine, when the last mount began
 
 const Access = "your account must have write permission for STATE, and with --new for its parent directory"
 
-// Explain tells what to do where the system does not let us have the journal.
+// Explain adds a hint to an error of the system about the journal.
 func Explain(err error) error {
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
 		return outcome.New(outcome.State, err, Access)
@@ -24,7 +24,7 @@ func Explain(err error) error {
 	return err
 }
 
-// CheckNew refuses a STATE that cannot be made.
+// CheckNew refuses a STATE that cannot be created.
 func CheckNew(stateDir string) error {
 	if _, err := os.Lstat(stateDir); err == nil {
 		return outcome.New(outcome.State, fmt.Errorf("state directory %s already exists", stateDir),
@@ -36,8 +36,8 @@ func CheckNew(stateDir string) error {
 	return nil
 }
 
-// BootID identifies this start of the machine. rebooted: the last mount was in
-// another one, or nobody knows.
+// BootID identifies this boot of the machine. rebooted: the last mount was in another boot, or that
+// is unknown.
 func BootID(stateDir string) (boot string, rebooted bool) {
 	now, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {

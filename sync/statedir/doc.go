@@ -1,3 +1,3 @@
-// Package statedir knows what is in a STATE beside the journal, its log among it, where that of a mount is, and who may
-// read it.
+// Package statedir knows the files in a STATE beside the journal, such as its log; the place of a
+// mount's STATE; and who may read it.
 package statedir

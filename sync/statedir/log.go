@@ -8,18 +8,17 @@ import (
 	"github.com/DeRuina/timberjack"
 )
 
-// The log of a transfer in STATE: every run appends to logName. A file that has
-// grown to logMegabytes is renamed with the time in its name, and the oldest goes
-// when there are more than logFiles. Each becomes one blob, so they are kept as
-// small as the other blobs.
+// The log of a transfer in STATE: every run appends to logName. When a file has logMegabytes, it is
+// renamed with the time in its name. If there are more than logFiles, the oldest is removed. Each
+// file becomes one blob, so it is kept as small as the other blobs.
 const (
 	logName      = "clfsload.log"
 	logMegabytes = 8
 	logFiles     = 10
 )
 
-// NewLog returns the log of a transfer. It is opened by the first line; a line
-// that cannot be written, because the disk is full, is lost and stops nothing.
+// NewLog returns the log of a transfer. The first line opens it. A line that cannot be written,
+// because the disk is full, is lost; the run continues.
 func NewLog(stateDir string) *timberjack.Logger {
 	return &timberjack.Logger{
 		Filename:   filepath.Join(stateDir, logName),
@@ -31,7 +30,7 @@ func NewLog(stateDir string) *timberjack.Logger {
 
 // Logs returns the log files of a state directory, the oldest first.
 func Logs(stateDir string) ([]string, error) {
-	const pattern = "clfsload-*.log" // what the rotation makes of logName; its times sort as text
+	const pattern = "clfsload-*.log" // the names of rotated logs; their times sort as text
 	files, err := filepath.Glob(filepath.Join(escapeGlob(stateDir), pattern))
 	if err != nil {
 		return nil, err

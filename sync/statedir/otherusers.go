@@ -9,10 +9,10 @@ import (
 	"clfsload/sync/outcome"
 )
 
-// STATE and a dir: container have what SOURCE has, so other users may read neither.
-// What is made is made so whatever the umask says; this is about what is there already.
+// STATE and a dir: container have the contents of SOURCE, so other users may read neither. New
+// files are closed to them whatever the umask is; this file is about existing ones.
 
-// Close takes a STATE away from other users who may enter it.
+// Close closes a STATE to other users who may enter it.
 func Close(dir string, log *slog.Logger) error {
 	info, err := os.Stat(dir)
 	if err != nil {
@@ -33,8 +33,8 @@ func Close(dir string, log *slog.Logger) error {
 	return nil
 }
 
-// WarnOfSharing tells of a container that other users can change: each blob is closed
-// to them, but not the directory, in which they could put others.
+// WarnOfSharing warns of a container that other users can change: each blob is closed to them, but
+// not the directory, so they could add and remove blobs.
 func WarnOfSharing(dir string, log *slog.Logger) {
 	if info, err := os.Stat(dir); err == nil && info.Mode().Perm()&0o022 != 0 {
 		log.Warn("other users can remove and replace blobs of the container; remove the write permission of its directory",

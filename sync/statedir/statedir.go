@@ -12,8 +12,8 @@ import (
 	"clfsload/sync/outcome"
 )
 
-// Home is where what outlives a command is kept for this user. A process that
-// mount(8) or systemd has started may have no HOME; the user database knows it too.
+// Home is the directory for data that outlives a command, for this user. A process that mount(8) or
+// systemd has started may have no HOME; the user database has it, too.
 func Home() (string, error) {
 	if base := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(base) {
 		return filepath.Join(base, "clfsload"), nil
@@ -32,7 +32,7 @@ func Home() (string, error) {
 	return filepath.Join(home, ".local", "state", "clfsload"), nil
 }
 
-// OfMount is the STATE of a mount on an absolute path for which none was named.
+// OfMount is the default STATE of a mount on an absolute path.
 func OfMount(point string) (string, error) {
 	home, err := Home()
 	if err != nil {
@@ -41,20 +41,20 @@ func OfMount(point string) (string, error) {
 	return filepath.Join(home, escapePoint(point)), nil
 }
 
-// maxEscaped bounds the name of a STATE. A file name has room for 255 bytes, and the
-// journal is made under a longer name first.
+// maxEscaped bounds the name of a STATE. A file name has room for 255 bytes, and the journal is
+// created under a longer name first.
 const maxEscaped = 180
 
-// escapePoint makes a path one name, another one for each path: slashes become
-// dashes, dashes and percent signs are written in hex, and so is a dot in front. The
-// end of a path that is too long is replaced by a hash; "%+" begins no other name's end.
+// escapePoint makes a path one name, another one for each path: slashes become dashes; dashes,
+// percent signs and a leading dot are written in hex. If the path is too long, a hash replaces its
+// end; "%+" begins no other name's end.
 func escapePoint(point string) string {
 	name := strings.NewReplacer("%", "%25", "-", "%2D", "/", "-").Replace(strings.Trim(point, "/"))
 	if strings.HasPrefix(name, ".") {
 		name = "%2E" + name[1:]
 	}
 	if name == "" {
-		return "%2F" // the root, on which nobody mounts
+		return "%2F" // the root, which is never a mount point
 	}
 	if len(name) > maxEscaped {
 		sum := sha256.Sum256([]byte(point))

@@ -12,7 +12,7 @@ import (
 	"clfsload/sync/blob/retry"
 )
 
-// Patience say what a load does when the service does not do what it is asked for.
+// Patience is how long and for what a load waits if the service does not answer as requested.
 type Patience struct {
 	For            time.Duration
 	RequestTimeout time.Duration
@@ -23,16 +23,16 @@ type Patience struct {
 type access struct {
 	requests int // in flight
 	flags    Patience
-	Opening  time.Duration // requests are repeated for so long before the first one succeeds
+	Opening  time.Duration // how long requests are retried before the first one succeeds
 	hangup   *hangup       // nil: do not wait for credentials
 	log      *slog.Logger
 	Who      string // waits for credentials
 }
 
-// OpeningFor is how long requests are repeated before the first one succeeds.
+// OpeningFor is how long requests are retried before the first one succeeds.
 const OpeningFor = 15 * time.Second
 
-// readAccess is for commands that somebody waits for.
+// readAccess is for interactive commands.
 func readAccess(requests int) access {
 	return access{requests: requests, Opening: OpeningFor, log: slog.New(slog.DiscardHandler),
 		flags: Patience{For: time.Minute, RequestTimeout: time.Minute}}
@@ -50,7 +50,7 @@ func (f *Patience) Access(requests int, log *slog.Logger) access {
 // LookEvery is the time between two looks for new credentials.
 const LookEvery = 5 * time.Second
 
-// hangup tells of SIGHUP, by which a user says that there are new credentials.
+// hangup receives SIGHUP: the user says that there are new credentials.
 type hangup struct {
 	signals chan os.Signal
 	wake    chan struct{} // has an element after a signal
@@ -83,24 +83,23 @@ func (h *hangup) close() {
 	<-h.done
 }
 
-// narrator logs what a container's requests meet: not each of them, but when a user
-// may want to know.
+// narrator logs important events of a container's requests, not every request.
 type narrator struct {
 	log       *slog.Logger
-	outage    atomic.Bool // was told
-	throttled atomic.Bool // was told
+	outage    atomic.Bool // was reported
+	throttled atomic.Bool // was reported
 	source    string      // where new credentials may come from
-	who       string      // waits for them
+	who       string      // waits for credentials
 	failing   atomic.Pointer[Outage]
 }
 
-// Outage is why nothing goes on.
+// Outage is the reason why no request succeeds.
 type Outage struct {
 	Err   error
 	Since time.Time
 }
 
-// quietFor is how long nothing succeeds before it is told.
+// quietFor is how long requests must fail before that is reported.
 const quietFor = 10 * time.Second
 
 func (n *narrator) events() retry.Events {

@@ -73,14 +73,14 @@ func (p azurePlace) create(ctx context.Context) error {
 	return p.t.retry.Do(ctx, "create", p.c.String(), func() error { return p.c.Create(ctx) })
 }
 
-// discard leaves the container: the service would refuse for a minute to make one of
-// that name again, and somebody may have begun to use it.
+// discard leaves the container: for a minute, the service would refuse to create a container of
+// that name again, and another program may have begun to use it.
 func (p azurePlace) discard(context.Context) error {
 	return fmt.Errorf("%s was created and remains, empty", p.c)
 }
 
-// noCredentials is the error of credentials that nobody has refused: they cannot be
-// read, or there are none.
+// noCredentials is the error for credentials that the service has not refused: they cannot be read,
+// or there are none.
 func noCredentials(u azure.URL, f Sources, err error) error {
 	text := strings.TrimPrefix(err.Error(), blob.ErrCredentials.Error()+": ")
 	hint := "pass --credentials-file, or set the environment's AZURE_STORAGE_ variables"

@@ -1,4 +1,4 @@
-// Package target opens the container that a command names, with all that a long run needs around
-// it: requests that are repeated, the lease, new credentials, and what is taken back if the
+// Package target opens the container that a command names, with everything that a long run needs
+// around it: retries, the lease, new credentials, and the removal of what was created if the
 // command is refused.
 package target

@@ -16,14 +16,13 @@ import (
 	"clfsload/sync/random"
 )
 
-// leasesName is a file in STATE with the ids of the leases that runs with it have
-// taken, the last one first. By it a run takes over what a killed one has left.
-// The ids are no secret, but they are in no container: a second STATE does not have
-// them.
+// leasesName is a file in STATE with the ids of the leases of earlier runs, the last one first.
+// With it a run takes over the lease of a killed run. The ids are not secret, but no container
+// holds them: a second STATE does not have them.
 const leasesName = "leases"
 
-// maxFormer is how many leases are remembered: those of starts that came to nothing,
-// and before them the one that may still be held.
+// maxFormer is how many leases are kept: those of failed starts, and before them the one that may
+// still be held.
 const maxFormer = 8
 
 // LeaseIDs name the lease of a run, and those of the runs before it.
@@ -31,13 +30,13 @@ type LeaseIDs struct {
 	id     string
 	former []string
 	path   string // of the file that has them
-	before []byte // what it had before; nil: it was not there
-	// BreakEndless: a lease of somebody else that has no end is broken.
+	before []byte // its earlier contents; nil: it did not exist
+	// BreakEndless: break a lease of another process that does not expire.
 	BreakEndless bool
 }
 
-// DrawLease draws the id of the lease of a run, and notes it in STATE before it can
-// be taken: a run that is killed in between must not leave a lease that nobody knows.
+// DrawLease draws the id of a run's lease, and records it in STATE before the lease is taken: if
+// the run is killed in between, the id of its lease must be known.
 func DrawLease(stateDir string) (LeaseIDs, error) {
 	path := filepath.Join(stateDir, leasesName)
 	content, err := os.ReadFile(path)
@@ -56,8 +55,8 @@ func DrawLease(stateDir string) (LeaseIDs, error) {
 	return l, nil
 }
 
-// Forget takes back the note of a lease that was refused with an error. It stays if the
-// error leaves open whether the lease was taken.
+// Forget removes the record of a lease that was refused. The record stays if the error leaves open
+// whether the lease was taken.
 func (l LeaseIDs) Forget(refused error) error {
 	for _, unknown := range []error{blob.ErrTransient, context.Canceled, context.DeadlineExceeded} {
 		if errors.Is(refused, unknown) {

@@ -12,9 +12,8 @@ import (
 	"clfsload/sync/random"
 )
 
-// Fit checks, and changes nothing, whether the container can be that of a new STATE: it
-// is missing and may be made, or it is empty, and the credentials are good for more than
-// reading.
+// Fit checks, without any change, whether the container can be that of a new STATE. It must be
+// missing and creatable, or empty; and the credentials must allow more than reading.
 func (t *Target) Fit(ctx context.Context, create bool) (missing bool, err error) {
 	if missing, err = t.find(ctx, create); err != nil || missing {
 		return missing, err
@@ -25,11 +24,11 @@ func (t *Target) Fit(ctx context.Context, create bool) (missing bool, err error)
 	return false, t.Probe(ctx)
 }
 
-// probeName is no blob's.
+// probeName is not the name of any blob.
 var probeName = clfs.ObjectName(clfs.BucketID, clfs.BucketID, clfs.TypeSpecial, clfs.FirstVersion+1)
 
-// Probe asks to delete and to lease a blob that is not there: the service refuses that
-// when the credentials do not allow it. Whether they allow to put shows only with a put.
+// Probe asks to delete and to lease a missing blob: the service refuses that if the credentials do
+// not allow it. Only a put shows whether they allow to put.
 func (t *Target) Probe(ctx context.Context) error {
 	if err := t.Container.Delete(ctx, probeName); err != nil {
 		return fmt.Errorf("check permission to delete in %s: %w", t, err)
@@ -44,7 +43,7 @@ func (t *Target) Probe(ctx context.Context) error {
 	return fmt.Errorf("check the lease of %s: %w", t, err)
 }
 
-// Make makes the container, for a STATE that may still be refused.
+// Make creates the container, for a STATE that may still be refused.
 func (t *Target) Make(ctx context.Context, u *Undo) error {
 	if err := t.create(ctx); err != nil {
 		return err

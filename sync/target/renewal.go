@@ -17,7 +17,7 @@ type credentialSources struct {
 	flags Sources
 }
 
-// read reads the files among them.
+// read reads the files among the sources.
 func (s credentialSources) read() (azure.Secrets, error) {
 	env, err := environmentSecrets(s.flags.CredentialsEnvFile)
 	if err != nil {
@@ -26,7 +26,7 @@ func (s credentialSources) read() (azure.Secrets, error) {
 	return azure.Secrets{SAS: s.spec.sas, File: s.flags.CredentialsFile, Environment: env}, nil
 }
 
-// String names the sources that can bring new credentials to a run.
+// String names the sources that can provide new credentials to a run.
 func (s credentialSources) String() string {
 	var files []string
 	for _, file := range []string{s.flags.CredentialsFile, s.flags.CredentialsEnvFile} {
@@ -40,8 +40,7 @@ func (s credentialSources) String() string {
 	return strings.Join(files, ", ")
 }
 
-// environmentSecrets reads the variables that Azure's tools share, from a file if one
-// is given.
+// environmentSecrets reads the variables that Azure's tools share, from a file if one is given.
 func environmentSecrets(file string) (azure.Environment, error) {
 	get := os.Getenv
 	if file != "" {
@@ -92,11 +91,11 @@ type renewal struct {
 
 	mu     sync.Mutex
 	used   azure.Credentials
-	failed string // what was logged last of a source that cannot be used
+	failed string // last logged message about an unusable source
 }
 
-// refresh takes credentials that are not those in use. It tells a source that cannot
-// be used once.
+// refresh switches to credentials that differ from the current ones. It reports an unusable source
+// once.
 func (r *renewal) refresh() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -135,8 +134,8 @@ func (r *renewal) _refresh() error {
 // usual are the credentials that a new run would use.
 func (r *renewal) usual(s azure.Secrets) (azure.Credentials, error) { return s.Credentials(r.url) }
 
-// files are the credentials in the files, which come into their own when those of the
-// command line are not accepted any more although they have not expired.
+// files are the credentials in the files. They are used when those of the command line are no
+// longer accepted although they have not expired.
 func (r *renewal) files(s azure.Secrets) (azure.Credentials, error) {
 	if r.sources.flags.CredentialsEnvFile == "" {
 		s.Environment = azure.Environment{}

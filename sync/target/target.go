@@ -16,7 +16,7 @@ import (
 	"clfsload/sync/site"
 )
 
-// Sources say how a target is reached.
+// Sources are the sources of credentials and the address of a target.
 type Sources struct {
 	CredentialsFile    string
 	CredentialsEnvFile string
@@ -53,8 +53,8 @@ func ParseSpec(args []string) (Spec, error) {
 	return Spec{}, fmt.Errorf("%q is not a target: it must be dir:PATH or the URL of a container", address)
 }
 
-// Target is a container of either kind that commands can make and remove. Its
-// requests are repeated by retry, around lease, around the container proper.
+// Target is a container of either kind that commands can create and remove. It is a retry around a
+// lease around the container proper.
 type Target struct {
 	blob.Container
 	place
@@ -71,7 +71,7 @@ func newTarget(a access) *Target {
 	return t
 }
 
-// use makes c the container proper, for which refresh looks for credentials.
+// use makes c the container proper. refresh looks for its credentials.
 func (t *Target) use(c lease.Leased, refresh func()) {
 	o := retry.Options{InFlight: t.access.requests, For: t.access.flags.For, Opening: t.access.Opening, RefreshEvery: LookEvery}
 	if h := t.access.hangup; h != nil {
@@ -84,10 +84,10 @@ func (t *Target) use(c lease.Leased, refresh func()) {
 	t.Container = t.retry
 }
 
-// Outage is why no request succeeds; nil: requests succeed.
+// Outage is the reason why no request succeeds; nil: requests succeed.
 func (t *Target) Outage() *Outage { return t.narrator.failing.Load() }
 
-// Close gives the container back, and its lease.
+// Close releases the container and its lease.
 func (t *Target) Close(ctx context.Context) error {
 	if t.Lease == nil {
 		return nil
@@ -98,7 +98,7 @@ func (t *Target) Close(ctx context.Context) error {
 	return t.Release(ctx)
 }
 
-// releaseLimit is how long giving the lease back may take: it would end by itself.
+// releaseLimit bounds the release of the lease, which would expire anyway.
 const releaseLimit = 10 * time.Second
 
 func (t *Target) Release(ctx context.Context) error {
@@ -107,20 +107,20 @@ func (t *Target) Release(ctx context.Context) error {
 	return t.Lease.Release(ctx)
 }
 
-// place is what differs between a directory and a service.
+// place is the difference between a directory and a service.
 type place interface {
 	// check returns an error that wraps blob.ErrContainerMissing when the
 	// container does not exist.
 	Check(ctx context.Context) error
-	// create makes the container.
+	// create creates the container.
 	create(ctx context.Context) error
-	// discard removes a container that was made and not used.
+	// discard removes a container that was created and not used.
 	discard(ctx context.Context) error
-	// byItself is whether a new transfer makes the container without being asked.
+	// byItself is whether a new transfer creates the container without a flag.
 	byItself() bool
 }
 
-// find looks for the container. missing: it is to be made.
+// find looks for the container. missing: it must be created.
 func (t *Target) find(ctx context.Context, create bool) (missing bool, err error) {
 	err = t.Check(ctx)
 	if !errors.Is(err, blob.ErrContainerMissing) {
@@ -132,7 +132,7 @@ func (t *Target) find(ctx context.Context, create bool) (missing bool, err error
 	return true, nil
 }
 
-// Ensure finds the container, or makes it.
+// Ensure finds the container, or creates it.
 func (t *Target) Ensure(ctx context.Context, create bool) error {
 	missing, err := t.find(ctx, create)
 	if err == nil && missing {
@@ -166,8 +166,7 @@ func OpenExisting(ctx context.Context, text string, f Sources, connections int) 
 	return t.Container, nil
 }
 
-// dirPlace is a local directory. It is opened when it is first used, because a
-// new transfer makes it.
+// dirPlace is a local directory. It is opened at its first use, because a new transfer creates it.
 type dirPlace struct {
 	path string
 	t    *Target
@@ -205,7 +204,7 @@ func (d *dirPlace) use(c *dir.Container, err error) error {
 
 func (d *dirPlace) discard(context.Context) error { return os.Remove(d.path) }
 
-// missingDir stands for a directory that was not opened yet.
+// missingDir stands for a directory that is not open yet.
 type missingDir struct {
 	blob.Container
 	path string

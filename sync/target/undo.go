@@ -6,19 +6,19 @@ import (
 	"time"
 )
 
-// undoLimit bounds the time for taking everything back: the service may not answer.
+// undoLimit bounds the time of an undo: the service may not answer.
 const undoLimit = 30 * time.Second
 
-// Undo takes back what a command has made, if the command is refused after that.
+// Undo removes what a command has created, if the command is refused later.
 type Undo struct{ steps []func(context.Context) error }
 
-// Add notes how to take back what was made just now, or is about to be made.
+// Add registers how to remove something that was just created, or will be created next.
 func (u *Undo) Add(step func(context.Context) error) { u.steps = append(u.steps, step) }
 
 // Keep is called when the command can no longer be refused.
 func (u *Undo) Keep() { u.steps = nil }
 
-// Run takes everything back, the last first. What cannot be taken back is in the error.
+// Run undoes all steps, the last first. The error has the steps that failed.
 func (u *Undo) Run(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoLimit)
 	defer cancel()
