@@ -4,7 +4,7 @@ import "context"
 
 type freshKey struct{}
 
-// Fresh returns a context for a Get that no cache may answer: what a cache has was
+// Fresh returns a context for a Get that no cache may answer, because the cached contents were
 // found wrong.
 func Fresh(ctx context.Context) context.Context { return context.WithValue(ctx, freshKey{}, true) }
 

@@ -24,9 +24,8 @@ func All(ctx context.Context, c Container, prefix string) iter.Seq2[Info, error]
 	}
 }
 
-// Pages lists the blobs whose names begin with prefix page by page. It stops after the
-// first error, which comes with an empty Page. The error wraps ErrUnexpected if the
-// listing would have no end.
+// Pages lists the blobs whose names begin with prefix page by page. It stops after the first error,
+// which comes with an empty Page. If the listing would never end, the error wraps ErrUnexpected.
 func Pages(ctx context.Context, c Container, prefix string) iter.Seq2[Page, error] {
 	return func(yield func(Page, error) bool) {
 		var l loopCheck
@@ -44,21 +43,21 @@ func Pages(ctx context.Context, c Container, prefix string) iter.Seq2[Page, erro
 	}
 }
 
-// maxEmpty is how many pages without a blob may follow each other. A service sends such
-// pages where many blobs were deleted.
+// maxEmpty is how many pages without a blob may follow each other. A service sends such pages after
+// many deletions.
 const maxEmpty = 10_000
 
-// loopCheck notices that a listing has no end, whatever its order is: each of its
-// markers, and each of its blobs, comes once. It remembers those of one page, and takes
-// another page after twice as many (Brent's way to find a cycle).
+// loopCheck detects a listing that never ends, whatever its order is: each marker and each blob
+// must come once. It remembers those of one page, and takes another page after twice as many
+// (Brent's way to find a cycle).
 type loopCheck struct {
-	marker, name string // of the page that is remembered
+	marker, name string // of the remembered page
 	pages        int
 	empty        int // pages without a blob since the last one with any
 }
 
-// pageTries is how often a page is asked for that leads back: a proxy may have repeated
-// an old answer.
+// pageTries is how often a page that leads back is requested: a proxy may have repeated an old
+// answer.
 const pageTries = 3
 
 // next returns the page at marker.
@@ -77,13 +76,13 @@ func (l *loopCheck) next(ctx context.Context, c Container, prefix, marker string
 		prefix, c, ErrUnexpected, l.pages)
 }
 
-// circles reports whether page was there before, or leads nowhere.
+// circles reports whether page was there before, or does not advance.
 func (l *loopCheck) circles(page Page) bool {
 	return page.Next != "" && page.Next == l.marker || len(page.Blobs) > 0 && page.Blobs[0].Name == l.name ||
 		len(page.Blobs) == 0 && l.empty == maxEmpty
 }
 
-// note takes a page into account.
+// note adds a page to the check.
 func (l *loopCheck) note(page Page) {
 	l.pages++
 	l.empty++

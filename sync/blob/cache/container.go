@@ -14,7 +14,7 @@ import (
 	"clfsload/sync/blob"
 )
 
-// A Container answers what it can from a Dir. See [Dir.Wrap].
+// A Container answers requests from a Dir if it can. See [Dir.Wrap].
 type Container struct {
 	blob.Container
 	dir       *Dir
@@ -23,15 +23,15 @@ type Container struct {
 	fills     fills
 }
 
-// Wrap returns c with the blobs cached whose names immutable accepts: once they are
-// referred to, their bytes never change. Before Identify everything passes through.
+// Wrap returns c with a cache for the blobs whose names immutable accepts: once another object
+// refers to them, their bytes never change. Before Identify all requests pass through.
 func (d *Dir) Wrap(c blob.Container, immutable func(name string) bool) *Container {
 	return &Container{Container: c, dir: d, immutable: immutable, fills: fills{m: map[string]*fill{}}}
 }
 
-// Identify says which container this is, so that one that is deleted and made again
-// under its address is taken for another one. Copies of a container at other addresses are
-// others too: they may be changed apart from each other.
+// Identify names this container, so that a container that is deleted and created again at its
+// address counts as another one. Copies of a container at other addresses count as others, too:
+// each may change.
 func (c *Container) Identify(identity string) {
 	sum := sha256.Sum256([]byte(identity + "\x00" + c.Container.String()))
 	path := filepath.Join(c.dir.path, hex.EncodeToString(sum[:16]))
@@ -69,7 +69,7 @@ func (c *Container) Get(ctx context.Context, name string, offset, length int64) 
 	return o, nil
 }
 
-// part leaves of a whole blob what a Get from its beginning on asks for.
+// part returns the part of a whole blob that a Get from its beginning requests.
 func part(o blob.Object, length int64) blob.Object {
 	if length >= 0 && length < o.Size {
 		o.Data = o.Data[:length:length]
@@ -92,8 +92,8 @@ func (c *Container) Delete(ctx context.Context, name string) error {
 	return c.replacing(name, func() error { return c.Container.Delete(ctx, name) })
 }
 
-// replacing does something after which a blob may have other bytes. The entry is
-// removed before, in case that the process dies before it is removed afterwards.
+// replacing runs an operation after which a blob may have other bytes. The entry is removed before,
+// in case the process dies before it is removed afterwards.
 func (c *Container) replacing(name string, do func() error) error {
 	path := c.entry(name)
 	if path == "" {
@@ -116,8 +116,8 @@ func dropError(name string, err error) error {
 // Sync implements blob.Syncer.
 func (c *Container) Sync(ctx context.Context) error { return blob.Sync(ctx, c.Container) }
 
-// AcquireLease implements blob.Leaser where the container behind does; elsewhere
-// its error is errors.ErrUnsupported.
+// AcquireLease implements blob.Leaser if the inner container does; otherwise its error is
+// errors.ErrUnsupported.
 func (c *Container) AcquireLease(ctx context.Context, name string, r blob.LeaseRequest) (blob.Lease, error) {
 	l, ok := c.Container.(blob.Leaser)
 	if !ok {
@@ -126,13 +126,13 @@ func (c *Container) AcquireLease(ctx context.Context, name string, r blob.LeaseR
 	return l.AcquireLease(ctx, name, r)
 }
 
-// fills are the blobs that are being fetched, to be kept.
+// fills are the blobs that are being fetched for the cache.
 type fills struct {
 	mu sync.Mutex
 	m  map[string]*fill
 }
 
-// A fill is a blob that Gets fetch at the moment.
+// A fill is a blob that Gets are fetching.
 type fill struct {
 	gets  int
 	stale bool // it was put or deleted meanwhile
@@ -161,7 +161,7 @@ func (s *fills) end(name string, f *fill) {
 	}
 }
 
-// drop removes an entry, and keeps what is being fetched from becoming one.
+// drop removes an entry, and prevents a fetch in progress from creating one.
 func (s *fills) drop(name, path string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -172,7 +172,7 @@ func (s *fills) drop(name, path string) error {
 	return remove(path)
 }
 
-// commit gives what was fetched its name.
+// commit renames a fetched entry to its name.
 func (s *fills) commit(f *fill, temporary, path string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

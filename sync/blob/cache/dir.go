@@ -14,12 +14,11 @@ import (
 	"clfsload/rescue"
 )
 
-// ErrDir says that a directory cannot be a cache.
+// ErrDir: a directory cannot be a cache.
 var ErrDir = errors.New("cannot be a cache")
 
 const (
-	// lockName is the file whose lock the process has that evicts. A directory that has
-	// it is a cache.
+	// lockName is the file that an evicting process locks. A directory with this file is a cache.
 	lockName = "clfsload-cache.lock"
 	// tagName and tag tell backup programs to leave the directory out
 	// (https://bford.info/cachedir/).
@@ -27,10 +26,10 @@ const (
 	tag     = "Signature: 8a477f597d28d172789f06886806bc55\n# Cache of clfsload. It may be removed when no mount uses it.\n"
 )
 
-// Options say how a Dir behaves. The functions may be nil, are called from many
-// goroutines and must not wait.
+// Options are the settings of a Dir. The functions may be nil, are called from many goroutines and
+// must not wait.
 type Options struct {
-	Size    int64                        // bytes that the entries take together; 0: half of the room that the disk has for them now
+	Size    int64                        // maximum bytes of all entries; 0: half of the space that its disk has for them now
 	Damaged func(path string, err error) // an entry is damaged, and was removed
 	Failed  func(err error)              // entries cannot be kept; not called again before that succeeds
 }
@@ -45,7 +44,7 @@ type Dir struct {
 	mu    sync.Mutex
 	size  int64 // Options.Size; 0: not known yet
 	bytes int64 // that the entries take, as far as is known
-	added int64 // by this process since it went over the directory
+	added int64 // by this process since its last scan
 	full  bool  // the disk has no room
 
 	wake chan struct{} // has an element when it is time to evict
@@ -53,8 +52,8 @@ type Dir struct {
 	done sync.WaitGroup
 }
 
-// Open opens a directory, or makes it. It must be empty or a cache, and belong to the
-// user of this process; others lose all access to it. Errors wrap [ErrDir].
+// Open opens a directory, or creates it. It must be empty or a cache, and belong to the user of
+// this process; other users lose all access to it. Errors wrap [ErrDir].
 func Open(path string, o Options) (*Dir, error) { return open(path, o, time.Now) }
 
 func open(path string, o Options, now func() time.Time) (*Dir, error) {
@@ -68,7 +67,7 @@ func open(path string, o Options, now func() time.Time) (*Dir, error) {
 	return d, nil
 }
 
-// Close ends what goes on in the background. The entries stay.
+// Close ends the background work. The entries stay.
 func (d *Dir) Close() {
 	d.stop()
 	d.done.Wait()
@@ -104,8 +103,8 @@ func prepare(path string) error {
 	return errors.Join(addFile(path, lockName, ""), addFile(path, tagName, tag))
 }
 
-// checkContents refuses a directory that holds something else: its mode would be
-// changed, and files would be removed from it.
+// checkContents refuses a directory with other contents: its mode would be changed, and files would
+// be removed from it.
 func checkContents(path string) error {
 	if _, err := os.Lstat(filepath.Join(path, lockName)); err == nil {
 		return nil
@@ -140,7 +139,7 @@ func addFile(dir, name, text string) error {
 	return errors.Join(err, f.Close())
 }
 
-// evicting evicts whenever it is time to, until ctx ends.
+// evicting evicts on request, until ctx ends.
 func (d *Dir) evicting(ctx context.Context) {
 	for {
 		select {
@@ -154,19 +153,17 @@ func (d *Dir) evicting(ctx context.Context) {
 	}
 }
 
-// failed reports that entries cannot be kept, once.
+// failed reports once that entries cannot be kept.
 func (d *Dir) failed(err error) {
 	if !d.failing.Swap(true) && d.options.Failed != nil {
 		d.options.Failed(err)
 	}
 }
 
-// rescanShare of the size is what this process adds before it goes over the directory
-// again.
+// rescanShare is the share of the size that this process adds before it scans the directory again.
 const rescanShare = 16
 
-// hasRoom reports whether an entry may be added. Where the eviction cannot keep up,
-// nothing is.
+// hasRoom reports whether an entry may be added. If eviction is too slow, no entry is added.
 func (d *Dir) hasRoom() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -177,7 +174,7 @@ func (d *Dir) hasRoom() bool {
 	return false
 }
 
-// grew counts an entry that was added.
+// grew counts an added entry.
 func (d *Dir) grew(bytes int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -188,7 +185,7 @@ func (d *Dir) grew(bytes int64) {
 	}
 }
 
-// filled notes that the disk is full.
+// filled records that the disk is full.
 func (d *Dir) filled() {
 	d.mu.Lock()
 	defer d.mu.Unlock()

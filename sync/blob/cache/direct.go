@@ -9,14 +9,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Large entries go past the page cache: the kernel keeps what a mount shows as pages of the mount
-// already, and a second copy would cost memory and the time to make it.
+// Large entries bypass the page cache: the kernel already keeps the contents as pages of the mount,
+// and a second copy would cost memory and time.
 
 const (
-	// block is what offsets, lengths and addresses of such transfers are multiples of.
+	// block is the unit of offsets, lengths and addresses of direct transfers.
 	block = 4096
-	// direct is how large an entry is that goes past the page cache. Smaller ones are
-	// written faster with it.
+	// direct is the minimum size of an entry that bypasses the page cache. Smaller ones are written
+	// faster with it.
 	direct = 256 << 10
 )
 
@@ -31,8 +31,8 @@ func misalignment(data []byte) int {
 	return int(uintptr(unsafe.Pointer(unsafe.SliceData(data))) % block)
 }
 
-// openEntry opens an entry to be read, past the page cache if it is large and the file
-// system can do that.
+// openEntry opens an entry for reading. A large entry bypasses the page cache, if the file system
+// can do that.
 func openEntry(path string) (*os.File, os.FileInfo, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -48,8 +48,7 @@ func openEntry(path string) (*os.File, os.FileInfo, error) {
 	return f, info, nil
 }
 
-// setDirect switches to transfers past the page cache, or back. It reports whether that
-// works.
+// setDirect switches direct transfers on or off, and reports whether that works.
 func setDirect(f *os.File, on bool) bool {
 	flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0)
 	if err != nil {
@@ -62,7 +61,7 @@ func setDirect(f *os.File, on bool) bool {
 	return err == nil
 }
 
-// writeEntry writes data and what follows it, which ends at the end of a block.
+// writeEntry writes data and its trailer, which ends at the end of a block.
 func writeEntry(f *os.File, data, rest []byte) error {
 	if n := len(data) &^ (block - 1); n >= direct && misalignment(data) == 0 && setDirect(f, true) {
 		written, err := f.Write(data[:n])
@@ -80,8 +79,8 @@ func writeEntry(f *os.File, data, rest []byte) error {
 	return nil
 }
 
-// readFull is io.ReadFull for buffers of whole blocks. A file system that refuses a direct
-// transfer is asked again without.
+// readFull is io.ReadFull for buffers of whole blocks. If a file system refuses a direct transfer,
+// it retries without.
 func readFull(f *os.File, data []byte) error {
 	n, err := io.ReadFull(f, data)
 	if errors.Is(err, unix.EINVAL) && setDirect(f, false) {

@@ -32,13 +32,13 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// errDamaged: the bytes of an entry are not those that were written.
+// errDamaged: the bytes of an entry are not the written ones.
 var errDamaged = errors.New("damaged")
 
-// entryBytes is how long the entry of a blob is.
+// entryBytes is the size of a blob's entry.
 func entryBytes(blob int64) int64 { return (blob + trailerBytes + block - 1) &^ (block - 1) }
 
-// restOf is what follows the bytes of a blob in its entry.
+// restOf is the part of an entry after the blob.
 func restOf(o blob.Object) []byte {
 	zeros := int(entryBytes(o.Size)-o.Size) - trailerBytes
 	rest := make([]byte, zeros, zeros+trailerBytes)
@@ -52,14 +52,14 @@ func restOf(o blob.Object) []byte {
 	return binary.LittleEndian.AppendUint32(rest, checksum(sum, o.Name, rest[zeros:]))
 }
 
-// checksum is that of an entry; sum is the checksum of what is before its trailer.
+// checksum is that of an entry; sum is the checksum of the part before its trailer.
 func checksum(sum uint32, name string, trailer []byte) uint32 {
 	sum = crc32.Update(sum, castagnoli, []byte(name))
 	return crc32.Update(sum, castagnoli, trailer)
 }
 
-// decodeEntry returns the blob in an entry, whose bytes it aliases. sum is the checksum of
-// what is before its trailer.
+// decodeEntry returns the blob in an entry, whose bytes it aliases. sum is the checksum of the part
+// before its trailer.
 func decodeEntry(name string, raw []byte, sum uint32) (blob.Object, error) {
 	trailer := raw[len(raw)-trailerBytes:]
 	n := int64(binary.LittleEndian.Uint64(trailer[24:]))
@@ -74,14 +74,13 @@ func decodeEntry(name string, raw []byte, sum uint32) (blob.Object, error) {
 	return o, nil
 }
 
-// recency is how exactly the time of an entry's last use is kept.
+// recency is the precision of an entry's last use.
 const recency = time.Minute
 
-// temporary is what the names of entries that are being written begin with. No blob's
-// name does.
+// temporary begins the names of entries that are being written. No blob's name begins so.
 const temporary = ".new-"
 
-// load returns the blob that an entry holds, found: there is a sound one.
+// load returns the blob of an entry; found: there is an undamaged one.
 func (d *Dir) load(path, name string) (o blob.Object, found bool) {
 	o, used, err := readEntry(path, name)
 	switch {
@@ -98,12 +97,12 @@ func (d *Dir) load(path, name string) (o blob.Object, found bool) {
 		return o, false
 	}
 	if now := d.now(); now.Sub(used) > recency {
-		_ = os.Chtimes(path, now, now) // it may be evicted just now
+		_ = os.Chtimes(path, now, now) // it may be evicted at this moment
 	}
 	return o, true
 }
 
-// piece is how much of an entry is read before its checksum is taken: the processor's cache
+// piece is how much of an entry is read before its checksum is computed: the processor's cache
 // still has it then.
 const piece = 512 << 10
 
@@ -127,7 +126,7 @@ func readEntry(path, name string) (o blob.Object, used time.Time, err error) {
 	return o, info.ModTime(), err
 }
 
-// readSummed fills raw with an entry and returns the checksum of what is before its trailer.
+// readSummed fills raw with an entry and returns the checksum of the part before its trailer.
 func readSummed(f *os.File, raw []byte) (sum uint32, err error) {
 	for at := 0; at < len(raw); at += piece {
 		part := raw[at:min(at+piece, len(raw))]
@@ -139,7 +138,7 @@ func readSummed(f *os.File, raw []byte) (sum uint32, err error) {
 	return sum, nil
 }
 
-// store writes an entry under a temporary name, and has commit give it its own.
+// store writes an entry under a temporary name, and calls commit to rename it.
 func (d *Dir) store(path string, o blob.Object, commit func(temporary string) error) {
 	if !d.hasRoom() {
 		return
@@ -180,13 +179,13 @@ func (d *Dir) write(path string, o blob.Object, commit func(temporary string) er
 	return err
 }
 
-// remove removes an entry, durably. That there is none is no error.
+// remove removes an entry, durably. A missing entry is not an error.
 func remove(path string) error {
 	err := os.Remove(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	dir, err := os.Open(filepath.Dir(path)) // also of an entry that was evicted, which is not durable
+	dir, err := os.Open(filepath.Dir(path)) // also for an evicted entry, whose removal is not durable
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

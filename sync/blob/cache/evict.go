@@ -14,21 +14,18 @@ import (
 )
 
 const (
-	// batch is how many entries are evicted for each time that the directory is gone
-	// over, at most.
+	// batch is the most entries that are evicted after one scan of the directory.
 	batch = 16384
-	// evictShare of the size is freed beyond what is too much, so that eviction is rare.
+	// evictShare is the share of the size that is freed in addition, so that eviction is rare.
 	evictShare = 16
-	// abandoned is how old an entry is that is still being written when its writer is
-	// taken for dead.
+	// abandoned is the age of a temporary entry whose writer counts as dead.
 	abandoned = time.Hour
-	// turn is how long to wait for another process that evicts, before it is looked
-	// at again.
+	// turn is how long to wait for another process that evicts, before the next check.
 	turn = 200 * time.Millisecond
 )
 
-// evict counts what the entries take, and removes the least recently used ones if that
-// is too much.
+// evict counts the bytes of the entries, and removes the least recently used ones if there are too
+// many.
 func (d *Dir) evict(ctx context.Context) error {
 	unlock, err := d.lock(ctx)
 	if err != nil {
@@ -74,8 +71,7 @@ func (d *Dir) lock(ctx context.Context) (unlock func(), err error) {
 	}
 }
 
-// excess is how many bytes of those that the entries take have to go. A full disk counts
-// as too much once.
+// excess is how many bytes of the entries must be removed. A full disk counts as too much once.
 func (d *Dir) excess(bytes int64) int64 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -95,8 +91,7 @@ func (d *Dir) shrank(bytes int64) {
 	d.bytes -= bytes
 }
 
-// counted takes over what a scan has found. Added is what had been added before it
-// began.
+// counted takes over the result of a scan. Added is the sum of additions before the scan began.
 func (d *Dir) counted(bytes, added int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -104,14 +99,13 @@ func (d *Dir) counted(bytes, added int64) {
 	d.bytes = bytes + d.added // some of which the scan may have seen
 }
 
-// survey is what a scan finds.
+// survey is the result of a scan.
 type survey struct {
 	bytes  int64
 	oldest oldest
 }
 
-// oldest is a heap of the entries that were not used for longest, with the one that was
-// used last of them on top.
+// oldest is a heap of the least recently used entries, with the most recent of them on top.
 type oldest []candidate
 
 type candidate struct {
@@ -151,7 +145,7 @@ func (d *Dir) scan(ctx context.Context) (*survey, error) {
 	return s, d.measure(s.bytes)
 }
 
-// measure finds out the size where none is given. The entries take so many bytes already.
+// measure determines the size if none is given. The entries already take that many bytes.
 func (d *Dir) measure(bytes int64) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -166,7 +160,7 @@ func (d *Dir) measure(bytes int64) error {
 	return nil
 }
 
-// list returns the paths of the directories in a directory, none if it cannot be read:
+// list returns the paths of the directories in a directory. If it cannot be read, there are none:
 // the user may remove it.
 func list(dir string) (paths []string) {
 	entries, _ := os.ReadDir(dir)
@@ -220,8 +214,8 @@ func (s *survey) file(path string, now time.Time) {
 	}
 }
 
-// evict removes the least recently used entries, so many bytes of them if there are,
-// and returns how many it has removed.
+// evict removes the least recently used entries, up to that many bytes, and returns the number of
+// bytes removed.
 func (s *survey) evict(bytes int64) (removed int64) {
 	victims := make([]candidate, len(s.oldest))
 	for i := len(victims) - 1; i >= 0; i-- {

@@ -43,9 +43,9 @@ func Open(path string) (*Container, error) {
 	return c, nil
 }
 
-// Create makes the directory path, unless it exists, and opens it. The one above
-// must exist. The directory is closed to other users, and so is every blob in one that
-// was there: a blob has what somebody may have kept from them.
+// Create creates the directory path, unless it exists, and opens it. Its parent must exist. The
+// directory is closed to other users, and so is every blob in an existing one: its contents may be
+// private.
 func Create(path string) (*Container, error) {
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return nil, fmt.Errorf("create container %s: %w", path, openError(err))
@@ -53,7 +53,7 @@ func Create(path string) (*Container, error) {
 	return Open(path)
 }
 
-// Close gives the directory back. The container must not be used any more.
+// Close closes the directory. The container must not be used afterwards.
 func (c *Container) Close() error {
 	return unix.Close(c.fd)
 }
@@ -61,9 +61,9 @@ func (c *Container) Close() error {
 // String returns the directory's path with "dir:" before it.
 func (c *Container) String() string { return "dir:" + c.path }
 
-// Sync implements blob.Syncer with syncfs(2), which writes out all that is dirty
-// on the directory's file system. The error wraps blob.ErrContainerMissing if the
-// directory is not found under its path any more, where others will look for it.
+// Sync implements blob.Syncer with syncfs(2), which writes all dirty data of the directory's file
+// system. If the path no longer leads to the directory, where others will look for it, the error
+// wraps blob.ErrContainerMissing.
 func (c *Container) Sync(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("sync: %w", err)
@@ -90,7 +90,7 @@ func (c *Container) Get(ctx context.Context, name string, offset, length int64) 
 }
 
 func (c *Container) read(name string, offset, length int64) (blob.Object, error) {
-	// Nobody waits for the other end of a FIFO that lies where a blob should.
+	// Do not wait for the other end of a FIFO in place of a blob.
 	fd, err := openat(c.fd, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY)
 	if err != nil {
 		return blob.Object{}, err
@@ -141,7 +141,7 @@ func openat(dirfd int, name string, flags int) (fd int, err error) {
 	return fd, err
 }
 
-// readAt fills buf from offset on, and cuts it where the file ends.
+// readAt fills buf from offset, and truncates it at the end of the file.
 func readAt(fd int, buf []byte, offset int64) ([]byte, error) {
 	for done := 0; done < len(buf); {
 		n, err := unix.Pread(fd, buf[done:], offset+int64(done))

@@ -9,8 +9,7 @@ import (
 	"clfsload/sync/blob"
 )
 
-// kinds is what the system's errors mean to the caller; all others are
-// blob.ErrUnexpected.
+// kinds maps the system's errors to those of package blob; all others are blob.ErrUnexpected.
 var kinds = map[unix.Errno]error{
 	unix.ENOENT:  blob.ErrNotFound,
 	unix.ELOOP:   blob.ErrNotFound, // a symbolic link is no blob
@@ -28,7 +27,7 @@ var kinds = map[unix.Errno]error{
 	unix.EAGAIN:  blob.ErrTransient,
 }
 
-// wrap gives err the kind that it is to the caller.
+// wrap gives err its kind.
 func (c *Container) wrap(err error) error {
 	kind := kindOf(err)
 	if kind == blob.ErrNotFound && c.gone() {
@@ -46,8 +45,7 @@ func openError(err error) error {
 	return fmt.Errorf("%w: %w", kind, err)
 }
 
-// errNotRegular: what has the name is a directory, a FIFO or a device, which no listing
-// shows.
+// errNotRegular: the name belongs to a directory, a FIFO or a device, which no listing shows.
 var errNotRegular = errors.New("not a regular file")
 
 func kindOf(err error) error {
@@ -69,8 +67,7 @@ func (c *Container) gone() bool {
 	return unix.Fstat(c.fd, &st) == nil && st.Nlink == 0
 }
 
-// moved reports whether the path leads to another directory than when it was
-// opened, or to none.
+// moved reports whether the path leads to another directory than at the open, or to none.
 func (c *Container) moved() bool {
 	var opened, named unix.Stat_t
 	if unix.Fstat(c.fd, &opened) != nil {

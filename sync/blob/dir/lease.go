@@ -16,9 +16,8 @@ import (
 // leasePrefix begins the name of a lock file. Blobs have no such names.
 const leasePrefix = ".lease."
 
-// lease is a lock file that is locked. The lock is on a file of its own and not on
-// the blob's: a Put gives the blob's name to another file, whose lock is free. It is
-// not the directory's lock either, which readers share.
+// lease is a locked lock file. It is a separate file, because a Put gives the blob's name to
+// another file, whose lock is free. It is not the directory's lock either, which readers share.
 type lease struct {
 	container *Container
 	name      string // of the blob
@@ -27,11 +26,10 @@ type lease struct {
 
 var _ blob.Leaser = (*Container)(nil)
 
-// AcquireLease implements blob.Leaser with an exclusive flock(2) on the file ".lease."
-// and the blob's name, which may be 248 bytes long. The kernel ends the lock with the
-// process, so the lease does not expire and is never left behind; the file is, and
-// the next lease takes it over. While it is locked, it tells who holds it. Removing it
-// breaks the lease.
+// AcquireLease implements blob.Leaser with an exclusive flock(2) on the file ".lease." and the
+// blob's name, which may be 248 bytes long. The kernel ends the lock with the process, so the lease
+// does not expire and is never left behind; the file is, and the next lease takes it over. While
+// the file is locked, it names the holder. Removing it breaks the lease.
 func (c *Container) AcquireLease(ctx context.Context, name string, r blob.LeaseRequest) (blob.Lease, error) {
 	if err := check(ctx, name); err != nil {
 		return nil, fmt.Errorf("lease %s: %w", name, err)
@@ -44,7 +42,7 @@ func (c *Container) AcquireLease(ctx context.Context, name string, r blob.LeaseR
 	for {
 		err := l.lock()
 		if errors.Is(err, blob.ErrLeaseLost) {
-			continue // its holder has removed the file before the lock was ours
+			continue // its holder removed the file before this lock
 		}
 		if err != nil {
 			return nil, fmt.Errorf("lease %s: %w", name, err)
@@ -53,7 +51,7 @@ func (c *Container) AcquireLease(ctx context.Context, name string, r blob.LeaseR
 	}
 }
 
-// lock locks the file, and makes it if it is missing.
+// lock locks the file, and creates it if it is missing.
 func (l *lease) lock() error {
 	c := l.container
 	fd, err := openat(c.fd, leasePrefix+l.name, unix.O_RDWR|unix.O_CREAT|unix.O_NOFOLLOW|unix.O_NONBLOCK)
@@ -95,7 +93,7 @@ func (l *lease) current() error {
 	return nil
 }
 
-// sign writes into the file who holds it.
+// sign writes the holder into the file.
 func (l *lease) sign() error {
 	host, err := os.Hostname()
 	if err != nil {
@@ -111,7 +109,7 @@ func (l *lease) sign() error {
 	return nil
 }
 
-// maxHolder is the most that is quoted of a lock file, in bytes.
+// maxHolder is the most bytes of a lock file that are quoted.
 const maxHolder = 200
 
 func readHolder(fd int) string {
@@ -123,7 +121,7 @@ func readHolder(fd int) string {
 	return strings.ToValidUTF8(text, "?")
 }
 
-// Renew implements blob.Lease: it looks whether the file is still there.
+// Renew implements blob.Lease: it checks whether the file still exists.
 func (l *lease) Renew(ctx context.Context) error {
 	err := ctx.Err()
 	if err == nil {
@@ -135,8 +133,8 @@ func (l *lease) Renew(ctx context.Context) error {
 	return nil
 }
 
-// Release implements blob.Lease. It removes the file while it is locked, so that only
-// who has the lock of a file that is there holds the lease.
+// Release implements blob.Lease. It removes the file while it is locked, so that only the owner of
+// the lock on an existing file holds the lease.
 func (l *lease) Release(context.Context) error {
 	err := l.current()
 	if err == nil {

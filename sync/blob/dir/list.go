@@ -11,18 +11,18 @@ import (
 	"clfsload/sync/blob"
 )
 
-// maxWindow is how many names a List keeps for the pages that follow, some 20 MB.
+// maxWindow is how many names a List keeps for the following pages, some 20 MB.
 const maxWindow = 1 << 18
 
-// objectPrefix is how long a prefix is at least that names one object (docs/clfs-format.md
-// section 2): there is more to come like it.
+// objectPrefix is the minimum length of a prefix that names one object (docs/clfs-format.md section
+// 2): more such requests will follow.
 const objectPrefix = 8 + 1 + 2 + 1
 
-// readBatch is how many names are taken from the directory at a time.
+// readBatch is how many names are read from the directory at a time.
 const readBatch = 4096
 
-// window is a run of names in byte order: all those of a listing between marker
-// and the last of them. It lets the directory be read once for many pages.
+// window is a run of names in byte order: all those of a listing between marker and the last of
+// them. With it, one read of the directory serves many pages.
 type window struct {
 	prefix string
 	marker string   // the names come after it
@@ -32,10 +32,10 @@ type window struct {
 
 // List implements blob.Container. A marker is the last name of the page before.
 //
-// It reads the whole directory once for every 262,144 names that match, and asks
-// for the size of each blob in the page. Its memory is bounded by those names. Two
-// listings that take turns read the directory for every page. Names for the prefix of one object
-// come from memory if the directory has not changed since it was read, and has no more than 262,144.
+// It reads the whole directory once for every 262,144 names that match, and reads the size of each
+// blob in the page. Its memory is bounded by those names. Two alternating listings read the
+// directory for every page. Names for the prefix of one object come from memory if the directory
+// has not changed since it was read, and has no more than 262,144.
 func (c *Container) List(ctx context.Context, prefix, marker string) (blob.Page, error) {
 	w, err := c.takeWindow(ctx, prefix, marker)
 	if err != nil {
@@ -54,8 +54,8 @@ func (c *Container) List(ctx context.Context, prefix, marker string) (blob.Page,
 	return page, nil
 }
 
-// takeWindow returns what follows marker: from the last List if that read ahead,
-// otherwise from the directory. A listing from its beginning always reads anew.
+// takeWindow returns the names after marker: from the last List if that read ahead, otherwise from
+// the directory. A listing from its beginning always reads the directory.
 func (c *Container) takeWindow(ctx context.Context, prefix, marker string) (window, error) {
 	c.mu.Lock()
 	w := c.window
@@ -77,8 +77,7 @@ func (c *Container) keepWindow(w window) {
 	c.window = w
 }
 
-// readWindow reads the whole directory for the first names with prefix that come
-// after marker.
+// readWindow reads the whole directory for the first names with prefix after marker.
 func (c *Container) readWindow(ctx context.Context, prefix, marker string) (window, error) {
 	if len(prefix) >= objectPrefix && marker == "" {
 		names, found, err := c.remembered(ctx, prefix)
@@ -103,8 +102,7 @@ func (c *Container) readWindow(ctx context.Context, prefix, marker string) (wind
 	return window{prefix: prefix, marker: marker, names: s.names, last: !s.full}, nil
 }
 
-// selection keeps the smallest limit names of those added, and holds twice as many
-// at most.
+// selection keeps the smallest limit names of those added, and holds at most twice as many.
 type selection struct {
 	limit int
 	names []string
@@ -133,8 +131,8 @@ func (s *selection) cut() {
 	}
 }
 
-// stat asks for the sizes. Files that are gone by now and what is no regular file
-// are left out.
+// stat reads the sizes. It leaves out files that were removed, and entries that are not regular
+// files.
 func (c *Container) stat(names []string) (blob.Page, error) {
 	page := blob.Page{Blobs: make([]blob.Info, 0, len(names))}
 	var st unix.Stat_t

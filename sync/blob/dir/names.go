@@ -15,9 +15,8 @@ import (
 	"clfsload/sync/blob"
 )
 
-// memory is what the directory held when it was last read for one object. Readers ask
-// for thousands of objects one after the other, and each time the whole directory would
-// be read.
+// memory is the content of the directory when it was last read for one object. Readers request
+// thousands of objects one after the other, and each request would read the whole directory.
 type memory struct {
 	mu    sync.Mutex // held while the directory is read
 	began time.Time  // of the reading
@@ -26,11 +25,11 @@ type memory struct {
 	many  bool       // there were too many names to keep
 }
 
-// dirStamp changes whenever a name comes or goes.
+// dirStamp changes whenever a name is added or removed.
 type dirStamp struct{ mtime, ctime unix.Timespec }
 
-// stampAge is how old the last change of a directory must be, for the next one to have
-// another time: clocks of file systems tick every 10 ms or more often.
+// stampAge is the minimum age of the last change of a directory, so that the next one has another
+// time: clocks of file systems tick every 10 ms or more often.
 const stampAge = 100 * time.Millisecond
 
 func (c *Container) stamp() (s dirStamp, err error) {
@@ -39,8 +38,8 @@ func (c *Container) stamp() (s dirStamp, err error) {
 	return dirStamp{st.Mtim, st.Ctim}, err
 }
 
-// remembered returns all names with a prefix, as of now; found is false if the directory has
-// so many names that they are not kept.
+// remembered returns all names with a prefix, as of now; found is false if the directory has too
+// many names to keep.
 func (c *Container) remembered(ctx context.Context, prefix string) (names []string, found bool, err error) {
 	asked := time.Now()
 	m := &c.memory
@@ -92,7 +91,7 @@ func (c *Container) memorize(ctx context.Context, before dirStamp) error {
 	return nil
 }
 
-// eachName calls fn for each name that a blob may have, in no order, until it returns false.
+// eachName calls fn for each possible blob name, in no order, until it returns false.
 func (c *Container) eachName(ctx context.Context, fn func(name string) bool) error {
 	fd, err := openat(c.fd, ".", unix.O_RDONLY|unix.O_DIRECTORY)
 	if err != nil {

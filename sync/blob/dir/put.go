@@ -9,12 +9,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxPuts is how many Puts write at a time; more of them wait. A number below it
-// makes the name of a temporary file, so that the names are few and stale files
-// can be removed without reading the directory.
+// maxPuts is how many Puts write at a time; more Puts wait. A number below it makes the name of a
+// temporary file, so that there are few names, and stale files can be removed without reading the
+// directory.
 const maxPuts = 1024
 
-// slots holds the numbers that no Put uses at the moment.
+// slots holds the unused numbers.
 type slots struct {
 	free  chan int
 	taken atomic.Int32  // by other processes
@@ -29,7 +29,7 @@ func newSlots() *slots {
 	return s
 }
 
-// lose gives up a number that another process uses.
+// lose drops a number that another process uses.
 func (s *slots) lose() {
 	if s.taken.Add(1) == maxPuts {
 		close(s.none)
@@ -43,8 +43,7 @@ func tempName(slot int) string {
 	return fmt.Sprintf(".put.%03x", slot)
 }
 
-// Put implements blob.Container. It does not notice that ctx ends while the disk
-// writes.
+// Put implements blob.Container. It does not notice the end of ctx while the disk writes.
 func (c *Container) Put(ctx context.Context, name string, data []byte) error {
 	return c.put(ctx, name, data, false)
 }
@@ -73,8 +72,8 @@ func (c *Container) put(ctx context.Context, name string, data []byte, durable b
 	return nil
 }
 
-// createTemp makes a temporary file that nobody else has. A slot whose file exists
-// belongs to another process, living or dead, and is not used again.
+// createTemp creates a temporary file that no other process has. If the file of a slot exists, it
+// belongs to another process, living or dead, and the slot is not used again.
 func (c *Container) createTemp(ctx context.Context) (fd, slot int, err error) {
 	for {
 		select {
@@ -96,7 +95,7 @@ func (c *Container) createTemp(ctx context.Context) (fd, slot int, err error) {
 	}
 }
 
-// fill writes data to the file temp that is open as fd, closes it and renames it.
+// fill writes data to the file temp, open as fd, closes it and renames it.
 func (c *Container) fill(fd int, temp, name string, data []byte, durable bool) error {
 	err := write(fd, data)
 	if err == nil && durable {
@@ -111,9 +110,8 @@ func (c *Container) fill(fd int, temp, name string, data []byte, durable bool) e
 	return retry(func() error { return unix.Renameat(c.fd, temp, c.fd, name) })
 }
 
-// removeStale removes the temporary files of processes that died, if no other
-// Container has this directory open, and marks the directory as in use. What
-// fails here is not needed for anything else.
+// removeStale removes the temporary files of dead processes, if no other Container has this
+// directory open, and marks the directory as in use. A failure here is not important.
 func (c *Container) removeStale() {
 	if err := unix.Flock(c.fd, unix.LOCK_EX|unix.LOCK_NB); err == nil {
 		for slot := range maxPuts {

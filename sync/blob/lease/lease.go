@@ -1,3 +1,10 @@
+// Package lease holds the lease of a container while a process writes to it.
+//
+// A Container passes requests on to another one. After Acquire, Keep renews the lease in the
+// background, and no Put or Delete is sent unless the lease was renewed recently. A process may be
+// cut off or asleep until another one can take the lease; it detects that before it writes.
+//
+// The leased blob stands for the container. blob.Leaser describes what a lease prevents.
 package lease
 
 import (
@@ -11,27 +18,27 @@ import (
 	"clfsload/sync/blob"
 )
 
-// Duration is how long the lease lasts that Acquire asks for.
+// Duration is the lease duration that Acquire requests.
 const Duration = 60 * time.Second
 
 const (
 	renewEvery = Duration / 3
-	// againAfter is the time until a renewal that failed is repeated.
+	// againAfter is the time until a failed renewal is retried.
 	againAfter = 2 * time.Second
-	// margin before its end a lease is taken for over: requests take their time.
+	// margin is how long before its end a lease counts as expired, because requests take time.
 	margin = 10 * time.Second
 )
 
-// Leased is what can be wrapped.
+// Leased is what New can wrap.
 type Leased interface {
 	blob.Container
 	blob.Leaser
 }
 
-// Container is a container that can be claimed. See New.
+// Container is a container whose lease can be taken. See New.
 type Container struct {
 	Leased
-	claim atomic.Pointer[claim] // nil: not claimed
+	claim atomic.Pointer[claim] // nil: no lease
 }
 
 var (
@@ -42,7 +49,7 @@ var (
 // New returns a container that passes requests on to inner.
 func New(inner Leased) *Container { return &Container{Leased: inner} }
 
-// claim is a lease that is held.
+// claim is a held lease.
 type claim struct {
 	lease blob.Lease
 	until atomic.Pointer[time.Time] // the lease surely lasts
@@ -51,8 +58,8 @@ type claim struct {
 	lost error      // set once
 }
 
-// Acquire claims the container by a lease of the blob of that name, which has to be
-// there, for [Duration]. blob.ErrLeased: another process has it.
+// Acquire takes the lease of the blob of that name, which must exist, for [Duration].
+// blob.ErrLeased: another process has it.
 func (c *Container) Acquire(ctx context.Context, name string, r blob.LeaseRequest) error {
 	began := time.Now()
 	r.Duration = Duration
@@ -66,9 +73,8 @@ func (c *Container) Acquire(ctx context.Context, name string, r blob.LeaseReques
 	return nil
 }
 
-// Keep renews the lease until ctx ends, and returns nil then. Its errors wrap
-// blob.ErrLeaseLost, after which nothing is written any more, or
-// blob.ErrContainerMissing.
+// Keep renews the lease until ctx ends, and returns nil then. Its errors wrap blob.ErrLeaseLost,
+// after which nothing is written, or blob.ErrContainerMissing.
 func (c *Container) Keep(ctx context.Context) error {
 	k := c.claim.Load()
 	if k == nil {
@@ -94,7 +100,7 @@ func (c *Container) Keep(ctx context.Context) error {
 	}
 }
 
-// Release gives the lease back, if there is one and it was not lost.
+// Release releases the lease, if there is one and it was not lost.
 func (c *Container) Release(ctx context.Context) error {
 	k := c.claim.Swap(nil)
 	if k == nil {
@@ -154,8 +160,7 @@ func (k *claim) extend(renewed time.Time) {
 	k.until.Store(&until)
 }
 
-// lasts asks both clocks: one of them stands still while the machine sleeps, the other
-// can be set.
+// lasts checks both clocks: one stops while the machine sleeps, the other can be set.
 func (k *claim) lasts() bool {
 	now, until := time.Now(), k.until.Load()
 	return now.Before(*until) && now.Round(0).Before(until.Round(0))
@@ -177,7 +182,7 @@ func (k *claim) _renew(ctx context.Context) error {
 	case err == nil:
 		k.extend(began)
 	case errors.Is(err, blob.ErrLeaseLost), errors.Is(err, blob.ErrNotFound):
-		// Without the blob, which somebody has deleted, there is no lease.
+		// If the blob was deleted, there is no lease.
 		k.lost = fmt.Errorf("%w: %w", blob.ErrLeaseLost, err)
 		k.until.Store(&time.Time{})
 		return k.lost

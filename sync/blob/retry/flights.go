@@ -23,7 +23,7 @@ type flights struct {
 
 func newFlights(most int) *flights { return &flights{most: most, limit: most} }
 
-// acquire waits for a place.
+// acquire waits for a slot.
 func (f *flights) acquire(ctx context.Context) error {
 	f.mu.Lock()
 	if f.inUse < f.limit && f.waiters.Len() == 0 {
@@ -51,8 +51,7 @@ func (f *flights) acquire(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// release gives a place back. full tells that the limit has just come back to its
-// most.
+// release releases a slot. full: the limit has just returned to its maximum.
 func (f *flights) release(success bool) (full bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -76,8 +75,8 @@ func (f *flights) _give() {
 	}
 }
 
-// cut halves the limit because a request was throttled. The limit stays if the
-// request was sent before the last cut, which was for it as well, or is 1.
+// cut halves the limit because a request was throttled. The limit stays if the request was sent
+// before the last cut, which covers it, or if the limit is 1.
 func (f *flights) cut(sent time.Time) (limit int, done bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"clfsload/sync/blob"
 )
 
-// gate keeps requests back while credentials are refused.
+// gate holds requests while credentials are refused.
 type gate struct {
 	options Options
 	events  Events
@@ -20,17 +20,17 @@ type gate struct {
 	openings atomic.Int64
 }
 
-// siege is a time for which the gate is closed.
+// siege is a period during which the gate is closed.
 type siege struct {
 	over    chan struct{} // closed when the gate is open again
 	probe   chan struct{} // holds an element while no request probes
-	refresh bool          // Refresh was called; only for who took probe
+	refresh bool          // Refresh was called; only for the owner of probe
 }
 
 // pass lets a request through the gate.
 type pass struct {
-	openings int64  // how often the gate had been opened
-	siege    *siege // set: the gate is closed, and this request is to find out whether it must be
+	openings int64  // how often the gate was opened before
+	siege    *siege // set: the gate is closed, and this request finds out whether it must be
 	waited   bool
 }
 
@@ -38,8 +38,7 @@ func newGate(o Options, ev Events) *gate { return &gate{options: o, events: ev} 
 
 func (g *gate) canRefresh() bool { return g.options.Refresh != nil }
 
-// enter waits until the gate is open, or this request is to probe. The error is that
-// of ctx.
+// enter waits until the gate is open, or until this request must probe. The error is that of ctx.
 func (g *gate) enter(ctx context.Context) (pass, error) {
 	waited := false
 	for {
@@ -64,8 +63,7 @@ func (g *gate) enter(ctx context.Context) (pass, error) {
 	}
 }
 
-// refresh takes new credentials: at once when they were just refused, later from time
-// to time.
+// refresh switches to new credentials: at once when they were just refused, later at intervals.
 func (g *gate) refresh(ctx context.Context, s *siege) error {
 	if s.refresh {
 		timer := time.NewTimer(g.options.RefreshEvery)
@@ -82,10 +80,10 @@ func (g *gate) refresh(ctx context.Context, s *siege) error {
 	return ctx.Err()
 }
 
-// admits reports whether a pass is still good.
+// admits reports whether a pass is still valid.
 func (g *gate) admits(p pass) bool { return p.siege != nil || g.closed.Load() == nil }
 
-// leave tells how the request ended that p let through.
+// leave records the outcome of the request that p let through.
 func (g *gate) leave(p pass, err error) {
 	if p.siege == nil {
 		return
@@ -97,7 +95,7 @@ func (g *gate) leave(p pass, err error) {
 	g.open(p.siege)
 }
 
-// undecided reports whether an outcome leaves open if credentials are accepted.
+// undecided reports whether an outcome does not show if credentials are accepted.
 func undecided(err error) bool {
 	for _, kind := range []error{blob.ErrCredentials, blob.ErrTransient, blob.ErrThrottled, blob.ErrChecksum,
 		context.Canceled, context.DeadlineExceeded} {
@@ -119,8 +117,8 @@ func (g *gate) open(s *siege) {
 	}
 }
 
-// close closes the gate, unless it was opened after the refused request was let
-// through: that one still had the old credentials.
+// close closes the gate, unless it was opened after the refused request was let through: that
+// request had the old credentials.
 func (g *gate) close(p pass, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

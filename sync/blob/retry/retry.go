@@ -1,3 +1,42 @@
+// Package retry retries temporary failures. It wraps a container, and decides at one place how many
+// requests are in flight.
+//
+// # What is retried
+//
+// blob.ErrTransient, blob.ErrThrottled and blob.ErrChecksum are retried after a pause. The pause
+// doubles from half a second to half a minute, plus or minus a random half, so that requests that
+// failed together are not retried together. A request fails when no request in the container has
+// succeeded for Options.For: while any succeeds, all may. The first success after five seconds
+// without one ends the pauses of all requests, except those due to throttling or requested by the
+// service. Before the first success the limit is Options.Opening: a wrong address must be reported
+// soon.
+//
+// A service may request a waiting time with its answer. The pause is longer by that time, but by at
+// most five minutes. It still ends when the request must fail.
+//
+// All other errors are returned at once: somebody must act first.
+//
+// # Throttling
+//
+// When the service throttles, the number of requests in flight is halved, once for all requests
+// sent before. It grows by one after twice that number of successes.
+//
+// # Credentials
+//
+// If credentials are refused that were accepted before, all requests wait. One of them calls
+// Options.Refresh and retries, every few seconds or when it is woken, until it is accepted; then
+// all continue. The wait is not limited: it ends with the request's context.
+//
+// # Revoked puts
+//
+// If the context of a put is revoked (blob.Revocable), a waiting put ends at once. A put that was
+// sent continues, and so does one whose last try may have taken effect.
+//
+// # Hazards
+//
+// The inner container must not retry requests itself: tries would multiply, and throttling would be
+// noticed late. Sync is not retried: after a failed write the kernel may drop the data, and the
+// next sync would succeed.
 package retry
 
 import (
@@ -16,18 +55,17 @@ import (
 const (
 	firstDelay = 500 * time.Millisecond
 	maxDelay   = 30 * time.Second
-	maxAsked   = 5 * time.Minute // of those that a service asks for
+	maxAsked   = 5 * time.Minute // maximum of pauses that a service requests
 )
 
-// Options say how a Container behaves.
+// Options are the settings of a Container.
 type Options struct {
 	InFlight int           // requests at a time, 1 or more
-	For      time.Duration // how long requests are repeated after the last success of any; 0: never
+	For      time.Duration // how long requests are retried after the last success of any; 0: never
 	Opening  time.Duration // the same before the first success of any, if it is less than For
 
-	// Refresh takes new credentials if there are any. It is called by one request at a
-	// time. nil: refused credentials are an error at once, as they always are before
-	// the first success.
+	// Refresh switches to new credentials if there are any. It is called by one request at a time.
+	// nil: refused credentials are an error at once, as they always are before the first success.
 	Refresh func(ctx context.Context)
 	// RefreshEvery is the time between two calls of Refresh, more than 0.
 	RefreshEvery time.Duration
@@ -35,18 +73,18 @@ type Options struct {
 	Wake <-chan struct{}
 }
 
-// Events tells somebody who watches what happens. The functions may be nil, are called
-// from many goroutines and must not call the Container.
+// Events are callbacks for an observer. The functions may be nil, are called from many goroutines
+// and must not call the Container.
 type Events struct {
-	Retrying    func(Failure)               // a request failed and is repeated after a pause
-	Recovered   func(silence time.Duration) // a request succeeded, the first since Retrying; none had for so long
-	Throttled   func(inFlight int)          // so many requests may be in flight from now on
-	Unthrottled func()                      // as many as ever may be again
+	Retrying    func(Failure)               // a request failed and is retried after a pause
+	Recovered   func(silence time.Duration) // a request succeeded, the first since Retrying; none had for that time
+	Throttled   func(inFlight int)          // this many requests may be in flight from now on
+	Unthrottled func()                      // the maximum is in flight again
 	Refused     func(err error)             // credentials are refused: all requests wait
-	Accepted    func()                      // credentials are accepted: all requests go on
+	Accepted    func()                      // credentials are accepted: all requests continue
 }
 
-// Failure is a try that failed.
+// Failure is a failed try.
 type Failure struct {
 	Err     error
 	Tries   int           // of this request so far
@@ -54,7 +92,7 @@ type Failure struct {
 	Silence time.Duration // since any request succeeded, or this one began
 }
 
-// Container is a container whose requests are repeated. See New.
+// Container is a container whose requests are retried. See New.
 type Container struct {
 	inner   blob.Container
 	options Options
@@ -73,22 +111,22 @@ var (
 	_ blob.Syncer    = (*Container)(nil)
 )
 
-// New returns a container that passes requests on to inner and repeats them.
+// New returns a container that passes requests on to inner and retries them.
 func New(inner blob.Container, o Options, ev Events) *Container {
 	return &Container{inner: inner, options: o, events: ev, flights: newFlights(o.InFlight),
 		gate: newGate(o, ev), revival: newRevival(), born: time.Now()}
 }
 
-// request is a call on its way through its tries.
+// request is a call during its tries.
 type request struct {
 	op, name string
-	began    time.Time // or when it went on after waiting for credentials
+	began    time.Time // or when it continued after waiting for credentials
 	tries    int
 	delays   *backoff.ExponentialBackOff // nil before the first failure
 }
 
-// Do runs call, which does a request, as if it were one of the container's methods.
-// Op and name are for messages.
+// Do runs call, which makes a request, as if it were one of the container's methods. Op and name
+// are for messages.
 func (c *Container) Do(ctx context.Context, op, name string, call func() error) error {
 	r := request{op: op, name: name, began: time.Now()}
 	for {
@@ -103,7 +141,7 @@ func (c *Container) Do(ctx context.Context, op, name string, call func() error) 
 		sent, err := c.send(ctx, p, call)
 		c.gate.leave(p, err)
 		if errors.Is(err, blob.ErrTransient) {
-			ctx = blob.Begun(ctx) // it may have been carried out, or may still be
+			ctx = blob.Begun(ctx) // the service may have carried it out, or may still do so
 		}
 		switch {
 		case err == errClosed:
@@ -128,10 +166,10 @@ func (c *Container) Do(ctx context.Context, op, name string, call func() error) 
 	}
 }
 
-// errClosed: the gate was closed while the request waited for its place.
+// errClosed: the gate was closed while the request waited for its slot.
 var errClosed = errors.New("gate closed")
 
-// send does one try, as one of the requests in flight.
+// send makes one try, as one of the requests in flight.
 func (c *Container) send(ctx context.Context, p pass, call func() error) (sent time.Time, err error) {
 	if err := c.flights.acquire(ctx); err != nil {
 		return time.Time{}, err
@@ -154,8 +192,8 @@ func (c *Container) throttled(sent time.Time) {
 	}
 }
 
-// pause waits before the next try, or until back is closed. It returns an error when
-// there is to be none.
+// pause waits before the next try, or until back is closed. If there is no next try, it returns an
+// error.
 func (c *Container) pause(ctx context.Context, r *request, err error, back <-chan struct{}) error {
 	r.tries++
 	if r.delays == nil {

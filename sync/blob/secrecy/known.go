@@ -13,8 +13,8 @@ import (
 	"sync/atomic"
 )
 
-// Secrets shorter or longer than this are not remembered: the short ones are part of
-// ordinary words, and the long ones are no credentials.
+// Secrets shorter or longer than this are not remembered: short ones are parts of ordinary words,
+// and long ones are not credentials.
 const (
 	shortest = 6
 	longest  = 16 << 10
@@ -26,8 +26,8 @@ var (
 	replacer atomic.Pointer[strings.Replacer]
 )
 
-// Known replaces the secrets that the process knows, and nothing else: what is printed
-// for programs must not change because it looks like a secret.
+// Known replaces only the secrets that the process knows: output for programs must not change
+// because it looks like a secret.
 func Known(text string) string {
 	if r := replacer.Load(); r != nil {
 		return r.Replace(text)
@@ -35,7 +35,7 @@ func Known(text string) string {
 	return text
 }
 
-// Learn remembers the secrets in a text that have the shape of one.
+// Learn remembers the secrets in a text that have the form of one.
 func Learn(text string) {
 	for _, secret := range find(text) {
 		remember(secret)
@@ -45,7 +45,7 @@ func Learn(text string) {
 	}
 }
 
-// Secret remembers a text that is a secret as a whole, and those in it.
+// Secret remembers a text that is a secret as a whole, and the secrets in it.
 func Secret(text string) {
 	remember(text)
 	Learn(text)

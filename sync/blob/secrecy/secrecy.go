@@ -1,3 +1,8 @@
+// Package secrecy removes signatures, keys, tokens and passwords from texts.
+//
+// A secret is found in two ways: by the text around it, such as "sig=", and by its value, which
+// [Learn], [Secret] and [Variable] remember for the lifetime of the process. The value is found in
+// every encoding that messages have.
 package secrecy
 
 import (
@@ -5,7 +10,7 @@ import (
 	"strings"
 )
 
-// mark stands where a secret was.
+// mark replaces a secret.
 const mark = "[secret]"
 
 // Parts of the patterns. An equals sign or an ampersand may be percent-encoded, several
