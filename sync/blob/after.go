@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// afterError is an error of a service that says when to come back.
+// afterError is an error of a service that requests a waiting time.
 type afterError struct {
 	error
 	pause time.Duration
@@ -13,8 +13,8 @@ type afterError struct {
 
 func (e *afterError) Unwrap() error { return e.error }
 
-// After returns err with the pause that the service asks for before the request is
-// repeated. With 0 it is err itself.
+// After returns err with the pause that the service requests before a retry. With 0 it is err
+// itself.
 func After(pause time.Duration, err error) error {
 	if pause <= 0 {
 		return err
@@ -22,7 +22,7 @@ func After(pause time.Duration, err error) error {
 	return &afterError{err, pause}
 }
 
-// PauseOf returns the pause that After has put to an error, or 0.
+// PauseOf returns the pause that After has added to an error, or 0.
 func PauseOf(err error) time.Duration {
 	var e *afterError
 	if errors.As(err, &e) {

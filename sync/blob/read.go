@@ -7,22 +7,22 @@ import (
 	"fmt"
 )
 
-// A blob whose bytes are not what they must be is read reads times at most, and is
-// believed when it was the same believed times in a row.
+// A blob with wrong bytes is read at most reads times. If it was the same believed times in a row,
+// it is believed.
 const (
 	reads    = 6
 	believed = 3
 )
 
-// MD5Error says that the bytes of a blob are not those of the MD5 that is kept with it.
+// MD5Error: the bytes of a blob do not match the MD5 that is stored with it.
 type MD5Error struct{ Sum, Kept []byte }
 
 func (e *MD5Error) Error() string {
 	return fmt.Sprintf("the bytes do not match the stored MD5 (%x, stored is %x)", e.Sum, e.Kept)
 }
 
-// CheckMD5 compares the bytes of a whole blob with the MD5 that is kept with it, if there
-// is one. The error is an [MD5Error].
+// CheckMD5 compares the bytes of a whole blob with the MD5 that is stored with it, if there is one.
+// The error is an [MD5Error].
 func CheckMD5(o Object) error {
 	if o.Checked || len(o.MD5) == 0 {
 		return nil
@@ -33,10 +33,9 @@ func CheckMD5(o Object) error {
 	return nil
 }
 
-// ReadChecked reads a blob with get until check accepts it, and returns the last
-// answer with the last error of check. What is damaged on its way to us is right the
-// next time, or at least different; what is damaged in the container is not. So three
-// answers in a row with the same bytes are believed.
+// ReadChecked reads a blob with get until check accepts it, and returns the last answer with the
+// last error of check. Damage in transit disappears in the next answer, or at least differs; damage
+// in the container does not. So three answers in a row with the same bytes are believed.
 func ReadChecked(ctx context.Context, get func(context.Context) (Object, error), check func(Object) error) (Object, error) {
 	var before [md5.Size]byte
 	for try, same := 1, 0; ; try++ {

@@ -7,11 +7,11 @@ import (
 	"clfsload/state"
 )
 
-// attrOf converts what stat(2) said. The error is that of clfs.TypeOfMode: the
-// entry is of a type that CLFS does not know.
+// attrOf converts the result of stat(2). The error is that of clfs.TypeOfMode: CLFS does not know
+// the type of the entry.
 //
-// The device is 0 for the file system of the root: its number may be another after
-// it was mounted again, which must not look as if everything had changed.
+// The device is 0 for the file system of the root: its number may change with the next mount of
+// that file system, and then not all entries have changed.
 func (t *Tree) attrOf(st *unix.Stat_t) (state.Attr, error) {
 	typ, err := clfs.TypeOfMode(st.Mode)
 	if err != nil {

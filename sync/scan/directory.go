@@ -18,8 +18,8 @@ import (
 const (
 	// batchNames is how many entries are listed and committed at a time.
 	batchNames = 1024
-	// statSlice is how many of them one goroutine looks at: enough to be worth
-	// one, few enough that a network file system is asked in parallel.
+	// statSlice is how many of them one goroutine reads: enough to be worth a goroutine, few enough
+	// that a network file system gets parallel requests.
 	statSlice = 64
 )
 
@@ -88,12 +88,12 @@ func (d *directory) add(ctx context.Context, entries []state.Entry, last bool) e
 	return d.scanner.journal.EndScan(ctx, d.row.Ino)
 }
 
-// renew records the attributes that a directory has when it is listed, where they
-// are others than when it was found: they belong to what it lists then.
+// renew records the attributes of a directory at its listing, if they have changed since it was
+// found: they belong to the listed entries.
 func (d *directory) renew(ctx context.Context) error {
 	now, err := d.scanner.tree.fstat(int(d.open.Fd()))
 	if err != nil || now.Type != d.row.Attr.Type {
-		return nil // listing it will tell what is wrong
+		return nil // the listing will report the error
 	}
 	if d.scanner.options.Merge != nil {
 		return d.mergeAttributes(ctx, now)
@@ -123,8 +123,8 @@ func (s *Scanner) tellProblems(path string, entries []state.Entry) {
 	}
 }
 
-// lookAt returns the entries of some names of an open directory that the filter
-// takes. What is gone meanwhile is left out.
+// lookAt returns the entries for some names of an open directory that pass the filter. It leaves
+// out names that no longer exist.
 func (t *Tree) lookAt(dir *os.File, names []string, here filter.Directory) ([]state.Entry, error) {
 	all := make([]state.Entry, len(names))
 	var g errgroup.Group
@@ -150,8 +150,8 @@ func (t *Tree) lookAt(dir *os.File, names []string, here filter.Directory) ([]st
 	return kept, nil
 }
 
-// takes reports whether a filter takes an entry. One that could not be looked at may be
-// a directory or anything else.
+// takes reports whether an entry passes a filter. If its attributes could not be read, it may be a
+// directory or anything else.
 func takes(here filter.Directory, e *state.Entry) bool {
 	name := string(e.Name)
 	if e.Problem != nil {
@@ -160,7 +160,7 @@ func takes(here filter.Directory, e *state.Entry) bool {
 	return here.Takes(name, e.Attr.Type == clfs.TypeDirectory)
 }
 
-// entryOf looks at one name; the entry has no Name when there is none any more.
+// entryOf reads one name; if the name no longer exists, the entry has no Name.
 func (t *Tree) entryOf(dir *os.File, name string) state.Entry {
 	e := state.Entry{Name: []byte(name)}
 	a, err := t.lstat(dir, name)
@@ -181,7 +181,7 @@ func (t *Tree) entryOf(dir *os.File, name string) state.Entry {
 	return e
 }
 
-// problem describes an error without the path that the journal knows anyway.
+// problem describes an error without the path, which the journal has.
 func problem(op string, err error) state.Problem {
 	var pathErr *os.PathError
 	var callErr *os.SyscallError

@@ -12,8 +12,8 @@ import (
 	"clfsload/sync/scan/filter"
 )
 
-// noteExtras notes the entries of the directory that the source does not have and the filter
-// would take.
+// noteExtras records the entries of the directory that the source does not have and that pass the
+// filter.
 func (d *directory) noteExtras(ctx context.Context) error {
 	s := d.scanner
 	if !s.journal.Settings.Merge.Delete {
@@ -51,8 +51,8 @@ func (s *Scanner) pages(ctx context.Context, dir state.Ino) iter.Seq2[[]state.Me
 	}
 }
 
-// lacks reports whether an open directory has no such name, as far as is known, or something of
-// that name that the filter leaves out.
+// lacks reports whether an open directory has no such name, as far as is known, or an entry of that
+// name that the filter excludes.
 func (t *Tree) lacks(dir int, name string, here filter.Directory) bool {
 	var st unix.Stat_t
 	err := retryEINTR(func() error { return unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW|unix.AT_NO_AUTOMOUNT) })

@@ -10,9 +10,9 @@ import (
 	"clfsload/state"
 )
 
-// generated are the file systems whose files the kernel generates when they are read:
-// their sizes say nothing about their contents, some have no end, and some wait for a
-// reader. The numbers are those of statfs(2).
+// generated are the file systems whose files the kernel generates at each read: their sizes say
+// nothing about their contents, some never end, and some wait for a reader. The numbers are those
+// of statfs(2).
 var generated = map[int64]string{
 	unix.BINFMTFS_MAGIC:       "binfmt_misc",
 	unix.BPF_FS_MAGIC:         "bpf",
@@ -33,8 +33,8 @@ var generated = map[int64]string{
 	0x6e667364:                "nfsd",
 }
 
-// refuseGenerated makes a file that the kernel generates an entry that cannot be read,
-// without opening it.
+// refuseGenerated reports a file that the kernel generates as an unreadable entry, without opening
+// it.
 func (t *Tree) refuseGenerated(dir *os.File, e *state.Entry) {
 	if e.Problem != nil || e.Attr.Type != clfs.TypeRegular {
 		return
@@ -45,8 +45,8 @@ func (t *Tree) refuseGenerated(dir *os.File, e *state.Entry) {
 	}
 }
 
-// generatedBy returns the type of the generated file system that a file is on; "" for any
-// other one. Each file system is asked once: on a network that costs a request.
+// generatedBy returns the type of the generated file system of a file; "" for any other file
+// system. Each file system is queried once: on a network that costs a request.
 func (t *Tree) generatedBy(dir *os.File, name string, dev uint64) string {
 	if known, found := t.systems.Load(dev); found {
 		return known.(string)

@@ -12,32 +12,32 @@ import (
 	"clfsload/state"
 )
 
-// Merge is what a scan needs that goes into a namespace which was there before.
+// Merge has the settings for a scan into an existing namespace.
 type Merge struct {
 	Namespace Namespace
-	// Merged is called, possibly from several goroutines, for every entry that is looked at, with
+	// Merged is called, possibly from several goroutines, for every entry that was compared, with
 	// its path below the root of the source; "" is the source itself.
 	Merged func(path string, e *state.Entry, m state.Merged)
 	// Removed is called for every entry that is removed, with its path below the root of the source.
 	Removed func(path string, isDir bool)
-	// NothingRemoved is called when nothing is removed because parts of the source are not known.
+	// NothingRemoved is called if nothing is removed because parts of the source are not known.
 	NothingRemoved func()
 }
 
-// Namespace is what only the container has of the namespace.
+// Namespace gives access to the part of the namespace that only the container has.
 type Namespace interface {
-	// Read adopts what a change was refused for.
+	// Read adopts the part that a refused change needs.
 	Read(ctx context.Context, u state.Unread) error
-	// SameContents reports whether a file, which has as many bytes, has these contents.
+	// SameContents reports whether a file of the same size has these contents.
 	SameContents(ctx context.Context, id clfs.ID, contents io.ReaderAt) (bool, error)
-	// IsDamage reports whether an error is about what the container has, and not about reading it.
+	// IsDamage reports whether an error is damage of the container, not a failed read.
 	IsDamage(err error) bool
 }
 
 // readAtOnce is how many inodes of a directory are read from the container at a time.
 const readAtOnce = 64
 
-// merge commits entries of a directory that may have been there before.
+// merge commits entries of a directory that may have existed before.
 func (d *directory) merge(ctx context.Context, entries []state.Entry) error {
 	if err := d.readAhead(ctx, entries); err != nil {
 		return err
@@ -69,12 +69,12 @@ func (d *directory) merge(ctx context.Context, entries []state.Entry) error {
 	return nil
 }
 
-// damage is the problem of an entry that cannot be compared.
+// damage is the failure of an entry that cannot be compared.
 func damage(err error) *state.Problem {
 	return &state.Problem{Op: "read from the container", Reason: err.Error()}
 }
 
-// merged tells what became of an entry, and makes room for one that has a directory in its way.
+// merged reports the outcome of an entry, and makes room for one whose name a directory has.
 func (d *directory) merged(ctx context.Context, e *state.Entry, m state.Merged) error {
 	s, path := d.scanner, filepath.Join(d.path, string(e.Name))
 	if m.Outcome == state.InTheWay {
@@ -89,8 +89,8 @@ func (d *directory) merged(ctx context.Context, e *state.Entry, m state.Merged) 
 	return nil
 }
 
-// makeRoom merges an entry of which either it or what stands there is a directory. That goes only if
-// the entry can be read and, with --delete, takes all with it.
+// makeRoom merges an entry if it or its predecessor is a directory. That is possible only if the
+// entry can be read and, with --delete, takes everything with it.
 func (d *directory) makeRoom(ctx context.Context, e *state.Entry) error {
 	s := d.scanner
 	if e.Attr.Type == clfs.TypeRegular || e.Attr.Type == clfs.TypeDirectory {
@@ -112,7 +112,7 @@ func (d *directory) makeRoom(ctx context.Context, e *state.Entry) error {
 }
 
 // readAhead reads the attributes of entries that the namespace has, many at a time, and compares
-// contents if that is asked for.
+// contents if requested.
 func (d *directory) readAhead(ctx context.Context, entries []state.Entry) error {
 	s := d.scanner
 	how := s.journal.Settings.Merge.Compare
@@ -140,7 +140,7 @@ func (d *directory) readAhead(ctx context.Context, entries []state.Entry) error 
 	return g.Wait()
 }
 
-// lookInto reads what has to be compared of an entry that the namespace has as n.
+// lookInto reads the parts of an entry to compare; the namespace has the entry as n.
 func (d *directory) lookInto(ctx context.Context, e *state.Entry, n state.Node) (err error) {
 	s := d.scanner
 	if n.State == state.Remote {
@@ -185,7 +185,7 @@ func (d *directory) compareContents(ctx context.Context, e *state.Entry, n state
 	return err
 }
 
-// watchedFile keeps the error of reading a file apart from others.
+// watchedFile distinguishes errors of reading a file from others.
 type watchedFile struct {
 	*File
 	err error
@@ -207,13 +207,14 @@ func (d *directory) mergeAttributes(ctx context.Context, a state.Attr) error {
 		m, err = s.journal.MergeDirectory(ctx, d.row.Ino, a)
 		return err
 	})
-	if err == nil && (m.Outcome != state.Added || d.path == "") { // others were told with the directory above
+	if err == nil && (m.Outcome != state.Added || d.path == "") { // others were reported with the parent directory
 		s.options.Merge.Merged(d.path, &state.Entry{Attr: a}, m)
 	}
 	return err
 }
 
-// failMerge makes it a failure of the directory if it cannot be changed, or if the container has damage there.
+// failMerge turns the error into a failure of the directory, if it cannot be changed or if the
+// container has damage there.
 func (s *Scanner) failMerge(ctx context.Context, d *directory, err error) error {
 	m := s.options.Merge
 	switch {

@@ -12,7 +12,8 @@ import (
 	"clfsload/state"
 )
 
-// removeExtras removes what the source does not have, unless parts of the source are not known.
+// removeExtras removes the entries that the source does not have, unless parts of the source are
+// not known.
 func (s *Scanner) removeExtras(ctx context.Context) error {
 	if s.options.Merge == nil || !s.journal.Settings.Merge.Delete {
 		return nil
@@ -39,7 +40,7 @@ func (s *Scanner) removeExtras(ctx context.Context) error {
 	}
 }
 
-// removeListed removes those of some extras that are ones still. They are in the order of their
+// removeListed removes those of some extras that are still extras. They are in the order of their
 // directories.
 func (s *Scanner) removeListed(ctx context.Context, page []state.Extra) error {
 	for len(page) > 0 {
@@ -59,8 +60,8 @@ func (s *Scanner) removeListed(ctx context.Context, page []state.Extra) error {
 	return nil
 }
 
-// stillExtra returns those of the extras of one directory that the source does not have, and the path
-// of the directory. Where the source has changed, none is one for sure.
+// stillExtra returns those of the extras of one directory that the source does not have, and the
+// path of the directory. If the source has changed, it returns none, because none is certain.
 func (s *Scanner) stillExtra(ctx context.Context, list []state.Extra) (extras []state.Extra, path string, err error) {
 	dir, err := s.journal.Node(ctx, list[0].Dir)
 	if errors.Is(err, state.ErrNoEntry) || err == nil && dir.State == state.Removed {
@@ -85,8 +86,8 @@ func (s *Scanner) stillExtra(ctx context.Context, list []state.Extra) (extras []
 	return extras, path, f.Close()
 }
 
-// removeFrom removes extras of the directory at path. What the container does not have whole is a
-// failure of the entry.
+// removeFrom removes extras of the directory at path. If the container has an entry only in part,
+// that is a failure of the entry.
 func (s *Scanner) removeFrom(ctx context.Context, extras []state.Extra, path string) error {
 	left, err := s.removeFiles(ctx, extras, true, path)
 	if err != nil {
@@ -105,9 +106,9 @@ func (s *Scanner) removeFrom(ctx context.Context, extras []state.Extra, path str
 	return nil
 }
 
-// removeFiles removes those of some entries of the directory at path that are no directories, in one
-// transaction. left are the others, and the files from the first on that cannot be removed. inSource:
-// see state.Journal.RemoveEntries.
+// removeFiles removes those of some entries of the directory at path that are not directories, in
+// one transaction. left are the others, and all files from the first one that cannot be removed.
+// inSource: see state.Journal.RemoveEntries.
 func (s *Scanner) removeFiles(ctx context.Context, list []state.Extra, inSource bool, path string) (left []state.Extra, err error) {
 	var files []state.Extra
 	var unread []state.Ino
@@ -137,11 +138,11 @@ func (s *Scanner) removeFiles(ctx context.Context, list []state.Extra, inSource 
 		files = files[removed:]
 		return err
 	})
-	return append(left, files...), nil // what is in the way of one is found out once more, for that one
+	return append(left, files...), nil // the obstacle to one removal is determined again, for that one
 }
 
-// remove removes an entry with all below it that the filter takes. inSource: see
-// state.Journal.RemoveEntries. kept: something is left.
+// remove removes an entry with everything below it that passes the filter. inSource: see
+// state.Journal.RemoveEntries. kept: something remains.
 func (s *Scanner) remove(ctx context.Context, x state.Extra, inSource bool, path string) (kept bool, err error) {
 	n, err := s.journal.Lookup(ctx, x.Dir, x.Name)
 	if errors.Is(err, state.ErrNoEntry) {
@@ -173,7 +174,7 @@ func (s *Scanner) failExtra(ctx context.Context, x state.Extra, path string, p s
 	return s.journal.FailExtra(ctx, x, p)
 }
 
-// takesAll reports whether the filter takes all that is below a directory.
+// takesAll reports whether everything below a directory passes the filter.
 func (s *Scanner) takesAll(ctx context.Context, x state.Extra, path string) (all bool, err error) {
 	n, err := s.listed(ctx, x)
 	if err != nil || !n.IsDirectory() {
@@ -207,7 +208,7 @@ func (s *Scanner) listed(ctx context.Context, x state.Extra) (n state.Node, err 
 	return n, err
 }
 
-// removeBelow removes what is below a directory, and the filter takes.
+// removeBelow removes all entries below a directory that pass the filter.
 func (s *Scanner) removeBelow(ctx context.Context, x state.Extra, path string) (kept bool, err error) {
 	n, err := s.listed(ctx, x)
 	if err != nil || !n.IsDirectory() {
@@ -241,8 +242,8 @@ func (s *Scanner) removeBelow(ctx context.Context, x state.Extra, path string) (
 	return kept, nil
 }
 
-// readAhead reads the attributes of nodes, many at a time. Those that cannot be read are found out
-// when they are needed.
+// readAhead reads the attributes of nodes, many at a time. Errors are found when the attributes are
+// needed.
 func (s *Scanner) readAhead(ctx context.Context, list []state.Ino) {
 	var g errgroup.Group
 	g.SetLimit(readAtOnce)
@@ -254,7 +255,7 @@ func (s *Scanner) readAhead(ctx context.Context, list []state.Ino) {
 	_ = g.Wait()
 }
 
-// reading makes a change, and reads what it is refused for.
+// reading makes a change, and reads the part for which it is refused.
 func (s *Scanner) reading(ctx context.Context, change func() error) error {
 	for {
 		err := change()

@@ -12,7 +12,7 @@ import (
 	"clfsload/sync/scan/filter"
 )
 
-// SourceError says that the source tree as a whole cannot be read.
+// SourceError: the source tree as a whole cannot be read.
 type SourceError struct {
 	Path string
 	Op   string
@@ -22,14 +22,14 @@ type SourceError struct {
 func (e *SourceError) Error() string { return fmt.Sprintf("%s source %s: %v", e.Op, e.Path, e.Err) }
 func (e *SourceError) Unwrap() error { return e.Err }
 
-// Options say how a tree is listed.
+// Options are the settings of a listing.
 type Options struct {
-	Workers int           // directories read at a time, 1 or more
+	Workers int           // directories read in parallel, 1 or more
 	Filter  filter.Filter // which entries are taken
 	// Failed is called, possibly from several goroutines, for every entry that
 	// cannot be read.
 	Failed func(path string, p state.Problem)
-	Merge  *Merge // the journal's namespace was there before; nil: it is that of the tree
+	Merge  *Merge // the namespace of the journal existed before; nil: it is that of the tree
 }
 
 // Scanner lists a tree into a journal.
@@ -46,11 +46,10 @@ func NewScanner(tree *Tree, journal *state.Journal, o Options) *Scanner {
 	return &Scanner{tree: tree, journal: journal, options: o, comparing: semaphore.NewWeighted(int64(o.Workers))}
 }
 
-// Run lists every directory that is unscanned, and what is found below. When it
-// returns nil all entries are in the journal, and links that waited for further
-// names are queued. Entries that cannot be read are failures in the journal and
-// not errors of Run; the root directory is: its error is a *SourceError. What a
-// merge is to remove is removed then.
+// Run lists every unscanned directory, and all below it. When it returns nil, all entries are in
+// the journal, and links that waited for further names are queued. Unreadable entries are failures
+// in the journal, not errors of Run. If the root directory is unreadable, the error is a
+// *SourceError. At the end, Run removes the extras of a merge.
 func (s *Scanner) Run(ctx context.Context) error {
 	if err := s.list(ctx); err != nil {
 		return err
@@ -97,8 +96,8 @@ func (s *Scanner) dispatch(ctx context.Context, todo chan<- state.Inode, finishe
 		if err != nil {
 			return err
 		}
-		// Before the first is sent: what is finished meanwhile was unscanned when
-		// it was found, and must not be taken again.
+		// Before the first is sent: a directory that is completed meanwhile was unscanned when it
+		// was found, and must not be taken again.
 		found = slices.DeleteFunc(found, func(dir state.Inode) bool { return busy[dir.Ino] })
 		for _, dir := range found {
 			if err := s.send(ctx, dir, busy, todo, finished); err != nil {

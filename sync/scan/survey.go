@@ -17,8 +17,8 @@ import (
 	"clfsload/state"
 )
 
-// Scratch is a database for what a survey does not keep in memory. Its statements
-// are sqlite's.
+// Scratch is a database for the parts of a survey that are not kept in memory. Its statements are
+// sqlite's.
 type Scratch interface {
 	// Exec runs a statement and returns how many rows it changed.
 	Exec(query string, args ...any) (int64, error)
@@ -26,7 +26,7 @@ type Scratch interface {
 	Row(query string, args []any, dest ...any) (found bool, err error)
 }
 
-// Survey is what is found in a tree, and what loading it would take.
+// Survey describes a tree, and the cost of loading it.
 type Survey struct {
 	Names   map[clfs.Type]int64 // by type, the root included
 	Objects int64               // inodes that would be made
@@ -37,7 +37,7 @@ type Survey struct {
 
 	LargestDirectory Largest // Size counts entries
 	LargestFile      Largest // Size counts bytes
-	Unreadable       int64   // entries that Options.Failed was told of
+	Unreadable       int64   // entries reported to Options.Failed
 
 	Segments          int64 // blobs with contents of files
 	DirectorySegments int64 // blobs with entries of directories; a few more or less when loaded
@@ -71,8 +71,8 @@ func (s *Survey) Blobs() int64 {
 	return 1 + s.Objects + s.Segments + s.DirectorySegments + s.IndirectBlocks
 }
 
-// Surveyor looks at a whole tree without a journal. Memory does not grow with the
-// tree: directories that wait and hard links are in a Scratch.
+// Surveyor visits a whole tree without a journal. Its memory does not grow with the tree: waiting
+// directories and hard links are in a Scratch.
 type Surveyor struct {
 	tree     *Tree
 	options  Options
@@ -84,8 +84,8 @@ type Surveyor struct {
 	survey Survey
 }
 
-// NewSurveyor returns a Surveyor for a tree that would be loaded with these
-// options. The Scratch must be empty and is the Surveyor's from now on.
+// NewSurveyor returns a Surveyor for a tree that would be loaded with these options. The Scratch
+// must be empty; the Surveyor owns it from now on.
 func NewSurveyor(tree *Tree, o Options, preserveHardlinks bool, s Scratch) (*Surveyor, error) {
 	queue, err := newPathQueue(s)
 	if err != nil {
@@ -99,7 +99,7 @@ func NewSurveyor(tree *Tree, o Options, preserveHardlinks bool, s Scratch) (*Sur
 		survey: Survey{Names: map[clfs.Type]int64{clfs.TypeDirectory: 1}, Objects: 1, JournalBytes: journalEmptyBytes}}, nil
 }
 
-// Survey returns what was found so far.
+// Survey returns the survey so far.
 func (s *Surveyor) Survey() Survey {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -111,8 +111,8 @@ func (s *Surveyor) Survey() Survey {
 	return out
 }
 
-// Run looks at the tree. Entries that cannot be read go to Options.Failed; the
-// root directory that cannot be is a *SourceError.
+// Run visits the tree. Unreadable entries go to Options.Failed; an unreadable root directory is a
+// *SourceError.
 func (s *Surveyor) Run(ctx context.Context) error {
 	if err := s.queue.push(""); err != nil {
 		return err
@@ -141,7 +141,7 @@ func (s *Surveyor) work(ctx context.Context) error {
 	}
 }
 
-// directory looks at the entries of one directory.
+// directory visits the entries of one directory.
 func (s *Surveyor) directory(ctx context.Context, dir string) error {
 	f, err := s.tree.openDirectory(dir)
 	if err != nil {
@@ -219,13 +219,13 @@ func (s *Surveyor) entry(f *os.File, dir string, e *state.Entry, listing *listin
 	return nil
 }
 
-// addEntry counts an entry; isNew says that an inode is made for it, group is
-// how many names of its source inode were found, 0 for one that has no others.
+// addEntry counts an entry; isNew: an inode is created for it; group is how many names of its
+// source inode were found, 0 for one that has no others.
 func (s *Survey) addEntry(path string, e *state.Entry, isNew bool, group int64) {
 	s.Names[e.Attr.Type]++
 	s.JournalBytes += journalBytes(len(e.Name)+len(e.Target), isNew, group > 0)
 	switch {
-	case group == 2: // the first of them was not known to be one
+	case group == 2: // the first of them was not known to have other names
 		s.LinkGroups, s.LinkedNames = s.LinkGroups+1, s.LinkedNames+2
 	case group > 2:
 		s.LinkedNames++
@@ -244,7 +244,7 @@ func (s *Survey) addEntry(path string, e *state.Entry, isNew bool, group int64) 
 	s.IndirectBlocks += indirectBlocks(segments)
 }
 
-// unreadable asks whether this process may read a file, without opening it.
+// unreadable checks whether this process may read a file, without opening it.
 func unreadable(dir *os.File, name string) *state.Problem {
 	err := retryEINTR(func() error { return unix.Faccessat(int(dir.Fd()), name, unix.R_OK, unix.AT_EACCESS) })
 	if err == nil || errors.Is(err, unix.ENOENT) {
@@ -288,8 +288,8 @@ func indirectBlocks(segments uint64) (n int64) {
 	return n
 }
 
-// What a row takes in the journal, measured on journals of real trees: index
-// entries and what b-trees leave free included. A name stands in both rows.
+// Bytes of a row in the journal, measured on journals of real trees, with index entries and the
+// free space of b-trees. A name is in both rows.
 const (
 	journalEmptyBytes  = 150_000
 	journalInodeBytes  = 112

@@ -10,9 +10,8 @@ import (
 // pathsInMemory is how many directories wait in memory.
 const pathsInMemory = 8192
 
-// pathQueue holds the directories that a survey has yet to look at, last in,
-// first out, so that few wait: of a directory and what is below, only the
-// brothers of those that were entered.
+// pathQueue holds the directories that a survey has not visited yet, last in, first out, so that
+// few wait: only the siblings of the directories on the current path.
 type pathQueue struct {
 	scratch Scratch
 
@@ -47,7 +46,7 @@ func (q *pathQueue) push(path string) error {
 	return nil
 }
 
-// spill moves the older half of what is in memory to the scratch.
+// spill moves the older half of the paths in memory to the scratch.
 func (q *pathQueue) spill() error {
 	const half = pathsInMemory / 2
 	for _, path := range q.memory[:half] {
@@ -62,7 +61,7 @@ func (q *pathQueue) spill() error {
 	return nil
 }
 
-// pop waits for a directory; ok is false when there will be none any more.
+// pop waits for a directory; ok is false when no more will come.
 func (q *pathQueue) pop() (path string, ok bool, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -98,7 +97,7 @@ func (q *pathQueue) unspill() (string, error) {
 	return string(path), nil
 }
 
-// done says that a directory that was popped is looked at.
+// done records that a directory from pop was visited.
 func (q *pathQueue) done() {
 	q.mu.Lock()
 	defer q.mu.Unlock()

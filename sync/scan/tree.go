@@ -28,7 +28,7 @@ type Tree struct {
 
 // OpenTree opens the directory path. Errors wrap those of open(2).
 func OpenTree(path string) (*Tree, error) {
-	// Without O_DIRECTORY a fifo would wait for somebody who writes.
+	// Without O_DIRECTORY, the open of a fifo would wait for a writer.
 	root, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return nil, err
@@ -46,7 +46,7 @@ func OpenTree(path string) (*Tree, error) {
 	return t, nil
 }
 
-// Close lets go of the directory.
+// Close closes the directory.
 func (t *Tree) Close() error {
 	t.above.Forget()
 	return t.root.Close()
@@ -140,9 +140,8 @@ type File struct {
 	fd   int
 }
 
-// Open opens a regular file by its path below the root. It does not wait when
-// the file was replaced by a fifo, and leaves the access time as it is where it
-// may.
+// Open opens a regular file by its path below the root. If a fifo has replaced the file, Open does
+// not wait. If permitted, it does not change the access time.
 func (t *Tree) Open(path string) (*File, error) {
 	const flags = unix.O_RDONLY | unix.O_NONBLOCK
 	fd, err := t.open(path, flags|unix.O_NOATIME)

@@ -10,24 +10,23 @@ import (
 	"slices"
 )
 
-// serviceHeaders tell an answer of the service from that of a proxy, a portal or a
-// server that has nothing to do with it: each of the service's answers has at least
-// one of them.
+// serviceHeaders distinguish an answer of the service from that of a proxy, a portal or an
+// unrelated server: each of the service's answers has at least one of them.
 var serviceHeaders = []string{"X-Ms-Request-Id", "X-Ms-Version", "X-Ms-Error-Code"}
 
-// usedHeaders are those of an answer that are looked at. The SDK fails if one of the
-// others is not what it expects.
+// usedHeaders are the headers of an answer that are read. The SDK fails if another header has an
+// unexpected value.
 var usedHeaders = []string{"Content-Length", "Content-Range", "Content-Md5", "X-Ms-Blob-Content-Md5", "Content-Encoding", "Etag",
 	"X-Ms-Lease-Duration"}
 
-// badAnswer is the error for an answer that a request cannot have. The next one may be
-// right, so it is a connectionError.
+// badAnswer is the error for an answer that does not fit the request. The next one may be right, so
+// it is a connectionError.
 func badAnswer(format string, args ...any) error {
 	return connectionError{fmt.Errorf(format, args...)}
 }
 
-// vet refuses what the service does not answer, and bounds the body of what it does.
-// Errors of a server that is out of order need no proof: nothing follows from them.
+// vet refuses answers that are not from the service, and bounds the body of the others. Server
+// errors need no proof: nothing is concluded from them.
 func vet(req *http.Request, resp *http.Response) error {
 	status, h := resp.StatusCode, resp.Header
 	switch {
@@ -48,7 +47,7 @@ func vet(req *http.Request, resp *http.Response) error {
 	return nil
 }
 
-// pruneHeaders leaves the headers that are used.
+// pruneHeaders keeps only the used headers.
 func pruneHeaders(h http.Header) error {
 	for name := range h {
 		if !slices.Contains(usedHeaders, name) {
@@ -76,8 +75,8 @@ const (
 	maxMessage = 64 << 10
 )
 
-// boundBody limits the body of an answer. That of a blob is left to the one who knows
-// how long it must be.
+// boundBody limits the body of an answer. The body of a blob is limited by the code that knows its
+// length.
 func boundBody(req *http.Request, resp *http.Response) {
 	isData := req.Method == http.MethodGet && (resp.StatusCode == http.StatusOK || resp.StatusCode == http.StatusPartialContent)
 	switch {
@@ -89,13 +88,13 @@ func boundBody(req *http.Request, resp *http.Response) {
 	}
 }
 
-// messageBody is the beginning of a body of which nobody needs more.
+// messageBody is the beginning of a body whose rest is not needed.
 type messageBody struct {
 	io.Reader
 	io.Closer
 }
 
-// listingBody is the body of a listing. It fails where a page is larger than any.
+// listingBody is the body of a listing. It fails if a page is larger than the service's limit.
 type listingBody struct {
 	io.ReadCloser
 	bytes, tags int
@@ -111,5 +110,5 @@ func (b *listingBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// short cuts a foreign text for a message.
+// short truncates a foreign text for a message.
 func short(text string) string { return text[:min(len(text), 100)] }

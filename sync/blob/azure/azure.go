@@ -21,7 +21,7 @@ import (
 	"clfsload/sync/blob"
 )
 
-// Config says which container, and how to use it.
+// Config names the container and the settings of its use.
 type Config struct {
 	URL         URL
 	Credentials Credentials // see Secrets.Credentials
@@ -29,15 +29,15 @@ type Config struct {
 	Retry       Retry
 }
 
-// Retry says how a request is repeated that failed with ErrThrottled or
-// ErrTransient. Zero values stand for the defaults.
+// Retry has the settings for retries after ErrThrottled or ErrTransient. Zero values stand for the
+// defaults.
 type Retry struct {
 	Tries    int           // in all; 0: 5
 	Delay    time.Duration // before the second, then doubled each time, with jitter; 0: 0.5 s
-	MaxDelay time.Duration // 0: 30 s; a service that asks for more ends the tries
+	MaxDelay time.Duration // 0: 30 s; if a service requests more, the tries end
 
-	// Stall ends a try in which no byte was sent or received for so long; 0: 60 s.
-	// There is no limit to a transfer that is slow but goes on.
+	// Stall ends a try in which no byte was sent or received for this time; 0: 60 s. A slow
+	// transfer that makes progress has no limit.
 	Stall time.Duration
 }
 
@@ -62,8 +62,8 @@ var _ blob.Container = (*Container)(nil)
 
 const defaultConnections = 256
 
-// Open returns the container that c names. It sends no request, and fails only for
-// credentials that cannot be any.
+// Open returns the container that c names. It sends no request, and fails only for malformed
+// credentials.
 func Open(c Config) (*Container, error) {
 	if c.Connections == 0 {
 		c.Connections = defaultConnections
@@ -143,8 +143,8 @@ func newClient(u URL, cred Credentials, options *container.ClientOptions) (*cont
 // String returns the container's URL without a SAS.
 func (c *Container) String() string { return c.url.String() }
 
-// Create makes the container. That it exists is no error. Credentials that are
-// confined to one container cannot do it.
+// Create creates the container. An existing container is not an error. Credentials for only one
+// container cannot create it.
 func (c *Container) Create(ctx context.Context) error {
 	a := c.access.Load()
 	_, err := a.client.Create(ctx, nil)
@@ -154,9 +154,8 @@ func (c *Container) Create(ctx context.Context) error {
 	return nil
 }
 
-// Exists reports whether the container exists, by asking for a list of one blob:
-// that much is allowed to a SAS for the container, which cannot ask for the
-// container's properties.
+// Exists reports whether the container exists, by requesting a list of one blob: a SAS for the
+// container allows that, but not to read the container's properties.
 func (c *Container) Exists(ctx context.Context) (bool, error) {
 	_, err := c.list(ctx, "", "", 1)
 	if errors.Is(err, blob.ErrContainerMissing) {
@@ -189,7 +188,7 @@ func (c *Container) Put(ctx context.Context, name string, data []byte) error {
 	return c.put(ctx, name, data, md5.Sum(data))
 }
 
-// put sends data with what is said to be its checksum.
+// put sends data with a given checksum.
 func (c *Container) put(ctx context.Context, name string, data []byte, sum [md5.Size]byte) error {
 	if err := blob.CheckName(name); err != nil {
 		return fmt.Errorf("put %s: %w", name, err)

@@ -20,8 +20,8 @@ import (
 	"clfsload/sync/blob/secrecy"
 )
 
-// Secrets is where credentials may come from. Credentials takes the first of these
-// that is there:
+// Secrets has the possible sources of credentials. Credentials uses the first of these that is
+// present:
 //
 //  1. the SAS in the container's URL
 //  2. SAS
@@ -30,27 +30,27 @@ import (
 //  5. the file File
 //  6. Environment, in the same order
 //  7. Microsoft Entra ID by azidentity's default chain: its own environment
-//     variables, workload identity, managed identity, Azure CLI and its kin
+//     variables, workload identity, managed identity, Azure CLI and the like
 //
-// A SAS that has expired is passed over while anything but the last of them is left.
+// An expired SAS is skipped, unless it is the last of them.
 //
-// A SAS may begin with "?" and may be a whole URL that ends with it. Without Account,
-// the account's name comes from the container's URL.
+// A SAS may begin with "?" and may be a whole URL that ends with it. Without Account, the account's
+// name comes from the container's URL.
 type Secrets struct {
 	SAS              string
 	Account          string
 	Key              string // base64
 	ConnectionString string
 
-	// File is the path of a file that holds a SAS, a key or a connection string,
-	// which is told by its shape. It is read each time Credentials is called.
+	// File is the path of a file that holds a SAS, a key or a connection string, recognized by its
+	// form. It is read each time Credentials is called.
 	File string
 
 	// Environment holds the values of the variables that Azure's tools share.
 	Environment Environment
 }
 
-// Environment is what the environment variables AZURE_STORAGE_... hold.
+// Environment has the values of the environment variables AZURE_STORAGE_...
 type Environment struct {
 	Account          string // AZURE_STORAGE_ACCOUNT
 	Key              string // AZURE_STORAGE_KEY
@@ -58,22 +58,22 @@ type Environment struct {
 	ConnectionString string // AZURE_STORAGE_CONNECTION_STRING
 }
 
-// String tells nothing.
+// String hides the secrets.
 func (Secrets) String() string { return "(secrets)" }
 
-// GoString tells nothing.
+// GoString hides the secrets.
 func (Secrets) GoString() string { return "(secrets)" }
 
-// MarshalText tells nothing, to encoders of logs.
+// MarshalText hides the secrets from encoders of logs.
 func (Secrets) MarshalText() ([]byte, error) { return []byte("(secrets)"), nil }
 
-// String tells nothing.
+// String hides the secrets.
 func (Environment) String() string { return "(secrets)" }
 
-// GoString tells nothing.
+// GoString hides the secrets.
 func (Environment) GoString() string { return "(secrets)" }
 
-// MarshalText tells nothing, to encoders of logs.
+// MarshalText hides the secrets from encoders of logs.
 func (Environment) MarshalText() ([]byte, error) { return []byte("(secrets)"), nil }
 
 // Credentials opens a container. Two of them can be compared with ==.
@@ -106,15 +106,15 @@ type tokenError struct{ error }
 
 func (e tokenError) Unwrap() error { return e.error }
 
-// String tells what kind of credentials they are and where they come from.
+// String names the kind of the credentials and their source.
 func (c Credentials) String() string { return c.source }
 
 // GoString is String.
 func (c Credentials) GoString() string { return c.source }
 
-// Credentials returns what opens the container u. It may be called again when the
-// credentials were refused, to see whether the file has new ones. Its errors wrap
-// blob.ErrCredentials and hold no secret.
+// Credentials returns the credentials for the container u. If they were refused, it may be called
+// again, to see whether the file has new ones. Its errors wrap blob.ErrCredentials and contain no
+// secret.
 func (s Secrets) Credentials(u URL) (Credentials, error) {
 	c, err := s.choose(u, time.Now())
 	if err == nil && c == (Credentials{}) {
@@ -169,7 +169,7 @@ func sasCredentials(text string) (Credentials, error) {
 	return Credentials{source: "SAS", sas: sas}, err
 }
 
-// parseSAS returns a SAS without what may stand before it.
+// parseSAS returns a SAS without a "?" or URL before it.
 func parseSAS(text string) (string, error) {
 	text = strings.TrimSpace(text)
 	if _, query, ok := strings.Cut(text, "?"); ok {
@@ -182,7 +182,7 @@ func parseSAS(text string) (string, error) {
 	return text, nil
 }
 
-// sasExpired reports whether the SAS says that it ends before now.
+// sasExpired reports whether the end of the SAS is before now.
 func sasExpired(sas string, now time.Time) bool {
 	values, err := url.ParseQuery(sas)
 	if err != nil {
@@ -220,8 +220,8 @@ func forAccount(c Credentials, u URL) (Credentials, error) {
 	return c, nil
 }
 
-// connectionCredentials takes the secret out of a connection string. Where the
-// service is, the URL says.
+// connectionCredentials extracts the secret of a connection string. The address of the service is
+// in the URL.
 func connectionCredentials(u URL) func(string) (Credentials, error) {
 	return func(text string) (Credentials, error) {
 		fields := connectionFields(text)
@@ -249,7 +249,7 @@ func connectionFields(text string) map[string]string {
 	return fields
 }
 
-// maxSecret is the most that is read of a file of credentials, in bytes.
+// maxSecret is the maximum of bytes read from a file of credentials.
 const maxSecret = 64 << 10
 
 func fileCredentials(account string, u URL) func(string) (Credentials, error) {
@@ -277,15 +277,15 @@ func isKey(text string) bool {
 	return err == nil && len(b) == 64
 }
 
-// entraID returns the credentials of azidentity's default chain, which does no
-// request before a token is needed.
+// entraID returns the credentials of azidentity's default chain, which sends no request before a
+// token is needed.
 func entraID(u URL) (Credentials, error) {
 	if strings.HasPrefix(u.endpoint, "http://") {
 		return Credentials{}, errors.New("no credentials were given, and Microsoft Entra ID needs an https endpoint")
 	}
 	options := &azidentity.DefaultAzureCredentialOptions{}
 	options.Cloud = cloudOf(u)
-	// Secrets are sent to the login service, and nowhere else that an answer may name.
+	// Secrets are sent only to the login service, and to no other address that an answer may name.
 	options.Transport = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	token, err := azidentity.NewDefaultAzureCredential(options)
 	if err != nil {
@@ -294,8 +294,7 @@ func entraID(u URL) (Credentials, error) {
 	return TokenCredentials(token), nil
 }
 
-// cloudOf returns where to log in for an endpoint; the zero value lets azidentity
-// choose.
+// cloudOf returns the login service of an endpoint; for the zero value azidentity chooses.
 func cloudOf(u URL) cloud.Configuration {
 	switch {
 	case strings.HasSuffix(u.endpoint, ".core.usgovcloudapi.net"):

@@ -24,7 +24,7 @@ import (
 	"clfsload/sync/blob/secrecy"
 )
 
-// kinds is what the service's error codes mean to the caller.
+// kinds maps the service's error codes to errors of package blob.
 var kinds = map[bloberror.Code]error{
 	bloberror.BlobNotFound: blob.ErrNotFound,
 
@@ -34,8 +34,8 @@ var kinds = map[bloberror.Code]error{
 	bloberror.AuthenticationFailed:        blob.ErrCredentials,
 	bloberror.InvalidAuthenticationInfo:   blob.ErrCredentials,
 	bloberror.NoAuthenticationInformation: blob.ErrCredentials,
-	// From Azure: not from this network. From Azurite: a signature that is wrong.
-	// What is wrong in either is who asks from where, and not a permission.
+	// From Azure: not from this network. From Azurite: a signature that is wrong. In both cases the
+	// cause is the caller or its network, not a permission.
 	bloberror.AuthorizationFailure:       blob.ErrCredentials,
 	"PublicAccessNotPermitted":           blob.ErrCredentials,
 	"KeyBasedAuthenticationNotPermitted": blob.ErrCredentials,
@@ -78,8 +78,8 @@ var statusKinds = map[int]error{
 	http.StatusGatewayTimeout:      blob.ErrTransient,
 }
 
-// wrap turns an error of the SDK into one of blob's. Of the SDK's error only some
-// text is kept: it refers to the whole request, with its signature.
+// wrap turns an error of the SDK into one of package blob. It keeps only some text of the SDK's
+// error, which refers to the whole request, with its signature.
 func (a *access) wrap(ctx context.Context, err error) error {
 	if ctxErr := ctx.Err(); ctxErr != nil {
 		return ctxErr
@@ -88,7 +88,7 @@ func (a *access) wrap(ctx context.Context, err error) error {
 	if errors.As(err, &response) {
 		kind := responseKind(response)
 		if kind == blob.ErrPermission && sasExpired(a.sas, time.Now()) {
-			kind = blob.ErrCredentials // some services do not tell the two apart
+			kind = blob.ErrCredentials // some services do not distinguish the two
 		}
 		return blob.After(retryAfter(response.RawResponse, time.Now()), fmt.Errorf("%w: %s", kind, describe(response)))
 	}
@@ -99,8 +99,7 @@ func (a *access) wrap(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: %s", failureKind(err), oneLine(redact(err.Error())))
 }
 
-// ErrPlainHTTP: the container's URL begins with https, and whoever answers there does
-// not speak TLS.
+// ErrPlainHTTP: the container's URL begins with https, but the server there does not speak TLS.
 var ErrPlainHTTP = errors.New("the service does not speak https at this address")
 
 func responseKind(r *azcore.ResponseError) error {
@@ -116,7 +115,7 @@ func responseKind(r *azcore.ResponseError) error {
 	return blob.ErrUnexpected
 }
 
-// failureKind is for errors that are no answer of the service.
+// failureKind is for errors that are not an answer of the service.
 func failureKind(err error) error {
 	var connection connectionError
 	var endpoint endpointError
@@ -135,7 +134,7 @@ func failureKind(err error) error {
 	return blob.ErrUnexpected
 }
 
-// tokenKind tells a refused login from a login service that is out of order.
+// tokenKind distinguishes a refused login from a login service that is out of order.
 func tokenKind(err tokenError) error {
 	var login *azidentity.AuthenticationFailedError
 	if errors.As(err, &login) && login.RawResponse != nil {
@@ -146,8 +145,8 @@ func tokenKind(err tokenError) error {
 	return blob.ErrCredentials
 }
 
-// retryAfter is the pause that an answer asks for, 0 if it asks for none: in the header
-// Retry-After, RFC 9110 section 10.2.3, or in those that Azure's services have beside it.
+// retryAfter is the pause that an answer requests, 0 if none: in the header Retry-After, RFC 9110
+// section 10.2.3, or in the additional headers of Azure's services.
 func retryAfter(r *http.Response, now time.Time) time.Duration {
 	if r == nil {
 		return 0
@@ -167,8 +166,8 @@ func retryAfter(r *http.Response, now time.Time) time.Duration {
 	return 0
 }
 
-// describe returns the status, the code, when a SAS is out of date its dates, and the
-// number by which the service's operators find the request.
+// describe returns the status, the code, the dates of an invalid SAS, and the number by which the
+// service's operators find the request.
 func describe(r *azcore.ResponseError) string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "status %d", r.StatusCode)
@@ -189,7 +188,7 @@ func describe(r *azcore.ResponseError) string {
 
 var datesPattern = regexp.MustCompile(`Start \[[^\]]*\] - Expiry \[[^\]]*\] - Current \[[^\]]*\]`)
 
-// sasDates finds what the service says of a SAS that is not valid at this time.
+// sasDates finds the service's text about a SAS that is not valid at this time.
 func sasDates(resp *http.Response) string {
 	body, err := runtime.Payload(resp)
 	if err != nil {
@@ -205,12 +204,12 @@ func sasDates(resp *http.Response) string {
 // queries finds the queries of URLs.
 var queries = regexp.MustCompile(`\?[^\s"']*`)
 
-// redact replaces what may be secret in a text.
+// redact replaces possible secrets in a text.
 func redact(text string) string {
 	return secrecy.Text(queries.ReplaceAllString(text, "[secret]"))
 }
 
-// maxText is how much of a foreign text a message quotes, in bytes.
+// maxText is the maximum of bytes of a foreign text in a message.
 const maxText = 500
 
 func oneLine(text string) string {

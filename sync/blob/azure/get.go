@@ -14,8 +14,8 @@ import (
 	"clfsload/sync/blob"
 )
 
-// Get implements blob.Container. A connection that breaks in the middle of the data
-// is a failed try like others, and so is an answer that is not what was asked for.
+// Get implements blob.Container. A connection that breaks in the middle of the data is a failed try
+// like others, and so is an answer for another range.
 func (c *Container) Get(ctx context.Context, name string, offset, length int64) (blob.Object, error) {
 	if err := blob.CheckName(name); err != nil {
 		return blob.Object{}, fmt.Errorf("get %s: %w", name, err)
@@ -39,7 +39,7 @@ func (c *Container) Get(ctx context.Context, name string, offset, length int64) 
 	return o, nil
 }
 
-// info asks for everything but the data.
+// info requests everything except the data.
 func info(ctx context.Context, client *sdkblob.Client) (blob.Object, error) {
 	p, err := client.GetProperties(ctx, nil)
 	if err != nil {
@@ -51,7 +51,7 @@ func info(ctx context.Context, client *sdkblob.Client) (blob.Object, error) {
 	return blob.Object{Info: blob.Info{Size: *p.ContentLength, MD5: p.ContentMD5}}, nil
 }
 
-// infoPast is info for a blob that is said to have nothing from offset on.
+// infoPast is info for a blob that seems to have nothing from offset on.
 func infoPast(ctx context.Context, client *sdkblob.Client, offset int64) (blob.Object, error) {
 	o, err := info(ctx, client)
 	if err == nil && o.Size > max(offset, 0) {
@@ -60,12 +60,12 @@ func infoPast(ctx context.Context, client *sdkblob.Client, offset int64) (blob.O
 	return o, err
 }
 
-// part is what is asked for of a blob; with a negative length, all from offset on.
+// part is the requested part of a blob; with a negative length, all from offset on.
 type part struct{ offset, length int64 }
 
 func (p part) isWhole() bool { return p.offset <= 0 && p.length < 0 }
 
-// of is how many bytes the part has of a blob.
+// of is the length of the part in a blob.
 func (p part) of(size int64) int64 {
 	n := max(size-p.offset, 0)
 	if p.length >= 0 {
@@ -95,8 +95,8 @@ func (c *Container) download(ctx context.Context, client *sdkblob.Client, p part
 	return o, checkEncoding(answer, o)
 }
 
-// objectOf reads what the answer's headers tell of the whole blob. They must announce
-// the part that was asked for: nothing is allocated for anything else.
+// objectOf reads the description of the whole blob from the answer's headers. They must announce
+// the requested part: memory is allocated for nothing else.
 func objectOf(answer sdkblob.DownloadStreamResponse, p part) (blob.Object, error) {
 	if answer.ContentLength == nil {
 		return blob.Object{}, badAnswer("the answer has no length")
@@ -121,8 +121,8 @@ func objectOf(answer sdkblob.DownloadStreamResponse, p part) (blob.Object, error
 	return o, nil
 }
 
-// readBody reads what the answer announced. With more than one try allowed, the SDK
-// asks for the rest when the connection breaks.
+// readBody reads the announced body. If more than one try is allowed and the connection breaks, the
+// SDK requests the rest.
 func (c *Container) readBody(ctx context.Context, answer *sdkblob.DownloadStreamResponse) ([]byte, error) {
 	var body io.ReadCloser = answer.Body
 	if c.retry.Tries > 1 {
@@ -136,8 +136,8 @@ func (c *Container) readBody(ctx context.Context, answer *sdkblob.DownloadStream
 	return data, nil
 }
 
-// checkEncoding refuses bytes that a proxy has encoded on their way. Encoded bytes that
-// match the blob's MD5 are those that were put.
+// checkEncoding refuses bytes that a proxy has encoded. If encoded bytes match the blob's MD5, they
+// are the bytes of the put.
 func checkEncoding(answer sdkblob.DownloadStreamResponse, o blob.Object) error {
 	isPart := int64(len(o.Data)) < o.Size
 	if answer.ContentEncoding == nil || *answer.ContentEncoding == "identity" || isPart {

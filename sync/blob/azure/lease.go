@@ -13,7 +13,7 @@ import (
 	"clfsload/sync/blob"
 )
 
-// lease is a lease of the service. Credentials that change do not touch it.
+// lease is a lease of the service. A change of credentials does not affect it.
 type lease struct {
 	container *Container
 	name, id  string
@@ -21,10 +21,10 @@ type lease struct {
 
 var _ blob.Leaser = (*Container)(nil)
 
-// AcquireLease implements blob.Leaser. The service does not tell who holds a lease.
+// AcquireLease implements blob.Leaser. The service does not report the holder of a lease.
 //
-// A lease that a process of before has left is changed into the new one, so that the
-// old id is worth nothing any more: of two processes that both know it, one loses.
+// A lease left by an earlier process is changed into the new one, so that the old id is no longer
+// valid: if two processes know it, one of them loses.
 func (c *Container) AcquireLease(ctx context.Context, name string, r blob.LeaseRequest) (blob.Lease, error) {
 	if err := blob.CheckName(name); err != nil {
 		return nil, fmt.Errorf("lease %s: %w", name, err)
@@ -51,8 +51,8 @@ func (l *lease) acquire(ctx context.Context, duration time.Duration) error {
 	})
 }
 
-// takeOver makes the lease of id former this one. ErrLeased: the blob is not leased
-// by that id.
+// takeOver changes the lease of id former into this one. ErrLeased: the blob is not leased with
+// that id.
 func (l *lease) takeOver(ctx context.Context, former string) error {
 	err := l.do(ctx, former, func(client *sdklease.BlobClient) error {
 		_, err := client.ChangeLease(ctx, l.id, nil)
@@ -67,8 +67,8 @@ func (l *lease) takeOver(ctx context.Context, former string) error {
 	return l.renew(ctx)
 }
 
-// endless is what to do about a lease that somebody else has. One that ends by itself is left
-// alone, and so is any other unless it is to be broken.
+// endless handles a lease of another process. A lease that expires is left alone, and so is any
+// other unless it must be broken.
 func (l *lease) endless(ctx context.Context, r blob.LeaseRequest, leased error) error {
 	a := l.container.access.Load()
 	p, err := a.client.NewBlobClient(l.name).GetProperties(ctx, nil)
@@ -98,8 +98,8 @@ func (l *lease) renew(ctx context.Context) error {
 	})
 }
 
-// Renew implements blob.Lease. A lease that ran out, and that nobody has taken since,
-// is renewed as well.
+// Renew implements blob.Lease. A lease that expired, and that no other process has taken since, is
+// renewed as well.
 func (l *lease) Renew(ctx context.Context) error {
 	if err := l.renew(ctx); err != nil {
 		return fmt.Errorf("renew lease of %s: %w", l.name, err)
@@ -133,8 +133,8 @@ func (l *lease) do(ctx context.Context, id string, send func(*sdklease.BlobClien
 	return nil
 }
 
-// condition returns what a Put or Delete of a blob must carry while this Container
-// holds its lease; nil if it does not.
+// condition returns the lease condition for a Put or Delete of a blob while this Container holds
+// its lease; nil if it does not.
 func (c *Container) condition(name string) *sdkblob.AccessConditions {
 	id, held := c.leases.Load(name)
 	if !held {

@@ -49,12 +49,12 @@ func (c *Container) list(ctx context.Context, prefix, marker string, limit int32
 	return page, nil
 }
 
-// pagesAtATime is how many pages of listings are read and decoded at a time. Each may
-// take some 60 MB, if the service is not what it says; usual ones take 15.
+// pagesAtATime is how many pages of listings are read and decoded at a time. A page may take some
+// 60 MB, if the answer is not from the service; usual ones take 15 MB.
 const pagesAtATime = 8
 
-// listingTurn is one of those. It begins with the answer, so that a service that is slow
-// to answer holds up nobody.
+// listingTurn is one such slot. It begins with the answer, so that a slow service does not block
+// others.
 type listingTurn struct {
 	turns *semaphore.Weighted
 	begun bool
@@ -85,7 +85,7 @@ func listed(prefix string, c *Container) string {
 	return fmt.Sprintf("%q in %s", prefix, c)
 }
 
-// listKind is for services that do not say what it is that they do not find.
+// listKind is for services whose "not found" does not name the missing thing.
 func listKind(err error) error {
 	if errors.Is(err, blob.ErrNotFound) {
 		return fmt.Errorf("%w: %v", blob.ErrContainerMissing, err)
@@ -93,10 +93,10 @@ func listKind(err error) error {
 	return err
 }
 
-// maxListedSize is more than a blob can have, in bytes.
+// maxListedSize is more than the maximum size of a blob, in bytes.
 const maxListedSize = 1 << 50
 
-// pageOf returns what a page lists. An error says that it is no answer to the request.
+// pageOf returns the blobs of a page. An error means that it is not an answer to the request.
 func pageOf(answer container.ListBlobsFlatResponse, prefix string) (blob.Page, error) {
 	var page blob.Page
 	if answer.Segment == nil {

@@ -21,16 +21,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// apiVersion is the service's version that requests ask for. Everything used here
-// is older; a recent one, as the SDK would send, is refused by emulators and by
-// clouds that are updated late.
+// apiVersion is the service version that requests ask for. All features used here are older.
+// Emulators, and clouds that are updated late, refuse a recent version, as the SDK would send.
 const apiVersion = "2021-12-02"
 
 const userAgent = "clfsload"
 
-// newTransport returns what carries the requests. It keeps as many idle
-// connections as there are requests in flight, because a new one costs several
-// round trips, and buffers enough to send a small blob with one system call.
+// newTransport returns the HTTP transport. It keeps as many idle connections as there are requests
+// in flight, because a new one costs several round trips, and its buffers allow to send a small
+// blob with one system call.
 func newTransport(connections int) *http.Transport {
 	dialer := &net.Dialer{Timeout: 15 * time.Second, KeepAlive: 15 * time.Second, Control: setUserTimeout}
 	return &http.Transport{
@@ -52,9 +51,9 @@ func newTransport(connections int) *http.Transport {
 	}
 }
 
-// userTimeout is how long sent bytes may stay without an acknowledgement. It ends
-// requests soon whose network is gone; the tries' time-outs, which must let slow
-// transfers pass, are for a service that does not answer.
+// userTimeout is how long sent bytes may stay without an acknowledgement. It soon ends requests
+// whose network is gone. The timeouts of tries, which must let slow transfers pass, are for a
+// service that does not answer.
 const userTimeout = time.Minute
 
 func setUserTimeout(_, _ string, conn syscall.RawConn) error {
@@ -124,9 +123,9 @@ func (setVersion) Do(req *policy.Request) (*http.Response, error) {
 	return req.Next()
 }
 
-// upload lends a Put's data to the transport, which may go on reading a request's
-// body after it has reported an error or an early answer. Each try gets a reader of
-// its own, and wait returns when the transport has given all of them back.
+// upload lends a Put's data to the transport, which may continue to read a request's body after it
+// has reported an error or an early answer. Each try gets its own reader, and wait returns when the
+// transport has returned all of them.
 type upload struct {
 	data []byte
 	lent sync.WaitGroup
@@ -148,8 +147,8 @@ func (u *upload) open(w *watch) io.ReadCloser {
 
 func (u *upload) wait() { u.lent.Wait() }
 
-// send does the request. Content-MD5 makes the service verify the bytes and store
-// the MD5 with the blob.
+// send sends the request. Content-MD5 makes the service verify the bytes and store the MD5 with the
+// blob.
 func (u *upload) send(ctx context.Context, client *container.Client, name string, sum []byte, condition *blob.AccessConditions) error {
 	answer, err := client.NewBlockBlobClient(name).Upload(ctx, streaming.NopCloser(bytes.NewReader(u.data)), &blockblob.UploadOptions{
 		TransactionalValidation: blob.TransferValidationTypeMD5(sum),
@@ -184,14 +183,14 @@ type connectionError struct{ error }
 
 func (e connectionError) Unwrap() error { return e.error }
 
-// endpointError is a connectionError that will not go away: the other end is not
-// what it should be. The SDK does not repeat errors with a method of this name.
+// endpointError is a permanent connectionError: the other end is not the expected service. The SDK
+// does not retry errors with a method of this name.
 type endpointError struct{ error }
 
 func (e endpointError) Unwrap() error { return e.error }
 func (endpointError) NonRetriable()   {}
 
-// sendError tells the two apart.
+// sendError distinguishes the two.
 func sendError(err error) error {
 	var cert *tls.CertificateVerificationError
 	var record tls.RecordHeaderError

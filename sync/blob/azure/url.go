@@ -11,7 +11,7 @@ import (
 // URL names a container, and may carry a SAS that opens it. See ParseURL.
 type URL struct {
 	endpoint  string // the service: scheme, host, for path-style addresses the account; no slash at the end
-	account   string // empty if the address does not tell
+	account   string // empty if the address does not contain it
 	container string
 	sas       string // without "?"
 }
@@ -25,9 +25,9 @@ func NewURL(account, container string) (URL, error) {
 	return ParseURL("https://" + account + ".blob.core.windows.net/" + container)
 }
 
-// ServiceOf returns the address of the Blob service that a connection string tells
-// for an account: its BlobEndpoint, or what its EndpointSuffix gives. It is empty
-// when the string tells none, or is of another account.
+// ServiceOf returns the address of the Blob service in a connection string for an account: its
+// BlobEndpoint, or the address from its EndpointSuffix. It is empty if the string has none, or is
+// of another account.
 func ServiceOf(connectionString, account string) string {
 	fields := connectionFields(connectionString)
 	if name := fields["AccountName"]; name != "" && name != account {
@@ -104,7 +104,7 @@ func pathStyle(host string, parts int) bool {
 		parts == 2 && !strings.Contains(host, ".blob.")
 }
 
-// accountOfHost returns the account that ACCOUNT.blob.SUFFIX tells.
+// accountOfHost returns the account in ACCOUNT.blob.SUFFIX.
 func accountOfHost(host string) string {
 	account, _, ok := strings.Cut(host, ".blob.")
 	if !ok {
@@ -141,7 +141,7 @@ func checkContainer(name string) error {
 	return nil
 }
 
-// withoutPassword cuts the user information out of an address that is refused.
+// withoutPassword removes the user information from an address that is refused.
 func withoutPassword(address string) string {
 	scheme, rest, ok := strings.Cut(address, "://")
 	if !ok {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// errStalled is why a try was ended in which nothing moved.
+// errStalled is the reason for ending a try without progress.
 var errStalled = errors.New("nothing was sent or received for too long")
 
 // watch ends a try that makes no progress.
@@ -18,7 +18,7 @@ type watch struct {
 	timer  *time.Timer
 }
 
-// newWatch returns a context for the try, which end must give back.
+// newWatch returns a context for the try, which must be released by end.
 func newWatch(ctx context.Context, stall time.Duration) (context.Context, *watch) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	w := &watch{ctx: ctx, cancel: cancel, stall: stall}
@@ -26,7 +26,7 @@ func newWatch(ctx context.Context, stall time.Duration) (context.Context, *watch
 	return ctx, w
 }
 
-// progress is to be called when bytes were moved.
+// progress must be called when bytes were transferred.
 func (w *watch) progress() { w.timer.Reset(w.stall) }
 
 func (w *watch) end() {

@@ -49,7 +49,7 @@ var (
 	_ blob.Leaser    = (*Container)(nil)
 )
 
-// New returns a container that does what inner does until On is called.
+// New returns a container that passes all calls to inner until On is called.
 func New(inner blob.Container) *Container {
 	return &Container{inner: inner, faults: make(map[Method][]Fault), calls: make(map[Method]int)}
 }
@@ -68,7 +68,7 @@ func (c *Container) Calls(m Method) int {
 	return c.calls[m]
 }
 
-// Check fails the test if some fault was not met.
+// Check fails the test if a fault was not met.
 func (c *Container) Check(t testing.TB) {
 	t.Helper()
 	c.mu.Lock()

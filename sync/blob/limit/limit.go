@@ -1,3 +1,7 @@
+// Package limit limits the rate of puts into a container. The rate can be changed during use.
+//
+// Puts take turns: one blob after the other waits for its bytes, in slices small enough that a new
+// rate takes effect within a quarter of a second. Gets, lists and deletes are not limited.
 package limit
 
 import (
@@ -22,12 +26,12 @@ type Limiter struct {
 	changed chan struct{} // closed when limiter is replaced
 }
 
-// New returns a Limiter of so many bytes a second; 0 is no limit.
+// New returns a Limiter of that many bytes a second; 0 is no limit.
 func New(bytesPerSecond int64) *Limiter {
 	return &Limiter{turn: make(chan struct{}, 1), limiter: newRate(bytesPerSecond), changed: make(chan struct{})}
 }
 
-// slices of a second are let through at once.
+// slices per second
 const slices = 4
 
 func newRate(bytesPerSecond int64) *rate.Limiter {
@@ -37,7 +41,7 @@ func newRate(bytesPerSecond int64) *rate.Limiter {
 	return rate.NewLimiter(rate.Limit(bytesPerSecond), int(max(bytesPerSecond/slices, 1)))
 }
 
-// Set changes the rate, also for those who wait already; 0 is no limit.
+// Set changes the rate, also for puts that already wait; 0 is no limit.
 func (l *Limiter) Set(bytesPerSecond int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -113,13 +117,13 @@ func waitSlice(ctx context.Context, limiter *rate.Limiter, n int, changed <-chan
 	}
 }
 
-// Container puts no faster than its Limiter allows.
+// Container puts at most at the rate of its Limiter.
 type Container struct {
 	blob.Container
 	limiter *Limiter
 }
 
-// Wrap returns c with puts held back by l.
+// Wrap returns c with puts limited by l.
 func Wrap(c blob.Container, l *Limiter) *Container { return &Container{c, l} }
 
 // Put waits for its turn, then puts.
@@ -141,8 +145,8 @@ func (c *Container) PutWhole(ctx context.Context, name string, data []byte) erro
 // Sync implements blob.Syncer.
 func (c *Container) Sync(ctx context.Context) error { return blob.Sync(ctx, c.Container) }
 
-// AcquireLease implements blob.Leaser where the container behind does; elsewhere
-// its error is errors.ErrUnsupported.
+// AcquireLease implements blob.Leaser if the inner container does; otherwise its error is
+// errors.ErrUnsupported.
 func (c *Container) AcquireLease(ctx context.Context, name string, r blob.LeaseRequest) (blob.Lease, error) {
 	l, ok := c.Container.(blob.Leaser)
 	if !ok {

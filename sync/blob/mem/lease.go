@@ -9,7 +9,7 @@ import (
 	"clfsload/sync/blob"
 )
 
-// lease is a claim to a blob of that name.
+// lease is a lease of the blob of that name.
 type lease struct {
 	container *Container
 	name      string
@@ -17,7 +17,7 @@ type lease struct {
 	duration  time.Duration
 }
 
-// claim is who holds a blob's lease, and until when.
+// claim is the holder of a blob's lease, and its end.
 type claim struct {
 	id      string
 	expires time.Time

@@ -21,8 +21,8 @@ const (
 	word   = `[^\s"'&;,<>\\]` // of a value that ends where a query, a list or a quotation goes on
 )
 
-// patterns find secrets by their shape. The group "secret" is the secret itself, the
-// groups "keep" and "rest" are left in the text, and all else of a match is replaced.
+// patterns find secrets by their form. The group "secret" is the secret itself, the groups "keep"
+// and "rest" stay in the text, and the rest of a match is replaced.
 var patterns = compile(
 	// a shared access signature, with the parameters around it
 	`(?:\?[^\s"'\\]*?)?(?:[a-z]{2,6}=[^\s"'&\\]*(?:&|\\u0026))*sig`+equals+`(?P<secret>[^\s"'&;,:<>\\]+)(?:`+and+`[^\s"'\\]*)*`,
@@ -66,7 +66,7 @@ func compile(texts ...string) []pattern {
 	return list
 }
 
-// Text replaces what is a secret, or looks like one.
+// Text replaces secrets, and texts that look like secrets.
 func Text(text string) string {
 	text = Known(text)
 	for _, p := range patterns {
@@ -75,7 +75,7 @@ func Text(text string) string {
 	return text
 }
 
-// Mask replaces the same as Text by as many asterisks.
+// Mask replaces the same texts as Text, by as many asterisks.
 func Mask(text string) string {
 	for _, secret := range find(text) {
 		text = strings.ReplaceAll(text, secret, strings.Repeat("*", len(secret)))
@@ -83,10 +83,10 @@ func Mask(text string) string {
 	return text
 }
 
-// Suspect reports whether a text has something with the shape of a secret in it.
+// Suspect reports whether a text contains something with the form of a secret.
 func Suspect(text string) bool { return len(find(text)) > 0 }
 
-// find returns the secrets in a text that have the shape of one.
+// find returns the secrets in a text that have the form of one.
 func find(text string) (secrets []string) {
 	for _, p := range patterns {
 		for _, m := range p.FindAllStringSubmatchIndex(text, -1) {

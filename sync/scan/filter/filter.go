@@ -96,7 +96,7 @@ func parent(p string) string {
 	return p[:max(i, 0)]
 }
 
-// Takes reports whether an entry of the directory is to be taken.
+// Takes reports whether an entry of the directory passes the filter.
 func (d Directory) Takes(name string, isDir bool) bool {
 	f := d.filter
 	if len(f.include)+len(f.exclude) == 0 {
