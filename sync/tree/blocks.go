@@ -9,18 +9,18 @@ import (
 	"clfsload/clfs/object"
 )
 
-// maxSegmentPayload bounds the decompressed size of a segment, in bytes: a full
-// one whose owner has an id of 64 bytes, and records that only a cache knows.
+// maxSegmentPayload bounds the decompressed size of a segment, in bytes: a full one whose owner has
+// an id of 64 bytes, and records that only a cache knows.
 const maxSegmentPayload = object.MaxSegmentPayload + 4096
 
-// AllBlocks stands for the end of the block map, whatever the size.
+// AllBlocks means the end of the block map, whatever the size.
 const AllBlocks = math.MaxUint64
 
 // A Block is an entry of a block map: a data segment or an indirect block.
 type Block struct {
 	ID     clfs.ID
 	Number uint64 // of the segment, from 1; of the first one below an indirect block
-	Count  uint64 // how many blocks it stands for: 1 for a segment
+	Count  uint64 // how many blocks it covers: 1 for a segment
 
 	Indirect    bool
 	Tree, Depth int       // of an indirect block
@@ -29,14 +29,14 @@ type Block struct {
 	Ctime       uint32    // likewise, seconds
 }
 
-// Blocks goes over the block map of a file or a directory: the blocks with from
-// <= Number < to, in order, each indirect block before what is below it. Null ids
-// are holes and are left out. from is at least 1; see [AllBlocks].
+// Blocks goes over the block map of a file or a directory: the blocks with from <= Number < to, in
+// order, each indirect block before the blocks below it. Null ids are holes and are left out. from
+// is at least 1; see [AllBlocks].
 //
-// When an indirect block cannot be read the error comes with that Block, whose
-// Number and Count tell what is lost, and the iteration goes on behind it. Blocks that
-// a regular file of its size has and no list holds are lost in the same way: they
-// come as an error of [KindHole] or [KindBlockMap], with a Block that has no ID.
+// If an indirect block cannot be read, the error comes with that Block, whose Number and Count
+// describe the loss, and the iteration continues after it. Blocks that the size of a regular file
+// requires but no list holds are lost in the same way: they come as an error of [KindHole] or
+// [KindBlockMap], with a Block that has no ID.
 func (t *Tree) Blocks(ctx context.Context, n *Node, from, to uint64) iter.Seq2[Block, error] {
 	return func(yield func(Block, error) bool) {
 		m := mapReader{t: t, ctx: ctx, n: n, from: from, to: to, end: n.needs(), yield: yield}
@@ -51,7 +51,7 @@ type mapReader struct {
 	ctx      context.Context
 	n        *Node
 	from, to uint64
-	end      uint64 // the first block past those that the lists must hold
+	end      uint64 // the number after the last block that the lists must hold
 	yield    func(Block, error) bool
 	seen     map[clfs.ID]bool // indirect blocks entered
 }
@@ -85,8 +85,7 @@ func usedRoots(in *object.Inode) int {
 	return used
 }
 
-// missing yields the blocks from..to that the file's size asks for and that no list
-// holds.
+// missing yields the blocks from..to that the file's size requires and that no list holds.
 func (m *mapReader) missing(from, to uint64) bool {
 	at, end := max(from, m.from), min(to, m.to, m.end)
 	if at >= end {
@@ -96,7 +95,7 @@ func (m *mapReader) missing(from, to uint64) bool {
 	return m.yield(Block{Number: at, Count: end - at}, err)
 }
 
-// span is how many segments a block of a tree at a depth leads to.
+// span is how many segments a block of a tree covers at a depth.
 func span(tree, depth int) uint64 {
 	n := uint64(1)
 	for range tree - depth + 1 {
@@ -145,15 +144,15 @@ func (m *mapReader) indirect(id clfs.ID, tree, depth int, first, count uint64) b
 	return true
 }
 
-// counted compares the number of an indirect block's pointers, to each blocks, with the
-// size of the file. It yields the blocks that are in none.
+// counted compares the number of an indirect block's pointers, of each blocks, with the size of the
+// file. It yields the missing blocks.
 func (m *mapReader) counted(b Block, each uint64) bool {
 	if b.Number >= m.end {
 		return true // behind the end, or of a directory
 	}
 	have, want := uint64(len(b.Pointers)), (min(b.Count, m.end-b.Number)+each-1)/each
 	at, end := max(b.Number+have*each, m.from), min(b.Number+b.Count, m.to, m.end)
-	// CLFSLoad leaves an empty leaf where a file ends with a full one.
+	// CLFSLoad leaves an empty leaf if a file ends with a full one.
 	emptyLeaf := b.Depth < b.Tree && have == want+1 && b.Number+want*each == m.end
 	if have == want || emptyLeaf || have < want && at >= end {
 		return true
@@ -162,8 +161,7 @@ func (m *mapReader) counted(b Block, each uint64) bool {
 	return m.yield(Block{Number: at, Count: max(at, end) - at}, err)
 }
 
-// enter reads an indirect block, once in each pass: a map that leads to one
-// twice may have no end.
+// enter reads an indirect block, once in each pass: a map that leads to one twice may be endless.
 func (m *mapReader) enter(b *Block) error {
 	if m.seen[b.ID] {
 		return damagef(KindBlockMap, m.n.Blob, "indirect block %s stands twice in the block map", b.ID)

@@ -10,7 +10,7 @@ import (
 	"clfsload/clfs/object"
 )
 
-// check collects what is wrong with one inode.
+// check collects the damage of one inode.
 type check struct {
 	*Node
 	found []error
@@ -20,9 +20,9 @@ func (c *check) bad(kind Kind, format string, args ...any) {
 	c.found = append(c.found, &Damage{Kind: kind, Object: c.Blob, Reason: fmt.Sprintf(format, args...)})
 }
 
-// Check returns what an inode says that cannot be right, as far as it shows without
-// another object: one [Damage] for each, joined. What it holds can be read all the
-// same. Contents that are missing are found when they are read, by [Tree.Runs].
+// Check returns the contradictions in an inode that show without another object: one [Damage] for
+// each, joined. The inode's contents can still be read. Missing contents are found when they are
+// read, by [Tree.Runs].
 func (n *Node) Check() error {
 	c := &check{Node: n}
 	c.types()
@@ -34,14 +34,14 @@ func (n *Node) Check() error {
 	return errors.Join(c.found...)
 }
 
-// CheckTarget is the part of [Node.Check] about where a symbolic link leads.
+// CheckTarget is the part of [Node.Check] about the target of a symbolic link.
 func (n *Node) CheckTarget() error {
 	c := &check{Node: n}
 	c.target()
 	return errors.Join(c.found...)
 }
 
-// types compares the four places that tell an inode's type.
+// types compares the four places that hold an inode's type.
 func (c *check) types() {
 	a := c.Inode.Attr
 	linked := c.Name.Type == clfs.TypeHardLink && len(c.Inode.BackPointers) > 1
@@ -77,7 +77,7 @@ func (c *check) attributes() {
 	}
 }
 
-// links compares the link count of what is no directory with its back pointers.
+// links compares the link count with the back pointers, except for a directory.
 func (c *check) links() {
 	nlink, back := c.Inode.Attr.Nlink, len(c.Inode.BackPointers)
 	if !c.IsDir() && (int(nlink) != back || back == 0 || back > clfs.MaxLinks) {
@@ -85,7 +85,7 @@ func (c *check) links() {
 	}
 }
 
-// target checks where a symbolic link leads. CLFSLoad counts its size in characters.
+// target checks the target of a symbolic link. CLFSLoad counts its size in characters.
 func (c *check) target() {
 	target, size := c.Target(), c.Inode.Attr.Size
 	if c.Type() != clfs.TypeSymlink {
@@ -99,8 +99,7 @@ func (c *check) target() {
 	}
 }
 
-// contents checks how the contents are cut, and that the inode has no more of them
-// than it must have.
+// contents checks how the contents are cut, and that the inode does not have too many of them.
 func (c *check) contents() {
 	in, segment := c.Inode, uint32(clfs.SegmentBytes)
 	if c.IsDir() {
@@ -138,8 +137,8 @@ func (n *Node) CheckLink(dir clfs.ID) error {
 	return damagef(KindBackPointer, n.Blob, "no back pointer leads to %s, which has an entry for it", dir)
 }
 
-// CheckObject returns what an object says of itself that does not fit its name: see
-// [Node.Check] and [CheckSegment].
+// CheckObject returns the parts of an object that contradict its name: see [Node.Check] and
+// [CheckSegment].
 func CheckObject(o Object, payload []byte) error {
 	switch {
 	case o.Form == 1:

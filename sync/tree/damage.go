@@ -8,64 +8,64 @@ import (
 	"clfsload/clfs/compression"
 )
 
-// ErrNotFound: the path names nothing in the container.
+// ErrNotFound: the container has no entry at the path.
 var ErrNotFound = errors.New("no such file or directory")
 
 // ErrNotDirectory: a component of the path that must be a directory is not.
 var ErrNotDirectory = errors.New("not a directory")
 
-// ErrNoContainer: there is no bucket object, so this is no CLFS container.
+// ErrNoContainer: there is no bucket object, so this is not a CLFS container.
 var ErrNoContainer = errors.New("not a CLFS container: it has no bucket object")
 
-// ErrUnfinished: the container has no root directory. It was not finished, or
-// the root is lost.
+// ErrUnfinished: the container has no root directory. Its transfer is not complete, or the root is
+// lost.
 var ErrUnfinished = errors.New("the container has no root directory: its transfer is not complete, or the root is lost")
 
-// ErrDamaged is what every [Damage] is, for errors.Is.
+// ErrDamaged matches every [Damage], for errors.Is.
 var ErrDamaged = errors.New("the container breaks the format")
 
-// ErrMoving is what a [Damage] is that a publication under way leaves, or one that was cut
-// off. The next publication that completes removes it.
+// ErrMoving matches a [Damage] left by a publication that is in progress, or was cut off. The next
+// complete publication removes it.
 var ErrMoving = errors.New("a publication is in progress or was cut off")
 
-// A Kind says which promise of the format is broken. It is a word for reports
-// and for programs that read them.
+// A Kind names the broken promise of the format. It is a word for reports and for programs that
+// read them.
 type Kind string
 
 // The kinds of damage that reading finds. Package verify has more.
 const (
-	KindMissing       Kind = "missing-object" // something refers to an object that is not there
-	KindRecords       Kind = "bad-records"    // the blob's bytes are no object
+	KindMissing       Kind = "missing-object" // something refers to a missing object
+	KindRecords       Kind = "bad-records"    // the blob's bytes are not an object
 	KindEncrypted     Kind = "encrypted"      // the object is encrypted
-	KindChecksum      Kind = "checksum"       // the bytes are not those that the service was given
+	KindChecksum      Kind = "checksum"       // the bytes differ from those that the service received
 	KindSegmentOwner  Kind = "segment-owner"  // a segment says it belongs to another inode
 	KindSegmentOffset Kind = "segment-offset" // a segment says it belongs elsewhere in its file
-	KindSegmentLength Kind = "segment-length" // contents are longer or shorter than they must be
-	KindBlockMap      Kind = "block-map"      // lists of blocks or an indirect block make no sense
-	KindHole          Kind = "hole"           // a block map lacks blocks that the size asks for
+	KindSegmentLength Kind = "segment-length" // contents are longer or shorter than required
+	KindBlockMap      Kind = "block-map"      // lists of blocks or an indirect block are invalid
+	KindHole          Kind = "hole"           // a block map lacks blocks that the size requires
 	KindLoop          Kind = "directory-loop" // a directory is reached twice
-	KindEntryName     Kind = "entry-name"     // a directory entry has a name that no file can have
+	KindEntryName     Kind = "entry-name"     // a directory entry has a name that is invalid for a file
 	KindOversized     Kind = "oversized-blob" // a blob is larger than any object
-	KindOwnID         Kind = "own-id"         // an inode says that it is another one
+	KindOwnID         Kind = "own-id"         // an inode contains the id of another one
 	KindType          Kind = "type"           // name, handle, attributes and mode do not agree on the type
 	KindOwner         Kind = "owner"          // the blob's name has another owner than the object
-	KindHandle        Kind = "handle"         // a filehandle is not made as it must be
-	KindAttributes    Kind = "attributes"     // an attribute has a value that it cannot have
+	KindHandle        Kind = "handle"         // a filehandle does not have the required form
+	KindAttributes    Kind = "attributes"     // an attribute has an invalid value
 	KindLinkCount     Kind = "link-count"     // nlink is not the number of links
 	KindBackPointer   Kind = "back-pointer"   // back pointers and directory entries do not match
 	KindSize          Kind = "size"           // a size in the attributes is wrong
-	KindDots          Kind = "dots"           // "." and ".." are not where or what they must be
+	KindDots          Kind = "dots"           // "." and ".." are missing or wrong
 	KindDuplicate     Kind = "duplicate-name" // a directory has a name twice
 )
 
 // Damage is the error for a container that breaks the format.
 type Damage struct {
 	Kind   Kind
-	Object string // the blob's name, or "object ID" where there is no blob
+	Object string // the blob's name, or "object ID" if there is no blob
 	Reason string
 	Err    error // the cause, may be nil
 	Whole  bool  // of a directory: all its entries were read
-	Moving bool  // no damage but ErrMoving: see Tree.OpenMark
+	Moving bool  // not damage but ErrMoving: see Tree.OpenMark
 }
 
 func (d *Damage) Error() string {
@@ -75,7 +75,7 @@ func (d *Damage) Error() string {
 	return d.Object + ": " + d.Reason
 }
 
-// Is reports whether target is ErrDamaged, or ErrMoving of what is no damage.
+// Is reports whether target is ErrDamaged, or ErrMoving for an entry in motion.
 func (d *Damage) Is(target error) bool {
 	if d.Moving {
 		return target == ErrMoving
@@ -90,7 +90,7 @@ func damagef(kind Kind, object, format string, args ...any) *Damage {
 	return &Damage{Kind: kind, Object: object, Reason: fmt.Sprintf(format, args...)}
 }
 
-// objectText names an object of which no blob is known.
+// objectText names an object without a known blob.
 func objectText(id clfs.ID) string { return "object " + id.String() }
 
 // BadObject turns an error of package clfs into damage of a blob.

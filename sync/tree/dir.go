@@ -10,18 +10,17 @@ import (
 	"clfsload/clfs/object"
 )
 
-// A DirSegment is a run of a directory's entries as one object holds them.
+// A DirSegment is the run of a directory's entries in one object.
 type DirSegment struct {
 	Number uint64 // 0: in the inode, from 1: block of that number
 	Blob   string
 	Raw    []byte // packed entries; valid until the next segment
 }
 
-// DirSegments reads a directory's segments in order, some of them ahead. A
-// segment that cannot be read comes as an error, and the iteration goes on. What is wrong
-// with the directory as a whole comes last, as errors with the number after the last
-// segment's: dots, names that stand twice, the link count, and a size that is not that
-// of the entries. See [Damage.Whole].
+// DirSegments reads a directory's segments in order, some of them ahead. If a segment cannot be
+// read, it comes as an error, and the iteration continues. Damage of the directory as a whole comes
+// last, as errors with the number after the last segment's: dots, duplicate names, the link count,
+// and a size that is not that of the entries. See [Damage.Whole].
 func (t *Tree) DirSegments(ctx context.Context, n *Node) iter.Seq2[DirSegment, error] {
 	return func(yield func(DirSegment, error) bool) {
 		check, last := t.newDirCheck(n), DirSegment{}
@@ -68,8 +67,8 @@ func (t *Tree) dirSegments(ctx context.Context, n *Node) iter.Seq2[DirSegment, e
 	}
 }
 
-// DirBlocks reads the blocks from..to of a directory, which are its segments without
-// the one in the inode.
+// DirBlocks reads the blocks from..to of a directory, which are its segments except the one in the
+// inode.
 func (t *Tree) DirBlocks(ctx context.Context, n *Node, from, to uint64) iter.Seq2[DirSegment, error] {
 	return func(yield func(DirSegment, error) bool) {
 		for p, err := range t.Pieces(ctx, n, from, to) {
@@ -86,9 +85,9 @@ func (t *Tree) DirBlocks(ctx context.Context, n *Node, from, to uint64) iter.Seq
 	}
 }
 
-// Entries goes over a directory's entries in the order of the container, "."
-// and ".." among them. Names are valid until the next entry. After an error in one segment it goes
-// on with the next one. Names are what the container says: see [ValidName].
+// Entries goes over a directory's entries in the order of the container, "." and ".." among them.
+// Names are valid until the next entry. After an error in one segment it continues with the next
+// one. Names are not checked: see [ValidName].
 func (t *Tree) Entries(ctx context.Context, n *Node) iter.Seq2[object.Dirent, error] {
 	return func(yield func(object.Dirent, error) bool) {
 		for s, err := range t.DirSegments(ctx, n) {
@@ -113,9 +112,9 @@ func (t *Tree) Entries(ctx context.Context, n *Node) iter.Seq2[object.Dirent, er
 // isDot reports whether a name is "." or "..".
 func isDot(name []byte) bool { return string(name) == "." || string(name) == ".." }
 
-// Lookup resolves a path from the root, with or without a slash in front.
-// Symbolic links are not followed, ".." is not allowed. The error wraps
-// [ErrNotFound] or [ErrNotDirectory], or says what is damaged.
+// Lookup resolves a path from the root, with or without a slash in front. Symbolic links are not
+// followed, ".." is not allowed. The error wraps [ErrNotFound] or [ErrNotDirectory], or is the
+// damage.
 func (t *Tree) Lookup(ctx context.Context, path string) (*Node, error) {
 	n, err := t.Root(ctx)
 	if err != nil {
@@ -145,9 +144,8 @@ func (t *Tree) child(ctx context.Context, dir *Node, name string) (*Node, error)
 	return t.Node(ctx, id)
 }
 
-// LookupName finds an entry of a directory. The error wraps [ErrNotFound] if
-// there is none. A part of the directory that cannot be read is an error only
-// if the name is in no other part.
+// LookupName finds an entry of a directory. If there is none, the error wraps [ErrNotFound]. An
+// unreadable part of the directory is an error only if the name is in no other part.
 func (t *Tree) LookupName(ctx context.Context, dir *Node, name string) (clfs.ID, error) {
 	if isDot([]byte(name)) {
 		return "", fmt.Errorf("%w: a path cannot hold %q", ErrNotFound, name)

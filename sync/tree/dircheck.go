@@ -8,16 +8,16 @@ import (
 	"clfsload/clfs/object"
 )
 
-// dirCheck looks at the segments of one directory as they come, and finds what only
-// the whole directory tells.
+// dirCheck reads the segments of one directory as they arrive, and finds damage that only shows in
+// the whole directory.
 type dirCheck struct {
 	t           *Tree
 	n           *Node
 	names       NameSet
 	entries     int
-	size        uint64 // as the attributes must have it
+	size        uint64 // the expected value of the attributes
 	directories uint32 // entries whose filehandle is that of a directory
-	opaque      bool   // an entry's id does not tell its type
+	opaque      bool   // an entry's id does not contain its type
 	unread      bool   // a part of the directory cannot be read
 	found       []error
 }
@@ -26,15 +26,15 @@ func (t *Tree) newDirCheck(n *Node) *dirCheck {
 	return &dirCheck{t: t, n: n, names: NameSet{TempDir: t.options.TempDir}}
 }
 
-// bad notes damage that hides no entry.
+// bad records damage that hides no entry.
 func (c *dirCheck) bad(kind Kind, format string, args ...any) {
 	d := damagef(kind, c.n.Blob, format, args...)
 	d.Whole = true
 	c.found = append(c.found, d)
 }
 
-// segment takes a segment, or that one cannot be read. The error is about the
-// temporary database.
+// segment takes a segment, or the fact that one cannot be read. The error is about the temporary
+// database.
 func (c *dirCheck) segment(s DirSegment, err error) error {
 	if err != nil {
 		c.unread = true
@@ -43,7 +43,7 @@ func (c *dirCheck) segment(s DirSegment, err error) error {
 	c.size += uint64(len(s.Raw)) + 4
 	for e, err := range object.Dirents(s.Raw) {
 		if err != nil {
-			c.unread = true // whoever goes over the entries reports it
+			c.unread = true // the reader of the entries reports it
 			return nil
 		}
 		if err := c.entry(e); err != nil {
@@ -69,8 +69,8 @@ func (c *dirCheck) entry(e object.Dirent) error {
 	return c.names.Add(e.Name)
 }
 
-// dots checks that "." and ".." are the first two entries and do not come again, and
-// reports whether it is the place of one of them.
+// dots checks that "." and ".." are only the first two entries, and reports whether this is the
+// place of one of them.
 func (c *dirCheck) dots(position int, e object.Dirent) bool {
 	name, want := string(e.Name), [...]string{".", ".."}
 	switch {
@@ -87,7 +87,7 @@ func (c *dirCheck) dots(position int, e object.Dirent) bool {
 	return true
 }
 
-// finish returns what was found.
+// finish returns the damage.
 func (c *dirCheck) finish(ctx context.Context) ([]error, error) {
 	defer c.names.Close()
 	suspects, err := c.names.Repeated()
@@ -120,8 +120,7 @@ func (c *dirCheck) totals(ctx context.Context) {
 	}
 }
 
-// duplicates finds the names that the directory has twice. The hashes only say where
-// to look.
+// duplicates finds the names that the directory has twice. The hashes only show where to look.
 func (c *dirCheck) duplicates(ctx context.Context, suspects map[uint64]bool) error {
 	seen := map[string]int{}
 	for s, err := range c.t.dirSegments(ctx, c.n) {
@@ -142,8 +141,8 @@ func (c *dirCheck) duplicates(ctx context.Context, suspects map[uint64]bool) err
 	return ctx.Err()
 }
 
-// finishedByCLFSLoad reports whether CLFSLoad wrote the container. It gives the source's
-// size to a directory that it writes again (docs/clfs-format.md section 8).
+// finishedByCLFSLoad reports whether CLFSLoad wrote the container. If CLFSLoad writes a directory
+// again, it has the source's size (docs/clfs-format.md section 8).
 func (t *Tree) finishedByCLFSLoad(ctx context.Context) bool {
 	if known := t.clfsLoad.Load(); known != nil {
 		return *known

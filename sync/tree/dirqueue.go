@@ -13,8 +13,8 @@ import (
 // entries each; the others wait in the temporary database.
 const queuedInMemory = 512
 
-// dirQueue holds the directories of a walk that wait for their turn, last in,
-// first out, and knows which were queued before.
+// dirQueue holds the waiting directories of a walk, last in, first out, and knows which were queued
+// before.
 type dirQueue struct {
 	db *scratch.DB
 
@@ -47,7 +47,7 @@ func newDirQueue(tempDir string) (*dirQueue, error) {
 
 func (q *dirQueue) close() { q.db.Close() }
 
-// claim reports whether a directory is seen for the first time.
+// claim reports whether a directory is new.
 func (q *dirQueue) claim(id clfs.ID) (bool, error) {
 	n, err := q.db.Exec("INSERT OR IGNORE INTO claimed VALUES (?)", []byte(id))
 	return n == 1, err
@@ -82,7 +82,7 @@ func (q *dirQueue) spill(dirs []*Dir) error {
 	return nil
 }
 
-// pop waits for a directory. It returns nil when there will be none any more.
+// pop waits for a directory. It returns nil when no more will come.
 func (q *dirQueue) pop() (*Dir, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -124,7 +124,7 @@ func (q *dirQueue) unspill() (*Dir, error) {
 	return d, err
 }
 
-// done says that a directory and all of its entries were visited.
+// done records that a directory and all of its entries were visited.
 func (q *dirQueue) done() {
 	q.mu.Lock()
 	defer q.mu.Unlock()

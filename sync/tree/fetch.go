@@ -16,11 +16,11 @@ func (t *Tree) Bytes(ctx context.Context, o Object) ([]byte, error) {
 	return got.Data, err
 }
 
-// decoder decodes the payload of an object. It may be called again with the payload of
-// another answer. Its error is what is damaged.
+// decoder decodes the payload of an object. It may be called again with the payload of another
+// answer. Its error is damage.
 type decoder func(o Object, payload []byte) error
 
-// fetch finds an object, reads its payload and has it decoded.
+// fetch finds an object, reads its payload and decodes it.
 func (t *Tree) fetch(ctx context.Context, id clfs.ID, most int, decode decoder) (Object, []byte, error) {
 	o, err := t.Find(ctx, id)
 	if err != nil {
@@ -29,9 +29,9 @@ func (t *Tree) fetch(ctx context.Context, id clfs.ID, most int, decode decoder) 
 	return t.fetchFound(ctx, o, most, decode)
 }
 
-// fetchFound reads the payload of an object that was found, and has it decoded. An index may
-// be older than the container, and a publication may replace the object meanwhile: when
-// the blob is gone, the service is asked again, as long as it names another one.
+// fetchFound reads and decodes the payload of a found object. An index may be older than the
+// container, and a publication may replace the object meanwhile: if the blob is gone, the service
+// is asked again, as long as it names another one.
 func (t *Tree) fetchFound(ctx context.Context, o Object, most int, decode decoder) (Object, []byte, error) {
 	for gone := ""; ; {
 		payload, err := t.payload(ctx, o, most, decode)
@@ -47,9 +47,9 @@ func (t *Tree) fetchFound(ctx context.Context, o Object, most int, decode decode
 	}
 }
 
-// fetchBlock is fetch for a segment or an indirect block of n. Its name is known but for the
-// version, and only caches write a second one. So one request brings it from a container
-// that no cache has used.
+// fetchBlock is fetch for a segment or an indirect block of n. Its name is known except for the
+// version, and only caches write a second one. So if no cache has used the container, one request
+// reads it.
 func (t *Tree) fetchBlock(ctx context.Context, n *Node, id clfs.ID, kind clfs.Type, most int, decode decoder) (Object, error) {
 	o, guessed, err := t.findBlock(ctx, n, id, kind)
 	if guessed {
@@ -67,8 +67,8 @@ func (t *Tree) fetchBlock(ctx context.Context, n *Node, id clfs.ID, kind clfs.Ty
 	return o, err
 }
 
-// findBlock is Find for a segment or an indirect block of n. Where no index knows it and no
-// cache has used the container it is the first version, guessed, without a request.
+// findBlock is Find for a segment or an indirect block of n. If it is in no index, and no cache has
+// used the container, it is assumed to be the first version, without a request.
 func (t *Tree) findBlock(ctx context.Context, n *Node, id clfs.ID, kind clfs.Type) (o Object, guessed bool, err error) {
 	if t.index != nil {
 		if o, found, err := t.findIndexed(ctx, id); err != nil || found {
@@ -87,8 +87,7 @@ func (t *Tree) findBlock(ctx context.Context, n *Node, id clfs.ID, kind clfs.Typ
 	return Object{Name: name, Blob: name.String(), Number: -1}, true, nil
 }
 
-// payload reads an object's blob, decompresses it to at most most bytes and has it
-// decoded.
+// payload reads an object's blob, decompresses it to at most most bytes and decodes it.
 func (t *Tree) payload(ctx context.Context, o Object, most int, decode decoder) ([]byte, error) {
 	var payload []byte
 	_, err := t.unpack(ctx, o, most, func(o Object, p []byte) error {
@@ -98,10 +97,10 @@ func (t *Tree) payload(ctx context.Context, o Object, most int, decode decoder) 
 	return payload, err
 }
 
-// unpack is payload, and tells of the blob.
+// unpack is payload, and returns the blob, too.
 func (t *Tree) unpack(ctx context.Context, o Object, most int, decode decoder) (blob.Info, error) {
 	got, err := t.read(ctx, o, most, func(got blob.Object) error {
-		if most > maxInodePayload { // as many at a time as can work at a time: it takes memory
+		if most > maxInodePayload { // one for each processor at a time: it takes memory
 			if err := t.unpacking.Acquire(ctx, 1); err != nil {
 				return err
 			}
@@ -116,13 +115,11 @@ func (t *Tree) unpack(ctx context.Context, o Object, most int, decode decoder) (
 	return got.Info, err
 }
 
-// errDiffers: a blob is not what the listing says. It was replaced, or an answer was for
-// another blob.
+// errDiffers: a blob differs from the listing. It was replaced, or the answer was for another blob.
 var errDiffers = errors.New("the blob is not the listed one")
 
-// read reads all of a blob, whose payload has at most most bytes, compares it with the
-// MD5 that the service keeps, and has it checked. What is found wrong is believed when
-// the blob was read again.
+// read reads all of a blob, whose payload has at most most bytes, compares it with the stored MD5,
+// and checks it. An error is believed after the blob was read again.
 func (t *Tree) read(ctx context.Context, o Object, most int, check func(blob.Object) error) (blob.Object, error) {
 	limit := int64(compression.Bound(most))
 	get := func(ctx context.Context) (blob.Object, error) { return t.get(ctx, o.Blob, limit) }
@@ -158,7 +155,7 @@ func (t *Tree) get(ctx context.Context, name string, limit int64) (blob.Object, 
 	return got, err
 }
 
-// checkWhole sees to it that an answer has all of a blob, and the right bytes.
+// checkWhole checks that an answer has all of a blob, and the right bytes.
 func (t *Tree) checkWhole(name string, o blob.Object, limit int64) error {
 	switch {
 	case o.Size > limit:

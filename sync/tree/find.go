@@ -10,13 +10,13 @@ import (
 	"clfsload/sync/blob"
 )
 
-// maxInodePayload bounds the decompressed size of an inode, an indirect block
-// and the bucket object, in bytes. The largest that a loader writes have some
-// 90 KiB; the rest is for records and longer ids that only a cache knows.
+// maxInodePayload bounds the decompressed size of an inode, an indirect block and the bucket
+// object, in bytes. The largest from a loader have some 90 KiB; the rest is for records and longer
+// ids of caches.
 const maxInodePayload = 1 << 20
 
-// segmentWeight is what a segment takes of the memory budget: its blob and its
-// payload, both at their largest.
+// segmentWeight is the share of a segment in the memory budget: its blob and its payload, both at
+// their maximum.
 const segmentWeight = 2 * object.MaxSegmentPayload
 
 // An Object is the blob that holds an object's live version.
@@ -24,14 +24,14 @@ type Object struct {
 	clfs.Name
 	Blob   string // the blob's name
 	Size   int64  // of the blob, in bytes
-	MD5    []byte // of the blob; nil where the service keeps none
+	MD5    []byte // of the blob; nil if the service keeps none
 	Number int64  // place in the index, from 0; -1 without an index
 	Older  int    // further versions of the object
 }
 
-// Find finds the live version of an object: the highest version in the live
-// file system. The error is a [Damage] of [KindMissing] if there is none. That is
-// believed only of a second listing: nothing protects the bytes of one.
+// Find finds the live version of an object: the highest version in the live file system. If there
+// is none, the error is a [Damage] of [KindMissing], after a second listing: the bytes of a listing
+// have no checksum.
 func (t *Tree) Find(ctx context.Context, id clfs.ID) (Object, error) {
 	for _, look := range t.looks() {
 		o, found, err := look(ctx, id)
@@ -42,7 +42,7 @@ func (t *Tree) Find(ctx context.Context, id clfs.ID) (Object, error) {
 	return Object{}, damagef(KindMissing, objectText(id), "no blob holds it")
 }
 
-// looks are the ways to look for an object, which are tried in turn.
+// looks are the ways to look for an object, tried in turn.
 func (t *Tree) looks() [2]func(context.Context, clfs.ID) (Object, bool, error) {
 	if t.index != nil {
 		return [2]func(context.Context, clfs.ID) (Object, bool, error){t.findIndexed, t.list}
@@ -62,16 +62,16 @@ func (t *Tree) findIndexed(_ context.Context, id clfs.ID) (Object, bool, error) 
 	return c.made(t)
 }
 
-// candidate is a blob whose name begins with the id that is looked for.
+// candidate is a blob whose name begins with the requested id.
 type candidate struct {
 	blob.Info
 	number int64
 }
 
-// maxCandidates is more than an object has blobs.
+// maxCandidates is more than the number of blobs of any object.
 const maxCandidates = 1 << 20
 
-// list asks the service for all blobs of an object.
+// list requests all blobs of an object from the service.
 func (t *Tree) list(ctx context.Context, id clfs.ID) (Object, bool, error) {
 	var c choice
 	seen := 0
@@ -87,7 +87,7 @@ func (t *Tree) list(ctx context.Context, id clfs.ID) (Object, bool, error) {
 	return c.made(t)
 }
 
-// lister lists as one of the tree's requests in flight, which are counted.
+// lister lists as one of the tree's counted requests in flight.
 type lister struct {
 	blob.Container
 	t *Tree
@@ -112,7 +112,7 @@ func (c *choice) add(t *Tree, of candidate) {
 	n, err := clfs.ParseName(of.Name)
 	switch {
 	case err != nil:
-		return // verify tells of it
+		return // verify reports it
 	case n.Snapshot != clfs.LiveSnapshot:
 		t.passed.snapshots.Add(1)
 		return
@@ -126,7 +126,7 @@ func (c *choice) add(t *Tree, of candidate) {
 	c.live++
 }
 
-// made returns what was chosen, and counts what is passed over.
+// made returns the chosen blob, and counts the skipped ones.
 func (c *choice) made(t *Tree) (o Object, found bool, err error) {
 	if c.live == 0 {
 		return Object{}, false, nil
@@ -136,8 +136,8 @@ func (c *choice) made(t *Tree) (o Object, found bool, err error) {
 	return c.o, true, nil
 }
 
-// Blob describes a blob by its name, whichever version of an object it is. The
-// error wraps [ErrNotFound] if there is none.
+// Blob describes a blob by its name, whichever version of an object it is. If there is none, the
+// error wraps [ErrNotFound].
 func (t *Tree) Blob(ctx context.Context, name string) (Object, error) {
 	n, err := clfs.ParseName(name)
 	if err != nil {

@@ -21,9 +21,8 @@ type Index struct {
 
 const indexSchema = `CREATE TABLE blobs (name BLOB PRIMARY KEY, number INTEGER, size INTEGER, md5 BLOB) WITHOUT ROWID`
 
-// BuildIndex lists the container once; after that, Find asks the index. It
-// must not run at the same time as anything else on the tree. On error the tree goes
-// on without an index.
+// BuildIndex lists the container once; after that, Find uses the index. It must not run at the same
+// time as other methods of the tree. On error the tree continues without an index.
 func (t *Tree) BuildIndex(ctx context.Context) (*Index, error) {
 	db, err := scratch.Open(t.options.TempDir)
 	if err != nil {
@@ -38,7 +37,7 @@ func (t *Tree) BuildIndex(ctx context.Context) (*Index, error) {
 	return x, nil
 }
 
-// Index returns the index, which it builds if there is none.
+// Index returns the index, and builds it if there is none.
 func (t *Tree) Index(ctx context.Context) (*Index, error) {
 	if t.index != nil {
 		return t.index, nil
@@ -64,9 +63,9 @@ func (x *Index) fill(ctx context.Context, t *Tree) error {
 	return nil
 }
 
-// isHuge guesses from the first page how far the names reach: if 5000 of them
-// do not get past these digits of a hash there are some 200,000 or more, and the
-// requests for many beginnings pay off.
+// isHuge estimates from the first page how far the names reach: if 5000 of them do not get past
+// these digits of a hash, there are some 200,000 or more, and the requests for many beginnings pay
+// off.
 func isHuge(first blob.Page) bool {
 	return len(first.Blobs) > 0 && first.Blobs[len(first.Blobs)-1].Name < "06"
 }
@@ -84,10 +83,10 @@ func (x *Index) listPart(ctx context.Context, t *Tree, prefix string) error {
 	return nil
 }
 
-// listParts lists the blobs by how their names begin, many beginnings at a time.
-// Objects' names begin with hex digits of a hash, so that they are spread evenly over
-// the 256 pairs of them; logs and strangers may begin with any other character
-// that can be printed. Only names that begin otherwise are not found.
+// listParts lists the blobs by the beginnings of their names, many beginnings at a time. Objects'
+// names begin with hex digits of a hash, so they are spread evenly over the 256 pairs of digits.
+// Logs and other blobs may begin with any other printable character. Names with other beginnings
+// are not found.
 func (x *Index) listParts(ctx context.Context, t *Tree) error {
 	return rescue.Each(ctx, t.options.Requests, namePrefixes, func(ctx context.Context, prefix string) error {
 		return x.listPart(ctx, t, prefix)
@@ -96,8 +95,8 @@ func (x *Index) listParts(ctx context.Context, t *Tree) error {
 
 const hexDigits = "0123456789ABCDEF"
 
-// namePrefixes yields prefixes, of which each name of printable characters has
-// exactly one. (A name that is one hex digit has none.)
+// namePrefixes yields prefixes; each name of printable characters has exactly one of them. (A name
+// that is one hex digit has none.)
 func namePrefixes(yield func(string) bool) {
 	for c := byte('!'); c <= '~'; c++ {
 		if strings.IndexByte(hexDigits, c) < 0 {
@@ -114,7 +113,7 @@ func namePrefixes(yield func(string) bool) {
 	}
 }
 
-// add puts a page into the index.
+// add writes a page into the index.
 func (x *Index) add(t *Tree, page blob.Page) error {
 	for _, b := range page.Blobs {
 		number := x.count.Add(1) - 1
@@ -128,8 +127,8 @@ func (x *Index) add(t *Tree, page blob.Page) error {
 
 func (x *Index) close() error { return x.db.Close() }
 
-// Len is one more than the highest number, which is the number of blobs in a
-// container that nobody changed meanwhile.
+// Len is one more than the highest number, which is the number of blobs if nobody has changed the
+// container meanwhile.
 func (x *Index) Len() int64 { return x.count.Load() }
 
 // find returns all blobs of an object.
@@ -138,8 +137,7 @@ func (x *Index) find(id clfs.ID) ([]candidate, error) {
 	return x.selectBlobs("WHERE name >= ? AND name < ? ORDER BY name", prefix, upperBound(prefix))
 }
 
-// upperBound is the least string above all that begin with prefix, which ends
-// in a dot.
+// upperBound is the least string above all strings that begin with prefix, which ends in a dot.
 func upperBound(prefix []byte) []byte {
 	bound := append([]byte(nil), prefix...)
 	bound[len(bound)-1]++
@@ -161,7 +159,7 @@ func (x *Index) selectBlobs(where string, args ...any) ([]candidate, error) {
 	return found, err
 }
 
-// indexPage is how many rows Each takes out of the index at a time.
+// indexPage is how many rows Each reads from the index at a time.
 const indexPage = 1024
 
 // An Entry of the index: a blob and its number.
@@ -190,7 +188,7 @@ func (x *Index) Each(ctx context.Context, fn func(Entry) error) error {
 	}
 }
 
-// Number looks up a blob by its whole name.
+// Number returns the number of a blob by its whole name.
 func (x *Index) Number(name string) (number int64, found bool, err error) {
 	found, err = x.db.Row("SELECT number FROM blobs WHERE name = ?", []any{[]byte(name)}, &number)
 	return number, found, err

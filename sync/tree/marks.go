@@ -6,12 +6,11 @@ import "sync/atomic"
 // be used by many goroutines.
 type Marks []atomic.Uint64
 
-// NewMarks makes an empty set for an index of n blobs.
+// NewMarks creates an empty set for an index of n blobs.
 func NewMarks(n int64) Marks { return make(Marks, n/64+1) }
 
-// Set marks a blob and reports whether it was not marked before. A blob that is
-// not in the index (a number below 0), because it came after the listing, is
-// always new.
+// Set marks a blob and reports whether it was not marked before. A blob that is not in the index (a
+// number below 0), because it is newer than the listing, is always new.
 func (m Marks) Set(n int64) bool {
 	if n < 0 {
 		return true

@@ -13,9 +13,9 @@ const namesInMemory = 1 << 20
 
 // A NameSet holds the hashes of a directory's names. The zero value is an empty set.
 type NameSet struct {
-	TempDir string // where the temporary database goes; "": $TMPDIR
+	TempDir string // directory of the temporary database; "": $TMPDIR
 
-	db     *scratch.DB // nil while all is in memory
+	db     *scratch.DB // nil while all names are in memory
 	hashes []uint64
 	sorted bool
 }
@@ -60,7 +60,7 @@ func (s *NameSet) open() (err error) {
 	return nil
 }
 
-// settle gets the set ready to be asked.
+// settle prepares the set for queries.
 func (s *NameSet) settle() error {
 	if s.sorted {
 		return nil
@@ -113,7 +113,7 @@ func (s *NameSet) Has(name []byte) (bool, error) {
 	return s.db.Row("SELECT 1 FROM names WHERE hash = ? LIMIT 1", []any{int64(h)}, &one)
 }
 
-// Close gives the memory and the temporary database back.
+// Close releases the memory and the temporary database.
 func (s *NameSet) Close() {
 	if s.db != nil {
 		s.db.Close()

@@ -16,14 +16,14 @@ type Node struct {
 	Payload []byte // the records that Inode was decoded from, and that it aliases
 }
 
-// Type is the file type as the attributes have it; the type in the blob's name
-// says 12 for a file with several links.
+// Type is the file type in the attributes; the type in the blob's name is 12 for a file with
+// several links.
 func (n *Node) Type() clfs.Type { return n.Inode.Attr.Type }
 
 // IsDir reports whether the node is a directory.
 func (n *Node) IsDir() bool { return n.Type() == clfs.TypeDirectory }
 
-// Target is where a symbolic link points, nil for anything else.
+// Target is the target of a symbolic link, nil for any other inode.
 func (n *Node) Target() []byte {
 	if n.Type() != clfs.TypeSymlink {
 		return nil
@@ -38,10 +38,10 @@ func (t *Tree) Node(ctx context.Context, id clfs.ID) (*Node, error) {
 	return t.completed(&n, o, payload, err)
 }
 
-// Renew returns n if it still is the live version of its inode, and otherwise reads the
-// live one. If nothing has changed that costs one listing. Names alone do not tell: after a
-// publication that was cut off, the next one may put a version again under the same name. Where the
-// service keeps no MD5, the blob is read.
+// Renew returns n if it still is the live version of its inode, and otherwise reads the live one.
+// If nothing has changed, that costs one listing. Names alone are not proof: after a publication
+// that was cut off, the next one may put a version again under the same name. If the service keeps
+// no MD5, the blob is read.
 func (t *Tree) Renew(ctx context.Context, n *Node) (*Node, error) {
 	o, err := t.Find(ctx, n.ID)
 	if err != nil {
@@ -89,12 +89,11 @@ func (t *Tree) completed(n *Node, o Object, payload []byte, err error) (*Node, e
 	return n, nil
 }
 
-// AcceptAnyOwnID has the tree hand out inodes that say they are another one, too:
-// for a reader that reports them itself. It must be called before anything is read.
+// AcceptAnyOwnID makes the tree return inodes that contain another id, too: for a reader that
+// reports them itself. It must be called before the first read.
 func (t *Tree) AcceptAnyOwnID() { t.anyOwnID = true }
 
-// checkOwnID sees to it that the contents of one file are not taken for those of
-// another.
+// checkOwnID ensures that the contents of one file are not taken for those of another.
 func (n *Node) checkOwnID() error {
 	if own := n.Inode.ID(); own != n.ID {
 		return damagef(KindOwnID, n.Blob, "the inode says that it is %s", own)
@@ -105,20 +104,19 @@ func (n *Node) checkOwnID() error {
 // MaxPayload bounds the decompressed size of any object, in bytes.
 const MaxPayload = maxSegmentPayload
 
-// Payload reads the record sequence of any object, for those who want to look
-// at the records themselves.
+// Payload reads the record sequence of any object, for callers that need the records themselves.
 func (t *Tree) Payload(ctx context.Context, o Object) ([]byte, error) {
 	return t.payload(ctx, o, maxSegmentPayload, func(Object, []byte) error { return nil })
 }
 
-// layout says how a node's contents are cut.
+// layout is how a node's contents are cut.
 type layout struct {
 	first   uint64 // bytes in the inode
 	segment uint64 // bytes in each block
 }
 
-// layoutOf takes the sizes from the inode: containers of other makers may cut
-// differently, as long as a segment fits an object.
+// layoutOf takes the sizes from the inode: other programs may cut contents differently, as long as
+// a segment fits an object.
 func layoutOf(n *Node) (layout, error) {
 	l := layout{uint64(n.Inode.FirstSegmentSize), uint64(n.Inode.SegmentSize)}
 	if l.segment == 0 || l.segment > clfs.SegmentBytes || l.first > maxInodePayload {
@@ -127,7 +125,7 @@ func layoutOf(n *Node) (layout, error) {
 	return l, nil
 }
 
-// offset is where block number (from 1) starts in the contents.
+// offset is the start of block number (from 1) in the contents.
 func (l layout) offset(number uint64) uint64 { return l.first + (number-1)*l.segment }
 
 // blocks is the first block number past contents of size bytes, which have
@@ -139,8 +137,8 @@ func (l layout) blocks(size uint64) uint64 {
 	return (size-l.first-1)/l.segment + 2
 }
 
-// needs is the first block past those that the size of a regular file asks for: its
-// block map must list all before it. Of anything else the size does not tell.
+// needs is the number after the last block that the size of a regular file requires: its block map
+// must list all before it. For other types the size has no such meaning.
 func (n *Node) needs() uint64 {
 	l, err := layoutOf(n)
 	if err != nil || n.Type() != clfs.TypeRegular {
@@ -149,8 +147,8 @@ func (n *Node) needs() uint64 {
 	return l.blocks(n.Inode.Attr.Size)
 }
 
-// SegmentCount is how many data segments a regular file of its size has. The
-// error says that the inode's segment sizes make no sense.
+// SegmentCount is how many data segments a regular file of its size has. The error means that the
+// inode's segment sizes are invalid.
 func (n *Node) SegmentCount() (uint64, error) {
 	l, err := layoutOf(n)
 	if err != nil {

@@ -14,10 +14,9 @@ type Run struct {
 	Lost   uint64 // with an error: how many bytes from Offset on cannot be read
 }
 
-// Runs reads the bytes from..to of a regular file, in order and several
-// segments at a time. What lies between the runs is a hole and reads as zeros.
-// An error comes with the stretch that is lost, and the iteration goes on
-// behind it.
+// Runs reads the bytes from..to of a regular file, in order and several segments at a time. The
+// gaps between runs are holes, which read as zeros. An error comes with the lost stretch, and the
+// iteration continues after it.
 func (t *Tree) Runs(ctx context.Context, n *Node, from, to uint64) iter.Seq2[Run, error] {
 	return func(yield func(Run, error) bool) {
 		to := min(to, n.Inode.Attr.Size)
@@ -34,7 +33,7 @@ func (t *Tree) Runs(ctx context.Context, n *Node, from, to uint64) iter.Seq2[Run
 	}
 }
 
-// firstRun is what the inode itself holds of the contents.
+// firstRun is the part of the contents in the inode.
 func firstRun(n *Node, l layout) (Run, error) {
 	want := min(l.first, n.Inode.Attr.Size)
 	have := uint64(len(n.Inode.Data))
@@ -69,9 +68,9 @@ func (t *Tree) blockRuns(ctx context.Context, n *Node, l layout, from, to uint64
 	}
 }
 
-// BlockData reads the contents in block number of a regular file; block 0 is what the inode
-// holds. They are as many bytes as a file of its size has there, which may be kept and must
-// not be changed. They are nil for a hole.
+// BlockData reads the contents in block number of a regular file; block 0 is the part in the inode.
+// Its length follows from the file's size. The caller may keep the data and must not change them.
+// They are nil for a hole.
 func (t *Tree) BlockData(ctx context.Context, n *Node, number uint64) (data []byte, err error) {
 	l, err := layoutOf(n)
 	if err != nil {
@@ -96,8 +95,7 @@ func (t *Tree) BlockData(ctx context.Context, n *Node, number uint64) (data []by
 	return data, nil
 }
 
-// lostBytes is how much a block stands for; an indirect block high up stands
-// for more than 64 bits can count.
+// lostBytes is the number of bytes in a block; for a high indirect block it exceeds 64 bits.
 func lostBytes(b Block, l layout) uint64 {
 	if b.Count > (1<<63)/l.segment {
 		return 1 << 63
@@ -105,7 +103,7 @@ func lostBytes(b Block, l layout) uint64 {
 	return b.Count * l.segment
 }
 
-// clip leaves of a run what lies between from and to.
+// clip returns the part of a run between from and to.
 func (r Run) clip(from, to uint64) Run {
 	if r.Offset < from {
 		skip := from - r.Offset
@@ -119,8 +117,8 @@ func (r Run) clip(from, to uint64) Run {
 	return r
 }
 
-// WriteTo writes the bytes from..to of a regular file to w, holes as zeros. It
-// stops at the first stretch that cannot be read.
+// WriteTo writes the bytes from..to of a regular file to w, holes as zeros. It stops at the first
+// unreadable stretch.
 func (t *Tree) WriteTo(ctx context.Context, w io.Writer, n *Node, from, to uint64) error {
 	to = min(to, n.Inode.Attr.Size)
 	at := from
@@ -155,8 +153,8 @@ func writeZeros(ctx context.Context, w io.Writer, n uint64) error {
 	return nil
 }
 
-// ReadAt fills p with the contents of a regular file from off on, and returns
-// io.EOF with what there is at the end, as io.ReaderAt does.
+// ReadAt fills p with the contents of a regular file from off on. At the end it returns the
+// available bytes and io.EOF, as io.ReaderAt does.
 func (t *Tree) ReadAt(ctx context.Context, n *Node, p []byte, off uint64) (int, error) {
 	end := min(off+uint64(len(p)), n.Inode.Attr.Size)
 	if off >= end {

@@ -10,30 +10,28 @@ import (
 	"clfsload/rescue"
 )
 
-// readAhead is how many segments of one file are read at a time. Of a directory
-// they are fewer: many directories are open at a time, and their segments are not
-// counted against the memory budget. Somebody who goes over a directory may wait
-// for the files in it, which need that budget.
+// readAhead is how many segments of one file are read at a time. For a directory it is fewer: many
+// directories are open at a time, and their segments are not counted in the memory budget. The
+// reader of a directory may wait for the files in it, which need that budget.
 const (
 	readAhead    = 8
 	dirReadAhead = 2
 )
 
-// maxDirSegmentPayload bounds the decompressed size of a directory's segment, in
-// bytes. A full one has a quarter of that.
+// maxDirSegmentPayload bounds the decompressed size of a directory's segment, in bytes. A full one
+// has a quarter of that.
 const maxDirSegmentPayload = 4 * clfs.DirSegmentBytes
 
-// A Piece is a block of a block map with what its blob holds.
+// A Piece is a block of a block map with the contents of its blob.
 type Piece struct {
 	Block
 	Blob    Object         // of a segment; an indirect block has Block.Object
 	Segment object.Segment // of a segment; valid until the next piece
 }
 
-// Pieces goes over the blocks from..to of a node as [Tree.Blocks] does and reads
-// the segments, several at a time. What a segment says about itself is not
-// looked at: see [CheckSegment]. An error comes with the piece that it is
-// about, and the iteration goes on behind it.
+// Pieces goes over the blocks from..to of a node as [Tree.Blocks] does and reads the segments,
+// several at a time. It does not check the owner and offset in a segment: see [CheckSegment]. An
+// error comes with its piece, and the iteration continues after it.
 func (t *Tree) Pieces(ctx context.Context, n *Node, from, to uint64) iter.Seq2[Piece, error] {
 	return func(yield func(Piece, error) bool) {
 		if !n.hasBlocks() {
@@ -65,7 +63,7 @@ func (n *Node) readAhead() int {
 	return readAhead
 }
 
-// hasBlocks reports whether the block map lists blocks, or should.
+// hasBlocks reports whether the block map lists blocks, or should list some.
 func (n *Node) hasBlocks() bool {
 	return len(n.Inode.Direct) > 1 || usedRoots(n.Inode) > 0 || n.needs() > 1
 }
@@ -78,7 +76,7 @@ type pending struct {
 	release func()
 }
 
-// drain waits for the pieces that nobody wants any more.
+// drain waits for the pieces that are no longer needed.
 func drain(queue <-chan *pending) {
 	for p := range queue {
 		<-p.done
@@ -86,8 +84,8 @@ func drain(queue <-chan *pending) {
 	}
 }
 
-// produce starts the reading of each piece. Memory is taken here, in order, so
-// that the piece that the consumer waits for always has its share.
+// produce starts the reading of each piece. Memory is taken here, in order, so that the next piece
+// of the consumer always has its share.
 func (t *Tree) produce(ctx context.Context, n *Node, from, to uint64, queue chan<- *pending) {
 	defer close(queue)
 	if err := rescue.Call(func() error { t.queue(ctx, n, from, to, queue); return nil }); err != nil {
@@ -131,19 +129,19 @@ func (t *Tree) readPiece(ctx context.Context, n *Node, p *pending) {
 		return p.check(n, o)
 	})
 	if errors.Is(p.err, errMisplaced) {
-		p.err = nil // again and again: that is what the container has
+		p.err = nil // the same in each answer: the container has it so
 	}
 	if p.err == nil {
 		t.placed.Add(p.piece.ID, placedSegment{p.piece.Blob, p.piece.Segment.Owner, p.piece.Segment.Offset})
 	}
 }
 
-// segmentSlack is how much longer a segment's payload may be than the contents that it
-// must have: for what belongs to it, and to find out what it is if it is too long.
+// segmentSlack is how much longer a segment's payload may be than its required contents: for its
+// other records, and to identify it if it is too long.
 const segmentSlack = 64 << 10
 
-// mostOf is how many bytes the payload of block number may have, of which
-// segmentWeightOf takes the room.
+// mostOf is the maximum payload of block number in bytes; segmentWeightOf reserves the memory for
+// it.
 func mostOf(n *Node, number uint64) int {
 	if n.IsDir() {
 		return maxDirSegmentPayload
@@ -155,8 +153,8 @@ func mostOf(n *Node, number uint64) int {
 	return min(int(wantLength(n, l, number))+segmentSlack, maxSegmentPayload)
 }
 
-// errMisplaced: what a segment says about itself is not its place. It is reason to read
-// it again, and for the consumer to judge.
+// errMisplaced: the owner or offset in a segment is not its place. It is a reason to read it again;
+// the consumer decides.
 var errMisplaced = errors.New("segment of another file or offset")
 
 func (p *pending) check(n *Node, o Object) error {
@@ -166,16 +164,16 @@ func (p *pending) check(n *Node, o Object) error {
 	return nil
 }
 
-// placedSegment is the place that a segment says it has.
+// placedSegment is the place recorded in a segment.
 type placedSegment struct {
 	object Object
 	owner  clfs.ID
 	offset uint64
 }
 
-// misplaced returns the damage of a segment that was read before and says that it
-// belongs elsewhere. A small container whose block maps all lead to the same segments
-// would otherwise take as much reading as a huge one.
+// misplaced returns the damage of a segment that was read before and belongs elsewhere. Otherwise a
+// small container whose block maps all lead to the same segments would take as much reading as a
+// huge one.
 func (t *Tree) misplaced(n *Node, p *pending) error {
 	known, found := t.placed.Get(p.piece.ID)
 	l, err := layoutOf(n)
@@ -187,8 +185,8 @@ func (t *Tree) misplaced(n *Node, p *pending) error {
 	return errors.Join(checkOwner(n, known.object, s), checkOffset(l.offset(p.piece.Number), known.object, s))
 }
 
-// segmentWeightOf is what a segment of n takes of the memory budget. A small
-// file's only segment takes less than a full one, a directory's none.
+// segmentWeightOf is the share of a segment of n in the memory budget. A small file's only segment
+// takes less than a full one, a directory's none.
 func segmentWeightOf(n *Node) int64 {
 	if n.IsDir() {
 		return 0
@@ -196,8 +194,8 @@ func segmentWeightOf(n *Node) int64 {
 	return min(2*(int64(min(n.Inode.Attr.Size, clfs.SegmentBytes))+segmentSlack), segmentWeight)
 }
 
-// CheckSegment compares what a segment says about itself with its place: block
-// number of n, of file contents or directory entries.
+// CheckSegment compares the owner and offset in a segment with its place: block number of n, of
+// file contents or directory entries.
 func CheckSegment(n *Node, number uint64, o Object, s object.Segment) error {
 	l, err := layoutOf(n)
 	if err != nil {
@@ -235,7 +233,7 @@ func checkLength(n *Node, l layout, number uint64, o Object, s object.Segment) e
 	return damagef(KindSegmentLength, o.Blob, "segment at %d has %d bytes, must have %d", l.offset(number), len(s.Data), want)
 }
 
-// wantLength is how many bytes of a file of its size lie in block number.
+// wantLength is the length of block number of a file, which follows from the file's size.
 func wantLength(n *Node, l layout, number uint64) uint64 {
 	if start := l.offset(number); start < n.Inode.Attr.Size {
 		return min(l.segment, n.Inode.Attr.Size-start)

@@ -8,18 +8,17 @@ import (
 	"clfsload/sync/blob"
 )
 
-// ofCaches are the objects that a cache makes in a container that it uses. No loader
-// makes them.
+// ofCaches are the objects that a cache makes in its containers. No loader makes them.
 var ofCaches = [...]clfs.ID{clfs.SpaceTrackerID, clfs.OrphanParentID, clfs.SnapshotDBID}
 
-// signs is whether a cache has used the container.
+// signs records whether a cache has used the container.
 type signs struct {
 	mu    sync.Mutex
 	known bool
 	blob  string // of a cache's object; "": there is none
 }
 
-// CacheObject returns the name of a blob that only a cache makes; "": there is none. It asks
+// CacheObject returns the name of a blob that only a cache makes; "": there is none. It searches
 // the container once.
 func (t *Tree) CacheObject(ctx context.Context) (name string, err error) {
 	t.cache.mu.Lock()

@@ -16,14 +16,14 @@ import (
 	"clfsload/sync/blob"
 )
 
-// Options tune a Tree. The zero value is good.
+// Options tune a Tree. The zero value has good defaults.
 type Options struct {
-	Requests int    // requests in flight at most; 0: 64
+	Requests int    // maximum of requests in flight; 0: 64
 	Memory   int64  // bytes of segments held at a time, roughly; 0: 192 MiB
-	TempDir  string // where temporary databases go; "": $TMPDIR
-	// ListInParts lists names by how they begin, many beginnings at a time.
-	// That is fast where the service keeps its names in order, and slow where
-	// each listing goes over all of them, as in a directory.
+	TempDir  string // directory of temporary databases; "": $TMPDIR
+	// ListInParts lists names by their beginnings, many beginnings at a time. That is fast if the
+	// service keeps its names in order, and slow if each listing goes over all names, as in a
+	// directory.
 	ListInParts bool
 }
 
@@ -31,8 +31,7 @@ type Options struct {
 // KiB each.
 const cachedIndirects = 64
 
-// knownPlaces is how many segments that were read are remembered with their place, of
-// about 300 bytes each.
+// knownPlaces is how many read segments are remembered with their place, of about 300 bytes each.
 const knownPlaces = 4096
 
 // A Tree is a container that is being read. It may be used by many goroutines.
@@ -54,8 +53,8 @@ type Tree struct {
 	askedMark sync.Once
 }
 
-// New makes a Tree without looking at the container, which may be damaged,
-// unfinished or no container at all.
+// New creates a Tree without a look at the container, which may be damaged, unfinished or no
+// container at all.
 func New(c blob.Container, o Options) *Tree {
 	if o.Requests <= 0 {
 		o.Requests = 64
@@ -77,15 +76,14 @@ func New(c blob.Container, o Options) *Tree {
 		unpacking: semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0)))}
 }
 
-// Open makes a Tree of a container that must be one and be finished: it has a
-// bucket object, which makes sense, and a root directory. The error wraps
-// [ErrNoContainer], [ErrUnfinished], a [Damage] or an error of package blob.
+// Open creates a Tree of a complete container: it has a valid bucket object and a root directory.
+// The error wraps [ErrNoContainer], [ErrUnfinished], a [Damage] or an error of package blob.
 func Open(ctx context.Context, c blob.Container, o Options) (*Tree, error) {
 	t := New(c, o)
 	return t, t.Check(ctx)
 }
 
-// Check reads what every container has: see [Open].
+// Check reads the objects that every container has: see [Open].
 func (t *Tree) Check(ctx context.Context) error {
 	if _, _, err := t.Bucket(ctx); err != nil {
 		return fmt.Errorf("open %s: %w", t.container, err)
@@ -96,7 +94,7 @@ func (t *Tree) Check(ctx context.Context) error {
 	return nil
 }
 
-// Close gives back what BuildIndex took.
+// Close releases the index.
 func (t *Tree) Close() error {
 	if t.index == nil {
 		return nil
@@ -104,10 +102,10 @@ func (t *Tree) Close() error {
 	return t.index.close()
 }
 
-// Container is what the tree is read from.
+// Container is the container that the tree is read from.
 func (t *Tree) Container() blob.Container { return t.container }
 
-// TempDir is where temporary databases go.
+// TempDir is the directory of temporary databases.
 func (t *Tree) TempDir() string { return t.options.TempDir }
 
 // Bucket reads the bucket object. The error wraps [ErrNoContainer] if there is
@@ -142,7 +140,7 @@ func (t *Tree) bucket(ctx context.Context, o Object) (b object.Bucket, err error
 	return b, err
 }
 
-// Mark reads the mark that the container has now, with one request; nil: it has none.
+// Mark reads the present mark of the container, with one request; nil: it has none.
 func (t *Tree) Mark(ctx context.Context) (*object.Mark, error) {
 	name := clfs.ObjectName(clfs.BucketID, clfs.BucketID, clfs.TypeSpecial, clfs.FirstVersion)
 	b, err := t.bucket(ctx, Object{Blob: name, Number: -1})
@@ -159,14 +157,14 @@ func (t *Tree) Root(ctx context.Context) (*Node, error) {
 	return n, err
 }
 
-// IsMissing reports whether an error says that something refers to an object that is not there.
+// IsMissing reports whether an error means that something refers to a missing object.
 func IsMissing(err error) bool {
 	var d *Damage
 	return errors.As(err, &d) && d.Kind == KindMissing
 }
 
-// PassedOver counts what a reader of the live namespace does not show
-// (docs/clfs-format.md section 8). An object that is read twice counts twice.
+// PassedOver counts what a reader of the live namespace skips (docs/clfs-format.md section 8). An
+// object that is read twice counts twice.
 type PassedOver struct {
 	OlderVersions  int64 `json:"older_versions"`
 	Snapshots      int64 `json:"other_snapshots"`
@@ -177,24 +175,24 @@ type PassedOver struct {
 
 type passedOver struct{ older, snapshots, tombstones, records, extAttrs atomic.Int64 }
 
-// PassedOver tells what was passed over so far.
+// PassedOver returns the counts so far.
 func (t *Tree) PassedOver() PassedOver {
 	return PassedOver{OlderVersions: t.passed.older.Load(), Snapshots: t.passed.snapshots.Load(),
 		Tombstones: t.passed.tombstones.Load(), UnknownRecords: t.passed.records.Load(),
 		ExtAttrs: t.passed.extAttrs.Load()}
 }
 
-// Traffic counts what was asked of the container.
+// Traffic counts the requests to the container.
 type Traffic struct {
 	Requests int64 // listings and reads
 	Bytes    int64 // of blobs read
 	Listed   int64 // names listed for the index
-	Checked  int64 // blobs whose bytes were compared with the MD5 kept with them
+	Checked  int64 // blobs whose bytes were compared with their stored MD5
 }
 
 type traffic struct{ requests, bytes, listed, checked atomic.Int64 }
 
-// Traffic tells what was asked of the container so far.
+// Traffic returns the counts so far.
 func (t *Tree) Traffic() Traffic {
 	return Traffic{Requests: t.traffic.requests.Load(), Bytes: t.traffic.bytes.Load(),
 		Listed: t.traffic.listed.Load(), Checked: t.traffic.checked.Load()}

@@ -11,19 +11,18 @@ import (
 	"clfsload/rescue"
 )
 
-// SkipDir is returned by a visitor's Entry so that the walk does not enter a
-// directory.
+// SkipDir is an error that a visitor's Entry returns so that the walk does not enter a directory.
 var SkipDir = errors.New("do not enter this directory")
 
 // dirsAtATime is how many directories a walk reads at a time.
 const dirsAtATime = 16
 
-// A Dir is a directory that a walk is in.
+// A Dir is a directory that a walk has entered.
 type Dir struct {
 	Path   string // from the container's root: "/" or "/a/b"
 	Node   *Node
-	Parent clfs.ID // the directory it was entered from; empty where the walk started
-	Value  any     // the visitor's own, from Enter on
+	Parent clfs.ID // the parent directory; empty at the start of the walk
+	Value  any     // data of the visitor, from Enter on
 
 	open atomic.Int64 // entries not done, and one more while entries are being read
 }
@@ -36,47 +35,44 @@ func (d *Dir) Join(name string) string {
 	return d.Path + "/" + name
 }
 
-// A Visited is an entry that a walk has come to.
+// A Visited is an entry that a walk has reached.
 type Visited struct {
 	Dir  *Dir
 	Name string
 	ID   clfs.ID
 	Node *Node // nil if the inode cannot be read
-	Err  error // why it cannot, or why it is not entered: KindEntryName, KindLoop
-	// Damage is what is wrong with an inode that can be read all the same: see
-	// [Node.Check] and [Node.CheckLink].
+	Err  error // why it cannot be read, or is not entered: KindEntryName, KindLoop
+	// Damage is the damage of a readable inode: see [Node.Check] and [Node.CheckLink].
 	Damage error
 }
 
-// Path is where the entry is in the container.
+// Path is the path of the entry in the container.
 func (v Visited) Path() string { return v.Dir.Join(v.Name) }
 
-// A Visitor is what a walk calls. Every field may be nil. An error from one of
-// the functions ends the walk and is its error. All but Dirent are called from
-// many goroutines, for different entries at the same time.
+// A Visitor has the functions that a walk calls. Every field may be nil. An error from one of the
+// functions ends the walk and is its error. All but Dirent are called from many goroutines, for
+// different entries at the same time.
 type Visitor struct {
-	// Enter is called before anything else about a directory. The walk passes over the
-	// directory's contents if it returns false.
+	// Enter is called first for a directory. If it returns false, the walk skips the directory's
+	// contents.
 	Enter func(ctx context.Context, d *Dir) (bool, error)
 	// Dirent is called for each entry of a directory in its order, one
 	// after the other, the dots included. The name is valid during the call.
 	Dirent func(d *Dir, s DirSegment, e object.Dirent) error
-	// Entry is called for each entry but the dots, once its inode was read. If
-	// it returns SkipDir for a directory, that is not entered.
+	// Entry is called for each entry except the dots, after its inode was read. If it returns
+	// SkipDir for a directory, the walk does not enter that.
 	Entry func(ctx context.Context, v Visited) error
-	// Lost is called for a part of a directory that cannot be read. Without it the
-	// walk ends.
+	// Lost is called for an unreadable part of a directory. Without it, such a part ends the walk.
 	Lost func(d *Dir, err error) error
-	// Leave is called when Entry has returned for all entries of a directory.
-	// Its subdirectories may be yet to come.
+	// Leave is called when Entry has returned for all entries of a directory. Its subdirectories
+	// may still follow.
 	Leave func(ctx context.Context, d *Dir) error
 }
 
-// Walk visits everything below the directory start, which is at path, with many
-// requests in flight. The order is not defined. Each directory is entered once;
-// a second entry that leads to it is [KindLoop] damage, or [ErrMoving]. The memory that it
-// takes does not depend on the size of the tree: directories that wait for
-// their turn and the ids of those entered go to a temporary database.
+// Walk visits everything below the directory start, which is at path, with many requests in flight.
+// The order is not defined. Each directory is entered once; a second entry that leads to it is
+// [KindLoop] damage, or [ErrMoving]. Memory does not depend on the size of the tree: waiting
+// directories and the ids of entered ones are in a temporary database.
 func (t *Tree) Walk(ctx context.Context, start *Node, path string, v Visitor) error {
 	if !start.IsDir() {
 		return fmt.Errorf("%s: %w", path, ErrNotDirectory)
@@ -156,7 +152,7 @@ func (w *walker) segments(ctx context.Context, d *Dir) error {
 	return ctx.Err()
 }
 
-// lost reports a part of a directory that cannot be read.
+// lost reports an unreadable part of a directory.
 func (w *walker) lost(ctx context.Context, d *Dir, err error) error {
 	if ctx.Err() != nil || w.v.Lost == nil {
 		return fmt.Errorf("read directory %s: %w", d.Path, err)
@@ -202,8 +198,7 @@ func (w *walker) startEntry(ctx context.Context, v Visited) error {
 	return nil
 }
 
-// entry reads an entry's inode, has it visited, and queues it if it is a
-// directory.
+// entry reads an entry's inode, visits it, and queues it if it is a directory.
 func (w *walker) entry(ctx context.Context, v Visited) error {
 	v.Node, v.Err = w.t.Node(ctx, v.ID)
 	if err := ctx.Err(); err != nil {

@@ -1,3 +1,10 @@
+// Package scratch holds the data of a run over a whole container that is too large for memory: a
+// SQLite file without a name.
+//
+// The file is unlinked as soon as it is open, so that nothing of it remains, however the process
+// ends. All statements run in one transaction that is never committed: SQLite keeps its page cache
+// and writes only the excess to the file, which suffices here. A DB serves one query at a time and
+// may be used by many goroutines.
 package scratch
 
 import (
@@ -13,7 +20,7 @@ import (
 // cacheKiB is how much of the file SQLite keeps in memory.
 const cacheKiB = 24 << 10
 
-// A DB is a scratch database. Open makes one.
+// A DB is a scratch database. Open creates one.
 type DB struct {
 	mu    sync.Mutex
 	db    *sql.DB
@@ -21,8 +28,8 @@ type DB struct {
 	stmts map[string]*sql.Stmt
 }
 
-// Open makes an empty database in the directory dir; an empty dir is the
-// system's place for temporary files, $TMPDIR.
+// Open creates an empty database in the directory dir; an empty dir is the system's directory for
+// temporary files, $TMPDIR.
 func Open(dir string) (*DB, error) {
 	f, err := os.CreateTemp(dir, "clfsload-scratch-*")
 	if err != nil {
@@ -61,7 +68,7 @@ func open(path string) (*DB, error) {
 	return &DB{db: db, tx: tx, stmts: make(map[string]*sql.Stmt)}, nil
 }
 
-// Close gives the file's space back.
+// Close frees the file's space.
 func (d *DB) Close() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -106,8 +113,8 @@ func (d *DB) Row(query string, args []any, dest ...any) (found bool, err error) 
 	return true, nil
 }
 
-// Each calls fn for every row of a query. fn must not use the database: its
-// turn is over only when Each returns.
+// Each calls fn for every row of a query. fn must not use the database: Each holds it until it
+// returns.
 func (d *DB) Each(query string, args []any, fn func(scan func(dest ...any) error) error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()

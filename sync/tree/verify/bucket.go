@@ -48,8 +48,7 @@ func (c *checker) bucket(ctx context.Context) error {
 	return nil
 }
 
-// openMark remarks that a STATE is not finished with the container: what it holds may not
-// be all that it is to hold.
+// openMark remarks that a STATE is not finished with the container: its contents may be incomplete.
 func (c *checker) openMark(bucket tree.Object) {
 	if m := c.mark; c.isOpen() {
 		c.remark(KindOpen, "", bucket.Blob, "the container is open: the %s of STATE %s has not ended, its publication %d may be in progress or cut off", m.Open, m.State, m.Publication)
@@ -70,7 +69,7 @@ func (c *checker) log(bucket tree.Object, name string) error {
 	return nil
 }
 
-// rootAttributes checks what only the root has. A cache may have added more.
+// rootAttributes checks the attributes that only the root has. A cache may have added more.
 func (c *checker) rootAttributes(root *tree.Node) {
 	values := map[string]string{}
 	for _, a := range root.Inode.ExtAttrs {

@@ -37,7 +37,7 @@ func (c *checker) contents(ctx context.Context, n *tree.Node, at place) error {
 	return nil
 }
 
-// pieces are the blocks with what is in them or, for a quick run, without.
+// pieces are the blocks with their contents or, for a quick run, without.
 func (c *checker) pieces(ctx context.Context, n *tree.Node) iter.Seq2[tree.Piece, error] {
 	if !c.options.Quick {
 		return c.t.Pieces(ctx, n, 1, tree.AllBlocks)
@@ -68,8 +68,7 @@ func (m *blockMap) bad(kind tree.Kind, object, format string, args ...any) {
 	m.damage(kind, m.at.path, object, format, args...)
 }
 
-// begin finds out where the blocks end, and reports whether there is any sense in
-// looking at them.
+// begin finds out where the blocks end, and reports whether a check of them is useful.
 func (m *blockMap) begin() bool {
 	if m.n.Type() == clfs.TypeRegular {
 		segments, err := m.n.SegmentCount()
@@ -81,8 +80,7 @@ func (m *blockMap) begin() bool {
 	return true
 }
 
-// inInode checks how much of a file its inode holds, and reports whether that is
-// what it must hold.
+// inInode checks the size of the contents in the inode, and reports whether it is right.
 func (m *blockMap) inInode() bool {
 	if m.n.Type() != clfs.TypeRegular {
 		return true
@@ -96,8 +94,8 @@ func (m *blockMap) inInode() bool {
 	return true
 }
 
-// piece checks a block and reports whether it is sound. A directory's segments that cannot be read were reported when
-// its entries were.
+// piece checks a block and reports whether it is sound. Unreadable segments of a directory were
+// reported with its entries.
 func (m *blockMap) piece(p tree.Piece, err error) (sound bool, fatal error) {
 	m.position(p.Block, err)
 	if err != nil {
@@ -132,8 +130,8 @@ func isDamage(err error) bool {
 	return errors.As(err, &d)
 }
 
-// position checks that blocks follow each other without gaps and end where the
-// file does. err is why a block is lost.
+// position checks that blocks follow each other without gaps and end at the end of the file. err is
+// the reason why a block is lost.
 func (m *blockMap) position(b tree.Block, err error) {
 	if b.Count == 0 {
 		return // an error about no block in particular
@@ -179,9 +177,9 @@ func (m *blockMap) indirect(b tree.Block) {
 	}
 }
 
-// isEmptyEnd reports whether an indirect block stands right behind the last block of a
-// file and leads to nothing. CLFSLoad leaves such a leaf, with an entry above it, when
-// the indirect block before is full (docs/clfs-format.md section 4).
+// isEmptyEnd reports whether an indirect block directly follows the last block of a file and leads
+// to nothing. CLFSLoad leaves such a leaf, with an entry above it, when the indirect block before
+// is full (docs/clfs-format.md section 4).
 func (m *blockMap) isEmptyEnd(b tree.Block) bool {
 	if !b.Indirect || b.Number != m.end || m.n.Type() != clfs.TypeRegular {
 		return false
@@ -189,7 +187,7 @@ func (m *blockMap) isEmptyEnd(b tree.Block) bool {
 	return len(b.Pointers) == 0 || len(b.Pointers) == 1 && b.Depth < b.Tree
 }
 
-// holes reports the blocks up to one that are holes.
+// holes reports the holes before a block.
 func (m *blockMap) holes(end uint64) {
 	if end > m.next {
 		m.remark(tree.KindHole, m.at.path, m.n.Blob, "blocks %d to %d are holes", m.next, end-1)

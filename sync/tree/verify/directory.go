@@ -9,13 +9,13 @@ import (
 	"clfsload/sync/tree"
 )
 
-// directory is what is known of a directory that the walk is in.
+// directory is the state of a directory during the walk.
 type directory struct {
 	entries int64        // seen so far, the dots too
 	names   tree.NameSet // with a source only
 	segment uint64       // the number of the segment that is being read
 	room    int          // bytes left in it
-	size    uint64       // as the attributes must have it
+	size    uint64       // the expected value of the attributes
 	unread  atomic.Bool  // a part of it cannot be read
 }
 
@@ -28,8 +28,7 @@ func (c *checker) enter(_ context.Context, d *tree.Dir) (bool, error) {
 	return true, nil
 }
 
-// dirent checks an entry as it stands in its directory. Most of it is checked by
-// [tree.Tree.DirSegments].
+// dirent checks an entry in its directory. [tree.Tree.DirSegments] checks most of it.
 func (c *checker) dirent(d *tree.Dir, s tree.DirSegment, e object.Dirent) error {
 	state := stateOf(d)
 	if s.Number != state.segment {
@@ -45,7 +44,7 @@ func (c *checker) dirent(d *tree.Dir, s tree.DirSegment, e object.Dirent) error 
 	return state.names.Add(e.Name)
 }
 
-// parent checks that "..", which is the second entry, leads to the directory above.
+// parent checks that "..", which is the second entry, leads to the parent directory.
 func (c *checker) parent(d *tree.Dir, e object.Dirent) {
 	parent := d.Parent
 	if d.Node.ID == clfs.RootID {
@@ -83,7 +82,7 @@ func (c *checker) lost(d *tree.Dir, err error) error {
 	return c.reading(d.Path, err)
 }
 
-// leave remarks the size that CLFSLoad gives to a directory, and looks for what only the
+// leave remarks the size that CLFSLoad gives to a directory, and looks for entries that only the
 // source has.
 func (c *checker) leave(ctx context.Context, d *tree.Dir) error {
 	state, a := stateOf(d), d.Node.Inode.Attr

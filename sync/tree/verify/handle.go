@@ -5,14 +5,14 @@ import (
 	"clfsload/sync/tree"
 )
 
-// containerIDMask covers what a filehandle holds of the containerid.
+// containerIDMask covers the part of the containerid in a filehandle.
 const containerIDMask = 0x07ffffff
 
-// handleBytes is the length of the ids that loaders make; the service may have
-// others, which mean nothing to us.
+// handleBytes is the length of the ids that loaders make; the service may have others, whose
+// meaning is unknown.
 const handleBytes = 24
 
-// handle checks how an inode's id is made.
+// handle checks the form of an inode's id.
 func (c *checker) handle(n *tree.Node, at place) error {
 	if len(n.ID) != handleBytes {
 		return nil
@@ -44,7 +44,7 @@ func (c *checker) handleFields(n *tree.Node, at place, h clfs.Handle, bad func(s
 	case h.Sequence < clfs.FirstSequence || h.Random == 0 || clfs.FNV1(n.ID) == 0:
 		bad("sequence number %d, random part %#x, hash %#x", h.Sequence, h.Random, clfs.FNV1(n.ID))
 	case h.DirMgrSource != owner.DirMgr():
-		// What moves to another directory keeps its handle.
+		// An entry that moves to another directory keeps its handle.
 		c.remark(KindHandle, at.path, n.Blob, "directory manager %d, the directory has %d", h.DirMgrSource, owner.DirMgr())
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"clfsload/sync/tree"
 )
 
-// inode checks an inode where it is found first, and its blocks.
+// inode checks an inode at its first entry, and its blocks.
 func (c *checker) inode(ctx context.Context, n *tree.Node, at place) error {
 	c.count(n.Type())
 	c.origin.see(n)
@@ -32,8 +32,8 @@ func (c *checker) inode(ctx context.Context, n *tree.Node, at place) error {
 	return c.contents(ctx, n, at)
 }
 
-// owner compares the owner in a directory's name with the directory that it is in. Of
-// anything else the first back pointer tells: see [tree.Node.Check].
+// owner compares the owner in a directory's name with its parent directory. For other types, the
+// first back pointer has the owner: see [tree.Node.Check].
 func (c *checker) owner(n *tree.Node, at place) {
 	if len(n.Inode.BackPointers) > 0 && !n.IsDir() || n.OwnerHash == at.dir.Hash() {
 		return

@@ -7,8 +7,8 @@ import (
 	"clfsload/sync/tree"
 )
 
-// tables are those of the temporary database. An inode with one back pointer is
-// compared with its entry at once; links, backs, firsts and sources are about the others.
+// tables are those of the temporary database. An inode with one back pointer is compared with its
+// entry at once; links, backs, firsts and sources are for the others.
 var tables = []string{
 	"CREATE TABLE sequences (number INTEGER PRIMARY KEY)",
 	"CREATE TABLE links (child BLOB, parent BLOB, name BLOB, path BLOB)",
@@ -19,8 +19,8 @@ var tables = []string{
 	"CREATE TABLE firsts (child BLOB, parent BLOB, name BLOB, blob TEXT)",
 }
 
-// link checks that an inode knows of an entry that leads to it. first is whether
-// this is the first entry that was found.
+// link checks that an inode has a back pointer for an entry that leads to it. first is whether this
+// is the first entry that was found.
 func (c *checker) link(n *tree.Node, at place, first bool) error {
 	if n.IsDir() {
 		if string(n.Inode.Name) != at.name && first {
@@ -62,8 +62,8 @@ func (c *checker) rememberLink(n *tree.Node, at place, first bool) error {
 	return nil
 }
 
-// mismatches are the directories whose number of entries for an inode is not the
-// number of its back pointers to them.
+// mismatches are the directories whose number of entries for an inode differs from the number of
+// its back pointers to them.
 const mismatches = `SELECT f.blob, m.parent, m.entries, m.backs,
 	coalesce((SELECT path FROM links l WHERE l.child = m.child LIMIT 1), '')
 FROM (SELECT child, parent, sum(entry) AS entries, sum(back) AS backs
@@ -72,8 +72,8 @@ FROM (SELECT child, parent, sum(entry) AS entries, sum(back) AS backs
 	GROUP BY child, parent HAVING sum(entry) <> sum(back)) m
 JOIN firsts f ON f.child = m.child`
 
-// misnamed are the inodes whose NAME is that of no entry in their first
-// directory, and whether an entry in another one has it.
+// misnamed are the inodes whose NAME matches no entry in their first directory, and whether an
+// entry in another one has it.
 const misnamed = `SELECT f.blob, f.name, coalesce((SELECT path FROM links l WHERE l.child = f.child LIMIT 1), ''),
 	EXISTS (SELECT 1 FROM links l WHERE l.child = f.child AND l.name = f.name)
 FROM firsts f WHERE NOT EXISTS (SELECT 1 FROM links l WHERE l.child = f.child AND l.parent = f.parent AND l.name = f.name)`

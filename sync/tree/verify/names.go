@@ -9,11 +9,11 @@ import (
 	"clfsload/sync/tree"
 )
 
-// nearlyObject matches names that can only have been meant as an object's.
+// nearlyObject matches names that were evidently meant as an object's.
 var nearlyObject = regexp.MustCompile(`^([0-9A-Fa-f]{8}|[0-9A-Fa-f]{16})_[0-9A-Fa-f]+\.`)
 
-// names looks at the name of every blob. What it marks is accounted for and
-// cannot be an orphan. All versions of an object are neighbours in the listing.
+// names checks the name of every blob. The blobs that it marks cannot be orphans. All versions of
+// an object are neighbours in the listing.
 func (c *checker) names(ctx context.Context) error {
 	var versions []versioned
 	err := c.index.Each(ctx, func(e tree.Entry) error {
@@ -64,13 +64,13 @@ func (c *checker) name(e tree.Entry) (clfs.Name, bool) {
 	return n, false
 }
 
-// pass marks a blob that a reader leaves alone.
+// pass marks a blob that readers skip.
 func (c *checker) pass(e tree.Entry, kind tree.Kind, format string, args ...any) {
 	c.reached.Set(e.Number)
 	c.remark(kind, "", e.Name, format+", skipped", args...)
 }
 
-// isService reports whether an object is none of those that a loader knows.
+// isService reports whether an object is unknown to loaders.
 func isService(n clfs.Name) bool {
 	switch n.ID {
 	case clfs.SpaceTrackerID, clfs.OrphanParentID, clfs.SnapshotDBID:
@@ -81,8 +81,7 @@ func isService(n clfs.Name) bool {
 	return !n.Type.IsInode() && n.Type != clfs.TypeSegment && n.Type != clfs.TypeIndirect
 }
 
-// stale reports all versions of an object but the live one, which is the
-// highest.
+// stale reports all versions of an object except the live one, which is the highest.
 func (c *checker) stale(versions []versioned) {
 	live := 0
 	for i, v := range versions {

@@ -7,16 +7,16 @@ import (
 	"clfsload/sync/tree"
 )
 
-// origin is what a container shows of CLFSLoad, which leaves irregularities that
-// harm nothing when it resumes a transfer (docs/clfs-format.md section 8).
+// origin records the signs of CLFSLoad in a container. CLFSLoad leaves harmless irregularities when
+// it resumes a transfer (docs/clfs-format.md section 8).
 type origin struct {
 	clfsLoad bool        // CLFSLoad finished the transfer
 	resumed  atomic.Bool // and it resumed the transfer before that
 }
 
-// see notes an inode that the walk reached. CLFSLoad writes each inode once, as the
-// first version, and inodes with several links again at the end of a transfer. Only
-// a resumed transfer writes any other inode again.
+// see records an inode that the walk reached. CLFSLoad writes each inode once, as the first
+// version, and inodes with several links again at the end of a transfer. Only a resumed transfer
+// writes any other inode again.
 func (o *origin) see(n *tree.Node) {
 	if o.rewrote(n.Name) && len(n.Inode.BackPointers) < 2 {
 		o.resumed.Store(true)
@@ -28,8 +28,8 @@ func (o *origin) rewrote(n clfs.Name) bool {
 	return o.clfsLoad && n.Version > clfs.FirstVersion
 }
 
-// leftBehind reports whether an object that nothing leads to is a block of a file
-// that a resumed CLFSLoad began again. It holds once the walk is over.
+// leftBehind reports whether an orphan is a block of a file that a resumed CLFSLoad began again. It
+// is valid after the walk.
 func (o *origin) leftBehind(n clfs.Name) bool {
 	return o.resumed.Load() && (n.Type == clfs.TypeSegment || n.Type == clfs.TypeIndirect)
 }

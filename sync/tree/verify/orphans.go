@@ -8,7 +8,7 @@ import (
 	"clfsload/sync/tree"
 )
 
-// orphans reports every blob that nothing led to.
+// orphans reports every blob that nothing leads to.
 func (c *checker) orphans(ctx context.Context) error {
 	return c.index.Each(ctx, func(e tree.Entry) error {
 		if !c.reached.Has(e.Number) {
@@ -18,18 +18,17 @@ func (c *checker) orphans(ctx context.Context) error {
 	})
 }
 
-// isOpen reports whether a STATE has not published all that it has uploaded, nor deleted
-// all that it has replaced.
+// isOpen reports whether a STATE has unpublished uploads, or has not deleted all replaced blobs.
 func (c *checker) isOpen() bool { return c.mark != nil && c.mark.Open != "" }
 
-// moves is the severity of what a publication of a mount leaves while it is under way, or when it
-// is cut off: an entry that moves is in two places, its inode knows one of them.
+// moves is the severity of traces of a mount's publication that is in progress, or was cut off: an
+// entry that moves is at two places, its inode knows one of them.
 func (c *checker) moves() Severity {
 	return severityIf(c.mark != nil && c.mark.Open == object.OpenMount)
 }
 
-// maySoonBeReached reports whether a STATE that is not finished with the container can have
-// put an object. Of a block only its owner could tell, who may not be known.
+// maySoonBeReached reports whether a STATE that is not finished with the container can have put an
+// object. For a block, only its owner could show that, and the owner may be unknown.
 func (c *checker) maySoonBeReached(n clfs.Name) bool {
 	if n.Form == 1 || !n.Type.IsInode() || c.root.ContainerID == 0 {
 		return n.Form != 1
@@ -38,7 +37,7 @@ func (c *checker) maySoonBeReached(n clfs.Name) bool {
 	return err == nil && h.ContainerID == uint32(c.root.ContainerID&containerIDMask)
 }
 
-// orphan decides what a blob that nothing led to means.
+// orphan decides the meaning of a blob that nothing leads to.
 func (c *checker) orphan(e tree.Entry) {
 	n, err := clfs.ParseName(e.Name)
 	switch {

@@ -10,25 +10,25 @@ import (
 	"clfsload/sync/tree"
 )
 
-// The kinds of findings beside those of package tree.
+// The kinds of findings in addition to those of package tree.
 const (
 	KindBlobName    tree.Kind = "blob-name"          // a name that is nearly an object's
-	KindForeign     tree.Kind = "foreign-blob"       // a blob that is no object and no log
+	KindForeign     tree.Kind = "foreign-blob"       // a blob that is neither an object nor a log
 	KindStale       tree.Kind = "stale-version"      // an older version of an object
 	KindOrphan      tree.Kind = "orphan"             // nothing leads to an object
 	KindUnpublished tree.Kind = "unpublished"        // nothing leads to an object yet, as its STATE has not published it
 	KindNoBucket    tree.Kind = "no-bucket"          // there is no bucket object
-	KindBucket      tree.Kind = "bucket-object"      // the bucket object is not as it must be
+	KindBucket      tree.Kind = "bucket-object"      // the bucket object is wrong
 	KindOpen        tree.Kind = "open"               // a STATE is not finished with the container
 	KindNoRoot      tree.Kind = "no-root"            // there is no root directory
-	KindRoot        tree.Kind = "root-attributes"    // the root's extended attributes are not as they must be
-	KindLogMissing  tree.Kind = "log-missing"        // the bucket object names a log that is not there
+	KindRoot        tree.Kind = "root-attributes"    // the root's extended attributes are wrong
+	KindLogMissing  tree.Kind = "log-missing"        // the bucket object names a missing log
 	KindNameRecord  tree.Kind = "name-record"        // the inode's name is not that of its entry
-	KindRecordOrder tree.Kind = "record-order"       // records are not in their order
-	KindDirectory   tree.Kind = "directory-segments" // entries are not packed as they must be
+	KindRecordOrder tree.Kind = "record-order"       // records are not in the required order
+	KindDirectory   tree.Kind = "directory-segments" // entries are not packed as required
 	KindSymlinkSize tree.Kind = "symlink-size"       // a link's size is in characters, as CLFSLoad had it
 	KindSegmentTime tree.Kind = "segment-ctime"      // a block has another ctime than its inode
-	KindSharedBlock tree.Kind = "shared-block"       // a block is in two places
+	KindSharedBlock tree.Kind = "shared-block"       // a block is at two places
 	KindService     tree.Kind = "service-object"     // state of the service, left alone
 	KindSnapshot    tree.Kind = "snapshot"           // an object of another snapshot than the live one
 	KindTombstone   tree.Kind = "tombstone"          // the service's mark for a deleted object
@@ -36,7 +36,7 @@ const (
 	KindSourceTime  tree.Kind = "source-time"        // a time is less than a microsecond off the source's
 )
 
-// Kinds that readers report too.
+// Kinds that readers report, too.
 const (
 	KindType        = tree.KindType
 	KindOwner       = tree.KindOwner
@@ -49,7 +49,7 @@ const (
 	KindDuplicate   = tree.KindDuplicate
 )
 
-// Severity tells damage from what harms nothing.
+// Severity distinguishes damage from harmless findings.
 type Severity string
 
 // The severities.
@@ -58,7 +58,7 @@ const (
 	Remark Severity = "remark"
 )
 
-// A Finding is something that is not as a loader leaves it.
+// A Finding is a deviation from the work of a loader.
 type Finding struct {
 	Severity Severity  `json:"severity"`
 	Kind     tree.Kind `json:"kind"`
@@ -87,13 +87,13 @@ type Report struct {
 	Damage  map[tree.Kind]int64 `json:"damage"`
 	Remarks map[tree.Kind]int64 `json:"remarks"`
 	Passed  tree.PassedOver     `json:"passed_over"`
-	Checked int64               `json:"md5_checked"` // blobs compared with the MD5 kept with them
+	Checked int64               `json:"md5_checked"` // blobs compared with their stored MD5
 }
 
 // Sound reports whether no damage was found.
 func (r Report) Sound() bool { return len(r.Damage) == 0 }
 
-// reporter counts findings and hands them on, one at a time.
+// reporter counts findings and passes them on, one at a time.
 type reporter struct {
 	mu     sync.Mutex
 	report Report
@@ -145,8 +145,8 @@ func (r *reporter) snapshot() Report {
 	return report
 }
 
-// reading reports an error of reading: damage as a finding, anything else, such
-// as a lost connection, as the error that ends the run.
+// reading reports an error of reading: damage as a finding, any other error, such as a lost
+// connection, as the error that ends the run.
 func (r *reporter) reading(path string, err error) error {
 	for _, e := range flatten(err) {
 		var d *tree.Damage
@@ -162,7 +162,7 @@ func (r *reporter) reading(path string, err error) error {
 	return nil
 }
 
-// flatten takes errors.Join apart.
+// flatten splits the result of errors.Join.
 func flatten(err error) []error {
 	if err == nil {
 		return nil

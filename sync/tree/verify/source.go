@@ -23,8 +23,8 @@ type source struct {
 	above deepdir.Opener
 }
 
-// microsecond is how far CLFSLoad's times may be off, in nanoseconds: it had
-// them as floating point numbers.
+// microsecond is the maximum error of CLFSLoad's times, in nanoseconds: it stored them as floating
+// point numbers.
 const microsecond = 1000
 
 // ErrSource: the directory to compare with cannot be used.
@@ -51,8 +51,8 @@ func (s *source) close() {
 	s.root.Close()
 }
 
-// at makes a system call with a directory and the path in it of what has a path in the
-// container, which may be longer than the kernel takes in one piece.
+// at makes a system call with a directory and the rest of a container path, which may be longer
+// than the kernel accepts in one piece.
 func (s *source) at(inContainer string, call func(dir int, path string) error) error {
 	return s.above.Near(strings.TrimPrefix(inContainer, "/"), func(dir int, rest string) error {
 		return retry(func() error { return call(dir, cmp.Or(rest, ".")) })
@@ -100,8 +100,8 @@ func (c *checker) differs(path, object, format string, args ...any) {
 	c.damage(KindSource, path, object, format, args...)
 }
 
-// compare compares an inode with what is on disk under its path, but for the bytes. The
-// error is about the temporary database.
+// compare compares an inode with the file on disk at its path, except the bytes. The error is about
+// the temporary database.
 func (c *checker) compare(n *tree.Node, path string) error {
 	st, err := c.source.lstat(path)
 	if err != nil {
@@ -150,8 +150,8 @@ func attributeDifferences(n *tree.Node, st *unix.Stat_t) []string {
 	return found
 }
 
-// mtimeOff is how many nanoseconds two times are apart. What does not fit the
-// format was clamped when it was loaded.
+// mtimeOff is the difference between two times in nanoseconds. The load clamps a time that does not
+// fit the format.
 func mtimeOff(have clfs.Time, disk unix.Timespec) int64 {
 	want, _ := clfs.NewTime(disk.Sec, disk.Nsec)
 	if apart := int64(have.Sec) - int64(want.Sec); apart > 1 || apart < -1 {
@@ -161,8 +161,7 @@ func mtimeOff(have clfs.Time, disk unix.Timespec) int64 {
 	return max(off, -off)
 }
 
-// extraOnDisk reports what the source has in a directory and the container has
-// not, though it should.
+// extraOnDisk reports entries of a source directory that the container should have, but does not.
 func (c *checker) extraOnDisk(ctx context.Context, d *tree.Dir) error {
 	f, err := c.source.open(d.Path, unix.O_RDONLY|unix.O_DIRECTORY)
 	if errors.Is(err, os.ErrNotExist) {
@@ -198,8 +197,7 @@ func (c *checker) extraOnDisk(ctx context.Context, d *tree.Dir) error {
 	}
 }
 
-// rememberSource notes which file of the source stands where a name of an inode with
-// several leads.
+// rememberSource records which source file is at the path of a name of an inode with several names.
 func (c *checker) rememberSource(n *tree.Node, path string, st *unix.Stat_t) error {
 	if n.IsDir() || len(n.Inode.BackPointers) < 2 {
 		return nil
@@ -208,13 +206,12 @@ func (c *checker) rememberSource(n *tree.Node, path string, st *unix.Stat_t) err
 	return err
 }
 
-// joinedNames are the names of one inode that are those of another file in the source
-// than its first one is.
+// joinedNames are the names of one inode whose source file is another than that of its first name.
 const joinedNames = `SELECT s.path, s.blob, f.path FROM sources s
 	JOIN (SELECT child, dev, ino, min(path) AS path FROM sources GROUP BY child) f ON f.child = s.child
 	WHERE (s.dev, s.ino) <> (f.dev, f.ino)`
 
-// joined reports names that lead to one file, and in the source to several.
+// joined reports names that lead to one file in the container, and to several in the source.
 func (c *checker) joined(context.Context) error {
 	return c.db.Each(joinedNames, nil, func(scan func(...any) error) error {
 		var path, first []byte
@@ -240,8 +237,7 @@ type comparison struct {
 	buf    []byte
 }
 
-// compareBytes begins a comparison of a regular file, nil if there is nothing to
-// compare.
+// compareBytes begins a comparison of a regular file, nil if there is nothing to compare.
 func (c *checker) compareBytes(n *tree.Node, at place) *comparison {
 	if c.source == nil || c.options.Quick || !at.onDisk || n.Type() != clfs.TypeRegular {
 		return nil
@@ -257,8 +253,7 @@ func (c *checker) compareBytes(n *tree.Node, at place) *comparison {
 	return &comparison{c: c, path: at.path, object: n.Blob, file: f, size: n.Inode.Attr.Size, buf: make([]byte, 64<<10)}
 }
 
-// add compares data at offset; what lies between is a hole, which reads as
-// zeros.
+// add compares data at offset; gaps between calls are holes, which read as zeros.
 func (m *comparison) add(offset uint64, data []byte) {
 	if m == nil {
 		return
@@ -292,7 +287,7 @@ func (m *comparison) step(data []byte) {
 	m.at += uint64(len(data))
 }
 
-// abandon ends the comparison of a file that cannot be read: that was reported.
+// abandon ends the comparison of an unreadable file, which was already reported.
 func (m *comparison) abandon() {
 	if m != nil {
 		m.done = true

@@ -11,15 +11,15 @@ import (
 	"clfsload/sync/tree/scratch"
 )
 
-// Options say how thorough to be.
+// Options are the settings of a verification.
 type Options struct {
-	// Quick reads inodes, directories and block maps, but no file contents:
-	// of data segments only the names are looked at.
+	// Quick reads inodes, directories and block maps, but no file contents: of data segments only
+	// the names are checked.
 	Quick bool
 	// Source is a directory to compare the tree with, contents included unless
 	// Quick; empty for none.
 	Source string
-	// Takes tells what of the source the container is to have; nil: all.
+	// Takes selects the source entries that the container should have; nil: all.
 	Takes SourceFilter
 	// Found is called for each finding, one at a time, in no defined order.
 	Found func(Finding)
@@ -31,8 +31,8 @@ type Options struct {
 // ("" for the root), the choice of those of its entries that were loaded.
 type SourceFilter func(dir string) func(name string, isDir bool) bool
 
-// Run verifies the container of a fresh tree. The error is about what kept it
-// from finding out, such as a lost connection, never about what was found.
+// Run verifies the container of a fresh tree. The error is the reason why the check could not
+// complete, such as a lost connection, never a finding.
 func Run(ctx context.Context, t *tree.Tree, o Options) (Report, error) {
 	c, err := newChecker(t, o)
 	if err != nil {
@@ -102,8 +102,8 @@ func (c *checker) close() {
 
 func (c *checker) report() Report {
 	r := c.snapshot()
-	// What was passed over is counted from the names, each once; only records
-	// are seen when objects are read.
+	// The skipped objects are counted from the names, each once; only records are seen when objects
+	// are read.
 	passed := c.t.PassedOver()
 	r.Passed = tree.PassedOver{OlderVersions: r.Damage[KindStale] + r.Remarks[KindStale], Snapshots: r.Remarks[KindSnapshot],
 		Tombstones: r.Remarks[KindTombstone], UnknownRecords: passed.UnknownRecords, ExtAttrs: passed.ExtAttrs}
@@ -150,8 +150,7 @@ func (c *checker) walk(ctx context.Context) error {
 	return c.t.Walk(ctx, root, "/", tree.Visitor{Enter: c.enter, Dirent: c.dirent, Entry: c.entry, Lost: c.lost, Leave: c.leave})
 }
 
-// noRoot reports that there is no root directory. A mount that has never published has put
-// none.
+// noRoot reports that there is no root directory. A mount that has never published has no root.
 func (c *checker) noRoot() {
 	if m := c.mark; m != nil && m.Open == object.OpenMount && m.Publication == 0 {
 		c.remark(KindNoRoot, "/", clfs.RootID.String(), "there is no root directory yet: STATE %s has not published anything", m.State)
@@ -160,8 +159,8 @@ func (c *checker) noRoot() {
 	c.damage(KindNoRoot, "/", clfs.RootID.String(), "%s", tree.ErrUnfinished)
 }
 
-// entry checks what an entry leads to. Everything but the link itself is
-// checked when an inode is reached for the first time.
+// entry checks the inode of an entry. All checks except that of the link are made when an inode is
+// reached for the first time.
 func (c *checker) entry(ctx context.Context, v tree.Visited) error {
 	if v.Err != nil {
 		if err := c.reading(v.Path(), v.Err); err != nil {
@@ -184,12 +183,11 @@ func (c *checker) entry(ctx context.Context, v tree.Visited) error {
 	return c.inode(ctx, v.Node, at)
 }
 
-// place is where an inode was found.
+// place is the place where an inode was found.
 type place struct {
 	path string
 	name string
 	dir  clfs.ID // the directory that has the entry
-	// onDisk is whether the source may have the path: not if a name in it is
-	// none that a file can have.
+	// onDisk is whether the source may have the path: not if a name in it is invalid for a file.
 	onDisk bool
 }
