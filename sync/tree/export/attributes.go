@@ -11,8 +11,8 @@ import (
 	"clfsload/clfs/object"
 )
 
-// rights are what the system lets the user who exports restore. Root restores
-// everything. Anybody else owns what he makes, and may give it to his groups.
+// rights are the attributes that the system lets the exporting user restore. Root restores
+// everything. Any other user owns the new files, and may give them to the user's groups.
 type rights struct {
 	owners bool // any owner and group
 	uid    uint32
@@ -32,8 +32,8 @@ func (r *rights) owner(uid uint32) bool { return r.owners || uid == r.uid }
 
 func (r *rights) group(gid uint32) bool { return r.owners || r.groups[gid] }
 
-// mode is a's mode without the set-id bits that would give the rights of another
-// owner or group than a's own.
+// mode is a's mode without set-id bits that would give the rights of an owner or group other than
+// a's own.
 func (r *rights) mode(a object.Attr) uint32 {
 	mode := a.Mode & 0o7777
 	if !r.owner(a.UID) {
@@ -45,8 +45,8 @@ func (r *rights) mode(a object.Attr) uint32 {
 	return mode
 }
 
-// isRestored reports whether st has the owner, group and mode that set gives. uid owns
-// what this user makes. Files in the destination that lack them do not come from an export.
+// isRestored reports whether st has the owner, group and mode that set gives. uid owns files that
+// this user makes. Files in the destination without these attributes do not come from an export.
 func (r *rights) isRestored(st *status, a object.Attr, uid uint32) bool {
 	if r.owners {
 		uid = a.UID
@@ -60,8 +60,8 @@ func (r *rights) isRestored(st *status, a object.Attr, uid uint32) bool {
 	return a.Type == clfs.TypeSymlink || st.permissions() == r.mode(a)
 }
 
-// set sets owner, times and mode of what fd is a descriptor of, in this order: a change of
-// owner clears the set-id bits, and the mode may forbid to enter a directory.
+// set sets owner, times and mode of the file of fd, in this order: a change of owner clears the
+// set-id bits, and the mode may forbid to enter a directory.
 func (r *rights) set(fd int, a object.Attr) error {
 	if err := r.setOwner(fd, a); err != nil {
 		return err
@@ -100,10 +100,10 @@ func (r *rights) setOwner(fd int, a object.Attr) error {
 	return nil
 }
 
-// narrow takes from a directory that was there, and that the export goes on to fill, the
-// permissions that it will not have in the end, so that contents that are
-// protected in the container are never open here. A directory of a user who will not
-// own it belongs to the exporting user from then on. That user may use it in any case.
+// narrow removes from an existing directory the permissions that it will not have in the end,
+// before the export fills it, so that contents that are protected in the container are never open
+// here. If the directory's owner will not be its final owner, it belongs to the exporting user from
+// then on. That user may use it in any case.
 func (r *rights) narrow(fd int, st *status, a object.Attr) error {
 	if r.owners && st.Uid != r.uid && st.Uid != a.UID {
 		if err := r.takeOver(fd); err != nil {
@@ -121,7 +121,7 @@ func (r *rights) narrow(fd int, st *status, a object.Attr) error {
 	}
 	err := unix.Chmod(fdPath(fd), mode|own)
 	if err == unix.EPERM && !r.owners {
-		return nil // it belongs to somebody else, who lets this user in or not
+		return nil // it belongs to another user, who may or may not let this user in
 	}
 	if err != nil {
 		return fmt.Errorf("set mode %04o: %w", mode|own, err)
@@ -129,8 +129,8 @@ func (r *rights) narrow(fd int, st *status, a object.Attr) error {
 	return nil
 }
 
-// takeOver makes the exporting user the owner of a directory. What the owner before has
-// permitted in access lists ends with his ownership.
+// takeOver makes the exporting user the owner of a directory. The access lists of the former owner
+// end with that ownership.
 func (r *rights) takeOver(fd int) error {
 	if err := unix.Fchownat(fd, "", int(r.uid), -1, unix.AT_EMPTY_PATH); err != nil {
 		return fmt.Errorf("take over from its owner: %w", err)

@@ -12,9 +12,9 @@ import (
 // maxLinks is how many symbolic links the way to the destination may have, as in the kernel.
 const maxLinks = 40
 
-// openDestination opens the directory path, and makes it, with the permissions mode, and those above it
-// if need be. For root it follows only those symbolic links that belong to root: any other
-// user could let the export fill a directory of his choice.
+// openDestination opens the directory path. It creates it and its parents if they are missing, with
+// the permissions mode. For root it follows only symbolic links that belong to root: any other user
+// could redirect the export to another directory.
 func openDestination(path string, mode uint32) (fd int, err error) {
 	w := way{dir: -1}
 	defer w.close()
@@ -32,9 +32,9 @@ func openDestination(path string, mode uint32) (fd int, err error) {
 	return fd, nil
 }
 
-// A way is what is left of the way to the destination.
+// A way is the rest of the path to the destination.
 type way struct {
-	dir   int // where it goes on
+	dir   int // the directory where it continues
 	names []string
 	links int
 }
@@ -50,7 +50,7 @@ func (w *way) move(fd int) {
 	w.dir = fd
 }
 
-// start puts path in front of the names that are left.
+// start puts path before the remaining names.
 func (w *way) start(path string) error {
 	if path == "" {
 		return unix.ENOENT

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// makeDirectory makes a directory, or takes one that is there.
+// makeDirectory makes a directory, or uses an existing one.
 func (x *Exporter) makeDirectory(f *folder, e entry) error {
 	fd, st, err := f.look(e.name)
 	if err == nil && !st.isDir() {
@@ -28,7 +28,7 @@ func (x *Exporter) makeDirectory(f *folder, e entry) error {
 	return x.adopt(fd, &st, e)
 }
 
-// adopt goes on with a directory that was there.
+// adopt continues with an existing directory.
 func (x *Exporter) adopt(fd int, st *status, e entry) error {
 	if err := x.rights.narrow(fd, st, e.node.Inode.Attr); err != nil {
 		return fmt.Errorf("use directory: %w", err)
@@ -39,8 +39,8 @@ func (x *Exporter) adopt(fd int, st *status, e entry) error {
 	return x.note(e.target, id, e.node.Payload)
 }
 
-// clearWay removes a file that has a directory's name, if files may be replaced. It
-// returns ENOENT then.
+// clearWay removes a file that has a directory's name, if files may be replaced. It then returns
+// ENOENT.
 func (x *Exporter) clearWay(f *folder, name string) error {
 	if !x.options.Overwrite {
 		return ErrInTheWay
@@ -51,7 +51,7 @@ func (x *Exporter) clearWay(f *folder, name string) error {
 	return unix.ENOENT
 }
 
-// mkdir makes a directory that only its owner may enter. The descriptor is for looking only.
+// mkdir makes a directory that only its owner may enter. The descriptor is only for status calls.
 func (f *folder) mkdir(name string) (fd int, st status, err error) {
 	temp, err := f.temporary()
 	if err != nil {
@@ -72,5 +72,5 @@ func (f *folder) mkdir(name string) (fd int, st status, err error) {
 	return fd, st, nil
 }
 
-// errElsewhere is about a directory that a damaged container has in two places.
+// errElsewhere is about a directory that a damaged container has at two places.
 var errElsewhere = errors.New("the directory was exported at another place")

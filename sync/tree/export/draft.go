@@ -6,13 +6,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A draft is a file or directory that is being made. It lies in a temporary
-// directory, so nobody else can reach it, and all its attributes are set
-// through its descriptor. It gets its name last.
+// A draft is an unfinished file or directory. It is in a temporary directory, so nobody else can
+// reach it, and all its attributes are set through its descriptor. It gets its final name last.
 type draft struct {
 	fd        int // of a regular file: for writing; of anything else: O_PATH; -1: closed
 	temp      *tempDir
-	name      string // in temp, "" once it has its own
+	name      string // in temp, "" once it has its final name
 	directory bool
 }
 
@@ -21,8 +20,8 @@ func (t *tempDir) create() (*draft, error) {
 	return t.open(&draft{temp: t, name: t.draftName()}, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL)
 }
 
-// construct makes something else, with a function that makes it under a name in
-// the directory that it is given.
+// construct makes another type of file, with a function that makes it under a name in the given
+// directory.
 func (t *tempDir) construct(build func(dir int, name string) error) (*draft, error) {
 	d := &draft{temp: t, name: t.draftName()}
 	if err := build(t.fd, d.name); err != nil {
@@ -31,8 +30,7 @@ func (t *tempDir) construct(build func(dir int, name string) error) (*draft, err
 	return t.open(d, unix.O_PATH)
 }
 
-// mkdir makes a directory that only its owner may enter, until its attributes
-// are set at the end.
+// mkdir makes a directory that only its owner may enter, until its attributes are set at the end.
 func (t *tempDir) mkdir() (*draft, error) {
 	d := &draft{temp: t, name: t.draftName(), directory: true}
 	if err := unix.Mkdirat(t.fd, d.name, 0o700); err != nil {
@@ -53,9 +51,8 @@ func (t *tempDir) open(d *draft, flags int) (_ *draft, err error) {
 	return d, nil
 }
 
-// settle gives the finished draft its name in f, the folder of its temporary
-// directory. Unless replace is set, a file that has the name stays and the error is
-// ErrInTheWay.
+// settle gives the finished draft its name in f, the folder of its temporary directory. Unless
+// replace is set, an existing file of that name stays and the error is ErrInTheWay.
 func (d *draft) settle(f *folder, name string, replace bool) error {
 	if err := checkName(name); err != nil {
 		return err
@@ -89,14 +86,14 @@ func (d *draft) renameNew(f *folder, name string) error {
 	if d.directory {
 		return d.rename(f, name)
 	}
-	// A file system without that: a link fails if the name is taken.
+	// A file system without that call: a link fails if the name exists.
 	if err := unix.Linkat(d.temp.fd, d.name, f.fd, name, 0); err != nil {
 		return err
 	}
 	return unix.Unlinkat(d.temp.fd, d.name, 0)
 }
 
-// close ends what is done through the descriptor. The error may be about what was written.
+// close closes the descriptor. The error may be about written data.
 func (d *draft) close() error {
 	fd := d.fd
 	d.fd = -1
@@ -106,7 +103,7 @@ func (d *draft) close() error {
 	return unix.Close(fd)
 }
 
-// discard closes the draft, and removes it if it did not get its name.
+// discard closes the draft, and removes it if it has no final name.
 func (d *draft) discard() {
 	_ = d.close()
 	if d.name != "" {

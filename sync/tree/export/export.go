@@ -17,46 +17,46 @@ import (
 	"clfsload/sync/tree/scratch"
 )
 
-// Options say what to do about what is in the way or cannot be read.
+// Options say how to handle existing files, and entries that cannot be read.
 type Options struct {
 	// Overwrite replaces files that are in the destination and differ.
 	Overwrite bool
-	// KeepGoing reports what cannot be exported and goes on. Without it the
-	// first failure ends the run.
+	// KeepGoing reports entries that cannot be exported and continues. Without it the first failure
+	// ends the run.
 	KeepGoing bool
-	// LostFound brings out inodes that no directory leads to, below the
-	// directory LostFoundName. It needs an index.
+	// LostFound exports inodes that no directory leads to, below the directory LostFoundName. It
+	// needs an index.
 	LostFound bool
-	// Owners sets all owners and groups, which only root can. Without it files belong to
-	// the user who exports, and to their own groups as far as he is in those.
+	// Owners sets all owners and groups, which only root can. Without it files belong to the
+	// exporting user, and to their own groups if the user is a member.
 	Owners bool
 	// Failed is called for each failure, from many goroutines.
 	Failed func(Failure)
-	// Twice is called for each further place of a directory that a publication moves,
-	// from many goroutines. It is exported where it is found first.
+	// Twice is called for each further place of a directory that a publication moves, from many
+	// goroutines. The directory is exported at the first place.
 	Twice func(Failure)
 }
 
-// A Failure is something that could not be exported, or not whole.
+// A Failure is an entry that could not be exported completely.
 type Failure struct {
 	Path   string `json:"path"`             // in the container, or below LostFoundName
 	Object string `json:"object,omitempty"` // the blob's name, or an id
 	Reason string `json:"reason"`
 }
 
-// Counts is what was done so far.
+// Counts is the progress so far.
 type Counts struct {
 	Directories int64 `json:"directories"`
 	Files       int64 `json:"files"`   // regular files written
 	Others      int64 `json:"others"`  // links, devices, fifos, sockets and further names
-	Skipped     int64 `json:"skipped"` // were there already
+	Skipped     int64 `json:"skipped"` // existed already
 	Bytes       int64 `json:"bytes"`   // of contents, holes not counted
 	Failures    int64 `json:"failures"`
-	Damaged     int64 `json:"damaged"` // of the failures, entries that came out although they break the format
+	Damaged     int64 `json:"damaged"` // of the failures, entries that were exported although they break the format
 	Left        Left  `json:"left"`
 }
 
-// Left counts what the system does not let the exporting user restore.
+// Left counts attributes that the system does not let the exporting user restore.
 type Left struct {
 	Owners  int64 `json:"owners"`
 	Groups  int64 `json:"groups"`
@@ -74,7 +74,7 @@ type Exporter struct {
 	db      *scratch.DB
 	done    tree.Marks // inodes exported; nil without LostFound
 	base    string     // where in the container the walk started
-	below   string     // what it is exported to, below the destination
+	below   string     // its destination, below the destination directory
 	rights  rights
 	writing inUse
 	temps   openFolders
@@ -84,8 +84,8 @@ type Exporter struct {
 	damaged                                              atomic.Int64
 }
 
-// New makes the destination directory for what start is the root of, if need be, and opens
-// it. See openDestination for the symbolic links that lead to it.
+// New opens the destination directory for the contents of start, and creates it if it is missing.
+// See openDestination for the symbolic links that lead to it.
 func New(t *tree.Tree, start *tree.Node, dest string, o Options) (*Exporter, error) {
 	r, err := newRights(o.Owners)
 	if err != nil {
@@ -115,7 +115,7 @@ func New(t *tree.Tree, start *tree.Node, dest string, o Options) (*Exporter, err
 	return x, nil
 }
 
-// Close gives back what New took, and removes what a run that ended early has left.
+// Close releases the resources of New, and removes the leftovers of a run that ended early.
 func (x *Exporter) Close() {
 	x.temps.close()
 	x.above.Forget()
@@ -123,13 +123,13 @@ func (x *Exporter) Close() {
 	x.dest.release()
 }
 
-// Counts tells what was done so far.
+// Counts returns the counts so far.
 func (x *Exporter) Counts() Counts {
 	return Counts{x.directories.Load(), x.files.Load(), x.others.Load(), x.skipped.Load(), x.bytes.Load(), x.failures.Load(),
 		x.damaged.Load(), Left{x.owners.Load(), x.groups.Load(), x.setIDs.Load(), x.foreign.Load()}}
 }
 
-// kept counts what was not restored of an entry.
+// kept counts attributes of an entry that were not restored.
 func (x *Exporter) kept(a object.Attr) {
 	if !x.rights.owner(a.UID) {
 		x.owners.Add(1)
@@ -142,10 +142,10 @@ func (x *Exporter) kept(a object.Attr) {
 	}
 }
 
-// Run exports the tree below the start, which is at path. A directory's contents go
-// into the destination itself; anything else goes there under its own name. A
-// nil start is a root that is lost: everything is in LostFoundName then. The
-// error is what ended the run; failures that did not are in Counts.
+// Run exports the tree below the start, which is at path. A directory's contents go into the
+// destination itself; any other entry goes there under its own name. A nil start is a lost root:
+// then everything is in LostFoundName. The error is the one that ended the run; other failures are
+// in Counts.
 func (x *Exporter) Run(ctx context.Context, path string) error {
 	if err := x.begin(ctx); err != nil {
 		return err
@@ -184,7 +184,7 @@ func (x *Exporter) begin(ctx context.Context) error {
 	return nil
 }
 
-// top exports what the run starts with.
+// top exports the start of the run.
 func (x *Exporter) top(ctx context.Context, path string) error {
 	x.mark(x.start)
 	if x.start.IsDir() {
@@ -202,19 +202,19 @@ func (x *Exporter) top(ctx context.Context, path string) error {
 	return x.settled(path, errors.Join(err, x.dest.sweep()))
 }
 
-// tree exports what is below the directory start to the directory below.
+// tree exports the entries below the directory start to the directory below.
 func (x *Exporter) tree(ctx context.Context, start *tree.Node, path, below string) error {
 	x.base, x.below = strings.TrimSuffix(path, "/"), below
 	x.tell(path, start.Check())
 	return x.t.Walk(ctx, start, path, tree.Visitor{Enter: x.enter, Entry: x.entry, Lost: x.lost, Leave: x.leave})
 }
 
-// target is where a path in the container goes, below the destination.
+// target is the place of a container path below the destination.
 func (x *Exporter) target(path string) string {
 	return x.below + strings.TrimPrefix(path, x.base)
 }
 
-// mark says that an inode is not lost, and reports whether that is new.
+// mark records that an inode is not lost, and reports whether that is new.
 func (x *Exporter) mark(n *tree.Node) (first bool) {
 	return x.done == nil || x.done.Set(n.Number)
 }
@@ -249,7 +249,7 @@ func (x *Exporter) lost(d *tree.Dir, err error) error {
 	return x.settled(d.Path, fmt.Errorf("a part of the directory is lost: %w", err))
 }
 
-// An entry is a file to be made.
+// An entry is a file to make.
 type entry struct {
 	node   *tree.Node
 	name   string // in its folder
@@ -291,9 +291,8 @@ var ErrInTheWay = errors.New("the destination has a different entry of that name
 
 var errDirectoryInTheWay = errors.New("the destination has a directory of that name, and a directory is not replaced")
 
-// settled decides what an error about one path means: nothing more than a
-// failure that is reported, or the end of the run. A device that takes root is no reason
-// to keep the rest from an ordinary user.
+// settled decides whether an error about one path is only a reported failure, or the end of the
+// run. A device that only root can make does not end the run of an ordinary user.
 func (x *Exporter) settled(path string, err error) error {
 	if err == nil {
 		return nil
@@ -305,7 +304,7 @@ func (x *Exporter) settled(path string, err error) error {
 	return nil
 }
 
-// tell reports damage of an inode that can be exported all the same.
+// tell reports damage of an inode that can be exported nevertheless.
 func (x *Exporter) tell(path string, damage error) {
 	if damage != nil {
 		x.damaged.Add(1)
@@ -330,7 +329,7 @@ func report(to func(Failure), path string, err error) {
 	to(f)
 }
 
-// isFatal reports whether an error would meet every other file too.
+// isFatal reports whether an error would affect every other file, too.
 func isFatal(err error) bool {
 	for _, fatal := range []error{context.Canceled, context.DeadlineExceeded, unix.ENOSPC, unix.EDQUOT, unix.EROFS, unix.EIO, unix.EMFILE,
 		blob.ErrContainerMissing, blob.ErrCredentials, blob.ErrPermission, blob.ErrThrottled, blob.ErrTransient} {

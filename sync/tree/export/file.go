@@ -11,8 +11,8 @@ import (
 	"clfsload/sync/tree"
 )
 
-// DamagedSuffix is appended to the name of a file of which a part could not be
-// read. What is missing is a hole.
+// DamagedSuffix is appended to the name of a file if a part of it could not be read. The lost part
+// is a hole.
 const DamagedSuffix = ".clfsload-damaged"
 
 // holeBytes is the shortest run of zeros, at a multiple of it, that becomes a
@@ -21,8 +21,7 @@ const holeBytes = 4096
 
 var zeroPage [holeBytes]byte
 
-// writeFile writes a regular file's contents to a draft, and returns the name that
-// the file is to have.
+// writeFile writes a regular file's contents to a draft, and returns the final name of the file.
 func (x *Exporter) writeFile(ctx context.Context, temp *tempDir, e entry) (d *draft, name string, err error) {
 	size := e.node.Inode.Attr.Size
 	if size > math.MaxInt64 {
@@ -59,8 +58,7 @@ func (x *Exporter) writeContents(ctx context.Context, fd int, e entry) (name str
 	return name, nil
 }
 
-// lostRun reports a stretch of a file that cannot be read, and returns the name that
-// the file has then.
+// lostRun reports an unreadable stretch of a file, and returns the file's name in that case.
 func (x *Exporter) lostRun(e entry, name string, r tree.Run, err error) string {
 	if r.Lost == 0 {
 		x.fail(e.path, err)
@@ -70,7 +68,7 @@ func (x *Exporter) lostRun(e entry, name string, r tree.Run, err error) string {
 	return e.name + DamagedSuffix
 }
 
-// writeRun writes what is not zeros.
+// writeRun writes everything except zeros.
 func (x *Exporter) writeRun(fd int, offset uint64, data []byte) error {
 	for len(data) > 0 {
 		zeros := zeroPages(data, offset)
@@ -87,13 +85,13 @@ func (x *Exporter) writeRun(fd int, offset uint64, data []byte) error {
 	return nil
 }
 
-// pageStep is how many bytes there are up to the next page of the file.
+// pageStep is the number of bytes up to the next page of the file.
 func pageStep(offset uint64, n int) int {
 	return min(int(holeBytes-offset%holeBytes), n)
 }
 
-// zeroPages is how many bytes data begins with that are zero, up to the end of
-// a page or of the data.
+// zeroPages is the number of zero bytes at the start of data, up to the end of a page or of the
+// data.
 func zeroPages(data []byte, offset uint64) (n int) {
 	for n < len(data) {
 		step := pageStep(offset+uint64(n), len(data)-n)
@@ -105,7 +103,7 @@ func zeroPages(data []byte, offset uint64) (n int) {
 	return n
 }
 
-// dataPages is how many bytes data begins with, in pages that are not all zero.
+// dataPages is the number of bytes at the start of data, in pages that are not all zero.
 func dataPages(data []byte, offset uint64) (n int) {
 	for n < len(data) {
 		step := pageStep(offset+uint64(n), len(data)-n)

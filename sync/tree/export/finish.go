@@ -12,8 +12,8 @@ import (
 	"clfsload/clfs/object"
 )
 
-// note keeps which directory the export made or found at target, and the inode whose
-// attributes it gets in the end; nil for none.
+// note records which directory the export made or found at target, and the inode with its final
+// attributes; nil for none.
 func (x *Exporter) note(target string, id identity, payload []byte) error {
 	_, err := x.db.Exec("INSERT INTO directories (target, dev, ino, birth, uid, payload) VALUES (?, ?, ?, ?, ?, ?)",
 		[]byte(target), id.dev, id.ino, id.birth, id.uid, payload)
@@ -26,8 +26,8 @@ func (x *Exporter) noted(target string) (id identity, found bool, err error) {
 	return id, found, err
 }
 
-// reopen opens the destination or a directory that was noted. The error wraps errReplaced
-// if another one has its place.
+// reopen opens the destination or a recorded directory. If another one has its place, the error
+// wraps errReplaced.
 func (x *Exporter) reopen(target string) (*folder, error) {
 	target = strings.TrimSuffix(target, "/")
 	f, err := x.descend(target)
@@ -45,7 +45,7 @@ func (x *Exporter) reopen(target string) (*folder, error) {
 	return f, nil
 }
 
-// descend opens the directory at target without a look at which one it is.
+// descend opens the directory at target without a check of its identity.
 func (x *Exporter) descend(target string) (f *folder, err error) {
 	path := strings.Trim(target, "/")
 	if path == "" {
@@ -62,7 +62,8 @@ func (x *Exporter) descend(target string) (f *folder, err error) {
 	return f, err
 }
 
-// openAbove opens a directory on the way to deeper ones. It stays open, so it must be the noted one.
+// openAbove opens a directory on the way to deeper ones. It stays open, so it must be the recorded
+// one.
 func (x *Exporter) openAbove(dir int, names, path string) (fd int, err error) {
 	if fd, err = openNames(dir, names); err != nil {
 		return -1, err
@@ -74,7 +75,7 @@ func (x *Exporter) openAbove(dir int, names, path string) (fd int, err error) {
 	return fd, nil
 }
 
-// check wants the directory with the descriptor fd to be the one that was noted at target.
+// check requires that the directory with the descriptor fd is the one recorded at target.
 func (x *Exporter) check(fd int, target string) error {
 	id, found, err := x.noted(target)
 	if err != nil {
@@ -90,8 +91,8 @@ func (x *Exporter) check(fd int, target string) error {
 	return nil
 }
 
-// finishDirectories sets the attributes of all directories. Those below come
-// before those above, which may then not let anybody in any more.
+// finishDirectories sets the attributes of all directories. Subdirectories come before their
+// parents, which may then be closed to everybody.
 func (x *Exporter) finishDirectories(ctx context.Context) error {
 	x.above.Forget()
 	for last := int64(math.MaxInt64); ; {

@@ -12,9 +12,8 @@ import (
 	"clfsload/sync/tree"
 )
 
-// A folder is an open directory inside of the destination. Its methods take
-// single names and follow no symbolic links. It is closed when every user has
-// released it.
+// A folder is an open directory inside of the destination. Its methods take single names and follow
+// no symbolic links. It is closed when every user has released it.
 type folder struct {
 	fd    int
 	users atomic.Int32
@@ -39,7 +38,7 @@ func (f *folder) release() {
 	}
 }
 
-// checkName refuses what is not the name of one file.
+// checkName refuses a name that is not a single file name.
 func checkName(name string) error {
 	if !tree.ValidName([]byte(name)) {
 		return fmt.Errorf("%q cannot be a file's name", name)
@@ -93,7 +92,7 @@ func openDirectory(dir int, name string) (fd int, err error) {
 	return fd, err
 }
 
-// stat looks at name itself. found is false if there is nothing.
+// stat reads the status of name itself. found is false if there is nothing.
 func (f *folder) stat(name string) (st status, found bool, err error) {
 	if err := checkName(name); err != nil {
 		return st, false, err
@@ -105,9 +104,8 @@ func (f *folder) stat(name string) (st status, found bool, err error) {
 	return st, err == nil, err
 }
 
-// look opens name itself, whatever it is, without effect on it: neither a
-// symbolic link is followed nor a fifo or a device opened. The error is ENOENT if
-// there is nothing.
+// look opens name itself, of any type, without effect on it: it follows no symbolic link and opens
+// no fifo or device. The error is ENOENT if there is nothing.
 func (f *folder) look(name string) (fd int, st status, err error) {
 	if err := checkName(name); err != nil {
 		return -1, st, err
@@ -122,7 +120,7 @@ func (f *folder) look(name string) (fd int, st status, err error) {
 	return fd, st, nil
 }
 
-// remove removes name if it is there and no directory.
+// remove removes name if it exists and is not a directory.
 func (f *folder) remove(name string) error {
 	if err := unix.Unlinkat(f.fd, name, 0); err != nil && err != unix.ENOENT {
 		return err
@@ -130,6 +128,6 @@ func (f *folder) remove(name string) error {
 	return nil
 }
 
-// errReplaced is about a directory or file that another user took away or
-// exchanged after the export had made it or found it.
+// errReplaced is about a directory or file that another user removed or exchanged after the export
+// made it or found it.
 var errReplaced = errors.New("another process moved or replaced it during the export")

@@ -11,8 +11,8 @@ import (
 	"clfsload/clfs"
 )
 
-// tables are those of the temporary database: the first name of each inode with
-// several, its further names, and directories, with the attributes that are to be set.
+// tables are those of the temporary database: the first name of each inode with several, its
+// further names, and directories, with the attributes to set.
 var tables = []string{
 	"CREATE TABLE firsts (id BLOB PRIMARY KEY, target BLOB) WITHOUT ROWID",
 	"CREATE TABLE made (id BLOB PRIMARY KEY, target BLOB, damaged INTEGER, dev INTEGER, ino INTEGER, birth INTEGER, uid INTEGER) WITHOUT ROWID",
@@ -21,8 +21,8 @@ var tables = []string{
 	"CREATE INDEX directory_targets ON directories (target)",
 }
 
-// claim reports whether e is the name that is made first. A further name of the
-// same inode waits until all files are there.
+// claim reports whether e is the name to make first. A further name of the same inode waits until
+// all files exist.
 func (x *Exporter) claim(e entry) (first bool, err error) {
 	if !e.isLinked() {
 		return true, nil
@@ -35,9 +35,8 @@ func (x *Exporter) claim(e entry) (first bool, err error) {
 	return false, err
 }
 
-// made says that the first name is there, so that others can be linked to it. name is
-// what it is called, which is not its own one when a part of it is lost. st is the
-// file's own status.
+// made records that the first name exists, so that others can be linked to it. name is its name on
+// disk, which differs if a part of the file is lost. st is the file's own status.
 func (x *Exporter) made(e entry, name string, st *status) error {
 	if !e.isLinked() {
 		return nil
@@ -66,7 +65,7 @@ func (x *Exporter) links(ctx context.Context) error {
 	}
 }
 
-// A first is the first name of an inode with several, and what has that name.
+// A first is the first name of an inode with several, and the file of that name.
 type first struct {
 	target  string
 	damaged bool
@@ -116,8 +115,8 @@ func (x *Exporter) linkIn(ctx context.Context, f *folder, id clfs.ID, inContaine
 	return x.linkTo(f, name, fd, &source)
 }
 
-// openFirst opens what the export made or found under a file's first name, and nothing
-// that somebody has put in its place.
+// openFirst opens the file that the export made or found under a file's first name, but not a file
+// that another user has put in its place.
 func (x *Exporter) openFirst(first first) (fd int, st status, err error) {
 	from, err := x.descend(path.Dir(first.target))
 	if err != nil {
@@ -147,8 +146,7 @@ func (x *Exporter) linkTo(f *folder, name string, fd int, source *status) error 
 	case found && there.isDir():
 		return errDirectoryInTheWay
 	}
-	// A run that was stopped may have made this name as a file of its own, when it came
-	// to it first.
+	// A run that was stopped may have made this name as a separate file, if it reached it first.
 	replace := x.options.Overwrite || isCopy(source, &there)
 	if found && !replace {
 		return ErrInTheWay
@@ -168,7 +166,7 @@ func (x *Exporter) linkTo(f *folder, name string, fd int, source *status) error 
 	return nil
 }
 
-// isCopy reports whether two files are what two runs make of one inode.
+// isCopy reports whether two files come from two runs for one inode.
 func isCopy(a, b *status) bool {
 	return a.Mode == b.Mode && a.Uid == b.Uid && a.Gid == b.Gid && a.Size == b.Size && a.Mtime == b.Mtime &&
 		a.Rdev_major == b.Rdev_major && a.Rdev_minor == b.Rdev_minor

@@ -11,13 +11,12 @@ import (
 	"clfsload/sync/tree"
 )
 
-// LostFoundName is the directory in the destination for inodes that no directory
-// leads to. It has a directory for the id of each that they say they were in.
+// LostFoundName is the directory in the destination for inodes that no directory leads to. In it,
+// each former directory, by its id, has a directory for its inodes.
 const LostFoundName = "clfsload-lost+found"
 
-// lostFound exports what the walk did not come to. Directories go first, because
-// they bring others with them: those whose own parent is lost, then those that are
-// left, which lie in loops.
+// lostFound exports the inodes that the walk did not reach. Directories go first, because they lead
+// to others: first those whose own parent is lost, then the rest, which are in loops.
 func (x *Exporter) lostFound(ctx context.Context) error {
 	for _, pass := range []func(context.Context, *tree.Node) (bool, error){x.isTop, isAnyDirectory, isAny} {
 		if err := x.lostPass(ctx, pass); err != nil {
@@ -43,8 +42,8 @@ func (x *Exporter) isTop(ctx context.Context, n *tree.Node) (bool, error) {
 	return err != nil || !parent.IsDir() || parent.ID == n.ID || x.done.Has(parent.Number), nil
 }
 
-// parentOf is where an inode says that it was: ".." of a directory, the first
-// back pointer of anything else.
+// parentOf is the former directory of an inode, as recorded in it: ".." of a directory, the first
+// back pointer of any other inode.
 func (x *Exporter) parentOf(ctx context.Context, n *tree.Node) clfs.ID {
 	if back := n.Inode.BackPointers; len(back) > 0 {
 		return back[0]
@@ -57,7 +56,7 @@ func (x *Exporter) parentOf(ctx context.Context, n *tree.Node) clfs.ID {
 	return clfs.NullHandle
 }
 
-// lostPass exports the lost inodes that choose picks.
+// lostPass exports the lost inodes that choose selects.
 func (x *Exporter) lostPass(ctx context.Context, choose func(context.Context, *tree.Node) (bool, error)) error {
 	index, err := x.t.Index(ctx)
 	if err != nil {
@@ -76,8 +75,8 @@ func (x *Exporter) lostPass(ctx context.Context, choose func(context.Context, *t
 	})
 }
 
-// lostInode reads the inode in a blob of the index, nil if it is not one that is
-// lost. One that cannot be read is reported once and counts as done.
+// lostInode reads the inode in a blob of the index, nil if it is not a lost one. An unreadable one
+// is reported once and counts as done.
 func (x *Exporter) lostInode(ctx context.Context, e tree.Entry) (*tree.Node, error) {
 	name, err := clfs.ParseName(e.Name)
 	if err != nil || !name.Type.IsInode() || name.ID == clfs.RootID || x.done.Has(e.Number) {
@@ -85,7 +84,7 @@ func (x *Exporter) lostInode(ctx context.Context, e tree.Entry) (*tree.Node, err
 	}
 	o, err := x.t.Find(ctx, name.ID)
 	if err != nil || o.Number != e.Number {
-		return nil, nil // a stale version, or another snapshot's
+		return nil, nil // a stale version, or one of another snapshot
 	}
 	n, err := x.t.Load(ctx, o)
 	if err != nil {
@@ -130,7 +129,7 @@ func (x *Exporter) rescueTo(ctx context.Context, f *folder, e entry) error {
 	return x.tree(ctx, e.node, e.path, e.target)
 }
 
-// freeName makes a name that no other lost inode has.
+// freeName returns a name that no other lost inode has.
 func freeName(name string, id clfs.ID) string {
 	suffix := "." + id.String()
 	return name[:min(len(name), 255-len(suffix))] + suffix
@@ -145,8 +144,8 @@ func (x *Exporter) lostFolder(parent string) (*folder, error) {
 	return x.ensure(top, parent, "/"+LostFoundName+"/"+parent)
 }
 
-// ensure opens a directory that no attributes are known of, and makes it if need be.
-// It is the exporting user's alone.
+// ensure opens a directory whose attributes are not known, and creates it if it is missing. Only
+// the exporting user can enter it.
 func (x *Exporter) ensure(f *folder, name, target string) (*folder, error) {
 	if _, found, err := x.noted(target); found || err != nil {
 		return x.reopen(target)

@@ -12,14 +12,14 @@ import (
 	"clfsload/clfs/object"
 )
 
-// inUse holds the paths that are being made, so that an entry that a damaged
-// directory has twice is not written by two at a time.
+// inUse holds the paths that are being made, so that a duplicate entry of a damaged directory is
+// not written by two goroutines at a time.
 type inUse struct {
 	mu    sync.Mutex
 	paths map[string]bool
 }
 
-// take reports whether nobody else has the path.
+// take reports whether the path was free.
 func (u *inUse) take(path string) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -39,8 +39,8 @@ func (u *inUse) give(path string) {
 	delete(u.paths, path)
 }
 
-// make makes whatever is no directory, or leaves it to links if it is a further
-// name of an inode.
+// make makes any entry that is not a directory, or leaves it to links if it is a further name of an
+// inode.
 func (x *Exporter) make(ctx context.Context, f *folder, e entry) error {
 	first, err := x.claim(e)
 	if err != nil || !first {
@@ -102,8 +102,8 @@ func (x *Exporter) finish(f *folder, d *draft, e entry, name string) error {
 	return x.made(e, name, &st)
 }
 
-// build makes the file without a name of its own. It returns the name that it is
-// to have: the entry's, unless a part of it could not be read.
+// build makes the file without its final name. It returns that name: the entry's, unless a part of
+// it could not be read.
 func (x *Exporter) build(ctx context.Context, temp *tempDir, e entry) (d *draft, name string, err error) {
 	a := e.node.Inode.Attr
 	switch a.Type {
@@ -146,9 +146,8 @@ func (x *Exporter) count(e entry) {
 	}
 }
 
-// isSame reports whether what is on disk is what a run before has put there: it has
-// the owner, group and mode that an export gives, which no other user can give, and
-// a file has the same size and mtime.
+// isSame reports whether the file on disk comes from an earlier run: it has the owner, group and
+// mode that an export gives, which no other user can give, and a file has the same size and mtime.
 func (x *Exporter) isSame(f *folder, e entry, st *status) bool {
 	a := e.node.Inode.Attr
 	if st.kind() != a.Type.ModeBits() || !x.rights.isRestored(st, a, x.ownerIn(f, st)) {
@@ -165,8 +164,8 @@ func (x *Exporter) isSame(f *folder, e entry, st *status) bool {
 	return true
 }
 
-// ownerIn is who owns what this user makes in f. Most file systems say that it is the
-// user himself; where st has another owner, that is tried out.
+// ownerIn is the owner of files that this user makes in f. Most file systems report the user; if st
+// has another owner, ownerIn probes the file system.
 func (x *Exporter) ownerIn(f *folder, st *status) uint32 {
 	if x.rights.owners || st.Uid == x.rights.uid {
 		return x.rights.uid
@@ -178,7 +177,7 @@ func (x *Exporter) ownerIn(f *folder, st *status) uint32 {
 	return temp.uid
 }
 
-// linksTo reports whether the symbolic link name, which st was read of, leads to target.
+// linksTo reports whether the symbolic link name, whose status is st, leads to target.
 func linksTo(f *folder, name string, st *status, target string) bool {
 	fd, now, err := f.look(name)
 	if err != nil {

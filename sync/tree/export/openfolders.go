@@ -2,7 +2,7 @@ package export
 
 import "sync"
 
-// openFolders are the folders that a walk is in. One that ends early does not leave them.
+// openFolders are the folders that a walk has entered. A walk that ends early does not leave them.
 type openFolders struct {
 	mu  sync.Mutex
 	set map[*folder]bool

@@ -8,11 +8,11 @@ import (
 	"clfsload/clfs"
 )
 
-// status is what the kernel says of a file.
+// status is the kernel's description of a file.
 type status struct{ unix.Statx_t }
 
-// statAt looks at name in the directory dir without following a symbolic link, and
-// with an empty name at what dir is a descriptor of.
+// statAt reads the status of name in the directory dir without following a symbolic link; with an
+// empty name, that of the descriptor dir itself.
 func statAt(dir int, name string) (st status, err error) {
 	err = retry(func() error {
 		return unix.Statx(dir, name, unix.AT_SYMLINK_NOFOLLOW|unix.AT_EMPTY_PATH, unix.STATX_BASIC_STATS|unix.STATX_BTIME, &st.Statx_t)
@@ -32,9 +32,9 @@ func (s *status) hasTime(t clfs.Time) bool {
 	return s.Mtime.Sec == want.Sec && int64(s.Mtime.Nsec) == want.Nsec
 }
 
-// An identity tells a file from every other one. The time of birth and the owner
+// An identity distinguishes a file from every other one. The time of birth and the owner
 // distinguish it from a later file that another user made and that got the same inode number:
-// nobody can set the one, and only root the other. A birth of 0 is not known.
+// nobody can set the time of birth, and only root the owner. A birth of 0 is not known.
 type identity struct {
 	dev, ino, birth int64
 	uid             uint32
@@ -49,7 +49,7 @@ func (s *status) identity() identity {
 	}
 }
 
-// is reports whether id and seen are of one file.
+// is reports whether id and seen describe the same file.
 func (id identity) is(seen identity) bool {
 	if id.birth == 0 {
 		seen.birth = 0
@@ -57,8 +57,8 @@ func (id identity) is(seen identity) bool {
 	return id == seen
 }
 
-// fdPath is a path that leads to what fd is a descriptor of, and that no change of
-// a directory can lead elsewhere. Of a symbolic link it leads to the link.
+// fdPath is a path to the file of fd, which no change of a directory can redirect. For a symbolic
+// link it leads to the link.
 func fdPath(fd int) string { return fmt.Sprintf("/proc/self/fd/%d", fd) }
 
 func timespec(t clfs.Time) unix.Timespec {

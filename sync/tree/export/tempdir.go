@@ -11,30 +11,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A tempDir is a directory inside of a folder that belongs to this run alone: nobody
-// but the user who exports can enter it. What is made in it keeps its name and
-// inherits no access list, whoever owns the folder.
+// A tempDir is a directory inside of a folder that belongs only to this run: nobody but the
+// exporting user can enter it. A file made in it keeps its name and inherits no access list,
+// whoever owns the folder.
 type tempDir struct {
 	folder int // the folder's descriptor
 	fd     int
 	name   string // in the folder
 	id     identity
-	uid    uint32 // the owner of what this user makes
+	uid    uint32 // the owner of files that this user makes
 	drafts atomic.Int64
 }
 
 // draftPrefix begins the names in a tempDir.
 const draftPrefix = "draft-"
 
-// errNotOurs: what has the name of a temporary directory is not one of this run.
+// errNotOurs: the entry with the name of a temporary directory does not belong to this run.
 var errNotOurs = errors.New("it belongs to another user or another export")
 
-// tempName is what the temporary directory of a folder is called: the same in every run, so that a
-// run finds what one that was killed has left. A copy of such a leftover has
-// another name than the copied folder's own.
+// tempName is the name of a folder's temporary directory: the same in every run, so that a run
+// finds the leftovers of a killed one. A copy of such a leftover has another name than the copied
+// folder's own.
 func tempName(ino int64) string { return fmt.Sprintf(".clfsload-%016X.part", uint64(ino)) }
 
-// temporary returns the temporary directory of f and makes it if need be.
+// temporary returns the temporary directory of f and makes it if it is missing.
 func (f *folder) temporary() (*tempDir, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -81,9 +81,9 @@ func openTempDir(folder int, name string) (*tempDir, error) {
 	return t, nil
 }
 
-// claim makes sure that only this user and this run can change what is in t.
+// claim ensures that only this user and this run can change the contents of t.
 func (t *tempDir) claim() error {
-	// A file system without locks has no two exports into one directory.
+	// A file system without locks does not detect two exports into one directory.
 	if err := unix.Flock(t.fd, unix.LOCK_EX|unix.LOCK_NB); err == unix.EWOULDBLOCK {
 		return errNotOurs
 	}
@@ -95,8 +95,8 @@ func (t *tempDir) claim() error {
 	if st.Nlink == 0 || st.permissions()&0o777 != 0o700 {
 		return errNotOurs
 	}
-	// Where the folder's owner wants it, what is made in the folder lets others in,
-	// as soon as its mode does.
+	// The folder's owner may have set that new files in the folder let others in, as soon as their
+	// mode does.
 	_ = unix.Removexattr(fdPath(t.fd), "system.posix_acl_default")
 	if st.Uid == uint32(os.Geteuid()) {
 		return nil
@@ -117,8 +117,8 @@ func (t *tempDir) probe() error {
 	return nil
 }
 
-// clear removes what a killed run has left. A directory with other contents
-// was given the name by somebody, and keeps them.
+// clear removes the leftovers of a killed run. A directory with other contents is not one of them,
+// and keeps them.
 func (t *tempDir) clear() error {
 	fd, err := openAt(t.fd, ".", openFlags)
 	if err != nil {
@@ -149,7 +149,7 @@ func removeAny(dir int, name string) error {
 	return err
 }
 
-// remove removes the directory. The error wraps errReplaced if somebody has moved it.
+// remove removes the directory. If somebody has moved it, the error wraps errReplaced.
 func (t *tempDir) remove() error {
 	defer unix.Close(t.fd)
 	st, err := statAt(t.folder, t.name)
@@ -185,7 +185,7 @@ func (f *folder) sweep() error {
 		}
 		err = unix.Unlinkat(f.fd, tempName(st.identity().ino), unix.AT_REMOVEDIR)
 		if err != unix.ENOTEMPTY && err != unix.EEXIST {
-			return nil // there is none, or it is no leftover
+			return nil // there is none, or it is not a leftover
 		}
 		if _, err := f.temporary(); err != nil {
 			return err
