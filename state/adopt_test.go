@@ -280,7 +280,7 @@ func (a *adoption) published() {
 	var puts []Put
 	for _, n := range list {
 		if !n.IsDirectory() {
-			a.check(a.j.Settle(ctx, []Settled{{n.Ino, n.Seq}}))
+			a.check(a.j.Settle(ctx, []Settled{{Ino: n.Ino, Seq: n.Seq}}))
 			n = nodeOf(a.t, a.j, n.Ino)
 			a.check(a.j.RecordUploads(ctx, []Upload{{Node: n, Put: !a.j.InReach(&n), Owner: 1, Sealed: true, Image: []byte("image")}}))
 			if n = nodeOf(a.t, a.j, n.Ino); n.State != Sealed {
@@ -376,7 +376,7 @@ func TestWhatIsReadAgainTakesNoGenerationAgain(t *testing.T) {
 
 func (a *adoption) evict(ino Ino) {
 	a.t.Helper()
-	gone, err := a.j.Evict(a.t.Context(), []Settled{{ino, nodeOf(a.t, a.j, ino).Seq}})
+	gone, err := a.j.Evict(a.t.Context(), []Settled{{Ino: ino, Seq: nodeOf(a.t, a.j, ino).Seq}})
 	a.check(err)
 	if len(gone) != 1 {
 		a.t.Fatalf("inode %d cannot be evicted: %+v", ino, nodeOf(a.t, a.j, ino))

@@ -51,7 +51,7 @@ func TestALinkFromADirectoryThatIsGoneKeepsNoFile(t *testing.T) {
 				links(c.links[0])
 				for i, dir := range []clfs.ID{gone, goneToo} {
 					if c.links[i] > c.links[2] {
-						if u := unread(t, remove(a)); u != (Unread{2000, OtherNames}) {
+						if u := unread(t, remove(a)); u != (Unread{Ino: 2000, Part: OtherNames}) {
 							t.Errorf("it needs %+v", u)
 						}
 					}

@@ -17,7 +17,7 @@ func sizeOf(blocks uint64) int64 {
 func uploadFile(t *testing.T, j *Journal, ino Ino) Node {
 	t.Helper()
 	n := nodeOf(t, j, ino)
-	if err := j.Settle(t.Context(), []Settled{{ino, n.Seq}}); err != nil {
+	if err := j.Settle(t.Context(), []Settled{{Ino: ino, Seq: n.Seq}}); err != nil {
 		t.Fatal(err)
 	}
 	n = nodeOf(t, j, ino)
@@ -213,7 +213,7 @@ func TestFilesWhoseWriterWasCutOffAreKeptBack(t *testing.T) {
 			if c.open && (n.Attr.Size != 90 || n.Attr.Mtime != 8) {
 				t.Errorf("it has not the size of its staging file: %+v", n.Attr)
 			}
-			if err := j.Settle(t.Context(), []Settled{{n.Ino, n.Seq}}); err != nil {
+			if err := j.Settle(t.Context(), []Settled{{Ino: n.Ino, Seq: n.Seq}}); err != nil {
 				t.Fatal(err)
 			}
 			if queued := nodeOf(t, j, n.Ino).State == Queued; queued != (c.want == 0) {

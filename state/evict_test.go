@@ -13,7 +13,7 @@ import (
 func keepImage(t *testing.T, j *Journal, ino Ino, image []byte) Node {
 	t.Helper()
 	n := nodeOf(t, j, ino)
-	if err := j.Settle(t.Context(), []Settled{{ino, n.Seq}}); err != nil {
+	if err := j.Settle(t.Context(), []Settled{{Ino: ino, Seq: n.Seq}}); err != nil {
 		t.Fatal(err)
 	}
 	u := Upload{Node: nodeOf(t, j, ino), Sealed: true, Image: image}
@@ -37,7 +37,7 @@ func evictable(t *testing.T, j *Journal) (inos []Ino) {
 
 func evictNode(t *testing.T, j *Journal, n Node) bool {
 	t.Helper()
-	gone, err := j.Evict(t.Context(), []Settled{{n.Ino, n.Seq}})
+	gone, err := j.Evict(t.Context(), []Settled{{Ino: n.Ino, Seq: n.Seq}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -66,7 +66,7 @@ func record(t *testing.T, j *Journal, uploads ...Upload) {
 
 func recordFailure(t *testing.T, j *Journal, n Node, p Problem) {
 	t.Helper()
-	if err := j.RecordFailures(t.Context(), []FailedUpload{{n, p}}); err != nil {
+	if err := j.RecordFailures(t.Context(), []FailedUpload{{Node: n, Problem: p}}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -7,61 +7,6 @@ import (
 	"clfsload/clfs"
 )
 
-func FuzzForeignGarbageIsReadAsItWasWritten(f *testing.F) {
-	f.Add(uint8(0), []byte("0123456789abcdef"), uint32(0))
-	f.Add(uint8(1), []byte("\x00 of \n%"), uint32(7))
-	f.Add(uint8(2), []byte(clfs.NullHandle), ^uint32(0))
-	f.Fuzz(func(t *testing.T, kind uint8, id []byte, below uint32) {
-		kinds := []ForeignKind{ForeignObject, ForeignTree, OldVersions}
-		want := Foreign{kinds[int(kind)%len(kinds)], clfs.ID(id), below, clfs.ID(id) + "owner"}
-		if len(id) == 0 {
-			return // no object has it
-		}
-		if got, ok := parseForeign(want.String()); !ok || got != want {
-			t.Errorf("%+v, %v, want %+v", got, ok, want)
-		}
-		if run, ok := parseSegmentRun(want.String()); ok {
-			t.Errorf("%q is the run %+v", want.String(), run)
-		}
-		if names := slices.Collect(Garbage{name: want.String()}.Names()); len(names) > 0 {
-			t.Errorf("it has the names %q", names)
-		}
-	})
-}
-
-func FuzzARunOfSegmentsIsReadAsItWasWritten(f *testing.F) {
-	f.Add([]byte("0123456789abcdef"), uint64(1), uint64(2), uint64(3))
-	f.Fuzz(func(t *testing.T, owner []byte, gen, from, to uint64) {
-		want := segmentRun{clfs.ID(owner), gen, from, to}
-		if len(owner) == 0 {
-			return
-		}
-		if got, ok := parseSegmentRun(want.String()); !ok || got != want {
-			t.Errorf("%+v, %v, want %+v", got, ok, want)
-		}
-		if g, ok := parseForeign(want.String()); ok {
-			t.Errorf("%q is %+v", want.String(), g)
-		}
-	})
-}
-
-// Whatever stands in the journal is one of three things.
-func FuzzGarbageIsReadInOneWay(f *testing.F) {
-	f.Add("tree of 00 below 0")
-	f.Add("segments of 00 generation 1 blocks 2 to 3")
-	f.Add(clfs.ObjectName("0123456789abcdef", clfs.RootID, clfs.TypeSegment, clfs.FirstVersion))
-	f.Fuzz(func(t *testing.T, text string) {
-		_, isRun := parseSegmentRun(text)
-		_, isForeign := parseForeign(text)
-		if isRun && isForeign {
-			t.Errorf("%q is both", text)
-		}
-		if _, err := clfs.ParseName(text); err == nil && (isRun || isForeign) {
-			t.Errorf("%q is the name of a blob", text)
-		}
-	})
-}
-
 // What was noted for an upload that came to nothing is forgotten when it is noted again, and
 // nothing else is.
 func TestWhatAnUploadReplacesIsNotedOnce(t *testing.T) {
@@ -79,7 +24,7 @@ func TestWhatAnUploadReplacesIsNotedOnce(t *testing.T) {
 			t.Fatalf("%v, %v", ok, err)
 		}
 	}
-	object, tree := Foreign{ForeignObject, "a", 0, "o"}, Foreign{ForeignTree, "b", 0, "o"}
+	object, tree := Foreign{Kind: ForeignObject, ID: "a", Below: 0, Owner: "o"}, Foreign{Kind: ForeignTree, ID: "b", Below: 0, Owner: "o"}
 	note(2000, true, object)
 	note(2000, false, tree)
 	note(2001, true, object)
@@ -87,7 +32,7 @@ func TestWhatAnUploadReplacesIsNotedOnce(t *testing.T) {
 		if err := addGarbage(tx, 2000, nodeOf(t, a.j, 2000).Next+1, "a blob"); err != nil {
 			return err
 		}
-		return addForeign(tx, 2000, atOnce, []Foreign{{OldVersions, "c", 9, "c"}})
+		return addForeign(tx, 2000, atOnce, []Foreign{{Kind: OldVersions, ID: "c", Below: 9, Owner: "c"}})
 	}))
 	note(2000, true, tree)
 	list, err := queryAll(t.Context(), a.j.read, a.j.scanGarbage, `SELECT id, name FROM garbage ORDER BY ino, name`)
@@ -96,7 +41,7 @@ func TestWhatAnUploadReplacesIsNotedOnce(t *testing.T) {
 	for _, g := range list {
 		got = append(got, g.name)
 	}
-	want := []string{"a blob", tree.String(), Foreign{OldVersions, "c", 9, "c"}.String(), object.String()}
+	want := []string{"a blob", tree.String(), Foreign{Kind: OldVersions, ID: "c", Below: 9, Owner: "c"}.String(), object.String()}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
@@ -109,7 +54,7 @@ func TestNothingIsNotedOfAFileThatHasChanged(t *testing.T) {
 	_, err := a.j.BeginWrite(t.Context(), 2000)
 	a.check(err)
 	for _, n := range []Node{before, {}} {
-		if ok, err := a.j.NoteReplaced(t.Context(), n, []Foreign{{ForeignObject, "a", 0, "a"}}, true); ok || err != nil {
+		if ok, err := a.j.NoteReplaced(t.Context(), n, []Foreign{{Kind: ForeignObject, ID: "a", Below: 0, Owner: "a"}}, true); ok || err != nil {
 			t.Errorf("noted: %v, %v", ok, err)
 		}
 	}
@@ -126,7 +71,7 @@ func TestGarbageOfADroppedFileIsFree(t *testing.T) {
 	a.list(RootIno, entries...)
 	a.read(2000, clfs.RootID)
 	a.overwrite(2000)
-	ok, err := a.j.NoteReplaced(t.Context(), nodeOf(t, a.j, 2000), []Foreign{{ForeignObject, "a", 0, "a"}}, true)
+	ok, err := a.j.NoteReplaced(t.Context(), nodeOf(t, a.j, 2000), []Foreign{{Kind: ForeignObject, ID: "a", Below: 0, Owner: "a"}}, true)
 	if err != nil || !ok {
 		t.Fatalf("%v, %v", ok, err)
 	}

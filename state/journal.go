@@ -23,7 +23,7 @@ func journalOf(s *Store, err error) (*Journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Journal{s, Names{s}, Files{s}, Collector{s}, Adopter{s}, Recorder{s}, Queue{s}, Publisher{s}, Recoverer{s}}, nil
+	return &Journal{s, Names{Store: s}, Files{Store: s}, Collector{Store: s}, Adopter{Store: s}, Recorder{Store: s}, Queue{Store: s}, Publisher{Store: s}, Recoverer{Store: s}}, nil
 }
 
 // Exists reports whether there is a journal in the state directory dir.

@@ -9,7 +9,7 @@ func checkOtherName(t *tx, n *Node) error {
 	}
 	known, err := knownLinks(t, n)
 	if err == nil && known < 2 {
-		err = &Unread{n.Ino, OtherNames}
+		err = &Unread{Ino: n.Ino, Part: OtherNames}
 	}
 	return err
 }
@@ -21,7 +21,7 @@ func checkAllNames(t *tx, n *Node) error {
 	}
 	known, err := knownLinks(t, n)
 	if err == nil && known < uint64(n.Links) && n.Links > 1 {
-		err = &Unread{n.Ino, OtherNames}
+		err = &Unread{Ino: n.Ino, Part: OtherNames}
 	}
 	return err
 }

@@ -71,7 +71,7 @@ func (w *walk) land() error {
 	case 0:
 		delete(w.flying, n.Ino)
 		p := Problem{Op: "read", Reason: "random", Gone: w.r.IntN(2) == 0}
-		return w.j.RecordFailures(w.t.Context(), []FailedUpload{{n, p}})
+		return w.j.RecordFailures(w.t.Context(), []FailedUpload{{Node: n, Problem: p}})
 	case 1:
 		return w.j.RecordBlocks(w.t.Context(), []BlockOutcome{{Ino: n.Ino, Index: 1, Gen: n.Next, Cseq: n.Cseq}})
 	case 2:

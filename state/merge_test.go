@@ -73,7 +73,7 @@ func (w *mergeWalk) give(u Unread) {
 		for _, id := range []clfs.ID{dirID(100), dirID(101)} {
 			d, err := w.j.NodeOf(w.t.Context(), id)
 			w.check(err)
-			w.give(Unread{d.Ino, Entries})
+			w.give(Unread{Ino: d.Ino, Part: Entries})
 		}
 	case n.Flags&Unlisted == 0:
 	case u.Ino == RootIno:
@@ -162,7 +162,7 @@ func (w *mergeWalk) removeSome() {
 	list, err := w.j.EntriesOf(w.t.Context(), dir.Ino, nil, 1)
 	w.check(err)
 	for len(list) > 0 {
-		_, err := w.j.RemoveEntries(w.t.Context(), []Extra{{dir.Ino, list[0].Name}}, true, 7)
+		_, err := w.j.RemoveEntries(w.t.Context(), []Extra{{Dir: dir.Ino, Name: list[0].Name}}, true, 7)
 		var u *Unread
 		if !errors.As(err, &u) {
 			if err != nil && !errors.Is(err, ErrNotEmpty) {

@@ -29,7 +29,7 @@ func TestAFileThatChangesBetweenItsNamesIsNotReplacedByItself(t *testing.T) {
 		n, err := w.j.Lookup(t.Context(), RootIno, []byte(name))
 		w.check(err)
 		if n.Flags&Unlisted != 0 {
-			w.give(Unread{n.Ino, Entries})
+			w.give(Unread{Ino: n.Ino, Part: Entries})
 		}
 		dirs = append(dirs, n.Ino)
 	}
@@ -52,8 +52,8 @@ func TestALinkOfALoadGoesToNoRemovedFile(t *testing.T) {
 	w.mergeAll(a.Ino, l)
 	// the other names of x
 	b := lookup(t, w.j, RootIno, "b")
-	w.give(Unread{b.Ino, Entries})
-	_, err := w.j.RemoveEntries(t.Context(), []Extra{{b.Ino, []byte("2")}}, true, 9)
+	w.give(Unread{Ino: b.Ino, Part: Entries})
+	_, err := w.j.RemoveEntries(t.Context(), []Extra{{Dir: b.Ino, Name: []byte("2")}}, true, 9)
 	w.check(err)
 	// Now 2 is another file in the source, then the other name of the first comes.
 	other := file("2", 9)
@@ -71,7 +71,7 @@ func TestWhatVanishesTakesNoNameOutsideOfTheLoad(t *testing.T) {
 	w := beginMerge(t, Merge{Into: "/a", Update: true}, true)
 	a := lookup(t, w.j, RootIno, "a")
 	b := lookup(t, w.j, RootIno, "b")
-	w.give(Unread{b.Ino, Entries})
+	w.give(Unread{Ino: b.Ino, Part: Entries})
 	l := link("2", 2)
 	l.Attr.Size, l.Attr.Ino = 5, 777
 	w.mergeAll(a.Ino, l, subdir("new"))

@@ -12,7 +12,7 @@ func TestEntriesAreRemovedUpToTheFirstThatIsRefused(t *testing.T) {
 		t.Helper()
 		var list []Extra
 		for _, name := range names {
-			list = append(list, Extra{RootIno, []byte(name)})
+			list = append(list, Extra{Dir: RootIno, Name: []byte(name)})
 		}
 		if n, err := j.RemoveEntries(t.Context(), list, true, 9); !errors.Is(err, want) || err == nil && n != len(names) {
 			t.Errorf("removed %d of %q: %v, want %v", n, names, err, want)
@@ -33,7 +33,7 @@ func TestEntriesAreRemovedUpToTheFirstThatIsRefused(t *testing.T) {
 func TestAFileThatLosesOneOfItsNamesToALoadIsQueued(t *testing.T) {
 	for what, lose := range map[string]func(j *Journal) error{
 		"it is deleted": func(j *Journal) error {
-			_, err := j.RemoveEntries(t.Context(), []Extra{{RootIno, []byte("b")}}, true, 9)
+			_, err := j.RemoveEntries(t.Context(), []Extra{{Dir: RootIno, Name: []byte("b")}}, true, 9)
 			return err
 		},
 		"another file replaces it": func(j *Journal) error {

@@ -239,7 +239,7 @@ func (w *mountWalk) earlyBlock() {
 			continue
 		}
 		w.put(w.segment(&b.Node, b.Node.Next, b.Block), blob{tag: w.files[b.Node.Ino].contents[b.Block]})
-		w.early[BlockOf{b.Node.Ino, b.Block}] = BlockOutcome{Ino: b.Node.Ino, Index: b.Block, Gen: b.Node.Next,
+		w.early[BlockOf{Ino: b.Node.Ino, Index: b.Block}] = BlockOutcome{Ino: b.Node.Ino, Index: b.Block, Gen: b.Node.Next,
 			Cseq: b.Node.Cseq, Early: true}
 		return
 	}
@@ -292,7 +292,7 @@ func (w *mountWalk) evict() {
 	list, err := w.j.Evictable(ctx, 1)
 	w.expect("evictable", err, nil)
 	for _, n := range list {
-		inos, err := w.j.Evict(ctx, []Settled{{n.Ino, n.Seq}})
+		inos, err := w.j.Evict(ctx, []Settled{{Ino: n.Ino, Seq: n.Seq}})
 		w.expect("evict", err, nil)
 		for _, ino := range inos {
 			clear(w.files[ino].local)

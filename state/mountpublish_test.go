@@ -230,7 +230,7 @@ func (w *mountWalk) uploadAll() {
 		w.expect("unsettled", err, nil)
 		var settled []Settled
 		for _, n := range list {
-			settled = append(settled, Settled{n.Ino, n.Seq})
+			settled = append(settled, Settled{Ino: n.Ino, Seq: n.Seq})
 		}
 		w.expect("settle", w.j.Settle(w.t.Context(), settled), nil)
 		for len(w.early) > 0 {

@@ -338,7 +338,7 @@ func (w *mountWalk) settle() {
 	var settled []Settled
 	for _, n := range list {
 		if w.r.IntN(2) == 0 {
-			settled = append(settled, Settled{n.Ino, n.Seq})
+			settled = append(settled, Settled{Ino: n.Ino, Seq: n.Seq})
 		}
 	}
 	w.expect("settle", w.j.Settle(w.t.Context(), settled), nil)

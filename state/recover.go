@@ -31,7 +31,7 @@ func (j Recoverer) Recover(ctx context.Context, rebooted bool,
 		}
 	}
 	r := &recovery{rebooted: rebooted, staged: staged}
-	if err := j.inPages(ctx, Files{j.Store}.Unsettled, r.recover); err != nil {
+	if err := j.inPages(ctx, Files{Store: j.Store}.Unsettled, r.recover); err != nil {
 		return 0, fmt.Errorf("recover files: %w", err)
 	}
 	err = j.inPages(ctx, j.orphans, func(t *tx, n *Node) error {

@@ -35,14 +35,14 @@ type recorder struct{ journal.Recorder }
 func (r *recorder) node(op int, n *Node) {
 	if r.On {
 		r.Operation(op)
-		codec{&r.Codec}.node(n)
+		codec{Codec: &r.Codec}.node(n)
 	}
 }
 
 // end returns the record, with the ledger.
 func (r *recorder) end(l *ledger) []byte {
 	r.Operation(opLedger)
-	codec{&r.Codec}.ledger(l)
+	codec{Codec: &r.Codec}.ledger(l)
 	return r.Data
 }
 
@@ -72,7 +72,7 @@ func (s Redoable) Exec(t *tx, args ...any) (sql.Result, error) {
 
 // Redo does what a record says, within a transaction.
 func (b *tables) Redo(record []byte) error {
-	c := codec{&journal.Codec{Data: record, Reading: true}}
+	c := codec{Codec: &journal.Codec{Data: record, Reading: true}}
 	for len(c.Data) > 0 && !c.Short {
 		var op int
 		number(c, &op)

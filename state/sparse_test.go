@@ -41,7 +41,7 @@ func truncateTo(t *testing.T, j *Journal, ino Ino, size int64) {
 func settleOne(t *testing.T, j *Journal, ino Ino) Node {
 	t.Helper()
 	n := nodeOf(t, j, ino)
-	if err := j.Settle(t.Context(), []Settled{{ino, n.Seq}}); err != nil {
+	if err := j.Settle(t.Context(), []Settled{{Ino: ino, Seq: n.Seq}}); err != nil {
 		t.Fatal(err)
 	}
 	return nodeOf(t, j, ino)
@@ -160,7 +160,7 @@ func TestCuttingAnUploadedFileIsOneRowForAllItsSegments(t *testing.T) {
 }
 
 func TestRunsOfSegmentsAreReadAsTheyWereWritten(t *testing.T) {
-	r := segmentRun{"\x00id with spaces \xff", 7, 1, 1 << 40}
+	r := segmentRun{owner: "\x00id with spaces \xff", gen: 7, from: 1, to: 1 << 40}
 	if got, ok := parseSegmentRun(r.String()); !ok || got != r {
 		t.Errorf("%+v, %v", got, ok)
 	}

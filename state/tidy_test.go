@@ -66,7 +66,7 @@ func TestWhatWaitsIsListedInTheOrderOfItsWay(t *testing.T) {
 	j := newMount(t)
 	d := addNode(t, j, RootIno, "d", directory)
 	queued := addNode(t, j, d.Ino, "queued", Attr{Type: clfs.TypeFIFO, Mode: 0o10644})
-	if err := j.Settle(t.Context(), []Settled{{queued.Ino, queued.Seq}}); err != nil {
+	if err := j.Settle(t.Context(), []Settled{{Ino: queued.Ino, Seq: queued.Seq}}); err != nil {
 		t.Fatal(err)
 	}
 	dirty := addNode(t, j, d.Ino, "dirty", regular)
