@@ -121,7 +121,7 @@ func (b *tables) Committed() {
 }
 
 func (b *tables) RolledBack() {
-	b.rows.forget()
+	b.rows.drop()
 	b.redone, b.flushed = nil, b.saved
 }
 

@@ -10,7 +10,7 @@ import (
 
 var (
 	dropImageStmt      = newStatement(`DELETE FROM image WHERE ino = ?`)
-	clearProblemStmt   = newStatement(`DELETE FROM upload_failure WHERE ino = ?`)
+	clearUploadFailureStmt   = newStatement(`DELETE FROM upload_failure WHERE ino = ?`)
 	dropBacklinksStmt  = newStatement(`DELETE FROM backlink WHERE ino = ?`)
 	dropOddIDStmt      = newStatement(`DELETE FROM odd_id WHERE ino = ?`)
 	dropListingStmt    = newStatement(`DELETE FROM listing WHERE dir = ?`)
@@ -142,7 +142,7 @@ func (j Collector) NamesOf(ctx context.Context, n Node) (iter.Seq[string], error
 }
 
 func dropNode(t *tx, ino Ino) error {
-	for _, stmt := range []Statement{dropNodeStmt, dropImageStmt, voidTombstonesStmt, clearProblemStmt} {
+	for _, stmt := range []Statement{dropNodeStmt, dropImageStmt, voidTombstonesStmt, clearUploadFailureStmt} {
 		if _, err := stmt.Exec(t, ino); err != nil {
 			return err
 		}
@@ -175,6 +175,6 @@ func voidTombstones(t *tx, dir Ino) error {
 
 // clearUploadFailure forgets why a node could not be uploaded.
 func clearUploadFailure(t *tx, ino Ino) error {
-	_, err := clearProblemStmt.Exec(t, ino)
+	_, err := clearUploadFailureStmt.Exec(t, ino)
 	return err
 }

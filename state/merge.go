@@ -113,7 +113,7 @@ func mergeEntry(t *tx, dir *Node, e *Entry, now int64) (Merged, error) {
 		return Merged{}, nil
 	}
 	if n.Attr.Type != e.Attr.Type {
-		return settleDifference(t, r, OtherType)
+		return resolveDifference(t, r, OtherType)
 	}
 	if err := n.checkRead(); err != nil {
 		return Merged{}, err
@@ -122,5 +122,5 @@ func mergeEntry(t *tx, dir *Node, e *Entry, now int64) (Merged, error) {
 	if t.settings.PreserveHardlinks && e.Attr.Nlink > 1 {
 		return mergeLink(t, r, d)
 	}
-	return settleDifference(t, r, d)
+	return resolveDifference(t, r, d)
 }

@@ -13,8 +13,8 @@ type replacement struct {
 	now      int64
 }
 
-// settleDifference does what is asked for where an entry differs.
-func settleDifference(t *tx, r *replacement, d Difference) (Merged, error) {
+// resolveDifference does what is asked for where an entry differs.
+func resolveDifference(t *tx, r *replacement, d Difference) (Merged, error) {
 	another := d&needsReplacement != 0
 	switch {
 	case d == 0, !another && !t.settings.Merge.Update:
@@ -106,7 +106,7 @@ func mergeLink(t *tx, r *replacement, d Difference) (Merged, error) {
 	if err == nil && first != r.old.Ino && t.settings.Merge.Update {
 		d |= OtherLink
 	}
-	m, failed := settleDifference(t, r, d)
+	m, failed := resolveDifference(t, r, d)
 	if failed != nil || err == nil || m.Outcome != Kept && m.Outcome != Changed {
 		return m, failed
 	}

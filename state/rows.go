@@ -87,8 +87,8 @@ func (r *keptRow) write(s statements) error {
 	return s.updateState(n)
 }
 
-// forget drops all rows. What is not written is lost.
-func (r *rows) forget() {
+// drop forgets all rows. What is not written is lost.
+func (r *rows) drop() {
 	clear(r.kept)
 	clear(r.changed)
 	r.changed = r.changed[:0]
@@ -97,7 +97,7 @@ func (r *rows) forget() {
 // limit drops the rows when there are many. All are written.
 func (r *rows) limit() {
 	if len(r.kept) > rowsKept {
-		r.forget()
+		r.drop()
 	}
 }
 

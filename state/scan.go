@@ -76,7 +76,7 @@ func addEntries(t *tx, ino Ino, entries []Entry) error {
 
 func addEntry(t *tx, dir *Node, e *Entry) error {
 	if e.Problem != nil {
-		return addProblem(t, dir, e)
+		return addFailure(t, dir, e)
 	}
 	if t.settings.PreserveHardlinks && e.Attr.Nlink > 1 && e.Attr.Type != clfs.TypeDirectory {
 		return addLink(t, dir, e)
@@ -89,9 +89,9 @@ func addEntry(t *tx, dir *Node, e *Entry) error {
 	return err
 }
 
-// addProblem records a failure, unless the name is known: then it has an inode,
+// addFailure records a failure, unless the name is known: then it has an inode,
 // which has its own.
-func addProblem(t *tx, dir *Node, e *Entry) error {
+func addFailure(t *tx, dir *Node, e *Entry) error {
 	_, err := findEntry(t, dir.Ino, e.Name)
 	if err != ErrNoEntry {
 		return err

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-var setProblemStmt = newStatement(`INSERT OR REPLACE INTO upload_failure (ino, reason, at) VALUES (?, ?, ?)`)
+var setUploadFailureStmt = newStatement(`INSERT OR REPLACE INTO upload_failure (ino, reason, at) VALUES (?, ?, ?)`)
 
 // UploadFailure is a node that could not be uploaded. It stays in the queue.
 type UploadFailure struct {
@@ -18,7 +18,7 @@ type UploadFailure struct {
 // it.
 func (j Queue) SetUploadFailure(ctx context.Context, ino Ino, reason string, now int64) error {
 	err := j.write(ctx, committed, func(t *tx) error {
-		_, err := setProblemStmt.Exec(t, ino, reason, now)
+		_, err := setUploadFailureStmt.Exec(t, ino, reason, now)
 		return err
 	})
 	if err != nil {

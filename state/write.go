@@ -47,6 +47,6 @@ func (b *tables) txFor(d journal.Durability) (*tx, error) {
 		return t, nil
 	}
 	err := b.rows.write(b.stmts)
-	b.rows.forget()
+	b.rows.drop()
 	return t, err
 }
