@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/state/schema"
 )
 
 // adoption is a journal that has adopted a container, of which a test says what is read.
@@ -275,14 +276,14 @@ func (a *adoption) published() {
 	snap, err := a.j.BeginPublish(ctx, false)
 	a.check(err)
 	defer snap.Close()
-	list, err := a.j.nodes(ctx, `SELECT `+nodeColumns+` FROM inode WHERE state IN ({queued}, {held}, {dirty}, {sealed})`)
+	list, err := a.j.Nodes(ctx, `SELECT `+schema.NodeColumns+` FROM inode WHERE state IN ({queued}, {held}, {dirty}, {sealed})`)
 	a.check(err)
 	var puts []Put
 	for _, n := range list {
 		if !n.IsDirectory() {
 			a.check(a.j.Settle(ctx, []Settled{{Ino: n.Ino, Seq: n.Seq}}))
 			n = nodeOf(a.t, a.j, n.Ino)
-			a.check(a.j.RecordUploads(ctx, []Upload{{Node: n, Put: !a.j.InReach(&n), Owner: 1, Sealed: true, Image: []byte("image")}}))
+			a.check(a.j.RecordUploads(ctx, []Upload{{Node: n, Put: !a.j.InReach(&n), Owner: 1, ContentsUploaded: true, Image: []byte("image")}}))
 			if n = nodeOf(a.t, a.j, n.Ino); n.State != Sealed {
 				continue
 			}

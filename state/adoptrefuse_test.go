@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"clfsload/clfs"
+	"clfsload/state/store"
 )
 
 // What the container of unreadParts has.
@@ -228,7 +229,7 @@ func TestAKillLosesNothingOfWhatWasReadAndChanged(t *testing.T) {
 
 // patient lets journals commit when something asks for it alone.
 func patient(t *testing.T) {
-	before := commitDelay
-	commitDelay = time.Hour
-	t.Cleanup(func() { commitDelay = before })
+	before := store.CommitDelay
+	store.CommitDelay = time.Hour
+	t.Cleanup(func() { store.CommitDelay = before })
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/state/garbage"
 )
 
 // sizeOf is the size of a file of that many whole blocks.
@@ -24,7 +25,7 @@ func uploadFile(t *testing.T, j *Journal, ino Ino) Node {
 	if n.State != Queued {
 		t.Fatalf("not queued: %+v", n)
 	}
-	u := Upload{Node: n, Put: true, Owner: clfs.RootID.Hash(), Sealed: true}
+	u := Upload{Node: n, Put: true, Owner: clfs.RootID.Hash(), ContentsUploaded: true}
 	if err := j.RecordUploads(t.Context(), []Upload{u}); err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +78,7 @@ func TestOnlyTheBlocksThatChangedAreUploadedAgain(t *testing.T) {
 	f := addNode(t, j, RootIno, "f", regular)
 	writeTo(t, j, f.Ino, sizeOf(5), 0)
 	n := uploadFile(t, j, f.Ino)
-	if n.State != Done || n.Sealed != 5 || n.Gen != 0 || n.Next != 1 || n.PutGen != 1 || n.PutVersion != 9 || n.Version != 10 {
+	if n.State != Done || n.SealedBlocks != 5 || n.Gen != 0 || n.Next != 1 || n.PutGen != 1 || n.PutVersion != 9 || n.Version != 10 {
 		t.Fatalf("after the first upload: %+v", n)
 	}
 	writeTo(t, j, f.Ino, sizeOf(5), 2)
@@ -107,13 +108,13 @@ func TestAFileThatIsRewrittenOrCutIsUniformAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	n, err := j.Truncate(t.Context(), f.Ino, 0, 6)
-	if err != nil || n.Sealed != 1 || n.Attr.Size != 0 {
+	if err != nil || n.SealedBlocks != 1 || n.Attr.Size != 0 {
 		t.Fatalf("%+v, %v", n, err)
 	}
 	writeTo(t, j, f.Ino, sizeOf(3))
 	n = uploadFile(t, j, f.Ino)
 	rows, err := j.BlocksOf(t.Context(), f.Ino)
-	if err != nil || len(rows) != 0 || n.Gen != 1 || n.Sealed != 3 {
+	if err != nil || len(rows) != 0 || n.Gen != 1 || n.SealedBlocks != 3 {
 		t.Errorf("rows %v of %+v, %v", rows, n, err)
 	}
 	if free := listGarbage(t, j); len(free) != 4 { // three segments, the inode
@@ -132,7 +133,7 @@ func TestIndirectBlocksOfTheLastSealBecomeGarbage(t *testing.T) {
 	writeTo(t, j, f.Ino, sizeOf(blocks), 7)
 	n := uploadFile(t, j, f.Ino)
 	var want []string
-	for name := range indirectNames(j.Settings.Key, n.ID, 0, blocks, nothingKept) {
+	for name := range garbage.IndirectNames(j.Settings.Key, n.ID, 0, blocks, garbage.NothingKept) {
 		want = append(want, name)
 	}
 	free := listGarbage(t, j)

@@ -16,7 +16,7 @@ func keepImage(t *testing.T, j *Journal, ino Ino, image []byte) Node {
 	if err := j.Settle(t.Context(), []Settled{{Ino: ino, Seq: n.Seq}}); err != nil {
 		t.Fatal(err)
 	}
-	u := Upload{Node: nodeOf(t, j, ino), Sealed: true, Image: image}
+	u := Upload{Node: nodeOf(t, j, ino), ContentsUploaded: true, Image: image}
 	if err := j.RecordUploads(t.Context(), []Upload{u}); err != nil {
 		t.Fatal(err)
 	}

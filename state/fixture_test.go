@@ -64,9 +64,9 @@ func record(t *testing.T, j *Journal, uploads ...Upload) {
 	}
 }
 
-func recordFailure(t *testing.T, j *Journal, n Node, p Problem) {
+func recordFailure(t *testing.T, j *Journal, n Node, p Failure) {
 	t.Helper()
-	if err := j.RecordFailures(t.Context(), []FailedUpload{{Node: n, Problem: p}}); err != nil {
+	if err := j.RecordFailures(t.Context(), []FailedUpload{{Node: n, Failure: p}}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -81,7 +81,9 @@ func queued(t *testing.T, j *Journal) []Node {
 }
 
 // done says that a node is in the container as it was taken.
-func done(n Node) Upload { return Upload{Node: n, Put: true, Owner: n.PutOwner, Sealed: true} }
+func done(n Node) Upload {
+	return Upload{Node: n, Put: true, Owner: n.PutOwner, ContentsUploaded: true}
+}
 
 // lastNode returns the node that was added last.
 func lastNode(t *testing.T, j *Journal) Node {
@@ -121,7 +123,7 @@ func last(t *testing.T, j *Journal) Inode {
 
 // count runs a query for one number.
 func count(j *Journal, query string) (n uint64, err error) {
-	err = j.row(context.Background(), query).Scan(&n)
+	err = j.Row(context.Background(), query).Scan(&n)
 	return n, err
 }
 

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/state/garbage"
+	"clfsload/state/store"
 )
 
 // What was noted for an upload that came to nothing is forgotten when it is noted again, and
@@ -28,18 +30,18 @@ func TestWhatAnUploadReplacesIsNotedOnce(t *testing.T) {
 	note(2000, true, object)
 	note(2000, false, tree)
 	note(2001, true, object)
-	a.check(a.j.write(t.Context(), committed, func(tx *tx) error {
-		if err := addGarbage(tx, 2000, nodeOf(t, a.j, 2000).Next+1, "a blob"); err != nil {
+	a.check(a.j.Write(t.Context(), store.Committed, func(tx *store.Tx) error {
+		if err := garbage.Add(tx, 2000, nodeOf(t, a.j, 2000).Next+1, "a blob"); err != nil {
 			return err
 		}
-		return addForeign(tx, 2000, atOnce, []Foreign{{Kind: OldVersions, ID: "c", Below: 9, Owner: "c"}})
+		return garbage.AddForeign(tx, 2000, garbage.AtOnce, []Foreign{{Kind: OldVersions, ID: "c", Below: 9, Owner: "c"}})
 	}))
 	note(2000, true, tree)
-	list, err := queryAll(t.Context(), a.j.read, a.j.scanGarbage, `SELECT id, name FROM garbage ORDER BY ino, name`)
+	list, err := store.QueryAll(t.Context(), a.j.Read, a.j.ScanGarbage, `SELECT id, name FROM garbage ORDER BY ino, name`)
 	a.check(err)
 	var got []string
 	for _, g := range list {
-		got = append(got, g.name)
+		got = append(got, g.Name)
 	}
 	want := []string{"a blob", tree.String(), Foreign{Kind: OldVersions, ID: "c", Below: 9, Owner: "c"}.String(), object.String()}
 	if !slices.Equal(got, want) {

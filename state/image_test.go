@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"clfsload/state/store"
 )
 
 // Files of a journal.
@@ -25,9 +27,9 @@ func newPatientMount(t testing.TB) *Journal {
 
 func newPatientMountAt(t testing.TB, dir string) *Journal {
 	t.Helper()
-	before := commitDelay
-	commitDelay = time.Hour
-	defer func() { commitDelay = before }()
+	before := store.CommitDelay
+	store.CommitDelay = time.Hour
+	defer func() { store.CommitDelay = before }()
 	return newMountAt(t, dir)
 }
 

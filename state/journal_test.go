@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/state/schema"
 )
 
 func TestSettingsAreReadAsTheyWereWritten(t *testing.T) {
@@ -55,7 +56,7 @@ func TestANewJournalHasTheRootAlone(t *testing.T) {
 	if root.ID != clfs.RootID || root.State != Held || root.Links != 2 || string(root.Name) != "source" {
 		t.Errorf("root %+v", root)
 	}
-	if got := j.Totals(); got != (Totals{found: found{FoundEntries: 1, FoundInodes: 1}}) || j.Phase() != PhaseNew {
+	if got := j.Totals(); got != (Totals{Found: schema.Found{FoundEntries: 1, FoundInodes: 1}}) || j.Phase() != PhaseNew {
 		t.Errorf("%+v in phase %d", got, j.Phase())
 	}
 	if path, err := j.Path(t.Context(), root); path != "" || err != nil {
@@ -133,9 +134,9 @@ func TestOpenRefusesWhatIsNoJournalAndLeavesItAlone(t *testing.T) {
 		{"some text", func(path string) error { return os.WriteFile(path, bytes.Repeat([]byte("text"), 9000), 0o600) }, ErrDamaged},
 		{"another program's database", foreign(`CREATE TABLE x (y); INSERT INTO x VALUES (1)`), ErrDamaged},
 		{"a later version", foreign(fmt.Sprintf(`PRAGMA application_id = %d; PRAGMA user_version = %d; CREATE TABLE x (y)`,
-			applicationID, schemaVersion+1)), ErrVersion},
+			schema.ApplicationID, schema.SchemaVersion+1)), ErrVersion},
 		{"tables that are missing", foreign(fmt.Sprintf(`PRAGMA application_id = %d; PRAGMA user_version = %d; CREATE TABLE x (y)`,
-			applicationID, schemaVersion)), errAny},
+			schema.ApplicationID, schema.SchemaVersion)), errAny},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/state/schema"
 )
 
 // walk does random things to a journal, in the way that scan and engine do.
@@ -20,7 +21,7 @@ type walk struct {
 
 func (w *walk) directory() Inode {
 	w.t.Helper()
-	list, err := w.j.inodes(w.t.Context(), `SELECT `+inodeColumns+` FROM inode WHERE type = ? AND state <> ?`, clfs.TypeDirectory, Removed)
+	list, err := w.j.Inodes(w.t.Context(), `SELECT `+schema.InodeColumns+` FROM inode WHERE type = ? AND state <> ?`, clfs.TypeDirectory, Removed)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -37,7 +38,7 @@ func (w *walk) entry() Entry {
 	case 2, 3:
 		e.Attr.Ino, e.Attr.Nlink = 100+w.r.Uint64N(3), 2+w.r.Uint64N(3)
 	case 4:
-		e.Problem = &Problem{Op: "lstat", Reason: "random", Gone: w.r.IntN(2) == 0}
+		e.Failure = &Failure{Op: "lstat", Reason: "random", Gone: w.r.IntN(2) == 0}
 	}
 	return e
 }
@@ -70,8 +71,8 @@ func (w *walk) land() error {
 	switch w.r.IntN(5) {
 	case 0:
 		delete(w.flying, n.Ino)
-		p := Problem{Op: "read", Reason: "random", Gone: w.r.IntN(2) == 0}
-		return w.j.RecordFailures(w.t.Context(), []FailedUpload{{Node: n, Problem: p}})
+		p := Failure{Op: "read", Reason: "random", Gone: w.r.IntN(2) == 0}
+		return w.j.RecordFailures(w.t.Context(), []FailedUpload{{Node: n, Failure: p}})
 	case 1:
 		return w.j.RecordBlocks(w.t.Context(), []BlockOutcome{{Ino: n.Ino, Index: 1, Gen: n.Next, Cseq: n.Cseq}})
 	case 2:
@@ -110,7 +111,7 @@ func (w *walk) failDirectory() error {
 	if err != nil || len(list) == 0 || list[0].Ino == RootIno {
 		return err
 	}
-	return w.j.FailDirectory(w.t.Context(), list[0], Problem{Op: "open", Reason: "random", Gone: w.r.IntN(2) == 0})
+	return w.j.FailDirectory(w.t.Context(), list[0], Failure{Op: "open", Reason: "random", Gone: w.r.IntN(2) == 0})
 }
 
 func TestTotalsAreWhatTheTablesSayWhateverHappens(t *testing.T) {

@@ -6,12 +6,13 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/state/schema"
 )
 
 func TestLinksAreQueuedWhenAllNamesWereSeen(t *testing.T) {
 	j, root := newJournal(t)
 	add(t, j, root, link("a", 3), link("b", 3))
-	if len(queued(t, j)) != 0 || last(t, j).State != Linking {
+	if len(queued(t, j)) != 0 || last(t, j).State != schema.Linking {
 		t.Fatal("queued before its last name was seen")
 	}
 	add(t, j, root, link("c", 3))
@@ -78,7 +79,7 @@ func TestTheLinkAfter1023BeginsAFurtherFile(t *testing.T) {
 	if first.Links != clfs.MaxLinks || first.State != Queued {
 		t.Errorf("first: %d links, state %d", first.Links, first.State)
 	}
-	if second.Links != 2 || second.State != Linking || string(second.Name) != "1023" {
+	if second.Links != 2 || second.State != schema.Linking || string(second.Name) != "1023" {
 		t.Errorf("second: %d links, state %d, name %s", second.Links, second.State, second.Name)
 	}
 	if err := checkRows(j); err != nil {
@@ -134,7 +135,7 @@ func TestALinkToAFileThatFailedWaitsForTheRetry(t *testing.T) {
 	if err := j.ReleaseLinks(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	recordFailure(t, j, queued(t, j)[0], Problem{Op: "read", Reason: "broken"})
+	recordFailure(t, j, queued(t, j)[0], Failure{Op: "read", Reason: "broken"})
 	add(t, j, root, link("b", 2))
 	if err := checkRows(j); err != nil {
 		t.Error(err)

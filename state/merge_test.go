@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/state/schema"
 )
 
 // mergeWalk is a random load into a container that a test makes up.
@@ -104,7 +105,7 @@ func (w *mergeWalk) merge() {
 		case 2:
 			e.Attr.Mode ^= 0o111
 		case 3:
-			e.Problem = &Problem{Op: "lstat", Reason: "random"}
+			e.Failure = &Failure{Op: "lstat", Reason: "random"}
 		}
 		entries = append(entries, e)
 	}
@@ -122,7 +123,7 @@ func (w *mergeWalk) merge() {
 // some is a node that fits, or the root.
 func (w *mergeWalk) some(where string) Node {
 	w.t.Helper()
-	list, err := w.j.nodes(w.t.Context(), `SELECT `+nodeColumns+` FROM inode WHERE `+where+` ORDER BY ino`)
+	list, err := w.j.Nodes(w.t.Context(), `SELECT `+schema.NodeColumns+` FROM inode WHERE `+where+` ORDER BY ino`)
 	w.check(err)
 	if len(list) == 0 {
 		return nodeOf(w.t, w.j, RootIno)
@@ -138,10 +139,10 @@ func (w *mergeWalk) land() {
 		return
 	}
 	if existed := n.PutPub != 0; !existed && w.r.IntN(3) == 0 {
-		recordFailure(w.t, w.j, n, Problem{Op: "open", Reason: "random", Gone: w.r.IntN(2) == 0})
+		recordFailure(w.t, w.j, n, Failure{Op: "open", Reason: "random", Gone: w.r.IntN(2) == 0})
 		return
 	}
-	record(w.t, w.j, Upload{Node: n, Put: !w.j.InReach(&n), Owner: 1, Sealed: n.Flags&Content != 0})
+	record(w.t, w.j, Upload{Node: n, Put: !w.j.InReach(&n), Owner: 1, ContentsUploaded: n.Flags&Content != 0})
 }
 
 // again is what a run does first that goes on.

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"clfsload/clfs"
+	"clfsload/state/schema"
+	"clfsload/state/store"
 )
 
 // published is what readers could see.
@@ -169,7 +171,7 @@ func (w *mountWalk) checkReader() (needed map[string]bool, seen map[string]strin
 func (w *mountWalk) checkNames() {
 	w.t.Helper()
 	known := map[string]bool{}
-	garbage, err := queryAll(w.t.Context(), w.j.read, w.j.scanGarbage, `SELECT id, name FROM garbage`)
+	garbage, err := store.QueryAll(w.t.Context(), w.j.Read, w.j.ScanGarbage, `SELECT id, name FROM garbage`)
 	w.expect("garbage", err, nil)
 	for _, g := range garbage {
 		for name := range g.Names() {
@@ -179,13 +181,13 @@ func (w *mountWalk) checkNames() {
 			known[name] = true
 		}
 	}
-	nodes, err := w.j.nodes(w.t.Context(), `SELECT `+nodeColumns+` FROM inode`)
+	nodes, err := w.j.Nodes(w.t.Context(), `SELECT `+schema.NodeColumns+` FROM inode`)
 	w.expect("nodes", err, nil)
 	for _, n := range nodes {
 		list, err := w.j.NamesOf(w.t.Context(), n)
 		w.expect("names", err, nil)
 		names := slices.Collect(list)
-		if n.State != Removed && (n.IsDirectory() || n.Flags&Begun != 0) {
+		if n.State != Removed && (n.IsDirectory() || n.Flags&schema.Begun != 0) {
 			names = append(names, clfs.ObjectName(n.ID, w.id(n.Parent), n.Attr.Type, n.Version))
 		}
 		for _, name := range names {
@@ -202,11 +204,11 @@ func (w *mountWalk) checkNames() {
 // checkTotals holds the ledger to the rows.
 func (w *mountWalk) checkTotals() {
 	w.t.Helper()
-	var want Counts
-	nodes, err := w.j.nodes(w.t.Context(), `SELECT `+nodeColumns+` FROM inode`)
+	var want schema.Counts
+	nodes, err := w.j.Nodes(w.t.Context(), `SELECT `+schema.NodeColumns+` FROM inode`)
 	w.expect("nodes", err, nil)
 	for i := range nodes {
-		want.count(&nodes[i], 1)
+		want.Count(&nodes[i], 1)
 	}
 	got := w.j.Counts()
 	want.Published, want.PublishedAt = got.Published, got.PublishedAt

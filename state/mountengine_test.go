@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"clfsload/clfs"
+	"clfsload/state/contents"
+	"clfsload/state/schema"
 )
 
 // engine is a container, and what is on its way there.
@@ -14,7 +16,7 @@ type engine struct {
 	deleted map[string]bool
 	images  map[string]*payload
 	jobs    map[Ino]*job
-	early   map[BlockOf]BlockOutcome // put, and not recorded yet
+	early   map[contents.BlockOf]BlockOutcome // put, and not recorded yet
 	pub     *publication
 }
 
@@ -43,7 +45,7 @@ type job struct {
 
 func newEngine() engine {
 	return engine{blobs: map[string]blob{}, deleted: map[string]bool{}, images: map[string]*payload{},
-		jobs: map[Ino]*job{}, early: map[BlockOf]BlockOutcome{}}
+		jobs: map[Ino]*job{}, early: map[contents.BlockOf]BlockOutcome{}}
 }
 
 func (w *mountWalk) put(name string, b blob) {
@@ -77,10 +79,10 @@ func (w *mountWalk) segment(n *Node, gen, index uint64) string {
 func source(n *Node, rows []Block, index uint64) (gen uint64, ok bool) {
 	for _, b := range rows {
 		if b.Index == index {
-			return b.Gen, b.isUp()
+			return b.Gen, b.IsUp()
 		}
 	}
-	return n.Gen, index < n.Sealed
+	return n.Gen, index < n.SealedBlocks
 }
 
 func (w *mountWalk) rows(ino Ino) []Block {
@@ -94,7 +96,7 @@ func (w *mountWalk) newest(n *Node) *payload {
 	if n.ImageGen != 0 {
 		return w.image(n.Ino)
 	}
-	return w.blobs[inodeName(n, n.PutVersion, n.PutOwner)].inode
+	return w.blobs[schema.InodeName(n, n.PutVersion, n.PutOwner)].inode
 }
 
 func (w *mountWalk) image(ino Ino) *payload {
@@ -187,10 +189,10 @@ func (w *mountWalk) stepJob(b *job) bool {
 
 // putInode puts the inode, or keeps it for a publication.
 func (w *mountWalk) putInode(b *job, n *Node) bool {
-	u := &Upload{Node: b.node, Sealed: b.node.Flags&Content != 0}
+	u := &Upload{Node: b.node, ContentsUploaded: b.node.Flags&Content != 0}
 	p := w.payload(&b.node)
 	if w.j.InReach(n) {
-		if u.Sealed || n.Attr.Type == clfs.TypeRegular && !b.node.ContentsCurrent() {
+		if u.ContentsUploaded || n.Attr.Type == clfs.TypeRegular && !b.node.ContentsCurrent() {
 			u.Image = fmt.Append(nil, w.newTag())
 			w.images[string(u.Image)] = p
 		}
@@ -199,7 +201,7 @@ func (w *mountWalk) putInode(b *job, n *Node) bool {
 			return false
 		}
 		u.Put, u.Owner = true, w.id(n.Parent).Hash()
-		w.put(inodeName(n, n.Version, u.Owner), blob{inode: p})
+		w.put(schema.InodeName(n, n.Version, u.Owner), blob{inode: p})
 	}
 	b.upload = u
 	return true
@@ -239,7 +241,7 @@ func (w *mountWalk) earlyBlock() {
 			continue
 		}
 		w.put(w.segment(&b.Node, b.Node.Next, b.Block), blob{tag: w.files[b.Node.Ino].contents[b.Block]})
-		w.early[BlockOf{Ino: b.Node.Ino, Index: b.Block}] = BlockOutcome{Ino: b.Node.Ino, Index: b.Block, Gen: b.Node.Next,
+		w.early[contents.BlockOf{Ino: b.Node.Ino, Index: b.Block}] = BlockOutcome{Ino: b.Node.Ino, Index: b.Block, Gen: b.Node.Next,
 			Cseq: b.Node.Cseq, Early: true}
 		return
 	}

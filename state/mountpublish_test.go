@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"clfsload/clfs"
+	"clfsload/state/schema"
 )
 
 // publication is one under way. Each step is a put, or its record.
@@ -168,13 +169,13 @@ func (w *mountWalk) putDirectory(n Node, interim, last bool) {
 		w.put(name, blob{tag: p.segments[name]})
 	}
 	owner := w.owner(&n)
-	w.put(inodeName(&n, n.Version, owner), blob{inode: p})
+	w.put(schema.InodeName(&n, n.Version, owner), blob{inode: p})
 	w.pub.pending = &Put{Node: n, Owner: owner, Blocks: blocks, Snapshot: w.pub.s.Seq(), Final: last, Complete: complete}
 }
 
 func (w *mountWalk) putChanged(n Node) {
 	owner := w.owner(&n)
-	base := w.blobs[inodeName(&n, n.PutVersion, n.PutOwner)].inode
+	base := w.blobs[schema.InodeName(&n, n.PutVersion, n.PutOwner)].inode
 	if n.ImageGen != 0 {
 		data, err := w.pub.s.Image(w.t.Context(), n.Ino)
 		w.expect("image", err, nil)
@@ -185,7 +186,7 @@ func (w *mountWalk) putChanged(n Node) {
 	if n.ContentsCurrent() {
 		p.size = n.Attr.Size
 	}
-	w.put(inodeName(&n, n.Version, owner), blob{inode: &p})
+	w.put(schema.InodeName(&n, n.Version, owner), blob{inode: &p})
 	w.pub.pending = &Put{Node: n, Owner: owner}
 }
 

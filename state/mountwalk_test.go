@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/state/contents"
 )
 
 // mountWalk does random things to the journal of a mount, in the way that the file
@@ -259,7 +260,7 @@ func (w *mountWalk) write() {
 		length /= 2
 	}
 	dirty := []uint64{index}
-	if index > last && isPartial(last, n.size) {
+	if index > last && contents.IsPartial(last, n.size) {
 		dirty = append(dirty, last)
 	}
 	w.fetch(n, dirty)
@@ -305,7 +306,7 @@ func (w *mountWalk) truncate() {
 	}
 	for i := range cut + 1 {
 		_, known := n.contents[i]
-		changes := i == cut && isPartial(cut, size) && size != n.size || i == old && size > n.size && isPartial(old, n.size)
+		changes := i == cut && contents.IsPartial(cut, size) && size != n.size || i == old && size > n.size && contents.IsPartial(old, n.size)
 		if !known || changes {
 			n.contents[i], n.local[i] = w.newTag(), true
 		}

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+
+	"clfsload/state/namespace"
+	"clfsload/state/store"
 )
 
 func TestARefusedChangeTakesNoOtherWithIt(t *testing.T) {
@@ -15,12 +18,12 @@ func TestARefusedChangeTakesNoOtherWithIt(t *testing.T) {
 	var working sync.WaitGroup
 	for i := range n {
 		working.Go(func() {
-			errs[i] = j.write(t.Context(), committed, func(tx *tx) error {
+			errs[i] = j.Write(t.Context(), store.Committed, func(tx *store.Tx) error {
 				name := fmt.Sprint(i)
 				if i%3 == 0 {
 					name = "taken"
 				}
-				_, err := createNode(tx, &Addition{Dir: RootIno, Name: []byte(name), Attr: regular})
+				_, err := namespace.Create(tx, &Addition{Dir: RootIno, Name: []byte(name), Attr: regular})
 				return err
 			})
 		})
@@ -57,7 +60,7 @@ func TestTheJournalOfALoadIsDurableByItself(t *testing.T) {
 		func() error { return j.AddEntries(t.Context(), root, []Entry{file("a", 1), file("b", 1)}, true) },
 		func() error { _, _, err := j.Renew(t.Context(), lastNode(t, j), file("b", 2).Attr); return err },
 		func() error { _, err := j.Reserve(t.Context(), nodeOf(t, j, RootIno), 2, true); return err },
-		func() error { return j.FailDirectory(t.Context(), root, Problem{Op: "open"}) },
+		func() error { return j.FailDirectory(t.Context(), root, Failure{Op: "open"}) },
 		func() error { return j.LeaveOut(t.Context()) },
 		func() error { return j.RetryFailures(t.Context()) },
 		func() error { return j.ReleaseLinks(t.Context()) },

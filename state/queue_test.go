@@ -8,6 +8,10 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/state/contents"
+	"clfsload/state/schema"
+	"clfsload/state/store"
+	"clfsload/state/upload"
 )
 
 func TestWhatIsUploadedIsDoneAsItWasFound(t *testing.T) {
@@ -17,7 +21,7 @@ func TestWhatIsUploadedIsDoneAsItWasFound(t *testing.T) {
 		in := lastNode(t, j)
 		record(t, j, done(in))
 		got := nodeOf(t, j, in.Ino)
-		if got.Attr != in.Attr || got.State != Done || got.Sealed != Blocks(size) || got.Mapped != Blocks(size) || got.Next != 1 || got.Gen != 0 ||
+		if got.Attr != in.Attr || got.State != Done || got.SealedBlocks != Blocks(size) || got.MappedBlocks != Blocks(size) || got.Next != 1 || got.Gen != 0 ||
 			got.PutVersion != clfs.FirstVersion || got.Version != clfs.FirstVersion+1 || got.PutPub != 1 || !got.ContentsCurrent() || got.Flags != Evicted {
 			t.Errorf("of %d bytes: %+v", size, got)
 		}
@@ -36,19 +40,19 @@ func TestTheShortWayToRecordIsTheLongOne(t *testing.T) {
 		in := lastNode(t, j)
 		u := done(in)
 		if n == &long {
-			err := j.write(t.Context(), durable, func(tx *tx) error {
-				n, err := tx.node(in.Ino)
+			err := j.Write(t.Context(), store.Durable, func(tx *store.Tx) error {
+				n, err := tx.Node(in.Ino)
 				if err != nil {
 					return err
 				}
 				before := *n
-				if err := seal(tx, n); err != nil {
+				if err := contents.Seal(tx, n); err != nil {
 					return err
 				}
-				if err := recordInode(tx, n, &u); err != nil {
+				if err := upload.RecordInode(tx, n, &u); err != nil {
 					return err
 				}
-				return tx.save(&before, n)
+				return tx.Save(&before, n)
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -117,12 +121,12 @@ func TestBlocksOfAFileThatChangedAreUploadedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, b := range rows {
-		if b.isUp() {
+		if b.IsUp() {
 			t.Errorf("block %d passes for uploaded", b.Index)
 		}
 	}
 	record(t, j, done(n))
-	if n = nodeOf(t, j, n.Ino); n.Gen != 0 || n.Next != 1 || n.Sealed != 3 {
+	if n = nodeOf(t, j, n.Ino); n.Gen != 0 || n.Next != 1 || n.SealedBlocks != 3 {
 		t.Errorf("%+v", n)
 	}
 	garbage, err := j.FreeGarbage(t.Context(), 100)
@@ -180,7 +184,7 @@ func TestWhoWaitsForWorkIsWoken(t *testing.T) {
 			return j.ReleaseLinks(t.Context())
 		}},
 		{"failures are tried again", func() error {
-			recordFailure(t, j, lastNode(t, j), Problem{Op: "read", Reason: "broken"})
+			recordFailure(t, j, lastNode(t, j), Failure{Op: "read", Reason: "broken"})
 			return j.RetryFailures(t.Context())
 		}},
 	} {
@@ -199,7 +203,7 @@ func TestWhoWaitsForWorkIsWoken(t *testing.T) {
 // failures lists "path: op: reason".
 func failures(t *testing.T, j *Journal) (list []string) {
 	t.Helper()
-	if err := j.EachFailure(t.Context(), func(f Failure) error {
+	if err := j.EachFailure(t.Context(), func(f FailedEntry) error {
 		list = append(list, f.Path+": "+f.Op+": "+f.Reason)
 		return nil
 	}); err != nil {
@@ -210,17 +214,17 @@ func failures(t *testing.T, j *Journal) (list []string) {
 
 func TestFailuresAreListedAndTriedAgainFromWhereTheyCame(t *testing.T) {
 	j, root := newJournal(t)
-	problem := Problem{Op: "read", Reason: "broken"}
+	problem := Failure{Op: "read", Reason: "broken"}
 	if err := j.AddEntries(t.Context(), root, []Entry{file("f", 10), subdir("d"), subdir("e"),
-		{Name: []byte("x\n"), Problem: &Problem{Op: "lstat", Reason: "gone wrong"}}}, true); err != nil {
+		{Name: []byte("x\n"), Failure: &Failure{Op: "lstat", Reason: "gone wrong"}}}, true); err != nil {
 		t.Fatal(err)
 	}
 	f, d, e := nodeOf(t, j, 1001), row(t, j, 1002), row(t, j, 1003)
 	recordFailure(t, j, f, problem)
-	if err := j.FailDirectory(t.Context(), d, Problem{Op: "open", Reason: "denied"}); err != nil {
+	if err := j.FailDirectory(t.Context(), d, Failure{Op: "open", Reason: "denied"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := j.AddEntries(t.Context(), e, []Entry{{Name: []byte("y"), Problem: &problem}}, true); err != nil {
+	if err := j.AddEntries(t.Context(), e, []Entry{{Name: []byte("y"), Failure: &problem}}, true); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{"d: open: denied", "f: read: broken", "x\n: lstat: gone wrong", "e/y: read: broken"}
@@ -233,7 +237,7 @@ func TestFailuresAreListedAndTriedAgainFromWhereTheyCame(t *testing.T) {
 	if err := j.RetryFailures(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for ino, want := range map[Ino]State{f.Ino: Queued, d.Ino: Held, e.Ino: Held, root.Ino: Held} {
+	for ino, want := range map[Ino]schema.State{f.Ino: Queued, d.Ino: Held, e.Ino: Held, root.Ino: Held} {
 		if got := row(t, j, ino).State; got != want {
 			t.Errorf("%d is in state %d, want %d", ino, got, want)
 		}
@@ -250,7 +254,7 @@ func TestManyFailuresAreListedOnce(t *testing.T) {
 	j, root := newJournal(t)
 	var list []Entry
 	for i := range 2500 {
-		list = append(list, Entry{Name: fmt.Appendf(nil, "%04d", i), Problem: &Problem{Op: "lstat", Reason: "x"}})
+		list = append(list, Entry{Name: fmt.Appendf(nil, "%04d", i), Failure: &Failure{Op: "lstat", Reason: "x"}})
 	}
 	add(t, j, root, list...)
 	add(t, j, root, list[:100]...)
@@ -258,7 +262,7 @@ func TestManyFailuresAreListedOnce(t *testing.T) {
 		t.Errorf("%d failures, %d in the totals", len(got), j.Totals().Failures)
 	}
 	stop := errors.New("stop")
-	if err := j.EachFailure(t.Context(), func(Failure) error { return stop }); !errors.Is(err, stop) {
+	if err := j.EachFailure(t.Context(), func(FailedEntry) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("EachFailure: %v", err)
 	}
 }
@@ -268,8 +272,8 @@ func TestManyFailuresAreListedOnce(t *testing.T) {
 func TestAProblemWithAKnownNameDoesNotHideItsInode(t *testing.T) {
 	j, root := newJournal(t)
 	add(t, j, root, file("f", 10))
-	recordFailure(t, j, lastNode(t, j), Problem{Op: "read", Reason: "broken"})
-	add(t, j, root, Entry{Name: []byte("f"), Problem: &Problem{Op: "lstat", Reason: "broken"}})
+	recordFailure(t, j, lastNode(t, j), Failure{Op: "read", Reason: "broken"})
+	add(t, j, root, Entry{Name: []byte("f"), Failure: &Failure{Op: "lstat", Reason: "broken"}})
 	if err := checkRows(j); err != nil {
 		t.Error(err)
 	}

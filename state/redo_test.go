@@ -9,6 +9,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"clfsload/state/namespace"
+	"clfsload/state/schema"
+	"clfsload/state/store"
 )
 
 // dump is all that the tables of a mount's journal hold, but for the number of the
@@ -17,7 +21,7 @@ func dump(t testing.TB, j *Journal) string {
 	t.Helper()
 	var b strings.Builder
 	for _, query := range []string{
-		`SELECT next_ino, last_dirmgr, phase, ` + namespaceLedgerColumns + ` FROM ledger`,
+		`SELECT next_ino, last_dirmgr, phase, ` + schema.NamespaceLedgerColumns + ` FROM ledger`,
 		`SELECT * FROM inode ORDER BY ino`,
 		`SELECT * FROM dirent ORDER BY parent, name`,
 		`SELECT * FROM block ORDER BY ino, idx`,
@@ -32,7 +36,7 @@ func dump(t testing.TB, j *Journal) string {
 }
 
 func dumpRows(t testing.TB, j *Journal, query string, b *strings.Builder) {
-	err := j.read(t.Context(), func(q querier) error {
+	err := j.Read(t.Context(), func(q store.Querier) error {
 		rows, err := q.QueryContext(t.Context(), query)
 		if err == nil {
 			printRows(t, rows, b)
@@ -120,7 +124,7 @@ func (w *mountWalk) powerCut() {
 			AND i.links <> (SELECT count(*) FROM dirent d WHERE d.ino = i.ino)`,
 	} {
 		var n int
-		if err := j.row(w.t.Context(), query).Scan(&n); err != nil || n != 0 {
+		if err := j.Row(w.t.Context(), query).Scan(&n); err != nil || n != 0 {
 			w.t.Fatalf("after a power cut there are %d %s: %v", n, what, err)
 		}
 	}
@@ -130,8 +134,8 @@ func (w *mountWalk) powerCut() {
 func (w *mountWalk) breakOff() {
 	broken := errors.New("broken")
 	d := w.dir()
-	err := w.j.write(w.t.Context(), acknowledged, func(t *tx) error {
-		if _, err := createNode(t, &Addition{Dir: d.ino, Name: []byte("broken"), Attr: directory}); err != nil {
+	err := w.j.Write(w.t.Context(), store.Acknowledged, func(t *store.Tx) error {
+		if _, err := namespace.Create(t, &Addition{Dir: d.ino, Name: []byte("broken"), Attr: directory}); err != nil {
 			return err
 		}
 		return broken
@@ -199,7 +203,7 @@ func TestWhateverWasAcknowledgedIsThereAfterAKillOfAMount(t *testing.T) {
 	}
 	for range 10 {
 		var dir, want string
-		if err := j.write(t.Context(), acknowledged, func(*tx) error {
+		if err := j.Write(t.Context(), store.Acknowledged, func(*store.Tx) error {
 			dir = image(t, j)
 			want = fmt.Sprint(j.Seq(), j.LastIno(), j.Counts())
 			return nil

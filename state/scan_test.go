@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/state/scan"
+	"clfsload/state/store"
 )
 
 func TestAListingThatIsRepeatedFindsTheSameHandles(t *testing.T) {
@@ -90,7 +92,7 @@ func TestHandlesAreUniqueAndDirectoryManagersTakeTurns(t *testing.T) {
 // children lists a directory.
 func children(t *testing.T, j *Journal, dir Ino) []SnapshotChild {
 	t.Helper()
-	s, err := j.still(t.Context())
+	s, err := j.Still(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +124,7 @@ func TestUnscannedDirectoriesComeTheLastFoundFirst(t *testing.T) {
 	if err != nil || len(list) != 2 || string(list[0].Name) != "c" || string(list[1].Name) != "b" {
 		t.Errorf("%+v, %v", list, err)
 	}
-	if err := j.FailDirectory(t.Context(), list[0], Problem{Op: "open", Reason: "broken"}); err != nil {
+	if err := j.FailDirectory(t.Context(), list[0], Failure{Op: "open", Reason: "broken"}); err != nil {
 		t.Fatal(err)
 	}
 	list, err = j.UnscannedDirectories(t.Context(), 9)
@@ -137,18 +139,18 @@ func TestPathsOfDeepTreesAreFound(t *testing.T) {
 	want := ""
 	var dir *Node
 	// One update for all: a commit each would take long.
-	err := j.write(t.Context(), durable, func(tx *tx) error {
+	err := j.Write(t.Context(), store.Durable, func(tx *store.Tx) error {
 		var err error
-		dir, err = tx.node(root.Ino)
+		dir, err = tx.Node(root.Ino)
 		want = ""
 		for i := range depth {
 			e := subdir(fmt.Sprint(i, "\xff"))
-			next := tx.ledger.nextIno
-			if err := errors.Join(err, addEntry(tx, dir, &e)); err != nil {
+			next := tx.Ledger.NextIno
+			if err := errors.Join(err, scan.AddEntry(tx, dir, &e)); err != nil {
 				return err
 			}
-			dir, err = tx.node(next)
-			want = join(want, e.Name)
+			dir, err = tx.Node(next)
+			want = store.Join(want, e.Name)
 		}
 		return err
 	})

@@ -3,6 +3,10 @@ package state
 import (
 	"slices"
 	"testing"
+
+	"clfsload/state/contents"
+	"clfsload/state/garbage"
+	"clfsload/state/schema"
 )
 
 // farSize is the size of a file of two million blocks.
@@ -19,7 +23,7 @@ func namesOf(t *testing.T, j *Journal, ino Ino) []string {
 
 func rowsOf(t *testing.T, j *Journal, table string) (n int) {
 	t.Helper()
-	if err := j.row(t.Context(), `SELECT count(*) FROM `+table).Scan(&n); err != nil {
+	if err := j.Row(t.Context(), `SELECT count(*) FROM `+table).Scan(&n); err != nil {
 		t.Fatal(err)
 	}
 	return n
@@ -52,7 +56,7 @@ func TestASparseFileHasLeftWhatWasUploadedOfItNotWhatItsSizeIs(t *testing.T) {
 	f := addNode(t, j, RootIno, "f", regular)
 	truncateTo(t, j, f.Ino, farSize)
 	n := settleOne(t, j, f.Ino)
-	if got := len(namesOf(t, j, f.Ino)); got >= 2*settledPeak {
+	if got := len(namesOf(t, j, f.Ino)); got >= 2*contents.SettledPeak {
 		t.Errorf("%d blobs may be in the container before anything is uploaded", got)
 	}
 	if ok, err := j.ReserveBlocks(t.Context(), n, 5000); !ok || err != nil {
@@ -120,7 +124,7 @@ func TestABlockThatWasUploadedEarlyFarOutIsOneBlobToDelete(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			want := []string{segmentName(j.Settings.Key, f.ID, n.Next, far)}
+			want := []string{garbage.SegmentName(j.Settings.Key, f.ID, n.Next, far)}
 			if got := c.end(t, j, f.Ino); !slices.Equal(got, want) {
 				t.Errorf("%s, recorded %v: %d blobs, want %q", c.what, recorded, len(got), want)
 			}
@@ -150,7 +154,7 @@ func TestCuttingAnUploadedFileIsOneRowForAllItsSegments(t *testing.T) {
 	uploadFile(t, j, f.Ino)
 	free := listGarbage(t, j)
 	for _, index := range []uint64{1, 2, blocks / 2, blocks - 1} {
-		if _, found := slices.BinarySearch(free, segmentName(j.Settings.Key, n.ID, n.Gen, index)); !found {
+		if _, found := slices.BinarySearch(free, garbage.SegmentName(j.Settings.Key, n.ID, n.Gen, index)); !found {
 			t.Errorf("segment of block %d is not garbage", index)
 		}
 	}
@@ -160,11 +164,11 @@ func TestCuttingAnUploadedFileIsOneRowForAllItsSegments(t *testing.T) {
 }
 
 func TestRunsOfSegmentsAreReadAsTheyWereWritten(t *testing.T) {
-	r := segmentRun{owner: "\x00id with spaces \xff", gen: 7, from: 1, to: 1 << 40}
-	if got, ok := parseSegmentRun(r.String()); !ok || got != r {
+	r := garbage.SegmentRun{Owner: "\x00id with spaces \xff", Gen: 7, From: 1, To: 1 << 40}
+	if got, ok := garbage.ParseSegmentRun(r.String()); !ok || got != r {
 		t.Errorf("%+v, %v", got, ok)
 	}
-	if _, ok := parseSegmentRun("0123456789ABCDEF_00.0001.0123456789ABCDEF.00000000009.FFFFFFFF.0002"); ok {
+	if _, ok := garbage.ParseSegmentRun("0123456789ABCDEF_00.0001.0123456789ABCDEF.00000000009.FFFFFFFF.0002"); ok {
 		t.Error("the name of a blob is taken for a run")
 	}
 }
@@ -178,7 +182,7 @@ func TestGapsAreTheBlocksWithoutARow(t *testing.T) {
 		{0, 10, []uint64{1, 3, 5, 9}}, {3, 5, nil}, {2, 4, []uint64{2, 3}}, {5, 20, []uint64{5, 9, 10, 20}}, {7, 7, nil}, {8, 3, nil},
 	} {
 		var got []uint64
-		for from, to := range gaps(rows, c.from, c.to) {
+		for from, to := range schema.Gaps(rows, c.from, c.to) {
 			got = append(got, from, to)
 		}
 		if !slices.Equal(got, c.want) {

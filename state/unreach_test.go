@@ -1,6 +1,10 @@
 package state
 
-import "testing"
+import (
+	"testing"
+
+	"clfsload/state/store"
+)
 
 // A directory that only a publication which was cut off has put is removed while the next one
 // begins: nothing leads there, and nothing must.
@@ -36,14 +40,14 @@ func TestADirectoryThatIsRemovedWhileAPublicationBeginsStaysOutOfReach(t *testin
 	must(s.Close())
 
 	// The next one begins, and before it has its snapshot:
-	must(j.write(ctx, durable, func(t *tx) error { t.ledger.publication++; return nil }))
+	must(j.Write(ctx, store.Durable, func(t *store.Tx) error { t.Ledger.Publication++; return nil }))
 	_, _, err = j.Rename(ctx, Rename{From: d.Ino, Name: []byte("x"), To: RootIno, NewName: []byte("x")})
 	must(err)
 	_, err = j.Rmdir(ctx, d.Ino, []byte("y"), 1, nil)
 	must(err)
 	_, err = j.Rmdir(ctx, RootIno, []byte("d"), 1, nil)
 	must(err)
-	s, err = j.publicationSnapshot(ctx, false)
+	s, err = j.PublicationSnapshot(ctx, false)
 	must(err)
 	put(s, x.Ino)
 	must(j.ReachNew(ctx)) // and it is cut off

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"clfsload/clfs"
+	"clfsload/state/schema"
 )
 
 // A listing that is made again finds a directory where a link was loaded.
@@ -63,7 +64,7 @@ func TestTheOutcomeOfAnUploadDoesNotUndoAFailure(t *testing.T) {
 			t.Error(err)
 		}
 		gone, err := j.Vanished(t.Context(), 0, 10)
-		if err != nil || len(gone) != 1 || gone[0].State != Failed {
+		if err != nil || len(gone) != 1 || gone[0].State != schema.Failed {
 			t.Fatalf("gone: %+v, %v", gone, err)
 		}
 		if err := j.Forget(t.Context(), gone[0]); err != nil {

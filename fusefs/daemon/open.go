@@ -198,7 +198,7 @@ func (m *mount) newEngine() error {
 	o := engine.Options{Concurrency: m.options.Concurrency, Memory: m.options.Memory, StateName: statedir.Name(m.dir), Live: true, Tree: adopt.NewTree(container, m.options.Concurrency)}
 	m.reader = adopt.New(m.journal, o.Tree, m.options.Log)
 	e, err := engine.New(m.journal, container, o, engine.Events{
-		Failure: func(path string, p state.Problem) {
+		Failure: func(path string, p state.Failure) {
 			m.options.Log.Error("a file cannot be uploaded; it is retried", "path", path, "op", p.Op, "reason", p.Reason)
 		},
 		Warning: func(path, text string) { m.options.Log.Warn(text, "path", path) },

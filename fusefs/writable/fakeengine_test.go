@@ -139,20 +139,20 @@ func (e *fakeEngine) upload(ctx context.Context) error {
 // uploadNode uploads a node. What a publication may have put it leaves to the next
 // one.
 func (e *fakeEngine) uploadNode(ctx context.Context, n state.Node) (state.Upload, error) {
-	up := state.Upload{Node: n, Sealed: n.Flags&state.Content != 0}
+	up := state.Upload{Node: n, ContentsUploaded: n.Flags&state.Content != 0}
 	var head []byte
 	var err error
 	switch {
 	case n.Attr.Type != clfs.TypeRegular:
-	case up.Sealed:
+	case up.ContentsUploaded:
 		head, err = e.uploadFile(ctx, n)
 	default:
 		head, err = e.Head(ctx, n)
 	}
 	switch {
-	case err != nil || n.PutPub != 0 && !up.Sealed && (n.ImageGen != 0 || e.journal.InReach(&n)):
+	case err != nil || n.PutPub != 0 && !up.ContentsUploaded && (n.ImageGen != 0 || e.journal.InReach(&n)):
 		return up, err
-	case n.PutPub != 0 && up.Sealed:
+	case n.PutPub != 0 && up.ContentsUploaded:
 		up.Image = append([]byte(imagePrefix), head...)
 		return up, nil
 	}
@@ -176,7 +176,7 @@ func (e *fakeEngine) uploadFile(ctx context.Context, n state.Node) (head []byte,
 		return nil, err
 	}
 	dirty := map[uint64]bool{}
-	for index := n.Sealed; index < state.Blocks(n.Attr.Size); index++ {
+	for index := n.SealedBlocks; index < state.Blocks(n.Attr.Size); index++ {
 		dirty[index] = true
 	}
 	for _, b := range rows {

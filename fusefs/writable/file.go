@@ -78,9 +78,9 @@ func (f *file) load() error {
 func (f *file) takeLayout(n state.Node, rows []state.Block) {
 	f.node = n
 	f.remote, f.clean, f.gens = blockSet{}, blockSet{}, nil
-	f.clean.addRange(0, n.Sealed)
+	f.clean.addRange(0, n.SealedBlocks)
 	if n.Flags&state.Evicted != 0 {
-		f.remote.addRange(0, n.Sealed)
+		f.remote.addRange(0, n.SealedBlocks)
 	}
 	for _, b := range rows {
 		f.place(b)

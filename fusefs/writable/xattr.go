@@ -62,7 +62,7 @@ func Progress(n state.Node, completed uint64) string {
 		return "incomplete"
 	case n.State == state.Queued:
 		return "queued"
-	case n.State == state.Done && published && n.Flags&state.Moved == 0:
+	case n.State == state.Done && published && n.Flags&state.Renamed == 0:
 		return "published"
 	case n.State == state.Done, n.State == state.Sealed:
 		return "uploaded"

@@ -121,7 +121,7 @@ func TestAFileThatBecameShorterKeepsWhatItNeeds(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := f.journal.RecordUploads(t.Context(), []state.Upload{{Node: n, Put: true, Sealed: true}}); err != nil {
+		if err := f.journal.RecordUploads(t.Context(), []state.Upload{{Node: n, Put: true, ContentsUploaded: true}}); err != nil {
 			t.Fatal(err)
 		}
 		if err := w.Collect(t.Context()); err != nil {

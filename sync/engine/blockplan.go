@@ -86,7 +86,7 @@ func (p *blockPlan) uploaded(block uint64) (generation uint64, ok bool) {
 	if b, has := p.row(block); has {
 		return b.Gen, b.State == state.BlockUploaded || b.State == state.BlockRemote
 	}
-	return p.node.Gen, block < p.node.Sealed
+	return p.node.Gen, block < p.node.SealedBlocks
 }
 
 // staged reports whether a block is in staging.
@@ -94,7 +94,7 @@ func (p *blockPlan) staged(block uint64) bool {
 	if b, has := p.row(block); has {
 		return b.State != state.BlockRemote
 	}
-	return block >= p.node.Sealed || p.node.Flags&state.Evicted == 0
+	return block >= p.node.SealedBlocks || p.node.Flags&state.Evicted == 0
 }
 
 // dirty lists the data segments' blocks that are to be uploaded.

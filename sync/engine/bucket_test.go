@@ -63,7 +63,7 @@ func TestBeginIsRepeatedAfterItsBucketObjectWasPut(t *testing.T) {
 
 func TestPublishRefusesWhenEntriesFailed(t *testing.T) {
 	f := newFixture(t, compression.None)
-	f.add(".", state.Entry{Name: []byte("x"), Problem: &state.Problem{Op: "lstat", Reason: "broken"}})
+	f.add(".", state.Entry{Name: []byte("x"), Failure: &state.Failure{Op: "lstat", Reason: "broken"}})
 	f.scanned()
 	m := mem.New()
 	if err := f.load(t.Context(), m); !errors.Is(err, publish.ErrIncomplete) {

@@ -106,7 +106,7 @@ func TestAFileThatGoesOnChangingFailsAfterThreeAttemptsAndIsRetried(t *testing.T
 func mustFail(t *testing.T, f *fixture, want ...string) {
 	t.Helper()
 	var got []string
-	if err := f.journal.EachFailure(t.Context(), func(x state.Failure) error {
+	if err := f.journal.EachFailure(t.Context(), func(x state.FailedEntry) error {
 		got = append(got, fmt.Sprintf("%s: %s: %s", x.Path, x.Op, x.Reason))
 		return nil
 	}); err != nil {

@@ -90,13 +90,13 @@ func TestBlocksOfALargeFileAreReservedAsTheUploadComesToThem(t *testing.T) {
 	var peaks []uint64
 	for _, block := range []uint64{1, 1023, 1024, 2048, 2049, p.count - 1} {
 		m.check(w.reserve(t.Context(), &p, block))
-		peaks = append(peaks, m.lookup("f").Peak)
+		peaks = append(peaks, m.lookup("f").Reserved)
 	}
 	if want := []uint64{1024, 1024, 2049, 2049, 4099, p.count}; fmt.Sprint(peaks) != fmt.Sprint(want) {
 		t.Errorf("reserved %d, want %d", peaks, want)
 	}
 	p = newBlockPlan(m.lookup("f"), nil)
-	p.node.Peak = 0
+	p.node.Reserved = 0
 	m.unlink("f")
 	if err := w.reserve(t.Context(), &p, 5); !errors.Is(err, errStale) {
 		t.Errorf("of a file that was removed: %v", err)

@@ -62,7 +62,7 @@ const MinMemory = 64 << 20
 // Events tells somebody who watches what happens. The functions may be nil and
 // may be called concurrently.
 type Events struct {
-	Failure func(path string, p state.Problem) // an entry failed
+	Failure func(path string, p state.Failure) // an entry failed
 	Warning func(path string, text string)     // an entry was changed to fit the format
 }
 

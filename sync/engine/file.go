@@ -20,7 +20,7 @@ import (
 // the container. Of a file that is large it reserves twice as many each time: so a file
 // that is cut or removed has left about as much as was uploaded of it.
 func (w *worker) reserve(ctx context.Context, p *blockPlan, block uint64) error {
-	if block < p.node.Peak {
+	if block < p.node.Reserved {
 		return nil
 	}
 	peak := min(2*block+1, p.count)
@@ -28,7 +28,7 @@ func (w *worker) reserve(ctx context.Context, p *blockPlan, block uint64) error 
 	if err == nil && !ok {
 		err = errStale
 	}
-	p.node.Peak = peak
+	p.node.Reserved = peak
 	return err
 }
 
@@ -43,7 +43,7 @@ func (w *worker) file(ctx context.Context, path blobs.PathFunc, j *job) error {
 		}
 		w.transferred.drop(&w.stats)
 	}
-	return &blobs.EntryError{Problem: state.Problem{Op: "read", Reason: err.Error()}}
+	return &blobs.EntryError{Failure: state.Failure{Op: "read", Reason: err.Error()}}
 }
 
 func (w *worker) tryFile(ctx context.Context, path blobs.PathFunc, j *job) error {
@@ -84,7 +84,7 @@ func (w *worker) putContents(ctx context.Context, p *blockPlan) (head []byte, gr
 	if isLoose {
 		err = w.checkLoose(loose, p.node.Attr, err)
 	} else if errors.Is(err, errChanged) {
-		err = &blobs.EntryError{Problem: state.Problem{Op: "read", Reason: "its staging file is shorter than the file"}}
+		err = &blobs.EntryError{Failure: state.Failure{Op: "read", Reason: "its staging file is shorter than the file"}}
 	}
 	if err = cmp.Or(err, p.rows.err); err != nil {
 		memory.ReleaseAll(grants)
@@ -102,10 +102,10 @@ func (w *worker) begin(ctx context.Context, f LooseFile, p *blockPlan) error {
 	}
 	n := *p.node
 	if now.Type != clfs.TypeRegular {
-		return &blobs.EntryError{Problem: state.Problem{Op: "open", Reason: "it is no longer a regular file", Gone: true}}
+		return &blobs.EntryError{Failure: state.Failure{Op: "open", Reason: "it is no longer a regular file", Gone: true}}
 	}
 	if n.Links > 1 && now.Ino != n.Attr.Ino {
-		return &blobs.EntryError{Problem: state.Problem{Op: "open", Reason: "it was replaced, and its other links may stand for the file that it was", Gone: true}}
+		return &blobs.EntryError{Failure: state.Failure{Op: "open", Reason: "it was replaced, and its other links may stand for the file that it was", Gone: true}}
 	}
 	if now.SameContents(n.Attr) {
 		w.transferred.keep(&w.stats, p.kept())
@@ -138,7 +138,7 @@ func (w *worker) checkLoose(f LooseFile, attr state.Attr, err error) error {
 	case !now.SameContents(attr):
 		return errChanged
 	case err != nil:
-		return &blobs.EntryError{Problem: state.Problem{Op: "read", Reason: fmt.Sprintf("its size is %d bytes, but its contents have another length: "+
+		return &blobs.EntryError{Failure: state.Failure{Op: "read", Reason: fmt.Sprintf("its size is %d bytes, but its contents have another length: "+
 			"the kernel or a program generates them when they are read; exclude it", attr.Size)}}
 	}
 	return nil
@@ -272,5 +272,5 @@ func entryFailure(op string, err error) error {
 		err = pathErr.Err
 	}
 	gone := errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP)
-	return &blobs.EntryError{Problem: state.Problem{Op: op, Reason: err.Error(), Gone: gone}}
+	return &blobs.EntryError{Failure: state.Failure{Op: op, Reason: err.Error(), Gone: gone}}
 }

@@ -26,7 +26,7 @@ func cutLoad(t *testing.T, method faulty.Method, k int) (f *fixture, m *mem.Cont
 	f.hardlinks("d/e", "h1", "h2")
 	f.wide("wide", 300)
 	late := f.file("d/e/late", 10)
-	f.add("d/e/f", state.Entry{Name: []byte("x"), Problem: &state.Problem{Op: "lstat", Reason: "broken"}})
+	f.add("d/e/f", state.Entry{Name: []byte("x"), Failure: &state.Failure{Op: "lstat", Reason: "broken"}})
 	delete(f.source, "d/e/late")
 	f.scanned()
 	e := f.engine(c, 4)

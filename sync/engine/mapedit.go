@@ -50,7 +50,7 @@ func (w *worker) editMap(ctx context.Context, p *blockPlan) (object.Inode, error
 	gone := &replaced{note: func(list []state.Foreign, first bool) error { return w.noteReplaced(ctx, n, list, first) }}
 	old := state.Blocks(int64(base.Attr.Size))
 	edit := blockmap.Edit{
-		Direct: base.Direct, Roots: base.Roots, Old: old, Keep: max(min(n.Sealed, old, p.count), 1), Blocks: p.count,
+		Direct: base.Direct, Roots: base.Roots, Old: old, Keep: max(min(n.SealedBlocks, old, p.count), 1), Blocks: p.count,
 		NewIndirect: func(tree, depth int, index uint64) clfs.ID {
 			return clfs.IndirectID(w.journal.Settings.Key, n.ID, n.Next, tree, depth, index)
 		},

@@ -33,7 +33,7 @@ func (t *transferCount) drop(s *Stats) {
 func (t *transferCount) finish(s *Stats, up *state.Upload) {
 	t.now.Store(0)
 	t.kept.Store(0)
-	if up.Sealed && up.Node.Attr.Type == clfs.TypeRegular {
+	if up.ContentsUploaded && up.Node.Attr.Type == clfs.TypeRegular {
 		s.Transferred.Add(min(up.Node.Attr.Size, clfs.FirstSegmentBytes))
 	}
 }

@@ -93,21 +93,21 @@ func (w *worker) pathOfJob(ctx context.Context) (blobs.PathFunc, error) {
 
 // failureOf tells an error that is the node's own. In a load it is one of the source: a container in
 // which something is missing ends it.
-func (w *worker) failureOf(err error) (state.Problem, bool) {
+func (w *worker) failureOf(err error) (state.Failure, bool) {
 	var failed *blobs.EntryError
 	if w.options.Live || !errors.As(err, &failed) {
 		p, own := blobs.FailureOf(err)
 		return p, own && w.options.Live
 	}
-	return failed.Problem, true
+	return failed.Failure, true
 }
 
 // fail hands the failure of a node to the recorder, which takes it out of the queue.
-func (w *worker) fail(path blobs.PathFunc, j *job, p state.Problem) {
+func (w *worker) fail(path blobs.PathFunc, j *job, p state.Failure) {
 	if w.events.Failure != nil {
 		w.events.Failure(path(), p)
 	}
-	failed := &state.FailedUpload{Node: j.node, Problem: p}
+	failed := &state.FailedUpload{Node: j.node, Failure: p}
 	c := j.claim()
 	w.recorder.Add(record.Event{Failed: failed, Landed: func() { w.release(c) }})
 }
@@ -291,7 +291,7 @@ func (w *worker) putUnlessPublished(ctx context.Context, j *job, owner clfs.ID, 
 			return nil, err
 		}
 	}
-	up := &state.Upload{Node: n, Sealed: sealed}
+	up := &state.Upload{Node: n, ContentsUploaded: sealed}
 	if w.journal.InReach(&n) || sealed && n.PutPub != 0 {
 		if sealed {
 			up.Image = append([]byte(nil), w.payload...)

@@ -45,7 +45,7 @@ type Load struct {
 	undo    target.Undo   // created by this load; removed if it is refused
 
 	// Of the current run.
-	failed     func(path string, p state.Problem) // receives each failed entry
+	failed     func(path string, p state.Failure) // receives each failed entry
 	engine     *engine.Engine                     // nil: there was nothing to run
 	began      time.Time
 	stopped    bool         // the run did not complete

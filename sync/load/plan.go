@@ -116,7 +116,7 @@ func (p *planner) copyState(scratch string) error {
 }
 
 func (p *planner) run(ctx context.Context) error {
-	p.failed = func(path string, f state.Problem) {
+	p.failed = func(path string, f state.Failure) {
 		p.log.Error("entry failed", "path", path, "op", f.Op, "reason", f.Reason)
 		p.mu.Lock()
 		defer p.mu.Unlock()

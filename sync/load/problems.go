@@ -44,7 +44,7 @@ func listFailures(ctx context.Context, j *state.Journal, text, lines *bufio.Writ
 	names := errnoNames()
 	encoder := json.NewEncoder(lines)
 	encoder.SetEscapeHTML(false)
-	return j.EachFailure(ctx, func(f state.Failure) error {
+	return j.EachFailure(ctx, func(f state.FailedEntry) error {
 		if _, err := text.WriteString(report.Quote(f.Path) + "\n"); err != nil {
 			return err
 		}

@@ -134,8 +134,8 @@ func (l *Load) reportRun(ended time.Time) reportRun {
 var errEnough = errors.New("enough")
 
 // Failures returns the first entries that failed, up to limit.
-func (l *Load) Failures(limit int) (list []state.Failure, err error) {
-	err = l.journal.EachFailure(context.Background(), func(f state.Failure) error {
+func (l *Load) Failures(limit int) (list []state.FailedEntry, err error) {
+	err = l.journal.EachFailure(context.Background(), func(f state.FailedEntry) error {
 		if len(list) == limit {
 			return errEnough
 		}

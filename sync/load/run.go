@@ -50,7 +50,7 @@ func (l *Load) run(ctx context.Context, show Display) error {
 	defer stop(nil)
 	l.failed = l.failureCounter(stop)
 	e, err := l.newEngine(engine.Events{
-		Failure: func(path string, p state.Problem) { l.failed(l.journal.Settings.SourcePath(path), p) },
+		Failure: func(path string, p state.Failure) { l.failed(l.journal.Settings.SourcePath(path), p) },
 		Warning: func(path, text string) { l.log.Warn(text, "path", l.journal.Settings.SourcePath(path)) },
 	})
 	if err != nil {
@@ -96,9 +96,9 @@ func (l *Load) retryFailed(ctx context.Context, e *engine.Engine) error {
 }
 
 // failureCounter logs failed entries, and stops the run at --max-errors.
-func (l *Load) failureCounter(stop context.CancelCauseFunc) func(string, state.Problem) {
+func (l *Load) failureCounter(stop context.CancelCauseFunc) func(string, state.Failure) {
 	var count atomic.Int64
-	return func(path string, p state.Problem) {
+	return func(path string, p state.Failure) {
 		l.log.Error("entry failed", "path", path, "op", p.Op, "reason", p.Reason)
 		if n := count.Add(1); l.options.MaxErrors > 0 && n == int64(l.options.MaxErrors) {
 			stop(tooManyError(n))

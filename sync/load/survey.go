@@ -73,7 +73,7 @@ func Look(ctx context.Context, o Options, show Display) (r Survey, err error) {
 	return d.run(ctx, show)
 }
 
-func (d *dryRun) failed(path string, p state.Problem) {
+func (d *dryRun) failed(path string, p state.Failure) {
 	d.options.Log.Error("entry cannot be read", "path", path, "op", p.Op, "reason", p.Reason)
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -104,7 +104,7 @@ func (d *directory) renew(ctx context.Context) error {
 	return d.scanner.journal.RenewDirectory(ctx, d.row, now)
 }
 
-func (s *Scanner) failDirectory(ctx context.Context, dir state.Inode, path string, p state.Problem) error {
+func (s *Scanner) failDirectory(ctx context.Context, dir state.Inode, path string, p state.Failure) error {
 	if path == "" {
 		return &SourceError{Path: s.tree.path, Op: p.Op, Err: errors.New(p.Reason)}
 	}
@@ -117,8 +117,8 @@ func (s *Scanner) failDirectory(ctx context.Context, dir state.Inode, path strin
 
 func (s *Scanner) tellProblems(path string, entries []state.Entry) {
 	for _, e := range entries {
-		if e.Problem != nil {
-			s.options.Failed(filepath.Join(path, string(e.Name)), *e.Problem)
+		if e.Failure != nil {
+			s.options.Failed(filepath.Join(path, string(e.Name)), *e.Failure)
 		}
 	}
 }
@@ -154,7 +154,7 @@ func (t *Tree) lookAt(dir *os.File, names []string, here filter.Directory) ([]st
 // directory or anything else.
 func takes(here filter.Directory, e *state.Entry) bool {
 	name := string(e.Name)
-	if e.Problem != nil {
+	if e.Failure != nil {
 		return here.Takes(name, false) || here.Takes(name, true)
 	}
 	return here.Takes(name, e.Attr.Type == clfs.TypeDirectory)
@@ -175,14 +175,14 @@ func (t *Tree) entryOf(dir *os.File, name string) state.Entry {
 	}
 	if err != nil {
 		p := problem(op, err)
-		return state.Entry{Name: e.Name, Problem: &p}
+		return state.Entry{Name: e.Name, Failure: &p}
 	}
 	e.Attr = a
 	return e
 }
 
 // problem describes an error without the path, which the journal has.
-func problem(op string, err error) state.Problem {
+func problem(op string, err error) state.Failure {
 	var pathErr *os.PathError
 	var callErr *os.SyscallError
 	switch {
@@ -192,5 +192,5 @@ func problem(op string, err error) state.Problem {
 		err = callErr.Err
 	}
 	gone := errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP)
-	return state.Problem{Op: op, Reason: err.Error(), Gone: gone}
+	return state.Failure{Op: op, Reason: err.Error(), Gone: gone}
 }

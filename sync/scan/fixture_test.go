@@ -68,7 +68,7 @@ func (f *fixture) mkdir(path string) {
 }
 
 func (f *fixture) scanner() *Scanner {
-	return NewScanner(f.tree, f.journal, Options{Workers: 4, Failed: func(path string, _ state.Problem) {
+	return NewScanner(f.tree, f.journal, Options{Workers: 4, Failed: func(path string, _ state.Failure) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.failed = append(f.failed, path)
@@ -105,7 +105,7 @@ func (f *fixture) rows() map[string]state.Inode {
 func (f *fixture) failures() []string {
 	f.t.Helper()
 	var list []string
-	if err := f.journal.EachFailure(f.t.Context(), func(x state.Failure) error {
+	if err := f.journal.EachFailure(f.t.Context(), func(x state.FailedEntry) error {
 		list = append(list, fmt.Sprintf("%s: %s: %s", x.Path, x.Op, x.Reason))
 		return nil
 	}); err != nil {

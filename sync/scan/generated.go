@@ -36,12 +36,12 @@ var generated = map[int64]string{
 // refuseGenerated reports a file that the kernel generates as an unreadable entry, without opening
 // it.
 func (t *Tree) refuseGenerated(dir *os.File, e *state.Entry) {
-	if e.Problem != nil || e.Attr.Type != clfs.TypeRegular {
+	if e.Failure != nil || e.Attr.Type != clfs.TypeRegular {
 		return
 	}
 	if system := t.generatedBy(dir, string(e.Name), e.Attr.Dev); system != "" {
 		reason := fmt.Sprintf("it is on a file system of type %s: the kernel generates its contents at each read; exclude it", system)
-		*e = state.Entry{Name: e.Name, Problem: &state.Problem{Op: "read", Reason: reason}}
+		*e = state.Entry{Name: e.Name, Failure: &state.Failure{Op: "read", Reason: reason}}
 	}
 }
 

@@ -61,7 +61,7 @@ func (d *directory) merge(ctx context.Context, entries []state.Entry) error {
 		switch {
 		case err == nil:
 		case unread.Ino != d.row.Ino && s.options.Merge.Namespace.IsDamage(err):
-			entries[0].Problem = damage(err)
+			entries[0].Failure = damage(err)
 		default:
 			return err
 		}
@@ -70,8 +70,8 @@ func (d *directory) merge(ctx context.Context, entries []state.Entry) error {
 }
 
 // damage is the failure of an entry that cannot be compared.
-func damage(err error) *state.Problem {
-	return &state.Problem{Op: "read from the container", Reason: err.Error()}
+func damage(err error) *state.Failure {
+	return &state.Failure{Op: "read from the container", Reason: err.Error()}
 }
 
 // merged reports the outcome of an entry, and makes room for one whose name a directory has.
@@ -81,9 +81,9 @@ func (d *directory) merged(ctx context.Context, e *state.Entry, m state.Merged) 
 		return d.makeRoom(ctx, e)
 	}
 	if m.Outcome == state.Refused {
-		s.options.Failed(path, m.Problem)
+		s.options.Failed(path, m.Failure)
 	}
-	if e.Problem == nil && (e.Attr.Type != clfs.TypeDirectory || m.Outcome != state.Kept) { // it is told when it is listed
+	if e.Failure == nil && (e.Attr.Type != clfs.TypeDirectory || m.Outcome != state.Kept) { // it is told when it is listed
 		s.options.Merge.Merged(path, e, m)
 	}
 	return nil
@@ -94,10 +94,10 @@ func (d *directory) merged(ctx context.Context, e *state.Entry, m state.Merged) 
 func (d *directory) makeRoom(ctx context.Context, e *state.Entry) error {
 	s := d.scanner
 	if e.Attr.Type == clfs.TypeRegular || e.Attr.Type == clfs.TypeDirectory {
-		e.Problem = unreadable(d.open, string(e.Name))
+		e.Failure = unreadable(d.open, string(e.Name))
 	}
 	e.Readable = true
-	if e.Problem == nil && s.journal.Settings.Merge.Delete {
+	if e.Failure == nil && s.journal.Settings.Merge.Delete {
 		x := state.Extra{Dir: d.row.Ino, Name: e.Name}
 		path := filepath.Join(d.path, string(e.Name))
 		all, err := s.takesAll(ctx, x, path)
@@ -149,7 +149,7 @@ func (d *directory) lookInto(ctx context.Context, e *state.Entry, n state.Node) 
 			n, err = s.journal.Node(ctx, n.Ino)
 		}
 		if err != nil && s.options.Merge.Namespace.IsDamage(err) {
-			e.Problem = damage(err)
+			e.Failure = damage(err)
 			return nil
 		}
 		if err != nil {
@@ -171,7 +171,7 @@ func (d *directory) compareContents(ctx context.Context, e *state.Entry, n state
 	f, err := s.tree.Open(filepath.Join(d.path, string(e.Name)))
 	if err != nil {
 		p := problem("open", err)
-		e.Problem = &p
+		e.Failure = &p
 		return nil
 	}
 	defer f.Close()
@@ -179,7 +179,7 @@ func (d *directory) compareContents(ctx context.Context, e *state.Entry, n state
 	e.SameContents, err = s.options.Merge.Namespace.SameContents(ctx, n.ID, watched)
 	if watched.err != nil {
 		p := problem("read", watched.err)
-		e.Problem = &p
+		e.Failure = &p
 		return nil
 	}
 	return err
@@ -221,7 +221,7 @@ func (s *Scanner) failMerge(ctx context.Context, d *directory, err error) error 
 	case m == nil || d.path == "":
 		return err
 	case errors.Is(err, state.ErrUnfaithful):
-		return s.failDirectory(ctx, d.row, d.path, state.Problem{Op: "merge", Reason: state.ErrUnfaithful.Error()})
+		return s.failDirectory(ctx, d.row, d.path, state.Failure{Op: "merge", Reason: state.ErrUnfaithful.Error()})
 	case m.Namespace.IsDamage(err):
 		return s.failDirectory(ctx, d.row, d.path, *damage(err))
 	}

@@ -161,7 +161,7 @@ func (s *Scanner) remove(ctx context.Context, x state.Extra, inSource bool, path
 		return err
 	})
 	if errors.Is(err, state.ErrUnfaithful) {
-		return true, s.failExtra(ctx, x, path, state.Problem{Op: "remove", Reason: state.ErrUnfaithful.Error()})
+		return true, s.failExtra(ctx, x, path, state.Failure{Op: "remove", Reason: state.ErrUnfaithful.Error()})
 	}
 	if err == nil {
 		s.options.Merge.Removed(path, n.IsDirectory())
@@ -169,7 +169,7 @@ func (s *Scanner) remove(ctx context.Context, x state.Extra, inSource bool, path
 	return false, err
 }
 
-func (s *Scanner) failExtra(ctx context.Context, x state.Extra, path string, p state.Problem) error {
+func (s *Scanner) failExtra(ctx context.Context, x state.Extra, path string, p state.Failure) error {
 	s.options.Failed(path, p)
 	return s.journal.FailExtra(ctx, x, p)
 }

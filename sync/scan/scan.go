@@ -28,7 +28,7 @@ type Options struct {
 	Filter  filter.Filter // which entries are taken
 	// Failed is called, possibly from several goroutines, for every entry that
 	// cannot be read.
-	Failed func(path string, p state.Problem)
+	Failed func(path string, p state.Failure)
 	Merge  *Merge // the namespace of the journal existed before; nil: it is that of the tree
 }
 

@@ -267,7 +267,7 @@ func TestEntriesThatVanishAreLeftOutAndDirectoriesAreFailures(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer dir.Close()
-	if e := f.tree.entryOf(dir, "gone"); e.Name != nil || e.Problem != nil {
+	if e := f.tree.entryOf(dir, "gone"); e.Name != nil || e.Failure != nil {
 		t.Errorf("what is gone became %+v", e)
 	}
 }
@@ -338,9 +338,9 @@ func TestAnEntryThatCannotBeLookedAtIsTakenIfItMayBeADirectory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := state.Problem{Op: "lstat"}
+	p := state.Failure{Op: "lstat"}
 	for name, want := range map[string]bool{"maybe": true, "file.c": true} {
-		if got := takes(f.At(""), &state.Entry{Name: []byte(name), Problem: &p}); got != want {
+		if got := takes(f.At(""), &state.Entry{Name: []byte(name), Failure: &p}); got != want {
 			t.Errorf("%s: %t", name, got)
 		}
 	}

@@ -181,7 +181,7 @@ func (s *Surveyor) failDirectory(dir, op string, err error) error {
 	return nil
 }
 
-func (s *Surveyor) fail(path string, p state.Problem) {
+func (s *Surveyor) fail(path string, p state.Failure) {
 	s.count(func(v *Survey) { v.Unreadable++ })
 	s.options.Failed(path, p)
 }
@@ -195,11 +195,11 @@ func (s *Surveyor) count(add func(*Survey)) {
 // entry counts one entry of a directory.
 func (s *Surveyor) entry(f *os.File, dir string, e *state.Entry, listing *listingSize) error {
 	p := path.Join(dir, string(e.Name))
-	if e.Problem == nil && e.Attr.Type == clfs.TypeRegular {
-		e.Problem = unreadable(f, string(e.Name))
+	if e.Failure == nil && e.Attr.Type == clfs.TypeRegular {
+		e.Failure = unreadable(f, string(e.Name))
 	}
-	if e.Problem != nil {
-		s.fail(p, *e.Problem)
+	if e.Failure != nil {
+		s.fail(p, *e.Failure)
 		return nil
 	}
 	listing.add(len(e.Name))
@@ -245,7 +245,7 @@ func (s *Survey) addEntry(path string, e *state.Entry, isNew bool, group int64) 
 }
 
 // unreadable checks whether this process may read a file, without opening it.
-func unreadable(dir *os.File, name string) *state.Problem {
+func unreadable(dir *os.File, name string) *state.Failure {
 	err := retryEINTR(func() error { return unix.Faccessat(int(dir.Fd()), name, unix.R_OK, unix.AT_EACCESS) })
 	if err == nil || errors.Is(err, unix.ENOENT) {
 		return nil

@@ -74,7 +74,7 @@ func takeSurvey(t *testing.T, root string, preserve bool, f filter.Filter) (Surv
 	defer tree.Close()
 	var mu sync.Mutex
 	var failed []string
-	o := Options{Workers: 4, Filter: f, Failed: func(path string, p state.Problem) {
+	o := Options{Workers: 4, Filter: f, Failed: func(path string, p state.Failure) {
 		mu.Lock()
 		defer mu.Unlock()
 		failed = append(failed, path+": "+p.Op)
@@ -192,7 +192,7 @@ func journalSize(t *testing.T, root string) int64 {
 		t.Fatal(err)
 	}
 	defer j.Close()
-	if err := NewScanner(tree, j, Options{Workers: 4, Failed: func(string, state.Problem) {}}).Run(t.Context()); err != nil {
+	if err := NewScanner(tree, j, Options{Workers: 4, Failed: func(string, state.Failure) {}}).Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	db, err := sql.Open("sqlite3", filepath.Join(dir, "journal.sqlite"))
@@ -241,7 +241,7 @@ func TestSurveyEndsWithItsContext(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer tree.Close()
-	s, err := NewSurveyor(tree, Options{Workers: 2, Failed: func(string, state.Problem) {}}, false, newScratch(t))
+	s, err := NewSurveyor(tree, Options{Workers: 2, Failed: func(string, state.Failure) {}}, false, newScratch(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -100,7 +100,7 @@ func (j *journal) touch(n *node) {
 		n.State = state.Held
 	default:
 		n.State = state.Dirty
-		n.Flags |= state.Moved
+		n.Flags |= state.Renamed
 	}
 }
 
@@ -254,7 +254,7 @@ func (j *journal) rehome(n, from *node, name string, to *node) {
 
 func (j *journal) upload(n *node) {
 	n.PutVersion, n.PutPub, n.State = n.Version, j.begun+1, state.Done
-	n.Flags &^= state.Moved
+	n.Flags &^= state.Renamed
 }
 
 func (j *journal) beginPublication() {
@@ -276,7 +276,7 @@ func (j *journal) recordPut(p state.Put) {
 	asPut := n.Seq == p.Node.Seq && n.State != state.Removed
 	if !n.IsDirectory() {
 		if asPut {
-			n.Flags &^= state.Moved
+			n.Flags &^= state.Renamed
 		}
 		return
 	}

@@ -47,7 +47,7 @@ func (j *journal) changedDirectories(after state.Ino, limit int, is func(*node) 
 
 func (j *journal) ChangedNodes(_ context.Context, after state.Ino, limit int) (list []state.Node, _ error) {
 	for _, n := range j.inOrder() {
-		if n.Ino > after && !n.IsDirectory() && j.lives(n.Ino) && n.PutPub > 0 && n.Flags&state.Moved != 0 {
+		if n.Ino > after && !n.IsDirectory() && j.lives(n.Ino) && n.PutPub > 0 && n.Flags&state.Renamed != 0 {
 			list = append(list, n.Node)
 		}
 	}

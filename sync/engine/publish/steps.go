@@ -168,7 +168,7 @@ func inodes(ctx context.Context, r Rows) iter.Seq2[Step, error] {
 // inodeReason says what of an inode that is no directory has changed. The journal has a new
 // payload for new contents alone.
 func inodeReason(n *state.Node) Reason {
-	renamed := n.Flags&state.Moved != 0
+	renamed := n.Flags&state.Renamed != 0
 	switch {
 	case n.ImageGen != 0 && renamed:
 		return reasonContentsAndNames

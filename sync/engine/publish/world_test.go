@@ -92,7 +92,7 @@ func (w *world) end() {
 		switch {
 		case !w.lives(n.Ino):
 			w.violate("%d is removed, and not forgotten", n.Ino)
-		case n.IsDirectory() && n.State != state.Done || n.Flags&state.Moved != 0:
+		case n.IsDirectory() && n.State != state.Done || n.Flags&state.Renamed != 0:
 			w.violate("%d is changed still", n.Ino)
 		case n.IsDirectory() && !maps.Equal(w.newest(n.Ino).listing, n.entries):
 			w.violate("directory %d is listed as %v, and has %v", n.Ino, w.newest(n.Ino).listing, n.entries)
