@@ -1,6 +1,15 @@
 // Package state is the journal: a sqlite database that is the durable truth
 // about a transfer, and the queue that its work is taken from.
 //
+// The package itself opens a journal and has the names that its callers use. The rest is in packages below it, one for each
+// topic; each has a type that Journal embeds:
+//
+//   - schema: the tables, and the values of their rows; store: transactions
+//   - garbage: blobs that nothing needs any more
+//   - namespace: entries of directories; contents: where the contents of files are
+//   - adopt: what the container had before the journal; scan: what a source tree has
+//   - upload: the engine's queue; publish: what publications ask; recovery: files whose writer was cut off
+//
 // Vocabulary:
 //
 //   - An inode is one object of the container that can have a name: a file,
@@ -43,7 +52,7 @@
 //   - What may be in the container and is not needed any more is in the table of
 //     garbage, or follows from a node's row (NamesOf). It is free once the inode
 //     that did without it has been put. A run of segments is one row of garbage.
-//   - An upload reserves blocks before it puts them (Peak, ReserveBlocks), a part of
+//   - An upload reserves blocks before it puts them (Reserved, ReserveBlocks), a part of
 //     a large file at a time; a block that is uploaded early has a row. So a sparse
 //     file that is cut or removed costs what was uploaded of it.
 //   - Readers take the highest version of an inode. So only publications put the inode
@@ -53,7 +62,7 @@
 //     first directory meanwhile, the blob name that the snapshot uses is queued for
 //     deletion. Recording the put removes it from that queue.
 //   - What the container may list beside the entries of a directory is in the table of
-//     tombstones (tombstone.go). docs/design.md, "How a publication goes", has the rules.
+//     tombstones (package publish). docs/design.md, "How a publication goes", has the rules.
 //
 // The file of the journal, its one writer and its redo log are the business of the package
 // journal below this one. Each change says what it survives once it has returned. That of a

@@ -12,7 +12,7 @@ import (
 	"clfsload/state/upload"
 )
 
-// What callers name of the packages below this one.
+// Callers of a journal name what they take and give by these names. The packages below explain them.
 type (
 	Adoption     = adopt.Adoption
 	AdoptedEntry = adopt.AdoptedEntry

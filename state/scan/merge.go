@@ -20,7 +20,7 @@ const (
 	Added                   // there was none
 	Replaced                // by another inode
 	Changed                 // it has the attributes of the source now
-	Refused                 // it fails: see Merged.Problem
+	Refused                 // it fails: see Merged.Failure
 	InTheWay                // a directory is to take its place, or it that of a directory, and it is not known whether it is Readable
 )
 

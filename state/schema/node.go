@@ -18,7 +18,7 @@ const (
 	Grown                        // of a directory: it may have entries that its blob does not list
 	Synced                       // its staged bytes were fsynced after the last write
 
-	// Of what was in the container before the journal; see the file adopt.go.
+	// Of what was in the container before the journal; see the package adopt.
 
 	Adopted       // its blob is another program's: what is put in its place starts from it
 	BaseMap       // where blocks of generation 0 are, the block map of its newest payload says
