@@ -10,12 +10,7 @@ import (
 
 	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
-
-	"clfsload/fusefs/internal/attach"
 )
-
-// ErrMountPoint says that a directory cannot be mounted on.
-var ErrMountPoint = attach.ErrMountPoint
 
 // PointOptions say what PreparePoint lets pass.
 type PointOptions struct {
@@ -27,7 +22,7 @@ type PointOptions struct {
 // A mount of ours that has lost its process is cleared away first. The error
 // wraps [ErrMountPoint], also where the user may not mount at all, or not for others.
 func PreparePoint(path string, o PointOptions, log *slog.Logger) (string, error) {
-	if err := attach.MayMount(o.AllowOther); err != nil {
+	if err := MayMount(o.AllowOther); err != nil {
 		return "", err
 	}
 	point, err := realPath(path)
@@ -42,11 +37,11 @@ func PreparePoint(path string, o PointOptions, log *slog.Logger) (string, error)
 		if m == nil {
 			break
 		}
-		if m.FSType != "fuse."+attach.FileSystemName || !isDead(point) {
+		if m.FSType != "fuse."+FileSystemName || !isDead(point) {
 			return "", fmt.Errorf("%w on %s: %s of type %s is mounted there", ErrMountPoint, path, m.Source, m.FSType)
 		}
 		log.Warn("clearing a mount whose process is gone", "mountpoint", point, "source", m.Source)
-		if err := attach.Detach(point); err != nil {
+		if err := Detach(point); err != nil {
 			return "", fmt.Errorf("%w on %s: clear the mount that was left there: %w", ErrMountPoint, path, err)
 		}
 	}
@@ -89,10 +84,10 @@ func checkEmpty(dir string) error {
 // reports false when there is none.
 func ClearDead(point string) (cleared bool, err error) {
 	m, err := mountAt(point)
-	if err != nil || m == nil || m.FSType != "fuse."+attach.FileSystemName || !isDead(point) {
+	if err != nil || m == nil || m.FSType != "fuse."+FileSystemName || !isDead(point) {
 		return false, err
 	}
-	if err := attach.Detach(point); err != nil {
+	if err := Detach(point); err != nil {
 		return false, fmt.Errorf("clear the mount that was left on %s: %w", point, err)
 	}
 	return true, nil

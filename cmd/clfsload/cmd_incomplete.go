@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"clfsload/fusefs/daemon"
+	"clfsload/fusefs/daemon/wire"
 	"clfsload/sync/control"
 	"clfsload/sync/report"
 	"clfsload/sync/scan/filter"
@@ -53,15 +54,15 @@ them for the shell.`,
 	return cmd
 }
 
-func (f *incompleteFlags) value(patterns []string) (daemon.IncompleteValue, error) {
-	v := daemon.IncompleteValue{Patterns: patterns}
+func (f *incompleteFlags) value(patterns []string) (wire.IncompleteRequest, error) {
+	v := wire.IncompleteRequest{Patterns: patterns}
 	switch {
 	case f.remove && f.accept:
 		return v, errors.New("--remove and --accept exclude each other")
 	case f.remove:
-		v.Action = daemon.ActionRemove
+		v.Action = wire.ActionRemove
 	case f.accept:
-		v.Action = daemon.ActionAccept
+		v.Action = wire.ActionAccept
 	}
 	_, err := filter.New(patterns, nil)
 	return v, err
@@ -88,7 +89,7 @@ func runIncomplete(cmd *cobra.Command, arg string, patterns []string, f incomple
 }
 
 // askIncomplete asks the mount that runs on a STATE, or else reads the journal.
-func askIncomplete(ctx context.Context, stateDir string, v daemon.IncompleteValue) (r daemon.IncompleteReport, err error) {
+func askIncomplete(ctx context.Context, stateDir string, v wire.IncompleteRequest) (r wire.IncompleteReport, err error) {
 	body, err := json.Marshal(v)
 	if err != nil {
 		return r, err
@@ -97,10 +98,10 @@ func askIncomplete(ctx context.Context, stateDir string, v daemon.IncompleteValu
 	if !errors.Is(err, control.ErrNotRunning) {
 		return r, finishError("incomplete", stateDir, err)
 	}
-	return daemon.IncompletesOf(ctx, stateDir, v)
+	return daemon.Incompletes(ctx, stateDir, v)
 }
 
-func printIncompletes(cmd *cobra.Command, r *daemon.IncompleteReport, action string) {
+func printIncompletes(cmd *cobra.Command, r *wire.IncompleteReport, action string) {
 	out := cmd.OutOrStdout()
 	for _, file := range r.Files {
 		fmt.Fprintf(out, "%s: %s\n", report.Quote(file.Bytes()), file.Why)
@@ -108,6 +109,6 @@ func printIncompletes(cmd *cobra.Command, r *daemon.IncompleteReport, action str
 	if n := r.Total - len(r.Files); n > 0 {
 		fmt.Fprintf(out, "and %s more\n", humanize.Comma(int64(n)))
 	}
-	done := map[string]string{"": "incomplete", daemon.ActionRemove: "removed", daemon.ActionAccept: "accepted: the next publication includes them"}[action]
+	done := map[string]string{"": "incomplete", wire.ActionRemove: "removed", wire.ActionAccept: "accepted: the next publication includes them"}[action]
 	fmt.Fprintf(out, "%s %s %s\n", humanize.Comma(int64(r.Total)), english.PluralWord(r.Total, "file", "files"), done)
 }

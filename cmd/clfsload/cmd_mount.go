@@ -199,8 +199,8 @@ func (f *mountFlags) checkWriting() error {
 		return fmt.Errorf("--settle %s: it must not be negative", f.settle)
 	case f.publishInterval < 0 || f.publishInterval > 0 && f.publishInterval < time.Second:
 		return fmt.Errorf("--publish-interval %s: it must be 0, or 1s or more", f.publishInterval)
-	case f.stagingLimit != 0 && f.stagingLimit < daemon.LeastRoom:
-		least := flags.Size(daemon.LeastRoom)
+	case f.stagingLimit != 0 && f.stagingLimit < daemon.LeastStagingLimit:
+		least := flags.Size(daemon.LeastStagingLimit)
 		return fmt.Errorf("--staging-limit %s: it must be %s or more", &f.stagingLimit, &least)
 	case f.maxFileSize < 1<<30 || f.maxFileSize > writable.LargestFile:
 		return fmt.Errorf("--max-file-size %s: it must be 1GiB to 1PiB", &f.maxFileSize)

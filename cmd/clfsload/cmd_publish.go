@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"clfsload/fusefs/daemon"
+	"clfsload/fusefs/daemon/wire"
 )
 
 func newPublishCommand() *cobra.Command {
@@ -59,8 +59,8 @@ var errIncludeAndLeave = errors.New("--include-incomplete and --leave-incomplete
 
 var errDryRunAlone = errors.New("--dry-run excludes --timeout, --include-incomplete and --leave-incomplete")
 
-func runPublishDry(cmd *cobra.Command, arg string, asJSON bool, v daemon.Request) error {
-	if v != (daemon.Request{}) {
+func runPublishDry(cmd *cobra.Command, arg string, asJSON bool, v wire.Request) error {
+	if v != (wire.Request{}) {
 		return usageError(cmd, errDryRunAlone)
 	}
 	dir, err := stateOf(arg, cmd.ErrOrStderr())
@@ -70,7 +70,7 @@ func runPublishDry(cmd *cobra.Command, arg string, asJSON bool, v daemon.Request
 	return runPlan(cmd, dir, asJSON)
 }
 
-func runPublish(cmd *cobra.Command, arg string, f finishFlags, v daemon.Request) error {
+func runPublish(cmd *cobra.Command, arg string, f finishFlags, v wire.Request) error {
 	if err := f.check(); err != nil {
 		return usageError(cmd, err)
 	}

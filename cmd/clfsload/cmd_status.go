@@ -16,6 +16,7 @@ import (
 	"clfsload/cmd/clfsload/flags"
 	"clfsload/cmd/clfsload/terminal"
 	"clfsload/fusefs/daemon"
+	"clfsload/fusefs/daemon/wire"
 	"clfsload/state"
 	"clfsload/sync/control"
 	"clfsload/sync/load"
@@ -116,7 +117,7 @@ func printStatus(w io.Writer, v any, asJSON bool) error {
 	switch v := v.(type) {
 	case *load.Status:
 		printLoadStatus(w, v)
-	case *daemon.Status:
+	case *wire.Status:
 		printMountStatus(w, v)
 	}
 	return nil
@@ -158,7 +159,7 @@ func lookForStatus(ctx context.Context, stateDir string) (any, error) {
 		return nil, err
 	}
 	if kind.Kind == progress.KindMount {
-		v := new(daemon.Status)
+		v := new(wire.Status)
 		return v, json.Unmarshal(raw, v)
 	}
 	v := new(load.Status)

@@ -18,7 +18,7 @@ import (
 	"clfsload/cmd/clfsload/flags"
 	"clfsload/cmd/clfsload/terminal"
 	"clfsload/fusefs"
-	"clfsload/fusefs/daemon"
+	"clfsload/fusefs/daemon/wire"
 	"clfsload/fusefs/warm"
 	"clfsload/sync/outcome"
 	"clfsload/sync/progress"
@@ -77,7 +77,7 @@ func (c *warmCommand) run(cmd *cobra.Command, point string, paths []string) erro
 		return err
 	}
 	defer root.Close()
-	r := warmReport{Failed: []daemon.LeftValue{}, log: ui}
+	r := warmReport{Failed: []wire.Left{}, log: ui}
 	w, err := warm.New(root, r.add)
 	if err != nil {
 		return err
@@ -155,14 +155,14 @@ func runShown(ctx context.Context, w *warm.Warmer, ui *terminal.Console, paths [
 
 // warmReport is the result of a run.
 type warmReport struct {
-	Files       int64              `json:"files"`
-	Bytes       int64              `json:"bytes"`
-	Directories int64              `json:"directories"`
-	Others      int64              `json:"others"` // links, devices and other entries without contents
-	Gone        int64              `json:"gone"`   // removed or replaced repeatedly during the run
-	Failures    int64              `json:"failures"`
-	Failed      []daemon.LeftValue `json:"failed"` // the first of them
-	Seconds     float64            `json:"seconds"`
+	Files       int64       `json:"files"`
+	Bytes       int64       `json:"bytes"`
+	Directories int64       `json:"directories"`
+	Others      int64       `json:"others"` // links, devices and other entries without contents
+	Gone        int64       `json:"gone"`   // removed or replaced repeatedly during the run
+	Failures    int64       `json:"failures"`
+	Failed      []wire.Left `json:"failed"` // the first of them
+	Seconds     float64     `json:"seconds"`
 
 	log *terminal.Console
 	mu  sync.Mutex
@@ -178,8 +178,8 @@ func (r *warmReport) add(path string, err error) {
 	r.log.Log.Error("not read", "path", path, "reason", reason)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.Failed) < daemon.ShownLeft {
-		r.Failed = append(r.Failed, daemon.LeftValue{Path: report.NewPath(path), Why: reason})
+	if len(r.Failed) < wire.ListedLeft {
+		r.Failed = append(r.Failed, wire.Left{Path: report.NewPath(path), Why: reason})
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
-	"clfsload/fusefs/daemon"
+	"clfsload/fusefs/daemon/wire"
 	"clfsload/state"
 	"clfsload/sync/control"
 	"clfsload/sync/outcome"
@@ -40,14 +40,14 @@ func (f *finishFlags) check() error {
 	return nil
 }
 
-func (f *finishFlags) value() daemon.Request {
-	return daemon.Request{TimeoutSeconds: f.timeout.Seconds()}
+func (f *finishFlags) value() wire.Request {
+	return wire.Request{TimeoutSeconds: f.timeout.Seconds()}
 }
 
 // finish asks the mount that runs on a STATE to flush, publish or unmount, and reports on standard
 // error why it waits. The mount answers at v's timeout. If it does not, the command gives up a
 // while later, but not before an unmount is complete.
-func finish(cmd *cobra.Command, stateDir, what string, v daemon.Request) (r daemon.Report, err error) {
+func finish(cmd *cobra.Command, stateDir, what string, v wire.Request) (r wire.Report, err error) {
 	body, err := json.Marshal(v)
 	if err != nil {
 		return r, err
@@ -126,7 +126,7 @@ func tellWaiting(ctx context.Context, cmd *cobra.Command, stateDir string) {
 // waitsFor asks a mount for the reason why it waits.
 func waitsFor(ctx context.Context, stateDir string) string {
 	found, err := findStatus(ctx, stateDir)
-	v, ok := found.(*daemon.Status)
+	v, ok := found.(*wire.Status)
 	if err != nil || !ok {
 		return "the mount does not answer"
 	}
@@ -134,7 +134,7 @@ func waitsFor(ctx context.Context, stateDir string) string {
 }
 
 // tell prints a report, and returns an error if anything is unfinished.
-func tell(r *daemon.Report, cmd *cobra.Command, asJSON bool, done string) error {
+func tell(r *wire.Report, cmd *cobra.Command, asJSON bool, done string) error {
 	out := cmd.OutOrStdout()
 	if asJSON {
 		if err := report.WriteJSON(out, r); err != nil {
@@ -157,7 +157,7 @@ func tell(r *daemon.Report, cmd *cobra.Command, asJSON bool, done string) error 
 }
 
 // printUnfinished names the first unfinished entries.
-func printUnfinished(out io.Writer, r *daemon.Report) {
+func printUnfinished(out io.Writer, r *wire.Report) {
 	printFirst(out, r.Left, r.LeftTotal)
 	if r.IncompleteTotal > 0 {
 		fmt.Fprintf(out, "not published, but not failed (see 'clfsload incomplete'):\n")
@@ -165,7 +165,7 @@ func printUnfinished(out io.Writer, r *daemon.Report) {
 	}
 }
 
-func printFirst(out io.Writer, list []daemon.LeftValue, total int) {
+func printFirst(out io.Writer, list []wire.Left, total int) {
 	shown := list[:min(len(list), report.Shown)]
 	for _, l := range shown {
 		fmt.Fprintf(out, "  %s: %s\n", report.Quote(l.Bytes()), l.Why)

@@ -14,7 +14,7 @@ import (
 
 	"clfsload/clfs"
 	"clfsload/clfs/object"
-	"clfsload/fusefs"
+	"clfsload/fusefs/readonly"
 	"clfsload/rescue"
 	"clfsload/sync/blob/cache"
 	"clfsload/sync/outcome"
@@ -27,7 +27,7 @@ type mounted struct {
 	source string // without secrets
 	log    *slog.Logger
 	tree   atomic.Pointer[tree.Tree]
-	usage  atomic.Pointer[fusefs.Usage]
+	usage  atomic.Pointer[readonly.Usage]
 
 	cache   *cache.Dir // nil: none
 	options tree.Options
@@ -90,7 +90,7 @@ func (m *mounted) sumUp(ctx context.Context, log *slog.Logger) {
 	if err != nil {
 		return
 	}
-	var u fusefs.Usage
+	var u readonly.Usage
 	err = index.Each(ctx, func(e tree.Entry) error {
 		u.Bytes += uint64(e.Size)
 		if n, err := clfs.ParseName(e.Name); err == nil && n.Type.IsInode() {
@@ -138,11 +138,11 @@ func (m *mounted) tellPassedOver(log *slog.Logger) {
 }
 
 // Usage tells the container's size, once that is known.
-func (m *mounted) Usage() fusefs.Usage {
+func (m *mounted) Usage() readonly.Usage {
 	if u := m.usage.Load(); u != nil {
 		return *u
 	}
-	return fusefs.Usage{}
+	return readonly.Usage{}
 }
 
 // Moving reports whether a publication may be in progress, or was cut off.
@@ -150,21 +150,21 @@ func (m *mounted) Publishing(ctx context.Context) bool { return m.tree.Load().Op
 
 // Published returns the publication that the container holds. While a mount has the container open,
 // a publication may be in progress at any time.
-func (m *mounted) Published(ctx context.Context) (fusefs.Publication, error) {
+func (m *mounted) Published(ctx context.Context) (readonly.Publication, error) {
 	mark, err := m.tree.Load().Mark(ctx)
 	if err != nil || mark == nil {
-		return fusefs.Publication{}, err
+		return readonly.Publication{}, err
 	}
-	return fusefs.Publication{ID: mark.ID, Over: mark.Open == ""}, nil
+	return readonly.Publication{ID: mark.ID, Over: mark.Open == ""}, nil
 }
 
 // Node reads an inode.
-func (m *mounted) Node(ctx context.Context, id clfs.ID) (fusefs.Node, error) {
+func (m *mounted) Node(ctx context.Context, id clfs.ID) (readonly.Node, error) {
 	return m.checked(m.tree.Load().Node(ctx, id))
 }
 
 // Renew reads an inode again if a newer version exists.
-func (m *mounted) Renew(ctx context.Context, known fusefs.Node) (fusefs.Node, error) {
+func (m *mounted) Renew(ctx context.Context, known readonly.Node) (readonly.Node, error) {
 	old := known.(mountedNode)
 	n, err := m.tree.Load().Renew(ctx, old.n)
 	if err == nil && n == old.n {
@@ -174,7 +174,7 @@ func (m *mounted) Renew(ctx context.Context, known fusefs.Node) (fusefs.Node, er
 }
 
 // checked returns an inode that was read, unless it cannot be shown.
-func (m *mounted) checked(n *tree.Node, err error) (fusefs.Node, error) {
+func (m *mounted) checked(n *tree.Node, err error) (readonly.Node, error) {
 	if err == nil {
 		err = n.CheckTarget()
 	}
@@ -210,15 +210,15 @@ func (n mountedNode) Block(ctx context.Context, number uint64) ([]byte, error) {
 	return n.m.tree.Load().BlockData(ctx, n.n, number)
 }
 
-func (n mountedNode) DirSegments(ctx context.Context, from, to uint64) iter.Seq2[fusefs.DirSegment, error] {
-	return func(yield func(fusefs.DirSegment, error) bool) {
+func (n mountedNode) DirSegments(ctx context.Context, from, to uint64) iter.Seq2[readonly.DirSegment, error] {
+	return func(yield func(readonly.DirSegment, error) bool) {
 		for s, err := range n.segments(ctx, from, to) {
 			var damage *tree.Damage
 			if errors.As(err, &damage) && damage.Whole {
 				n.m.logDamage(n.n, err)
 				continue
 			}
-			if inode := s.Number == 0 && err == nil; !inode && !yield(fusefs.DirSegment{Number: s.Number, Raw: s.Raw}, err) {
+			if inode := s.Number == 0 && err == nil; !inode && !yield(readonly.DirSegment{Number: s.Number, Raw: s.Raw}, err) {
 				return
 			}
 		}

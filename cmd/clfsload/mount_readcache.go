@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"clfsload/cmd/clfsload/flags"
-	"clfsload/fusefs/daemon"
+	"clfsload/fusefs/daemon/backing"
 	"clfsload/sync/blob"
 	"clfsload/sync/blob/cache"
 	"clfsload/sync/tree"
@@ -20,13 +20,13 @@ func openCachedTree(cmd *cobra.Command, f *readFlags, target string, look scope,
 		t, err := f.openTree(cmd, target, "", look)
 		return nil, t, err
 	}
-	dir, err := daemon.OpenCache(c.Dir, int64(c.Size), log)
+	dir, err := backing.OpenCache(c.Dir, int64(c.Size), log)
 	if err != nil {
 		return nil, nil, err
 	}
 	var cached *cache.Container
 	f.wrap = func(c blob.Container) blob.Container {
-		cached = dir.Wrap(c, daemon.IsImmutable)
+		cached = dir.Wrap(c, backing.IsImmutable)
 		return cached
 	}
 	t, err := f.openTree(cmd, target, "", look)

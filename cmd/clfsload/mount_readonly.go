@@ -15,8 +15,8 @@ import (
 
 	"clfsload/cmd/clfsload/background"
 	"clfsload/cmd/clfsload/terminal"
-	"clfsload/fusefs"
-	"clfsload/fusefs/daemon"
+	"clfsload/fusefs/daemon/backing"
+	"clfsload/fusefs/readonly"
 	"clfsload/sync/outcome"
 )
 
@@ -32,8 +32,8 @@ func serveReadOnly(cmd *cobra.Command, point string, f mountFlags, c *terminal.C
 	// collector would run all the time.
 	debug.SetMemoryLimit(math.MaxInt64)
 	debug.SetGCPercent(50)
-	mount, err := fusefs.Mount(ctx, point, m, fusefs.Options{
-		Errno: daemon.ErrnoOf, Missing: daemon.IsMissing, Log: c.Log, Source: m.source, AllowOther: f.point.AllowOther,
+	mount, err := readonly.Mount(ctx, point, m, readonly.Options{
+		Errno: backing.Errno, Missing: backing.IsMissing, Log: c.Log, Source: m.source, AllowOther: f.point.AllowOther,
 		Memory: int64(f.memory), Follow: f.follow, Cached: m.cache != nil,
 	})
 	if err != nil {
@@ -67,7 +67,7 @@ func openReadOnlyLog(point, named string) (*os.File, error) {
 }
 
 // finishReadOnly waits for the end of a mount. A signal is the usual end, not a failure.
-func finishReadOnly(ctx context.Context, mount *fusefs.FS, m *mounted, c *terminal.Console) error {
+func finishReadOnly(ctx context.Context, mount *readonly.FS, m *mounted, c *terminal.Console) error {
 	select {
 	case <-mount.Done():
 	case <-ctx.Done():

@@ -2,6 +2,7 @@ package main
 
 import (
 	"clfsload/fusefs/daemon"
+	"clfsload/fusefs/daemon/backing"
 	"clfsload/sync/outcome"
 	"clfsload/sync/site"
 	"clfsload/sync/target"
@@ -17,7 +18,7 @@ func (f *mountFlags) checkSites(point string) error {
 	used := []site.Site{mountPoint}
 	stateDir := ""
 	if !f.readOnly {
-		if stateDir, err = daemon.MountState(f.state, mountPoint.Path); err != nil {
+		if stateDir, err = daemon.StateDir(f.state, mountPoint.Path); err != nil {
 			return err
 		}
 		s, err := site.New("STATE", stateDir)
@@ -32,7 +33,7 @@ func (f *mountFlags) checkSites(point string) error {
 			return outcome.New(outcome.Usage, err, "")
 		}
 		if spec.Dir != "" {
-			container, err := daemon.CheckContainer(spec, mountPoint.Path, stateDir)
+			container, err := backing.CheckSite(spec, mountPoint.Path, stateDir)
 			if err != nil {
 				return err
 			}

@@ -11,7 +11,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
-	"clfsload/fusefs/daemon"
+	"clfsload/fusefs/daemon/wire"
 	"clfsload/sync/control"
 	"clfsload/sync/outcome"
 	"clfsload/sync/report"
@@ -19,12 +19,12 @@ import (
 
 // planLine has the members of any line of a plan.
 type planLine struct {
-	daemon.PlannedPut
-	daemon.PlanSummary
+	wire.PlannedPut
+	wire.PlanSummary
 }
 
 // errPlanCut: a plan ended without its summary.
-var errPlanCut = fmt.Errorf("publish: the list of puts is incomplete: the mount ended, or the list was not read for %s", daemon.PlanPatience)
+var errPlanCut = fmt.Errorf("publish: the list of puts is incomplete: the mount ended, or the list was not read for %s", wire.PlanPatience)
 
 // runPlan prints the puts of a publication.
 func runPlan(cmd *cobra.Command, stateDir string, asJSON bool) error {
@@ -46,7 +46,7 @@ func runPlan(cmd *cobra.Command, stateDir string, asJSON bool) error {
 }
 
 // printPlan prints the puts as they arrive, and the summary, which it returns.
-func printPlan(plan io.Reader, out io.Writer, asJSON bool) (*daemon.Report, error) {
+func printPlan(plan io.Reader, out io.Writer, asJSON bool) (*wire.Report, error) {
 	in, lines := json.NewDecoder(plan), json.NewEncoder(out)
 	lines.SetEscapeHTML(false)
 	for {
@@ -73,13 +73,13 @@ func printPlan(plan io.Reader, out io.Writer, asJSON bool) (*daemon.Report, erro
 }
 
 // printPut has the path last: it may be longer than a line of the terminal.
-func printPut(out io.Writer, p *daemon.PlannedPut) error {
+func printPut(out io.Writer, p *wire.PlannedPut) error {
 	_, err := fmt.Fprintf(out, "%-15s  %-27s  %s\n", p.Put, p.Reason, report.Quote(p.Bytes()))
 	return err
 }
 
 // printPlanned reports how much a publication would put, and which entries it would leave out.
-func printPlanned(out io.Writer, r *daemon.Report) {
+func printPlanned(out io.Writer, r *wire.Report) {
 	if r.Error != "" {
 		return
 	}

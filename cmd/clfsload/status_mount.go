@@ -8,11 +8,11 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"clfsload/cmd/clfsload/flags"
-	"clfsload/fusefs/daemon"
+	"clfsload/fusefs/daemon/wire"
 	"clfsload/sync/report"
 )
 
-func printMountStatus(w io.Writer, v *daemon.Status) {
+func printMountStatus(w io.Writer, v *wire.Status) {
 	line := func(title, format string, args ...any) {
 		fmt.Fprintf(w, "%-12s %s\n", title, fmt.Sprintf(format, args...))
 	}
@@ -53,7 +53,7 @@ func printMountStatus(w io.Writer, v *daemon.Status) {
 }
 
 // printLive prints the status of a running mount.
-func printLive(v *daemon.Status, line func(title, format string, args ...any)) {
+func printLive(v *wire.Status, line func(title, format string, args ...any)) {
 	if !v.Running {
 		return
 	}
@@ -84,7 +84,7 @@ func printList(w io.Writer, line func(title, format string, args ...any), title 
 
 // atLeast prints the length of a list that may be truncated.
 func atLeast(n int) string {
-	if n >= daemon.ListedInStatus {
+	if n >= wire.ListedInStatus {
 		return fmt.Sprintf("%d or more", n)
 	}
 	return fmt.Sprint(n)

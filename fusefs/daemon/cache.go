@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"clfsload/fusefs/daemon/backing"
 	"clfsload/sync/blob"
 	"clfsload/sync/outcome"
 	"clfsload/sync/statedir"
@@ -22,10 +23,10 @@ func (m *mount) cacheOf(c blob.Container) (blob.Container, error) {
 		return c, dropCache(path)
 	}
 	var err error
-	if m.cache, err = OpenCache(path, m.options.CacheSize, m.options.Log); err != nil {
+	if m.cache, err = backing.OpenCache(path, m.options.CacheSize, m.options.Log); err != nil {
 		return nil, err
 	}
-	cached := m.cache.Wrap(c, IsImmutable)
+	cached := m.cache.Wrap(c, backing.IsImmutable)
 	cached.Identify(m.journal.Settings.BucketUUID)
 	return cached, nil
 }

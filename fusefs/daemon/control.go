@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"syscall"
 
+	"clfsload/fusefs/daemon/upload"
+	"clfsload/fusefs/daemon/wire"
 	"clfsload/sync/control"
 	"clfsload/sync/engine/publish"
 	"clfsload/sync/outcome"
@@ -24,14 +26,14 @@ func (m *mount) controlHandler() http.Handler {
 		control.AnswerLimitChange(w, r, m.limiter, m.options.Log)
 	})
 	mux.HandleFunc("POST /flush", func(w http.ResponseWriter, r *http.Request) {
-		work(w, r, func(ctx context.Context, v Request) (Report, error) {
-			return m.inTime(ctx, "flush", v, func(ctx context.Context) (Report, error) { return m.flush(ctx, m.leaves(v)) })
+		work(w, r, func(ctx context.Context, v wire.Request) (wire.Report, error) {
+			return m.inTime(ctx, "flush", v, func(ctx context.Context) (wire.Report, error) { return m.flush(ctx, m.leaves(v)) })
 		})
 	})
 	mux.HandleFunc("GET /publish", m.answerPlan)
 	mux.HandleFunc("POST /publish", func(w http.ResponseWriter, r *http.Request) {
-		work(w, r, func(ctx context.Context, v Request) (Report, error) {
-			return m.inTime(ctx, "publish", v, func(ctx context.Context) (r Report, err error) {
+		work(w, r, func(ctx context.Context, v wire.Request) (wire.Report, error) {
+			return m.inTime(ctx, "publish", v, func(ctx context.Context) (r wire.Report, err error) {
 				if v.IncludeIncomplete {
 					if err := m.acceptIncomplete(ctx); err != nil {
 						return r, err
@@ -48,8 +50,8 @@ func (m *mount) controlHandler() http.Handler {
 
 // work answers a request that may take long: with a report, which says also what
 // went wrong.
-func work(w http.ResponseWriter, r *http.Request, do func(context.Context, Request) (Report, error)) {
-	var v Request
+func work(w http.ResponseWriter, r *http.Request, do func(context.Context, wire.Request) (wire.Report, error)) {
+	var v wire.Request
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1000)).Decode(&v); err != nil {
 		http.Error(w, "the body must be a JSON object", http.StatusBadRequest)
 		return
@@ -75,8 +77,8 @@ func answer(w http.ResponseWriter, v any, err error) {
 
 // inTime does what was asked for until it is too late. Then the report names what is
 // left.
-func (m *mount) inTime(ctx context.Context, what string, v Request, do func(context.Context) (Report, error)) (Report, error) {
-	limit, cancel := v.limit(ctx)
+func (m *mount) inTime(ctx context.Context, what string, v wire.Request, do func(context.Context) (wire.Report, error)) (wire.Report, error) {
+	limit, cancel := v.Limit(ctx)
 	defer cancel()
 	r, err := do(limit)
 	if err == nil {
@@ -95,15 +97,15 @@ func (m *mount) inTime(ctx context.Context, what string, v Request, do func(cont
 
 // unmount publishes, takes the file system away, and publishes what came in
 // meanwhile. When the file system is in use, it stays.
-func (m *mount) unmount(ctx context.Context, v Request) (r Report, err error) {
-	limit, cancel := v.limit(ctx)
+func (m *mount) unmount(ctx context.Context, v wire.Request) (r wire.Report, err error) {
+	limit, cancel := v.Limit(ctx)
 	defer cancel()
 	// Nothing keeps the mount then: there is nothing to wait for.
 	vain := func(err error) bool {
-		return errors.Is(err, errOutOfTime) && ctx.Err() == nil || errors.Is(err, errTaken)
+		return errors.Is(err, errOutOfTime) && ctx.Err() == nil || errors.Is(err, upload.ErrTaken)
 	}
 	leave := m.leaves(v)
-	finish := func(ctx context.Context) (Report, error) { return m.publish(ctx, leave) }
+	finish := func(ctx context.Context) (wire.Report, error) { return m.publish(ctx, leave) }
 	if v.NoPublish {
 		finish = m.settle
 	}
@@ -118,7 +120,7 @@ func (m *mount) unmount(ctx context.Context, v Request) (r Report, err error) {
 	// From here on the mount is gone, and the process ends whatever comes.
 	before := r
 	r, err = finish(limit)
-	r.after(before)
+	r.After(before)
 	r.Unmounted = true
 	var left error
 	if err != nil || r.LeftTotal > 0 || !v.NoPublish && m.leftoverText() != "" {
@@ -135,7 +137,7 @@ func (m *mount) unmount(ctx context.Context, v Request) (r Report, err error) {
 }
 
 // leaves reports whether incomplete files are no failure.
-func (m *mount) leaves(v Request) bool {
+func (m *mount) leaves(v wire.Request) bool {
 	return v.LeaveIncomplete || m.options.LeaveIncomplete
 }
 
@@ -148,8 +150,8 @@ func stillUsed(err error) error {
 }
 
 // settle makes ready for the next mount what is written.
-func (m *mount) settle(ctx context.Context) (Report, error) {
-	return newReport(m.target.String()), m.settleAll(ctx)
+func (m *mount) settle(ctx context.Context) (wire.Report, error) {
+	return wire.NewReport(m.target.String()), m.settleAll(ctx)
 }
 
 func (m *mount) acceptIncomplete(ctx context.Context) error {

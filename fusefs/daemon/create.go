@@ -12,6 +12,7 @@ import (
 
 	"clfsload/clfs"
 	"clfsload/clfs/object"
+	"clfsload/fusefs/daemon/upload"
 	"clfsload/state"
 	"clfsload/sync/adopt"
 	"clfsload/sync/engine/bucket"
@@ -88,7 +89,7 @@ func (m *mount) beginNew(ctx context.Context) error {
 		return err
 	}
 	m.undo.Add(m.target.Release)
-	return m.uploads.connect(ctx)
+	return m.uploads.Connect(ctx)
 }
 
 func (m *mount) newUploader() error {
@@ -97,7 +98,7 @@ func (m *mount) newUploader() error {
 		return err
 	}
 	ids.BreakEndless = m.options.Detached
-	m.uploads = newUploader(uploaderOptions{Engine: m.engine, Target: m.target, IDs: ids, Log: m.options.Log,
+	m.uploads = upload.New(upload.Options{Engine: m.engine, Target: m.target, IDs: ids, Log: m.options.Log,
 		Publish: m.publishChanges, PublishInterval: m.options.PublishInterval})
 	return nil
 }
@@ -218,7 +219,7 @@ func (m *mount) beginAdopted(ctx context.Context) error {
 		return err
 	}
 	m.undo.Add(m.target.Release)
-	if err := m.uploads.connect(ctx); err != nil {
+	if err := m.uploads.Connect(ctx); err != nil {
 		return err
 	}
 	return m.engine.Begin(ctx)

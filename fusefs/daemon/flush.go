@@ -8,20 +8,21 @@ import (
 	"slices"
 	"time"
 
+	"clfsload/fusefs/daemon/wire"
 	"clfsload/sync/engine"
 	"clfsload/sync/engine/publish"
 )
 
 // flush returns when everything that was acknowledged before the call is uploaded, but
 // for what cannot be. leave: incomplete files are no failure.
-func (m *mount) flush(ctx context.Context, leave bool) (r Report, err error) {
+func (m *mount) flush(ctx context.Context, leave bool) (r wire.Report, err error) {
 	began := time.Now()
-	r = newReport(m.target.String())
+	r = wire.NewReport(m.target.String())
 	if err := m.settleAll(ctx); err != nil {
 		return r, err
 	}
 	seq := m.journal.Seq()
-	waiting, stop := m.uploads.useful(ctx)
+	waiting, stop := m.uploads.Useful(ctx)
 	if err = m.engine.WaitUploaded(waiting, seq); waiting.Err() != nil {
 		err = context.Cause(waiting)
 	}
@@ -37,7 +38,7 @@ func (m *mount) flush(ctx context.Context, leave bool) (r Report, err error) {
 		return r, err
 	}
 	for _, path := range slices.Sorted(maps.Keys(reasons)) {
-		r.add(path, reasons[path])
+		r.Add(path, reasons[path])
 	}
 	r.Uploaded = r.LeftTotal == 0
 	r.Seconds = time.Since(began).Seconds()
@@ -60,7 +61,7 @@ const settleLimit = time.Minute
 
 // publish flushes, and makes what is uploaded reachable from the root. Where nothing is
 // to be done, nothing else would notice that what was published is gone.
-func (m *mount) publish(ctx context.Context, leave bool) (Report, error) {
+func (m *mount) publish(ctx context.Context, leave bool) (wire.Report, error) {
 	r, idle, err := m.publishLeft(ctx, leave)
 	if err == nil && idle {
 		err = m.late(ctx, m.engine.Confirm(ctx))
@@ -70,7 +71,7 @@ func (m *mount) publish(ctx context.Context, leave bool) (Report, error) {
 }
 
 // publishLeft is publish for what is not published yet. idle: there is nothing.
-func (m *mount) publishLeft(ctx context.Context, leave bool) (r Report, idle bool, err error) {
+func (m *mount) publishLeft(ctx context.Context, leave bool) (r wire.Report, idle bool, err error) {
 	began := time.Now()
 	if r, err = m.flush(ctx, leave); err != nil {
 		return r, false, err
@@ -99,7 +100,7 @@ func (m *mount) publishLeft(ctx context.Context, leave bool) (r Report, idle boo
 func (m *mount) publishNow(ctx context.Context) (p publish.Report, err error) {
 	m.publishing.Add(1)
 	defer m.publishing.Add(-1)
-	err = m.uploads.within(ctx, func(ctx context.Context) error {
+	err = m.uploads.Within(ctx, func(ctx context.Context) error {
 		p, err = m.engine.PublishMount(ctx)
 		return err
 	})
@@ -129,7 +130,7 @@ func (m *mount) late(ctx context.Context, err error) error {
 	if errors.Is(err, publish.ErrLeftover) {
 		late = fmt.Errorf("%w: %w", publish.ErrLeftover, errOutOfTime)
 	}
-	if t := m.uploads.why(); t != nil {
+	if t := m.uploads.Why(); t != nil {
 		late = fmt.Errorf("%w: %s", late, t.Err)
 	}
 	return late

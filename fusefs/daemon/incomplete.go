@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"clfsload/clfs"
+	"clfsload/fusefs/daemon/wire"
 	"clfsload/state"
 	"clfsload/sync/control"
 	"clfsload/sync/outcome"
@@ -60,8 +61,8 @@ func (i incompletes) each(ctx context.Context, fn func(state.Node) error) error 
 }
 
 // first returns the first files, for a status.
-func (i incompletes) first(ctx context.Context, limit int) ([]LeftValue, error) {
-	list := []LeftValue{}
+func (i incompletes) first(ctx context.Context, limit int) ([]wire.Left, error) {
+	list := []wire.Left{}
 	nodes, err := i.list(ctx, 0, limit)
 	for _, n := range nodes {
 		v, e := i.describe(ctx, n)
@@ -75,20 +76,20 @@ func (i incompletes) first(ctx context.Context, limit int) ([]LeftValue, error) 
 const cutOffWriter = "incomplete: its writer was cut off"
 
 // describe says what a file is.
-func (i incompletes) describe(ctx context.Context, n state.Node) (LeftValue, error) {
+func (i incompletes) describe(ctx context.Context, n state.Node) (wire.Left, error) {
 	p, err := i.journal.Path(ctx, n.Inode)
 	if err != nil {
-		return LeftValue{}, err
+		return wire.Left{}, err
 	}
 	why := cutOffWriter
 	if i.written(n.Ino) {
 		why = openForWriting
 	} else if name, err := i.successor(ctx, n); err != nil {
-		return LeftValue{}, err
+		return wire.Left{}, err
 	} else if name != "" {
 		why = supersededBy(name)
 	}
-	return LeftValue{Path: report.NewPath(p), Why: why}, nil
+	return wire.Left{Path: report.NewPath(p), Why: why}, nil
 }
 
 func supersededBy(name string) string {
@@ -163,8 +164,8 @@ func (i incompletes) excused(ctx context.Context, leave bool) (count int, err er
 
 // report lists the files that match, and does to each what act does. act reports false
 // for a file that is not incomplete any more.
-func (i incompletes) report(ctx context.Context, v IncompleteValue, act func(state.Ino) (bool, error)) (IncompleteReport, error) {
-	r := IncompleteReport{State: i.journal.Dir(), Files: []LeftValue{}}
+func (i incompletes) report(ctx context.Context, v wire.IncompleteRequest, act func(state.Ino) (bool, error)) (wire.IncompleteReport, error) {
+	r := wire.IncompleteReport{State: i.journal.Dir(), Files: []wire.Left{}}
 	taken, err := filter.New(v.Patterns, nil)
 	if err != nil {
 		return r, err
@@ -183,7 +184,7 @@ func (i incompletes) report(ctx context.Context, v IncompleteValue, act func(sta
 		if done, err := act(n.Ino); err != nil || !done {
 			return err
 		}
-		if r.Total++; len(r.Files) < ShownLeft {
+		if r.Total++; len(r.Files) < wire.ListedLeft {
 			r.Files = append(r.Files, file)
 		}
 		return nil
@@ -204,8 +205,8 @@ func (i incompletes) accept(ctx context.Context) func(state.Ino) (bool, error) {
 	}
 }
 
-// IncompletesOf does it with a STATE of which no mount runs.
-func IncompletesOf(ctx context.Context, stateDir string, v IncompleteValue) (IncompleteReport, error) {
+// Incompletes does it with a STATE of which no mount runs.
+func Incompletes(ctx context.Context, stateDir string, v wire.IncompleteRequest) (wire.IncompleteReport, error) {
 	if v.Action == "" {
 		return listEnded(ctx, stateDir, v)
 	}
@@ -213,7 +214,7 @@ func IncompletesOf(ctx context.Context, stateDir string, v IncompleteValue) (Inc
 }
 
 // listEnded lists the files of a STATE of which no mount runs, and changes nothing.
-func listEnded(ctx context.Context, stateDir string, v IncompleteValue) (r IncompleteReport, err error) {
+func listEnded(ctx context.Context, stateDir string, v wire.IncompleteRequest) (r wire.IncompleteReport, err error) {
 	j, err := state.OpenReadOnly(stateDir)
 	if err != nil {
 		return r, err
@@ -230,7 +231,7 @@ func errLoadState(stateDir string) error {
 }
 
 // changeEnded does what the next mount does first, and then what was asked for.
-func changeEnded(ctx context.Context, stateDir string, v IncompleteValue) (r IncompleteReport, err error) {
+func changeEnded(ctx context.Context, stateDir string, v wire.IncompleteRequest) (r wire.IncompleteReport, err error) {
 	m := &mount{dir: stateDir, options: Options{Log: slog.New(slog.DiscardHandler), LogTo: func(io.Writer) {}}}
 	defer func() { err = errors.Join(err, m.close(context.WithoutCancel(ctx))) }()
 	if m.journal, err = state.Open(stateDir); err != nil {
@@ -244,7 +245,7 @@ func changeEnded(ctx context.Context, stateDir string, v IncompleteValue) (r Inc
 	}
 	i := endedIncompletes(m.journal)
 	act := i.accept(ctx)
-	if v.Action == ActionRemove {
+	if v.Action == wire.ActionRemove {
 		act = func(ino state.Ino) (bool, error) {
 			_, names, err := m.journal.RemoveIncomplete(ctx, ino, time.Now().UnixNano(), nil)
 			return len(names) > 0, err
@@ -255,12 +256,12 @@ func changeEnded(ctx context.Context, stateDir string, v IncompleteValue) (r Inc
 }
 
 // incompleteFiles does it in a mount that runs.
-func (m *mount) incompleteFiles(ctx context.Context, v IncompleteValue) (IncompleteReport, error) {
+func (m *mount) incompleteFiles(ctx context.Context, v wire.IncompleteRequest) (wire.IncompleteReport, error) {
 	i, act := m.incompletes(), justList
 	switch v.Action {
-	case ActionRemove:
+	case wire.ActionRemove:
 		act = func(ino state.Ino) (bool, error) { return m.fs.RemoveIncomplete(ctx, ino) }
-	case ActionAccept:
+	case wire.ActionAccept:
 		act = i.accept(ctx)
 	}
 	r, err := i.report(ctx, v, act)
@@ -273,7 +274,7 @@ func (m *mount) incompleteFiles(ctx context.Context, v IncompleteValue) (Incompl
 
 // answerIncomplete answers POST /incomplete.
 func (m *mount) answerIncomplete(w http.ResponseWriter, r *http.Request) {
-	var v IncompleteValue
+	var v wire.IncompleteRequest
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 4<<20)).Decode(&v); err != nil {
 		http.Error(w, "the body must be a JSON object", http.StatusBadRequest)
 		return

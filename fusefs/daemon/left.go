@@ -6,19 +6,20 @@ import (
 	"errors"
 	"fmt"
 
+	"clfsload/fusefs/daemon/wire"
 	"clfsload/state"
 	"clfsload/sync/engine/publish"
 )
 
 // nameLeft makes a report name, in place of what it has named, all that is not uploaded
 // now, or with toPublish not published.
-func (m *mount) nameLeft(ctx context.Context, r *Report, toPublish, leave bool) error {
-	r.reset()
+func (m *mount) nameLeft(ctx context.Context, r *wire.Report, toPublish, leave bool) error {
+	r.Reset()
 	reasons, err := m.failureReasons(ctx)
 	if err != nil {
 		return err
 	}
-	nodes, err := m.journal.Waiting(ctx, toPublish, ShownLeft)
+	nodes, err := m.journal.Waiting(ctx, toPublish, wire.ListedLeft)
 	if err != nil {
 		return err
 	}
@@ -36,21 +37,21 @@ func (m *mount) nameLeft(ctx context.Context, r *Report, toPublish, leave bool) 
 }
 
 // addLeft adds a node that is not uploaded or published to a report.
-func (m *mount) addLeft(ctx context.Context, r *Report, n state.Node, path string, reasons map[string]string, leave bool) error {
+func (m *mount) addLeft(ctx context.Context, r *wire.Report, n state.Node, path string, reasons map[string]string, leave bool) error {
 	why, err := m.incompletes().excuse(ctx, n, leave)
 	if err != nil {
 		return err
 	}
 	if why != "" {
-		r.addIncomplete(path, why)
+		r.AddIncomplete(path, why)
 	} else {
-		r.add(path, cmp.Or(reasons[path], m.whyLeft(n)))
+		r.Add(path, cmp.Or(reasons[path], m.whyLeft(n)))
 	}
 	return nil
 }
 
 // countLeft makes the counts of a report right of which not all of total nodes are named.
-func (m *mount) countLeft(ctx context.Context, r *Report, total int, leave bool) error {
+func (m *mount) countLeft(ctx context.Context, r *wire.Report, total int, leave bool) error {
 	excused, err := m.incompletes().excused(ctx, leave)
 	r.IncompleteTotal = max(r.IncompleteTotal, excused)
 	r.LeftTotal = max(r.LeftTotal, total-r.IncompleteTotal)
@@ -59,15 +60,15 @@ func (m *mount) countLeft(ctx context.Context, r *Report, total int, leave bool)
 
 // nameBehind makes a report name, in place of what it has named, what a publication
 // does not have as it was then.
-func (m *mount) nameBehind(ctx context.Context, r *Report, p publish.Report, leave bool) error {
+func (m *mount) nameBehind(ctx context.Context, r *wire.Report, p publish.Report, leave bool) error {
 	reasons, err := m.failureReasons(ctx)
 	if err != nil {
 		return err
 	}
-	r.reset()
+	r.Reset()
 	for _, b := range p.Behind {
 		if b.Failure != "" {
-			r.add(b.Path, b.Failure)
+			r.Add(b.Path, b.Failure)
 		} else if err := m.addLeft(ctx, r, b.Node, b.Path, reasons, leave); err != nil {
 			return err
 		}
@@ -77,7 +78,7 @@ func (m *mount) nameBehind(ctx context.Context, r *Report, p publish.Report, lea
 
 // failureReasons tells of files that could not be uploaded why, by their paths.
 func (m *mount) failureReasons(ctx context.Context) (map[string]string, error) {
-	failures, err := m.journal.UploadFailures(ctx, ShownLeft)
+	failures, err := m.journal.UploadFailures(ctx, wire.ListedLeft)
 	reasons := map[string]string{}
 	for _, f := range failures {
 		reasons[f.Path] = "cannot be uploaded: " + f.Reason
@@ -98,7 +99,7 @@ func (m *mount) pathOf(ctx context.Context, n state.Node) string {
 }
 
 // listUnsettled names what was changed up to seq and is not settled.
-func (m *mount) listUnsettled(ctx context.Context, seq uint64, r *Report, leave bool) error {
+func (m *mount) listUnsettled(ctx context.Context, seq uint64, r *wire.Report, leave bool) error {
 	const page = 500
 	for after := state.Ino(0); ; {
 		nodes, err := m.journal.Unsettled(ctx, after, page)
@@ -149,7 +150,7 @@ func (m *mount) leftoverText() string {
 	if err != nil {
 		m.options.Log.Warn("what the container still holds is not known", "error", err)
 	}
-	return Leftovers(left).String()
+	return wire.Leftovers(left).String()
 }
 
 // countLeftovers adds to the error of a publication that could not delete everything how

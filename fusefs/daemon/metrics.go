@@ -10,7 +10,7 @@ func (m *mount) collectMetrics() []metrics.Metric {
 	if t.PublishedAt != 0 {
 		last = float64(t.PublishedAt) / 1e9
 	}
-	return append(metrics.OfEngine(m.engine.Stats(), m.limiter.BytesPerSecond(), m.uploads.why()),
+	return append(metrics.OfEngine(m.engine.Stats(), m.limiter.BytesPerSecond(), m.uploads.Why()),
 		metrics.Gauge("clfsload_mount_entries", "Files, directories and other entries.", float64(t.Nodes())),
 		metrics.Gauge("clfsload_mount_directories", "Directories.", float64(t.Directories)),
 		metrics.Gauge("clfsload_mount_staged_entries", "Entries that are changed, and open or not settled.", float64(t.Dirty)),

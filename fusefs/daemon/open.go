@@ -15,6 +15,8 @@ import (
 
 	"github.com/DeRuina/timberjack"
 
+	"clfsload/fusefs/daemon/backing"
+	"clfsload/fusefs/daemon/upload"
 	"clfsload/fusefs/staging"
 	"clfsload/fusefs/writable"
 	"clfsload/state"
@@ -45,7 +47,7 @@ type mount struct {
 	reader  *adopt.Reader
 	staged  *staging.Store
 	fs      *writable.FS
-	uploads *uploader
+	uploads *upload.Uploader
 	metrics net.Listener // nil: none
 	undo    target.Undo  // of what a refused mount has made
 
@@ -58,10 +60,10 @@ type mount struct {
 }
 
 const (
-	stagingName = "staging" // directory in STATE: contents of files
-	pointName   = "mountpoint"
-	roomName    = "staging-limit"
-	LeastRoom   = 64 << 20 // that --staging-limit can be
+	stagingName       = "staging" // directory in STATE: contents of files
+	pointName         = "mountpoint"
+	roomName          = "staging-limit"
+	LeastStagingLimit = 64 << 20 // that --staging-limit can be
 )
 
 // openWritable opens everything that a mount needs, down to the mount itself. What it
@@ -80,7 +82,7 @@ func (m *mount) open(ctx context.Context) error {
 	if m.metrics, err = metrics.Listen(m.options.MetricsAddress); err != nil {
 		return err
 	}
-	if m.dir, err = MountState(m.options.State, m.point); err != nil {
+	if m.dir, err = StateDir(m.options.State, m.point); err != nil {
 		return err
 	}
 	found, err := state.Exists(m.dir)
@@ -112,8 +114,8 @@ func (m *mount) notePoint() error {
 	})
 }
 
-// MountState returns the absolute STATE of a mount.
-func MountState(named, point string) (string, error) {
+// StateDir returns the absolute STATE of a mount.
+func StateDir(named, point string) (string, error) {
 	if named == "" {
 		var err error
 		if named, err = statedir.OfMount(point); err != nil {
@@ -142,7 +144,7 @@ func (m *mount) spec(was string) (target.Spec, error) {
 		text = was
 	}
 	if m.options.Target == "" && m.liesInState(was) {
-		return target.Spec{Dir: filepath.Join(m.dir, containerDir)}, nil
+		return target.Spec{Dir: filepath.Join(m.dir, backing.ContainerDir)}, nil
 	}
 	spec, err := target.ParseSpec([]string{text})
 	if err != nil {
@@ -151,7 +153,7 @@ func (m *mount) spec(was string) (target.Spec, error) {
 	if spec.Dir == "" {
 		return spec, nil
 	}
-	_, err = CheckContainer(spec, m.point, m.dir)
+	_, err = backing.CheckSite(spec, m.point, m.dir)
 	return spec, err
 }
 
@@ -162,19 +164,19 @@ func (m *mount) liesInState(was string) bool {
 		return true
 	}
 	path, isDir := strings.CutPrefix(was, "dir:")
-	if !isDir || filepath.Base(path) != containerDir {
+	if !isDir || filepath.Base(path) != backing.ContainerDir {
 		return false
 	}
 	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
 		return false
 	}
-	_, err := os.Lstat(filepath.Join(m.dir, containerDir))
+	_, err := os.Lstat(filepath.Join(m.dir, backing.ContainerDir))
 	return err == nil
 }
 
 // isDefault reports whether a container is the one in STATE, which is made with it.
 func (m *mount) isDefault(spec target.Spec) bool {
-	return spec.Dir == filepath.Join(m.dir, containerDir)
+	return spec.Dir == filepath.Join(m.dir, backing.ContainerDir)
 }
 
 // openLog sends the log to STATE as well.

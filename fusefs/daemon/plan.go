@@ -8,17 +8,18 @@ import (
 	"net/http"
 	"time"
 
+	"clfsload/fusefs/daemon/wire"
 	"clfsload/sync/control"
 	"clfsload/sync/engine/publish"
 	"clfsload/sync/report"
 )
 
-func newPlannedPut(p publish.PlannedPut) PlannedPut {
+func newPlannedPut(p publish.PlannedPut) wire.PlannedPut {
 	path := p.Path
 	if path == "" {
 		path = "/"
 	}
-	v := PlannedPut{Put: "inode", Path: report.NewPath(path), Reason: string(p.Reason), Phase: p.Phase.String()}
+	v := wire.PlannedPut{Put: "inode", Path: report.NewPath(path), Reason: string(p.Reason), Phase: p.Phase.String()}
 	if !p.Node.IsDirectory() {
 		return v
 	}
@@ -39,9 +40,9 @@ func newPlannedPut(p publish.PlannedPut) PlannedPut {
 }
 
 // plan calls yield with what a publication would put now, and returns what that would report.
-func (m *mount) plan(ctx context.Context, yield func(PlannedPut) error) (Report, error) {
+func (m *mount) plan(ctx context.Context, yield func(wire.PlannedPut) error) (wire.Report, error) {
 	began := time.Now()
-	r := newReport(m.target.String())
+	r := wire.NewReport(m.target.String())
 	p, err := m.engine.PlanPublish(ctx, func(p publish.PlannedPut) error { return yield(newPlannedPut(p)) })
 	if err != nil {
 		return r, err
@@ -66,9 +67,9 @@ func (m *mount) answerPlan(w http.ResponseWriter, r *http.Request) {
 	out := bufio.NewWriterSize(&planWriter{ctx, w, control}, 64<<10)
 	lines := json.NewEncoder(out)
 	lines.SetEscapeHTML(false)
-	report, err := m.plan(ctx, func(p PlannedPut) error { return lines.Encode(p) })
+	report, err := m.plan(ctx, func(p wire.PlannedPut) error { return lines.Encode(p) })
 	report.Fail(err)
-	_ = lines.Encode(PlanSummary{Summary: &report}) // nobody is there to tell if it fails
+	_ = lines.Encode(wire.PlanSummary{Summary: &report}) // nobody is there to tell if it fails
 	_ = out.Flush()
 }
 
@@ -94,7 +95,7 @@ type planWriter struct {
 }
 
 func (p *planWriter) Write(text []byte) (int, error) {
-	if err := p.control.SetWriteDeadline(time.Now().Add(PlanPatience)); err != nil {
+	if err := p.control.SetWriteDeadline(time.Now().Add(wire.PlanPatience)); err != nil {
 		return 0, err
 	}
 	// When ctx ends later, it ends the write.

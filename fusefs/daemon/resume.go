@@ -75,7 +75,7 @@ func (m *mount) reach(ctx context.Context, spec target.Spec) error {
 		return err
 	}
 	if err == nil {
-		err = m.uploads.connect(soon)
+		err = m.uploads.Connect(soon)
 	}
 	switch {
 	case err == nil:
@@ -85,13 +85,13 @@ func (m *mount) reach(ctx context.Context, spec target.Spec) error {
 		return context.Cause(ctx)
 	case spec.Dir != "", errors.Is(err, blob.ErrLeased), errors.Is(err, bucket.ErrForeign), errors.Is(err, bucket.ErrOtherPublication),
 		errors.Is(err, blob.ErrContainerMissing):
-		return errors.Join(err, m.uploads.takeBackNote(err))
+		return errors.Join(err, m.uploads.TakeBackNote(err))
 	}
 	err = m.unreached(err)
 	if m.options.TakeOver { // whether STATE fits is not known
-		return errors.Join(err, m.uploads.takeBackNote(err))
+		return errors.Join(err, m.uploads.TakeBackNote(err))
 	}
-	m.uploads.failed("reach the container", err)
+	m.uploads.Failed("reach the container", err)
 	return nil
 }
 
@@ -100,7 +100,7 @@ func (m *mount) giveBack(ctx context.Context) error {
 	if err := m.target.Release(ctx); err != nil {
 		return err
 	}
-	return m.uploads.takeBackNote(nil)
+	return m.uploads.TakeBackNote(nil)
 }
 
 // unreached says why a container did not answer in time.

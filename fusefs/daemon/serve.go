@@ -14,7 +14,10 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/dustin/go-humanize/english"
 
+	"clfsload/fusefs/daemon/backing"
+	"clfsload/fusefs/daemon/wire"
 	"clfsload/fusefs/writable"
+	"clfsload/fusefs/writable/adopted"
 	"clfsload/sync/blob"
 	"clfsload/sync/control"
 	"clfsload/sync/durable"
@@ -57,7 +60,7 @@ func Serve(ctx context.Context, o Options) error {
 	if err := o.Serves(filepath.Join(m.dir, daemonErrors)); err != nil {
 		return errors.Join(err, m.fs.Unmount(true))
 	}
-	m.uploads.start(ctx, m.staged)
+	m.uploads.Start(ctx, m.staged)
 	defer m.sampleRates(ctx)()
 	return m.serve(ctx)
 }
@@ -71,13 +74,13 @@ func (m *mount) mount(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var adopter writable.Adopter
+	var adopter adopted.Source
 	if m.journal.Settings.Adopted {
 		adopter = m.reader
 	}
 	fs, err := writable.Mount(ctx, m.point, m.journal, m.staged, m.engine, writable.Options{
 		Settle: m.options.Settle, StagingLimit: limit, StagingReserve: reserve, MaxFileSize: m.options.MaxFileSize, AllowOther: m.options.AllowOther,
-		Memory: m.options.Memory / 2, Log: m.options.Log, Errno: ErrnoOf, Source: m.target.String(), StatePath: m.dir,
+		Memory: m.options.Memory / 2, Log: m.options.Log, Errno: backing.Errno, Source: m.target.String(), StatePath: m.dir,
 		Adopter: adopter, MostAdopted: mostAdopted,
 		Cached: m.cache != nil,
 	})
@@ -113,7 +116,7 @@ func (m *mount) stagingRoom() (limit, reserve int64, err error) {
 			return limit, reserve, nil
 		}
 	}
-	limit = max(free/2, LeastRoom)
+	limit = max(free/2, LeastStagingLimit)
 	return limit, reserve, durable.Replace(path, func(w *bufio.Writer) error {
 		_, err := fmt.Fprintln(w, limit)
 		return err
@@ -156,7 +159,7 @@ func (m *mount) unmounted(left error) error {
 
 // endWithin uploads and publishes what there is, unmounts if that is still to be
 // done, and publishes what came in meanwhile.
-func (m *mount) endWithin(limit context.Context, mounted bool) (r Report, err error) {
+func (m *mount) endWithin(limit context.Context, mounted bool) (r wire.Report, err error) {
 	if mounted {
 		if _, _, err := m.publishLeft(limit, m.options.LeaveIncomplete); err != nil {
 			m.options.Log.Warn("not everything is published", "error", err)
@@ -192,7 +195,7 @@ func isGone(err error) bool {
 }
 
 // outcome is the last word of a mount that a signal or umount has ended.
-func (m *mount) outcome(r Report, err error) error {
+func (m *mount) outcome(r wire.Report, err error) error {
 	switch published := m.allPublished(); {
 	case published && isGone(err):
 		return outcome.New(outcome.Incomplete, fmt.Errorf("unmounted; what was published is not there: %w", err), "")
@@ -209,7 +212,7 @@ func (m *mount) outcome(r Report, err error) error {
 // incomplete logs what is not published at the end of a mount, and makes an error of it
 // for whoever has ended it. limit says how long that was tried. When it was not tried to
 // the end, the report names all that is left.
-func (m *mount) incomplete(r *Report, err error, limit string, leave bool) error {
+func (m *mount) incomplete(r *wire.Report, err error, limit string, leave bool) error {
 	if err != nil {
 		if err := m.nameLeft(context.Background(), r, true, leave); err != nil {
 			m.options.Log.Warn("name what is not published", "error", err)
@@ -253,7 +256,7 @@ func (m *mount) close(ctx context.Context) error {
 	var errs []error
 	metrics.CloseListener(m.metrics)
 	if m.uploads != nil {
-		m.uploads.close()
+		m.uploads.Close()
 	}
 	if m.fs != nil {
 		errs = append(errs, m.fs.Close())
@@ -291,7 +294,7 @@ func (m *mount) closeLog() error {
 // closeMark notes in the container that nothing of this mount is left to publish, if
 // that is so. Where it fails the container only stays marked as in use.
 func (m *mount) closeMark(ctx context.Context) {
-	if m.uploads == nil || !m.uploads.wasClaimed() || !m.allPublished() {
+	if m.uploads == nil || !m.uploads.WasClaimed() || !m.allPublished() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reachFor)

@@ -5,24 +5,25 @@ import (
 	"os"
 	"time"
 
+	"clfsload/fusefs/daemon/wire"
 	"clfsload/state"
 	"clfsload/sync/progress"
 	"clfsload/sync/report"
 )
 
 // StatusOf describes the last mount with a STATE of which none runs.
-func StatusOf(ctx context.Context, j *state.Journal, version string) (Status, error) {
+func StatusOf(ctx context.Context, j *state.Journal, version string) (wire.Status, error) {
 	return statusOf(ctx, endedIncompletes(j), version)
 }
 
 // statusOf is what the journal tells.
-func statusOf(ctx context.Context, i incompletes, version string) (Status, error) {
+func statusOf(ctx context.Context, i incompletes, version string) (wire.Status, error) {
 	j := i.journal
 	t := j.Counts()
-	v := Status{Kind: progress.KindMount, Version: version, State: j.Dir(), MountPoint: MountPointOf(j.Dir()), Target: j.Settings.Target,
-		Adopted: j.Settings.Adopted, Entries: t.Nodes(), Directories: t.Directories, Staged: Count{Entries: t.Dirty, Bytes: t.DirtyBytes}, Uploading: Count{Entries: t.Queued, Bytes: t.QueuedBytes},
-		Uploaded: Count{Entries: t.Sealed, Bytes: t.SealedBytes}, Unchanged: Count{Entries: t.Uploaded, Bytes: t.UploadedBytes}, Unpublished: t.Held, Interrupted: j.Publishing(),
-		Failures: []Failure{}}
+	v := wire.Status{Kind: progress.KindMount, Version: version, State: j.Dir(), MountPoint: MountPointOf(j.Dir()), Target: j.Settings.Target,
+		Adopted: j.Settings.Adopted, Entries: t.Nodes(), Directories: t.Directories, Staged: wire.Count{Entries: t.Dirty, Bytes: t.DirtyBytes}, Uploading: wire.Count{Entries: t.Queued, Bytes: t.QueuedBytes},
+		Uploaded: wire.Count{Entries: t.Sealed, Bytes: t.SealedBytes}, Unchanged: wire.Count{Entries: t.Uploaded, Bytes: t.UploadedBytes}, Unpublished: t.Held, Interrupted: j.Publishing(),
+		Failures: []wire.Failure{}}
 	if t.PublishedAt != 0 {
 		at := time.Unix(0, t.PublishedAt)
 		v.PublishedAt = &at
@@ -31,20 +32,20 @@ func statusOf(ctx context.Context, i incompletes, version string) (Status, error
 	if err != nil {
 		return v, err
 	}
-	v.Deleting = Leftovers(left)
-	failures, err := j.UploadFailures(ctx, ListedInStatus)
+	v.Deleting = wire.Leftovers(left)
+	failures, err := j.UploadFailures(ctx, wire.ListedInStatus)
 	if err != nil {
 		return v, err
 	}
 	for _, f := range failures {
-		v.Failures = append(v.Failures, Failure{Path: report.NewPath(f.Path), Reason: f.Reason, Seconds: time.Since(time.Unix(0, f.At)).Seconds()})
+		v.Failures = append(v.Failures, wire.Failure{Path: report.NewPath(f.Path), Reason: f.Reason, Seconds: time.Since(time.Unix(0, f.At)).Seconds()})
 	}
-	v.Incomplete, err = i.first(ctx, ListedInStatus)
+	v.Incomplete, err = i.first(ctx, wire.ListedInStatus)
 	return v, err
 }
 
 // status describes a mount that runs.
-func (m *mount) status(ctx context.Context) (Status, error) {
+func (m *mount) status(ctx context.Context) (wire.Status, error) {
 	v, err := statusOf(ctx, m.incompletes(), m.options.Version)
 	if err != nil {
 		return v, err
@@ -57,13 +58,13 @@ func (m *mount) status(ctx context.Context) (Status, error) {
 	if f, ok := m.engine.OldestInFlight(); ok {
 		v.Oldest = &progress.Flight{Path: report.NewPath(f.Path), Seconds: time.Since(f.Since).Seconds()}
 	}
-	if t := m.uploads.why(); t != nil {
-		v.Outage = &Outage{Reason: t.Err.Error(), Seconds: time.Since(t.Since).Seconds()}
+	if t := m.uploads.Why(); t != nil {
+		v.Outage = &wire.Outage{Reason: t.Err.Error(), Seconds: time.Since(t.Since).Seconds()}
 	}
 	u := m.fs.Usage()
-	v.Staging = &Staging{Bytes: u.Bytes, Limit: u.Limit}
-	inos, total := m.fs.OpenForWriting(ListedInStatus)
-	v.Open = &OpenFiles{Files: total, First: []report.Path{}}
+	v.Staging = &wire.Staging{Bytes: u.Bytes, Limit: u.Limit}
+	inos, total := m.fs.OpenForWriting(wire.ListedInStatus)
+	v.Open = &wire.OpenFiles{Files: total, First: []report.Path{}}
 	for _, ino := range inos {
 		if path, err := m.path(ctx, ino); err == nil {
 			v.Open.First = append(v.Open.First, report.NewPath(path))

@@ -15,7 +15,9 @@ import (
 	"time"
 
 	"clfsload/clfs"
+	"clfsload/fusefs/daemon/backing"
 	"clfsload/fusefs/writable"
+	"clfsload/fusefs/writable/contents"
 	"clfsload/state"
 	"clfsload/sync/durable"
 	"clfsload/sync/engine/bucket"
@@ -37,7 +39,7 @@ func (m *mount) takeOver(ctx context.Context, cause error) error {
 	if !errors.Is(cause, bucket.ErrOtherPublication) || !m.options.TakeOver {
 		return cause
 	}
-	if m.target.String() == "dir:"+filepath.Join(m.dir, containerDir) {
+	if m.target.String() == "dir:"+filepath.Join(m.dir, backing.ContainerDir) {
 		return outcome.New(outcome.State, fmt.Errorf("%w; the container is in STATE", cause), "move the container elsewhere, and name it with --target and a new STATE")
 	}
 	m.options.Log.Warn("STATE does not match the container; a new STATE adopts the container", "cause", outcome.OneLine(cause))
@@ -89,7 +91,7 @@ type keptChange struct {
 // keeper copies what was not published to a directory beside STATE.
 type keeper struct {
 	*mount
-	files *writable.Table
+	files *contents.Table
 	root  *os.Root
 	list  *json.Encoder
 	count int
@@ -109,7 +111,7 @@ func (m *mount) keepChanges(ctx context.Context, kept string) (int, error) {
 	k := &keeper{mount: m, root: root}
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
-	k.files = writable.NewTable(reading, writable.TableOptions{Journal: m.journal, Staging: m.staged, Container: m.engine,
+	k.files = contents.NewTable(reading, contents.Options{Journal: m.journal, Staging: m.staged, Container: m.engine,
 		Log: m.options.Log, MaxFileSize: writable.LargestFile, Memory: m.options.Memory / 4})
 	err = durable.Replace(filepath.Join(kept, keptChanges), func(w *bufio.Writer) error {
 		k.list = json.NewEncoder(w)

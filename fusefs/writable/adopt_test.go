@@ -14,6 +14,7 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 
 	"clfsload/clfs"
+	"clfsload/fusefs/writable/adopted"
 	"clfsload/state"
 )
 
@@ -192,7 +193,7 @@ func TestACallThatIsRefusedAgainAndAgainEnds(t *testing.T) {
 	if _, status := k.lookup(rootNode, "f"); status != fuse.EIO {
 		t.Errorf("lookup: %v", status)
 	}
-	if n := len(a.took()); n > mostReadings {
+	if n := len(a.took()); n > adopted.MostReadings {
 		t.Errorf("%d readings", n)
 	}
 }
@@ -298,13 +299,13 @@ func TestWhatTheKernelKnowsStaysInTheJournal(t *testing.T) {
 // useOtherDirectories uses so many others that those which were used before may be dropped.
 func (k *kernel) useOtherDirectories() {
 	for i := range state.Ino(2000) {
-		k.fs.partial.use(1<<40 + i)
+		k.fs.partial.Use(1<<40 + i)
 	}
 }
 
 func (k *kernel) dropRoot() {
 	k.t.Helper()
-	if _, err := k.fs.partial.dropDirectory(k.t.Context(), state.RootIno); err != nil {
+	if _, err := k.fs.partial.DropDirectory(k.t.Context(), state.RootIno); err != nil {
 		k.t.Fatal(err)
 	}
 }
@@ -323,7 +324,7 @@ func TestWhatStaysIsLookedAtAgainWhenTheJournalHasGrown(t *testing.T) {
 		count := 0
 		a.drops = func() { count++ }
 		k.useOtherDirectories()
-		if err := k.fs.partial.drop(t.Context()); err != nil {
+		if err := k.fs.partial.Drop(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		return count
@@ -374,7 +375,7 @@ func TestInodesAreReadAheadAsLongAsSomebodyLooks(t *testing.T) {
 // awaitReadAhead waits until nothing is read ahead.
 func (k *kernel) awaitReadAhead() {
 	k.t.Helper()
-	for k.fs.partial.isReadingAhead() {
+	for k.fs.partial.IsReadingAhead() {
 		runtime.Gosched()
 	}
 }

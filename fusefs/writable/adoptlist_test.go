@@ -117,7 +117,7 @@ func TestADirectoryThatIsBeingReadLosesAndRepeatsNoEntry(t *testing.T) {
 					k.awaitReadAhead()
 					k.useOtherDirectories()
 					for _, dir := range []state.Ino{state.RootIno, state.Ino(d)} {
-						if _, err := k.fs.partial.dropDirectory(t.Context(), dir); err != nil {
+						if _, err := k.fs.partial.DropDirectory(t.Context(), dir); err != nil {
 							t.Fatal(err)
 						}
 					}

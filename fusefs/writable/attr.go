@@ -23,7 +23,7 @@ const sparseFrom = 1 << 20
 
 // entry fills in what a lookup answers. Inodes are pinned.
 func (s *FS) entry(n state.Node, out *fuse.EntryOut) {
-	s.partial.tell(&n)
+	s.partial.Tell(&n)
 	out.NodeId, out.Generation = uint64(n.Ino), 1
 	out.EntryValid, out.AttrValid = forever, forever
 	s.attributes(n, &out.Attr)
@@ -54,10 +54,10 @@ func (s *FS) attributes(n state.Node, out *fuse.Attr) {
 // current returns a file with what the journal does not know yet, or what it has learnt
 // since the row was read.
 func (s *FS) current(n state.Node) state.Node {
-	if f := s.files.find(n.Ino); f != nil && f.liveAttributes(&n.Attr) {
+	if f := s.files.Find(n.Ino); f != nil && f.LiveAttributes(&n.Attr) {
 		return n
 	}
-	return s.nodes.newest(n)
+	return s.nodes.Newest(n)
 }
 
 // blocksOf is how many units of 512 bytes a file takes.
@@ -76,7 +76,7 @@ func fuseTime(t int64) (sec uint64, nsec uint32) {
 
 // GetAttr tells the attributes of a node.
 func (s *FS) GetAttr(_ <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
-	n, err := s.nodes.get(s.ctx, state.Ino(in.NodeId))
+	n, err := s.nodes.Get(s.ctx, state.Ino(in.NodeId))
 	if err != nil {
 		return s.failNode("getattr", state.Ino(in.NodeId), err)
 	}

@@ -52,7 +52,7 @@ func (s *FS) every(interval time.Duration, what string, do func() error) {
 
 // counting counts the staging files and removes those of inodes that are gone.
 func (s *FS) counting() {
-	err := s.staging.Sweep(s.ctx, func(ino state.Ino) (stays bool, err error) { return s.reaper.found(s.ctx, ino) })
+	err := s.staging.Sweep(s.ctx, func(ino state.Ino) (stays bool, err error) { return s.reaper.Found(s.ctx, ino) })
 	if err != nil && s.ctx.Err() == nil {
 		s.log.Error("the staging files are not all counted", "error", err)
 	}
@@ -65,11 +65,11 @@ const reapInterval = 500 * time.Millisecond
 // reaping removes the staging files of removed nodes, until the file system is
 // closed.
 func (s *FS) reaping() {
-	s.every(reapInterval, "remove staging files of removed files", func() error { return s.reaper.reap(s.ctx) })
+	s.every(reapInterval, "remove staging files of removed files", func() error { return s.reaper.Reap(s.ctx) })
 }
 
 // evicting makes room, until the file system is closed.
-func (s *FS) evicting() { s.evictor.run(s.ctx) }
+func (s *FS) evicting() { s.evictor.Run(s.ctx) }
 
 // dropInterval is how often it is looked whether the journal knows too much.
 const dropInterval = 5 * time.Second
@@ -79,5 +79,5 @@ func (s *FS) dropping() {
 	if s.options.Adopter == nil {
 		return
 	}
-	s.every(dropInterval, "drop what was only read", func() error { return s.partial.drop(s.ctx) })
+	s.every(dropInterval, "drop what was only read", func() error { return s.partial.Drop(s.ctx) })
 }

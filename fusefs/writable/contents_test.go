@@ -126,7 +126,7 @@ func (m *model) upload() fuse.Status {
 		m.t.Fatal(err)
 	}
 	if m.random.IntN(2) == 0 {
-		evicted, err := m.fs.evictor.evictFiles(ctx)
+		evicted, err := m.fs.evictor.EvictFiles(ctx)
 		if err != nil {
 			m.t.Fatal(err)
 		}
@@ -135,7 +135,7 @@ func (m *model) upload() fuse.Status {
 		}
 	}
 	if m.random.IntN(2) == 0 {
-		if _, err := m.fs.evictor.evictBlocks(ctx); err != nil {
+		if _, err := m.fs.evictor.EvictBlocks(ctx); err != nil {
 			m.t.Fatal(err)
 		}
 	}

@@ -56,15 +56,15 @@ func (l *listing) begin(s *FS) error {
 	if l.begun {
 		return nil
 	}
-	if err := s.partial.checkOpened(l.dir); err != nil {
+	if err := s.partial.CheckOpened(l.dir); err != nil {
 		return err
 	}
-	n, err := s.nodes.get(s.ctx, l.dir)
+	n, err := s.nodes.Get(s.ctx, l.dir)
 	if err == nil && n.Flags&state.Unordered != 0 {
 		if err := s.journal.Order(s.ctx, l.dir); err != nil {
 			return err
 		}
-		s.nodes.invalidate(l.dir)
+		s.nodes.Invalidate(l.dir)
 	}
 	l.begun = true
 	return nil
@@ -74,7 +74,7 @@ func (l *listing) begin(s *FS) error {
 func (s *FS) OpenDir(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
 	ino := state.Ino(in.NodeId)
 	s.directories.add(ino, 1)
-	s.partial.use(ino)
+	s.partial.Use(ino)
 	out.Fh = s.listings.add(&listing{dir: ino})
 	return fuse.OK
 }
@@ -82,7 +82,7 @@ func (s *FS) OpenDir(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse
 // ReleaseDir takes a handle of a directory back.
 func (s *FS) ReleaseDir(in *fuse.ReleaseIn) {
 	if l, found := s.listings.remove(in.Fh); found && s.directories.add(l.dir, -1) == 0 {
-		s.reaper.unused(l.dir)
+		s.reaper.Unused(l.dir)
 	}
 }
 
@@ -126,10 +126,10 @@ func (s *FS) list(cancel <-chan struct{}, in *fuse.ReadIn, add func(fuse.DirEntr
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := s.partial.adopting(caller(cancel, &in.InHeader), func() error { return l.begin(s) }); err != nil {
+	if err := s.partial.Retry(caller(cancel, &in.InHeader), func() error { return l.begin(s) }); err != nil {
 		return s.fail("readdir", l.dir, err)
 	}
-	defer s.partial.pin()()
+	defer s.partial.Pin()()
 	for {
 		if err := l.fill(s, offset, int(in.Size)); err != nil {
 			return s.fail("readdir", l.dir, err)
@@ -153,7 +153,7 @@ func (s *FS) list(cancel <-chan struct{}, in *fuse.ReadIn, add func(fuse.DirEntr
 // addDots adds the two entries that the journal does not have.
 func (s *FS) addDots(dir state.Ino, offset uint64, add func(fuse.DirEntry, *state.Node) bool) bool {
 	parent := dir
-	if n, err := s.nodes.get(s.ctx, dir); err == nil {
+	if n, err := s.nodes.Get(s.ctx, dir); err == nil {
 		parent = n.Parent
 	}
 	dots := []fuse.DirEntry{
@@ -179,7 +179,7 @@ const (
 // may not be true any more: an entry that is gone must not be listed, because the
 // kernel would believe in it.
 func (l *listing) fill(s *FS, offset uint64, size int) error {
-	changes := s.nodes.count()
+	changes := s.nodes.Changes()
 	if l.after == offset && l.changes == changes && (len(l.entries) > 0 || l.whole) {
 		return nil
 	}

@@ -6,6 +6,9 @@ import (
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 
+	"clfsload/fusefs/writable/adopted"
+	"clfsload/fusefs/writable/contents"
+	"clfsload/fusefs/writable/reclaim"
 	"clfsload/state"
 )
 
@@ -38,21 +41,21 @@ var errnos = []struct {
 	{state.ErrNotDirectory, syscall.ENOTDIR},
 	{state.ErrLoop, syscall.EINVAL},
 	{errNameTooLong, syscall.ENAMETOOLONG},
-	{errUnsupported, syscall.EOPNOTSUPP},
-	{errTooBig, syscall.EFBIG},
-	{errNoSuchData, syscall.ENXIO},
+	{contents.ErrUnsupported, syscall.EOPNOTSUPP},
+	{contents.ErrTooBig, syscall.EFBIG},
+	{contents.ErrNoSuchData, syscall.ENXIO},
 	{errBadHandle, syscall.EBADF},
-	{errInvalid, syscall.EINVAL},
-	{errWrongKind, syscall.EINVAL},
+	{contents.ErrInvalid, syscall.EINVAL},
+	{contents.ErrWrongKind, syscall.EINVAL},
 	{errNoSuchXattr, syscall.ENODATA},
 	{errXattrTooShort, syscall.ERANGE},
-	{errStagingFull, syscall.ENOSPC},
+	{reclaim.ErrFull, syscall.ENOSPC},
 	{state.ErrNoSpace, syscall.ENOSPC},
 	{syscall.ENOSPC, syscall.ENOSPC},
 	{syscall.EDQUOT, syscall.ENOSPC},
 	{syscall.EFBIG, syscall.EFBIG},
-	{errStagingLost, syscall.EIO},
-	{errAdoption, syscall.EIO},
+	{contents.ErrStagingLost, syscall.EIO},
+	{adopted.ErrAdopt, syscall.EIO},
 	{state.ErrUnfaithful, syscall.EUCLEAN},
 }
 

@@ -193,7 +193,7 @@ func TestABlockIsNotEvictedWhoseFileWasChanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	k.ok("write", f.write([]byte("new"), mega))
-	if n, err := k.fs.evictor.evictBlocks(t.Context()); n != 0 || err != nil {
+	if n, err := k.fs.evictor.EvictBlocks(t.Context()); n != 0 || err != nil {
 		t.Errorf("%d blocks evicted, %v", n, err)
 	}
 	rows, err := k.fs.journal.BlocksOf(t.Context(), state.Ino(f.node))
@@ -211,7 +211,7 @@ func TestABlockIsNotEvictedWhoseFileWasChanged(t *testing.T) {
 func TestABlockThatWasReadBackAndRewrittenIsReadBackAsItIs(t *testing.T) {
 	k := newKernel(t)
 	f := k.openUploaded()
-	if n, err := k.fs.evictor.evictBlocks(t.Context()); n != 1 || err != nil {
+	if n, err := k.fs.evictor.EvictBlocks(t.Context()); n != 1 || err != nil {
 		t.Fatalf("%d blocks evicted, %v", n, err)
 	}
 	if got, status := f.read(4*mega, 4); status != fuse.OK || string(got) != "old " {
@@ -220,7 +220,7 @@ func TestABlockThatWasReadBackAndRewrittenIsReadBackAsItIs(t *testing.T) {
 	k.ok("write", f.write([]byte("new "), 4*mega))
 	f.close()
 	k.upload()
-	if n, err := k.fs.evictor.evictFiles(t.Context()); n != 1 || err != nil {
+	if n, err := k.fs.evictor.EvictFiles(t.Context()); n != 1 || err != nil {
 		t.Fatalf("%d files evicted, %v", n, err)
 	}
 	f = k.open(f.node, syscall.O_RDONLY)
@@ -242,10 +242,10 @@ func TestAStagingFileThatACrashHasLeftIsGivenUp(t *testing.T) {
 		t.Fatal(gone, err)
 	}
 	k.crash()
-	if n, err := k.fs.evictor.evictFiles(t.Context()); n != 1 || err != nil || k.staged(f.node) {
+	if n, err := k.fs.evictor.EvictFiles(t.Context()); n != 1 || err != nil || k.staged(f.node) {
 		t.Errorf("%d files evicted, %v", n, err)
 	}
-	if n, err := k.fs.evictor.evictFiles(t.Context()); n != 0 || err != nil {
+	if n, err := k.fs.evictor.EvictFiles(t.Context()); n != 0 || err != nil {
 		t.Errorf("%d files evicted again, %v", n, err)
 	}
 	f = k.open(f.node, syscall.O_RDONLY)

@@ -74,7 +74,7 @@ func TestWhatIsMadeZeroAsAWholeIsNotFetched(t *testing.T) {
 	k := newKernel(t)
 	f := k.inContainer("f", 6)
 	f.close()
-	if n, err := k.fs.evictor.evictFiles(t.Context()); n != 1 || err != nil {
+	if n, err := k.fs.evictor.EvictFiles(t.Context()); n != 1 || err != nil {
 		t.Fatal(n, err)
 	}
 	f = k.open(f.node, syscall.O_RDWR)

@@ -10,8 +10,12 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 
-	"clfsload/fusefs/internal/attach"
+	"clfsload/fusefs"
 	"clfsload/fusefs/staging"
+	"clfsload/fusefs/writable/adopted"
+	"clfsload/fusefs/writable/contents"
+	"clfsload/fusefs/writable/inodes"
+	"clfsload/fusefs/writable/reclaim"
 	"clfsload/state"
 )
 
@@ -25,20 +29,20 @@ type FS struct {
 	log     *slog.Logger
 	ctx     context.Context // of everything that the file system does
 
-	nodes       *nodes
-	names       *names
-	files       *Table
-	handles     *handles[*handle]
+	nodes       *inodes.Cache
+	names       *inodes.Names
+	files       *contents.Table
+	handles     *handles[*contents.Handle]
 	listings    *handles[*listing]
 	directories *directories
-	partial     *partial
-	room        *room
-	evictor     *evictor
-	reaper      *reaper
-	unended     inoSet // files whose close the journal could not be told of
+	partial     *adopted.Part
+	room        *reclaim.Room
+	evictor     *reclaim.Evictor
+	reaper      *reclaim.Reaper
+	unended     inodes.Set // files whose close the journal could not be told of
 
 	settleLock sync.Mutex
-	mount      *attach.Mount
+	mount      *fusefs.Mount
 	stop       context.CancelFunc
 	loops      sync.WaitGroup
 	closing    sync.Once
@@ -49,38 +53,38 @@ type FS struct {
 // (state.Journal.Recover). The file system serves when Mount returns; ctx is for
 // the beginning alone. Errors wrap fusefs.ErrMountPoint or come from the
 // journal.
-func Mount(ctx context.Context, point string, j *state.Journal, store *staging.Store, c Container, o Options) (*FS, error) {
+func Mount(ctx context.Context, point string, j *state.Journal, store *staging.Store, c contents.Container, o Options) (*FS, error) {
 	s := newFS(context.WithoutCancel(ctx), j, store, c, o)
 	var err error
-	if s.mount, err = attach.Serve(s, point, s.mountOptions(), o.Log); err != nil {
+	if s.mount, err = fusefs.Serve(s, point, s.mountOptions(), o.Log); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	s.work(s.settling, s.reaping, s.evicting, s.counting, s.dropping)
 	return s, nil
 }
 
-func newFS(ctx context.Context, j *state.Journal, store *staging.Store, c Container, o Options) *FS {
+func newFS(ctx context.Context, j *state.Journal, store *staging.Store, c contents.Container, o Options) *FS {
 	ctx, stop := context.WithCancel(ctx)
 	s := &FS{
 		RawFileSystem: fuse.NewDefaultRawFileSystem(),
 		journal:       j, staging: store, options: o, log: o.Log, ctx: ctx, stop: stop,
-		names:    newNames(),
-		handles:  newHandles[*handle](),
+		names:    inodes.NewNames(),
+		handles:  newHandles[*contents.Handle](),
 		listings: newHandles[*listing](), directories: &directories{open: map[state.Ino]int{}},
 	}
-	s.nodes = newNodes(j, func(u state.Unread) error { return s.partial.read(ctx, u) })
-	s.partial = newPartial(ctx, partialOptions{Journal: j, Nodes: s.nodes, Adopter: o.Adopter, Most: o.MostAdopted,
+	s.nodes = inodes.NewCache(j, func(u state.Unread) error { return s.partial.Read(ctx, u) })
+	s.partial = adopted.New(ctx, adopted.Options{Journal: j, Nodes: s.nodes, Source: o.Adopter, Most: o.MostAdopted,
 		Open: s.directories.has, InUse: s.inUse, Evict: s.evictName})
-	s.reaper = newReaper(j, store, s.inUse)
-	s.files = NewTable(ctx, TableOptions{Journal: j, Staging: store, Container: c, Nodes: s.nodes, Log: o.Log,
-		MaxFileSize: o.MaxFileSize, Memory: o.Memory, Unused: s.reaper.unused})
-	s.room = newRoom(store, o.StagingLimit, o.StagingReserve, o.Log)
-	s.evictor = newEvictor(evictorOptions{Journal: j, Staging: store, Room: s.room, Reaper: s.reaper, Files: s.files, Nodes: s.nodes, Log: o.Log})
+	s.reaper = reclaim.NewReaper(j, store, s.inUse)
+	s.files = contents.NewTable(ctx, contents.Options{Journal: j, Staging: store, Container: c, Nodes: s.nodes, Log: o.Log,
+		MaxFileSize: o.MaxFileSize, Memory: o.Memory, Unused: s.reaper.Unused})
+	s.room = reclaim.NewRoom(store, o.StagingLimit, o.StagingReserve, o.Log)
+	s.evictor = reclaim.NewEvictor(reclaim.EvictorOptions{Journal: j, Staging: store, Room: s.room, Reaper: s.reaper, Files: s.files, Nodes: s.nodes, Log: o.Log})
 	return s
 }
 
 func (s *FS) mountOptions() *fuse.MountOptions {
-	o := attach.Options(s.options.Source, s.options.AllowOther, s.log)
+	o := fusefs.MountOptions(s.options.Source, s.options.AllowOther, s.log)
 	o.ExplicitDataCacheControl = true // nobody changes contents behind the kernel's back
 	o.ExtraCapabilities = fuse.CAP_ATOMIC_O_TRUNC
 	if os.Geteuid() == 0 {
@@ -90,14 +94,14 @@ func (s *FS) mountOptions() *fuse.MountOptions {
 }
 
 // String is the name of the file system.
-func (s *FS) String() string { return attach.FileSystemName }
+func (s *FS) String() string { return fusefs.FileSystemName }
 
 // Access is never asked: the kernel checks permissions.
 func (s *FS) Access(<-chan struct{}, *fuse.AccessIn) fuse.Status { return fuse.ENOSYS }
 
 // Ioctl answers fusefs.HasCache.
 func (s *FS) Ioctl(_ <-chan struct{}, in *fuse.IoctlIn, _ []byte, out *fuse.IoctlOut, _ []byte) fuse.Status {
-	result, errno := attach.AnswerCacheQuery(in.Cmd, s.options.Cached)
+	result, errno := fusefs.AnswerCacheQuery(in.Cmd, s.options.Cached)
 	out.Result = result
 	return fuse.Status(errno)
 }
@@ -129,15 +133,15 @@ func (s *FS) close() error {
 	}
 	for _, h := range s.handles.all() {
 		// What has no name nobody takes for whole.
-		if !h.isCutOff() || s.reaper.isOrphan(h.ino) {
+		if !h.IsCutOff() || s.reaper.IsOrphan(h.Ino) {
 			s.closed(h)
 		}
 	}
 	s.endUnended()
-	err := s.reaper.reap(s.ctx)
+	err := s.reaper.Reap(s.ctx)
 	s.stop()
 	s.loops.Wait()
-	return errors.Join(err, s.files.close())
+	return errors.Join(err, s.files.Close())
 }
 
 // isAttached reports whether programs may have files open: the kernel has not let go
@@ -156,7 +160,7 @@ func (s *FS) isAttached() bool {
 
 // inUse reports whether a node has handles. The journal keeps the row of such a
 // one when its last name is removed.
-func (s *FS) inUse(ino state.Ino) bool { return s.files.find(ino) != nil || s.directories.has(ino) }
+func (s *FS) inUse(ino state.Ino) bool { return s.files.Find(ino) != nil || s.directories.has(ino) }
 
 // evictName asks the kernel to forget a name that nobody uses.
 func (s *FS) evictName(dir state.Ino, name string) {
@@ -166,4 +170,4 @@ func (s *FS) evictName(dir state.Ino, name string) {
 }
 
 // Forget is told by the kernel that it does not know an inode any longer.
-func (s *FS) Forget(node, lookups uint64) { s.partial.forget(state.Ino(node), lookups) }
+func (s *FS) Forget(node, lookups uint64) { s.partial.Forget(state.Ino(node), lookups) }

@@ -5,6 +5,8 @@ import (
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
+
+	"clfsload/fusefs/writable/contents"
 )
 
 // Read reads from an open file.
@@ -13,9 +15,9 @@ func (s *FS) Read(cancel <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.Rea
 	if err != nil {
 		return nil, fuse.EBADF
 	}
-	n, err := h.read(caller(cancel, &in.InHeader), buf, int64(in.Offset))
+	n, err := h.Read(caller(cancel, &in.InHeader), buf, int64(in.Offset))
 	if err != nil {
-		return nil, s.failNode("read", h.ino, err)
+		return nil, s.failNode("read", h.Ino, err)
 	}
 	return fuse.ReadResultData(buf[:n]), fuse.OK
 }
@@ -27,12 +29,12 @@ func (s *FS) Write(cancel <-chan struct{}, in *fuse.WriteIn, data []byte) (uint3
 		return 0, fuse.EBADF
 	}
 	ctx := caller(cancel, &in.InHeader)
-	if err := s.room.wait(ctx, int64(len(data))); err != nil {
-		return 0, s.fail("write", h.ino, err)
+	if err := s.room.Wait(ctx, int64(len(data))); err != nil {
+		return 0, s.fail("write", h.Ino, err)
 	}
-	n, err := h.write(ctx, data, int64(in.Offset))
+	n, err := h.Write(ctx, data, int64(in.Offset))
 	if err != nil {
-		return 0, s.failNode("write", h.ino, err)
+		return 0, s.failNode("write", h.Ino, err)
 	}
 	return uint32(n), fuse.OK
 }
@@ -43,10 +45,10 @@ func (s *FS) Fsync(_ <-chan struct{}, in *fuse.FsyncIn) fuse.Status {
 	if err != nil {
 		return fuse.EBADF
 	}
-	if err := h.sync(); err != nil {
-		return s.failNode("fsync", h.ino, err)
+	if err := h.Sync(); err != nil {
+		return s.failNode("fsync", h.Ino, err)
 	}
-	return s.fail("fsync", h.ino, s.journal.Sync(s.ctx))
+	return s.fail("fsync", h.Ino, s.journal.Sync(s.ctx))
 }
 
 // mostCopied is how many bytes one call copies at most.
@@ -63,16 +65,16 @@ func (s *FS) CopyFileRange(cancel <-chan struct{}, in *fuse.CopyFileRangeIn) (ui
 		return 0, fuse.EBADF
 	}
 	if in.OffIn > math.MaxInt64 || in.OffOut > math.MaxInt64 {
-		return 0, s.fail("copy_file_range", to.ino, errTooBig)
+		return 0, s.fail("copy_file_range", to.Ino, contents.ErrTooBig)
 	}
 	ctx := caller(cancel, &in.InHeader)
 	length := int64(min(in.Len, mostCopied))
-	if err := s.room.wait(ctx, length); err != nil {
-		return 0, s.fail("copy_file_range", to.ino, err)
+	if err := s.room.Wait(ctx, length); err != nil {
+		return 0, s.fail("copy_file_range", to.Ino, err)
 	}
-	n, err := copyRange(ctx, to.file, int64(in.OffOut), from.file, int64(in.OffIn), length)
+	n, err := contents.CopyRange(ctx, to.File, int64(in.OffOut), from.File, int64(in.OffIn), length)
 	if n == 0 && err != nil {
-		return 0, s.failNode("copy_file_range", to.ino, err)
+		return 0, s.failNode("copy_file_range", to.Ino, err)
 	}
 	return uint32(n), fuse.OK
 }
@@ -84,15 +86,15 @@ func (s *FS) Fallocate(cancel <-chan struct{}, in *fuse.FallocateIn) fuse.Status
 		return fuse.EBADF
 	}
 	if err := s.checkRange(in.Offset, in.Length); err != nil {
-		return s.fail("fallocate", h.ino, err)
+		return s.fail("fallocate", h.Ino, err)
 	}
 	ctx := caller(cancel, &in.InHeader)
 	if in.Mode&^unix.FALLOC_FL_KEEP_SIZE == 0 {
-		if err := s.room.wait(ctx, int64(in.Length)); err != nil {
-			return s.fail("fallocate", h.ino, err)
+		if err := s.room.Wait(ctx, int64(in.Length)); err != nil {
+			return s.fail("fallocate", h.Ino, err)
 		}
 	}
-	return s.failNode("fallocate", h.ino, h.allocate(ctx, in.Mode, in.Offset, in.Length))
+	return s.failNode("fallocate", h.Ino, h.Allocate(ctx, in.Mode, in.Offset, in.Length))
 }
 
 // checkRange refuses a range that is empty, or that no file has.
@@ -100,9 +102,9 @@ func (s *FS) checkRange(off, length uint64) error {
 	most := uint64(s.options.MaxFileSize)
 	switch {
 	case length == 0:
-		return errInvalid
+		return contents.ErrInvalid
 	case off > most || length > most-off:
-		return errTooBig
+		return contents.ErrTooBig
 	}
 	return nil
 }
@@ -113,9 +115,9 @@ func (s *FS) Lseek(_ <-chan struct{}, in *fuse.LseekIn, out *fuse.LseekOut) fuse
 	if err != nil {
 		return fuse.EBADF
 	}
-	at, err := h.seek(int64(in.Offset), int(in.Whence))
+	at, err := h.Seek(int64(in.Offset), int(in.Whence))
 	if err != nil {
-		return s.failNode("lseek", h.ino, err)
+		return s.failNode("lseek", h.Ino, err)
 	}
 	out.Offset = uint64(at)
 	return fuse.OK

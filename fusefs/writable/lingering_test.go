@@ -12,7 +12,7 @@ import (
 // linger lets the time pass after which a file that was flushed and not released
 // counts as open.
 func (k *kernel) linger() {
-	k.fs.files.reopenLingering(0)
+	k.fs.files.ReopenLingering(0)
 }
 
 func TestAFileThatAForkedWriterKeepsIsIncompleteAfterACrash(t *testing.T) {

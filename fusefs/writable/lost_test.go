@@ -94,7 +94,7 @@ func TestAnEvictedFileThatIsCutToItsHeadKeepsThat(t *testing.T) {
 
 func (k *kernel) evict(want int) {
 	k.t.Helper()
-	if n, err := k.fs.evictor.evictFiles(k.t.Context()); n != want || err != nil {
+	if n, err := k.fs.evictor.EvictFiles(k.t.Context()); n != want || err != nil {
 		k.t.Fatalf("%d files are evicted, %v", n, err)
 	}
 }
@@ -115,7 +115,7 @@ func TestTheTimeOfAnOpenFileSurvivesTheEvictionOfItsBlocks(t *testing.T) {
 	k := newKernel(t)
 	f := k.openUploaded()
 	k.ok("setattr", k.setMtime(f.node, 1000))
-	if n, err := k.fs.evictor.evictBlocks(t.Context()); n != 1 || err != nil {
+	if n, err := k.fs.evictor.EvictBlocks(t.Context()); n != 1 || err != nil {
 		t.Fatalf("%d blocks are evicted, %v", n, err)
 	}
 	k.crash()
@@ -152,7 +152,7 @@ func TestWhatIsSetWhileAFileIsReleasedStays(t *testing.T) {
 		f := k.create(rootNode, fmt.Sprint(i))
 		k.ok("write", f.write(make([]byte, 4096), 0))
 		k.ok("flush", f.flush())
-		k.fs.files.reopenLingering(0)
+		k.fs.files.ReopenLingering(0)
 		var beside sync.WaitGroup
 		beside.Go(f.release)
 		k.ok("setattr", k.setMtime(f.node, 1000))
@@ -185,13 +185,13 @@ func TestThereIsHopeWhileTheOnlyFileIsUploaded(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		hope, err := k.fs.evictor.makeRoom(t.Context())
+		hope, err := k.fs.evictor.MakeRoom(t.Context())
 		if err != nil || !hope {
 			t.Errorf("hope %t, %v", hope, err)
 		}
 		uploads.Wait()
 		for n := 1; n > 0; {
-			if n, err = k.fs.evictor.evictFiles(t.Context()); err != nil {
+			if n, err = k.fs.evictor.EvictFiles(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -203,7 +203,7 @@ func (k *kernel) fill(o *opened, n int) {
 	k.t.Helper()
 	h, err := k.fs.handles.get(o.fh)
 	if err == nil {
-		_, err = h.write(k.t.Context(), make([]byte, n), 0)
+		_, err = h.Write(k.t.Context(), make([]byte, n), 0)
 	}
 	if err != nil {
 		k.t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"clfsload/clfs"
+	"clfsload/fusefs/writable/contents"
 	"clfsload/state"
 )
 
@@ -19,11 +20,11 @@ func (s *FS) Lookup(cancel <-chan struct{}, in *fuse.InHeader, name string, out 
 		return fuse.Status(syscall.ENAMETOOLONG)
 	}
 	dir := state.Ino(in.NodeId)
-	if s.names.missing(dir, []byte(name)) {
+	if s.names.Missing(dir, []byte(name)) {
 		out.EntryValid = forever
 		return fuse.OK
 	}
-	err := s.partial.find(caller(cancel, in), dir, []byte(name), func(n state.Node) { s.entry(n, out) })
+	err := s.partial.Find(caller(cancel, in), dir, []byte(name), func(n state.Node) { s.entry(n, out) })
 	if errors.Is(err, state.ErrNoEntry) {
 		out.EntryValid = forever
 		return fuse.OK
@@ -48,25 +49,25 @@ func (s *FS) addNode(ctx context.Context, a state.Addition, owner fuse.Owner) (n
 	if len(a.Name) > maxName || len(a.Target) > maxTarget {
 		return state.Node{}, errNameTooLong
 	}
-	parent, err := s.nodes.get(s.ctx, a.Dir)
+	parent, err := s.nodes.Get(s.ctx, a.Dir)
 	if err != nil {
 		return state.Node{}, err
 	}
 	own(&a.Attr, parent.Attr, owner)
-	t := now()
+	t := contents.Now()
 	a.Attr.Mtime, a.Attr.Ctime, a.Attr.Atime = t, t, t
-	s.names.add(a.Dir, a.Name)
-	err = s.partial.adopting(ctx, func() error {
+	s.names.Add(a.Dir, a.Name)
+	err = s.partial.Retry(ctx, func() error {
 		n, err = s.journal.Add(s.ctx, a)
 		return err
 	})
 	if err != nil {
 		return n, err
 	}
-	s.nodes.changed(n)
-	s.nodes.entered(a.Dir, t, directoryCount(n))
+	s.nodes.Changed(n)
+	s.nodes.Entered(a.Dir, t, directoryCount(n))
 	if n.IsDirectory() {
-		s.names.follow(n.Ino)
+		s.names.Follow(n.Ino)
 	}
 	return n, nil
 }
@@ -121,7 +122,7 @@ func (s *FS) Symlink(cancel <-chan struct{}, in *fuse.InHeader, target, name str
 
 // Readlink returns the target of a symbolic link.
 func (s *FS) Readlink(_ <-chan struct{}, in *fuse.InHeader) ([]byte, fuse.Status) {
-	n, err := s.nodes.get(s.ctx, state.Ino(in.NodeId))
+	n, err := s.nodes.Get(s.ctx, state.Ino(in.NodeId))
 	if err != nil {
 		return nil, s.failNode("readlink", state.Ino(in.NodeId), err)
 	}
@@ -134,19 +135,19 @@ func (s *FS) Link(cancel <-chan struct{}, in *fuse.LinkIn, name string, out *fus
 	if len(name) > maxName {
 		return fuse.Status(syscall.ENAMETOOLONG)
 	}
-	s.names.add(dir, []byte(name))
-	t := now()
+	s.names.Add(dir, []byte(name))
+	t := contents.Now()
 	var n state.Node
-	err := s.partial.adopting(caller(cancel, &in.InHeader), func() (err error) {
+	err := s.partial.Retry(caller(cancel, &in.InHeader), func() (err error) {
 		n, err = s.journal.Link(s.ctx, ino, dir, []byte(name), t)
 		return err
 	})
 	if err != nil {
 		return s.fail("link", ino, fmt.Errorf("as %q: %w", name, err))
 	}
-	s.nodes.changed(n)
-	s.nodes.entered(dir, t, 0)
-	defer s.partial.pin()()
+	s.nodes.Changed(n)
+	s.nodes.Entered(dir, t, 0)
+	defer s.partial.Pin()()
 	s.entry(n, out)
 	return fuse.OK
 }
@@ -165,18 +166,18 @@ type removal func(ctx context.Context, dir state.Ino, name []byte, now int64, in
 
 func (s *FS) remove(cancel <-chan struct{}, operation string, in *fuse.InHeader, name string, remove removal) fuse.Status {
 	dir := state.Ino(in.NodeId)
-	t := now()
+	t := contents.Now()
 	var n state.Node
-	err := s.partial.adopting(caller(cancel, in), func() (err error) {
+	err := s.partial.Retry(caller(cancel, in), func() (err error) {
 		n, err = remove(s.ctx, dir, []byte(name), t, s.inUse)
 		return err
 	})
 	if err != nil {
 		return s.fail(operation, dir, fmt.Errorf("%q: %w", name, err))
 	}
-	s.nodes.changed(n)
-	s.nodes.entered(dir, t, -directoryCount(n))
-	s.reaper.unnamed(n)
+	s.nodes.Changed(n)
+	s.nodes.Entered(dir, t, -directoryCount(n))
+	s.reaper.Unnamed(n)
 	return fuse.OK
 }
 
@@ -189,8 +190,8 @@ func (s *FS) Rename(cancel <-chan struct{}, in *fuse.RenameIn, name, newName str
 		return fuse.EINVAL
 	}
 	from, to := state.Ino(in.NodeId), state.Ino(in.Newdir)
-	s.names.add(to, []byte(newName))
-	t := now()
+	s.names.Add(to, []byte(newName))
+	t := contents.Now()
 	r := state.Rename{
 		From: from, Name: []byte(name), To: to, NewName: []byte(newName),
 		NoReplace: in.Flags&unix.RENAME_NOREPLACE != 0, Exchange: in.Flags&unix.RENAME_EXCHANGE != 0,
@@ -198,7 +199,7 @@ func (s *FS) Rename(cancel <-chan struct{}, in *fuse.RenameIn, name, newName str
 	}
 	var moved state.Node
 	var replaced *state.Node
-	err := s.partial.adopting(caller(cancel, &in.InHeader), func() (err error) {
+	err := s.partial.Retry(caller(cancel, &in.InHeader), func() (err error) {
 		moved, replaced, err = s.journal.Rename(s.ctx, r)
 		return err
 	})
@@ -208,19 +209,19 @@ func (s *FS) Rename(cancel <-chan struct{}, in *fuse.RenameIn, name, newName str
 	s.renamed(moved, t, from, to)
 	if replaced != nil {
 		s.renamed(*replaced, t, from, to)
-		s.reaper.unnamed(*replaced)
+		s.reaper.Unnamed(*replaced)
 	}
 	return fuse.OK
 }
 
 // renamed tells what a rename has made of a node that it moved or replaced.
 func (s *FS) renamed(n state.Node, at int64, from, to state.Ino) {
-	s.nodes.changed(n)
+	s.nodes.Changed(n)
 	for _, dir := range []state.Ino{from, to} {
 		if n.IsDirectory() {
-			s.nodes.invalidate(dir) // its links may have changed
+			s.nodes.Invalidate(dir) // its links may have changed
 		} else {
-			s.nodes.entered(dir, at, 0)
+			s.nodes.Entered(dir, at, 0)
 		}
 	}
 }

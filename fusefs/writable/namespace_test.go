@@ -162,11 +162,11 @@ func TestAnUnlinkedFileLivesWhileItIsOpen(t *testing.T) {
 	if a := k.attr(f.node); a.Nlink != 0 || a.Size != 12 {
 		t.Errorf("%d links, %d bytes", a.Nlink, a.Size)
 	}
-	if err := k.fs.reaper.reap(t.Context()); err != nil || !k.staged(f.node) {
+	if err := k.fs.reaper.Reap(t.Context()); err != nil || !k.staged(f.node) {
 		t.Fatalf("its staging file is gone (%v)", err)
 	}
 	f.close()
-	if err := k.fs.reaper.reap(t.Context()); err != nil || k.staged(f.node) {
+	if err := k.fs.reaper.Reap(t.Context()); err != nil || k.staged(f.node) {
 		t.Errorf("its staging file stays (%v)", err)
 	}
 	if n := k.node(f.node); n.Flags&state.Orphan != 0 {
@@ -182,7 +182,7 @@ func TestAFileThatIsReplacedIsRemovedFromStaging(t *testing.T) {
 	old.close()
 	f.close()
 	k.ok("rename", k.fs.Rename(nil, &fuse.RenameIn{InHeader: header(rootNode), Newdir: rootNode}, ".f.tmp", "f"))
-	if err := k.fs.reaper.reap(t.Context()); err != nil || k.staged(old.node) || !k.staged(f.node) {
+	if err := k.fs.reaper.Reap(t.Context()); err != nil || k.staged(old.node) || !k.staged(f.node) {
 		t.Errorf("staged: old %t, new %t (%v)", k.staged(old.node), k.staged(f.node), err)
 	}
 }

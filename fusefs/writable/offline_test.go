@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"clfsload/fusefs/writable/contents"
 	"clfsload/state"
 )
 
@@ -68,7 +69,7 @@ func TestAFileIsCopiedOfflineAsItIsOrNotAtAll(t *testing.T) {
 				t.Fatal(err)
 			}
 			got, err := k.copyOffline(f.node)
-			if c.lost != errors.Is(err, errStagingLost) || !c.lost && (err != nil || !bytes.Equal(got, want)) {
+			if c.lost != errors.Is(err, contents.ErrStagingLost) || !c.lost && (err != nil || !bytes.Equal(got, want)) {
 				t.Errorf("%d bytes of %d, %v", len(got), len(want), err)
 			}
 		})
@@ -100,7 +101,7 @@ func (k *kernel) makeOverwritten() *opened {
 // makeUploadedOpen makes an open file and evicts all its blocks but the first and the last.
 func (k *kernel) makeUploadedOpen() *opened {
 	f := k.openUploaded()
-	if n, err := k.fs.evictor.evictBlocks(k.t.Context()); n == 0 || err != nil {
+	if n, err := k.fs.evictor.EvictBlocks(k.t.Context()); n == 0 || err != nil {
 		k.t.Fatalf("%d blocks evicted, %v", n, err)
 	}
 	return f
@@ -113,7 +114,7 @@ func (k *kernel) copyOffline(node uint64) ([]byte, error) {
 	defer k.start(j)
 	defer store.Close()
 	k.engine.journal, k.engine.staging = j, store
-	files := NewTable(k.t.Context(), TableOptions{Journal: j, Staging: store, Container: k.engine, MaxFileSize: LargestFile, Memory: 64 << 20})
+	files := contents.NewTable(k.t.Context(), contents.Options{Journal: j, Staging: store, Container: k.engine, MaxFileSize: LargestFile, Memory: 64 << 20})
 	to, err := os.Create(filepath.Join(k.t.TempDir(), "copy"))
 	if err != nil {
 		k.t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 
 	"clfsload/clfs"
+	"clfsload/fusefs/writable/contents"
 	"clfsload/state"
 )
 
@@ -65,14 +66,14 @@ func caller(cancel <-chan struct{}, in *fuse.InHeader) context.Context {
 }
 
 // opened makes a handle of a file that was acquired.
-func (s *FS) opened(f *file, flags uint32, out *fuse.OpenOut) {
+func (s *FS) opened(f *contents.File, flags uint32, out *fuse.OpenOut) {
 	mayWrite := flags&syscall.O_ACCMODE != syscall.O_RDONLY
 	out.OpenFlags = fuse.FOPEN_KEEP_CACHE
 	if !mayWrite {
 		out.OpenFlags |= fuse.FOPEN_NOFLUSH
 	}
-	s.evictor.opened(f.ino)
-	out.Fh = s.handles.add(f.open(mayWrite))
+	s.evictor.Opened(f.Ino)
+	out.Fh = s.handles.add(f.Open(mayWrite))
 }
 
 // Create makes a regular file and opens it.
@@ -83,8 +84,8 @@ func (s *FS) Create(cancel <-chan struct{}, in *fuse.CreateIn, name string, out 
 	if status != fuse.OK {
 		return status
 	}
-	f := s.files.acquire(n.Ino)
-	f.created(n, mayWrite)
+	f := s.files.Acquire(n.Ino)
+	f.Created(n, mayWrite)
 	s.opened(f, in.Flags, &out.OpenOut)
 	return fuse.OK
 }
@@ -92,9 +93,9 @@ func (s *FS) Create(cancel <-chan struct{}, in *fuse.CreateIn, name string, out 
 // Open opens a regular file.
 func (s *FS) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
 	ino := state.Ino(in.NodeId)
-	f := s.files.acquire(ino)
+	f := s.files.Acquire(ino)
 	if in.Flags&syscall.O_TRUNC != 0 {
-		if err := f.empty(caller(cancel, &in.InHeader), in.Flags&syscall.O_ACCMODE == syscall.O_RDONLY); err != nil {
+		if err := f.Empty(caller(cancel, &in.InHeader), in.Flags&syscall.O_ACCMODE == syscall.O_RDONLY); err != nil {
 			return s.failNode("open", ino, errors.Join(err, s.endAndRelease(f)))
 		}
 	}
@@ -108,7 +109,7 @@ func (s *FS) Flush(_ <-chan struct{}, in *fuse.FlushIn) fuse.Status {
 	if err != nil {
 		return fuse.EBADF
 	}
-	return s.failNode("close", h.ino, h.flush())
+	return s.failNode("close", h.Ino, h.Flush())
 }
 
 // Release takes a handle back.
@@ -119,27 +120,27 @@ func (s *FS) Release(_ <-chan struct{}, in *fuse.ReleaseIn) {
 }
 
 // closed gives a handle's file back.
-func (s *FS) closed(h *handle) {
-	h.released()
-	if !h.mayWrite {
-		s.files.release(h.file)
+func (s *FS) closed(h *contents.Handle) {
+	h.Released()
+	if !h.MayWrite {
+		s.files.Release(h.File)
 		return
 	}
-	if err := s.endAndRelease(h.file); err != nil {
-		s.log.Error("the journal does not know yet that a file was closed; this is retried", "path", s.pathOf(h.ino), "error", err)
+	if err := s.endAndRelease(h.File); err != nil {
+		s.log.Error("the journal does not know yet that a file was closed; this is retried", "path", s.pathOf(h.Ino), "error", err)
 	}
 }
 
 // endAndRelease gives back what acquire returned, after a change: when nobody may write
 // to the file any more, the journal is told what was written. Until that works, it stays
 // in the table.
-func (s *FS) endAndRelease(f *file) error {
-	err := f.endUnwritten()
-	if s.reaper.isOrphan(f.ino) {
+func (s *FS) endAndRelease(f *contents.File) error {
+	err := f.EndUnwritten()
+	if s.reaper.IsOrphan(f.Ino) {
 		err = nil
 	}
-	if err == nil || !s.unended.add(f.ino) {
-		s.files.release(f)
+	if err == nil || !s.unended.Add(f.Ino) {
+		s.files.Release(f)
 	}
 	return err
 }

@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"syscall"
 	"time"
+
+	"clfsload/fusefs/writable/adopted"
 )
 
 // LargestFile is the most that a file may have, in bytes, whatever the options say. A
@@ -22,10 +24,10 @@ type Options struct {
 	// Errno chooses what a system call fails with for an error of the
 	// container.
 	Errno     func(error) syscall.Errno
-	Source    string  // what mount and df show as the device
-	StatePath string  // the state directory, as user.clfsload.control tells it
-	Cached    bool    // the container has a cache on a disk in front of it
-	Adopter   Adopter // nil: the container was made with the journal
+	Source    string         // what mount and df show as the device
+	StatePath string         // the state directory, as user.clfsload.control tells it
+	Cached    bool           // the container has a cache on a disk in front of it
+	Adopter   adopted.Source // nil: the container was made with the journal
 	// MostAdopted is how many nodes the journal has at most, roughly, before directories that
 	// were only read are dropped from it.
 	MostAdopted uint64

@@ -6,6 +6,7 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 
 	"clfsload/clfs"
+	"clfsload/fusefs/writable/contents"
 	"clfsload/state"
 )
 
@@ -30,22 +31,22 @@ func (s *FS) SetAttr(cancel <-chan struct{}, in *fuse.SetAttrIn, out *fuse.AttrO
 func (s *FS) setAttributes(ino state.Ino, in *fuse.SetAttrIn) (state.Node, error) {
 	c := changeOf(in)
 	if c == (state.Change{}) {
-		return s.nodes.get(s.ctx, ino)
+		return s.nodes.Get(s.ctx, ino)
 	}
-	c.Ctime = now()
-	before, err := s.nodes.get(s.ctx, ino)
+	c.Ctime = contents.Now()
+	before, err := s.nodes.Get(s.ctx, ino)
 	if err != nil {
 		return before, err
 	}
 	if c.Mode != nil {
 		*c.Mode |= before.Attr.Type.ModeBits()
 	}
-	f := s.files.find(ino)
+	f := s.files.Find(ino)
 	if f == nil || c.Mtime == nil {
 		return s.change(ino, c)
 	}
 	var n state.Node
-	err = f.changeModified(*c.Mtime, func() error {
+	err = f.ChangeModified(*c.Mtime, func() error {
 		n, err = s.change(ino, c)
 		return err
 	})
@@ -54,12 +55,12 @@ func (s *FS) setAttributes(ino state.Ino, in *fuse.SetAttrIn) (state.Node, error
 
 func (s *FS) change(ino state.Ino, c state.Change) (state.Node, error) {
 	var n state.Node
-	err := s.partial.adopting(s.ctx, func() (err error) {
+	err := s.partial.Retry(s.ctx, func() (err error) {
 		n, err = s.journal.SetAttr(s.ctx, ino, c)
 		return err
 	})
 	if err == nil {
-		s.nodes.changed(n)
+		s.nodes.Changed(n)
 	}
 	return n, err
 }
@@ -87,7 +88,7 @@ func changeOf(in *fuse.SetAttrIn) (c state.Change) {
 // timeOf is a time as the journal has it. One that CLFS cannot hold becomes the nearest
 // that it can, at once: so stat shows what will be published.
 func timeOf(sec uint64, nsec uint32, isNow bool) *int64 {
-	t := now()
+	t := contents.Now()
 	if !isNow {
 		held, _ := clfs.NewTime(int64(sec), int64(nsec))
 		t = state.Nanoseconds(int64(held.Sec), int64(held.Nsec))
@@ -98,17 +99,17 @@ func timeOf(sec uint64, nsec uint32, isNow bool) *int64 {
 // setSize truncates a file, or lets it grow by a hole.
 func (s *FS) setSize(cancel <-chan struct{}, in *fuse.InHeader, size uint64) error {
 	ino := state.Ino(in.NodeId)
-	n, err := s.nodes.get(s.ctx, ino)
+	n, err := s.nodes.Get(s.ctx, ino)
 	if err != nil {
 		return err
 	}
 	if n.Attr.Type != clfs.TypeRegular {
-		return errWrongKind
+		return contents.ErrWrongKind
 	}
 	if size > uint64(s.options.MaxFileSize) {
-		return errTooBig
+		return contents.ErrTooBig
 	}
-	f := s.files.acquire(ino)
-	err = f.resize(caller(cancel, in), int64(size))
+	f := s.files.Acquire(ino)
+	err = f.Resize(caller(cancel, in), int64(size))
 	return errors.Join(err, s.endAndRelease(f))
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"clfsload/clfs"
+	"clfsload/fusefs/writable/contents"
 	"clfsload/state"
 )
 
@@ -16,7 +17,7 @@ const settlePage = 1000
 func (s *FS) settling() {
 	s.every(min(max(s.options.Settle/2, 50*time.Millisecond), time.Second), "settle", func() error {
 		s.endUnended()
-		s.files.reopenLingering(reopenAfter)
+		s.files.ReopenLingering(contents.ReopenAfter)
 		return s.settle(s.ctx, s.options.Settle)
 	})
 }
@@ -48,7 +49,7 @@ func (s *FS) settlePage(ctx context.Context, list []state.Node, age time.Duratio
 	staged := false
 	for i := range list {
 		n := &list[i]
-		if !s.files.settles(n) {
+		if !s.files.Settles(n) {
 			continue
 		}
 		// A time to come means that the clock was set back.
@@ -86,44 +87,44 @@ func (s *FS) SettleNow(ctx context.Context) error {
 	if err := s.settle(ctx, 0); err != nil {
 		return err
 	}
-	return s.reaper.reap(ctx)
+	return s.reaper.Reap(ctx)
 }
 
 // awaitReleases waits a while for the releases of files that were flushed. What has
 // none by then is in use.
 func (s *FS) awaitReleases(ctx context.Context) error {
 	deadline := time.Now().Add(releaseWait)
-	for s.files.anyReleasing() && time.Now().Before(deadline) {
+	for s.files.AnyReleasing() && time.Now().Before(deadline) {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
-	s.files.reopenLingering(0)
+	s.files.ReopenLingering(0)
 	return nil
 }
 
 // endUnended tells the journal of files whose close it could not be told of.
 func (s *FS) endUnended() {
-	for _, ino := range s.unended.list() {
-		f := s.files.find(ino)
+	for _, ino := range s.unended.List() {
+		f := s.files.Find(ino)
 		if f == nil {
-			s.unended.remove(ino)
+			s.unended.Remove(ino)
 			continue
 		}
-		if f.endUnwritten() == nil && s.unended.remove(ino) {
-			s.files.release(f) // the one that the handle left behind
+		if f.EndUnwritten() == nil && s.unended.Remove(ino) {
+			s.files.Release(f) // the one that the handle left behind
 		}
 	}
 }
 
 // IsWritten reports whether a file is open for writing, though a close of some
 // descriptor may have counted as the last one.
-func (s *FS) IsWritten(ino state.Ino) bool { return s.files.isWritten(ino) }
+func (s *FS) IsWritten(ino state.Ino) bool { return s.files.IsWritten(ino) }
 
 // OpenForWriting returns files that are open for writing, at most limit of them,
 // and how many there are.
 func (s *FS) OpenForWriting(limit int) (inos []state.Ino, total int) {
-	return s.files.openForWriting(limit)
+	return s.files.OpenForWriting(limit)
 }

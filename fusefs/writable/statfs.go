@@ -12,7 +12,7 @@ const statBlock = 4096
 // StatFs tells how much staging can take. What is uploaded counts as free: it is
 // evicted when the room is wanted.
 func (s *FS) StatFs(_ <-chan struct{}, _ *fuse.InHeader, out *fuse.StatfsOut) fuse.Status {
-	limit, free := s.room.size()
+	limit, free := s.room.Size()
 	used, _ := s.staging.Usage()
 	t := s.journal.Counts()
 	unsent := int64(t.DirtyBytes + t.QueuedBytes)
@@ -29,6 +29,6 @@ func (s *FS) StatFs(_ <-chan struct{}, _ *fuse.InHeader, out *fuse.StatfsOut) fu
 // Usage says what staging files take.
 func (s *FS) Usage() staging.Usage {
 	used, _ := s.staging.Usage()
-	limit, free := s.room.size()
+	limit, free := s.room.Size()
 	return staging.Usage{Bytes: used, Limit: limit, Free: free}
 }

@@ -41,7 +41,7 @@ func (s *FS) xattr(ino state.Ino, name string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if s.files.isWritten(ino) {
+		if s.files.IsWritten(ino) {
 			return "open", nil
 		}
 		return Progress(n, s.journal.Completed()), nil
