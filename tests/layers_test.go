@@ -66,8 +66,14 @@ var layers = []layer{
 	{path: "sync/target", ours: []string{"clfs", "sync/blob", "sync/durable", "sync/engine", "sync/outcome", "sync/random", "sync/site"}},
 	{path: "sync/metrics", ours: []string{"sync/control", "sync/engine", "sync/openfiles", "sync/outcome", "sync/target"}},
 	{path: "sync/load", ours: []string{"state", "clfs", "sync"}},
+	{path: "fusefs/daemon/wire", ours: []string{"sync/outcome", "sync/progress", "sync/report"}}, // as the next two, before the layer that it is in
+	{path: "fusefs/daemon/upload", ours: []string{"state", "sync", "fusefs/staging", "rescue"}},
+	{path: "fusefs/daemon/backing", ours: []string{"clfs", "sync", "fusefs/readonly"}},
 	{path: "fusefs/daemon", ours: []string{"state", "clfs", "sync", "fusefs", "rescue"}}, // before the layer that it is in
 	{path: "fusefs/warm", ours: []string{"sync/deepdir", "sync/progress"}},               // before the layer that it is in
+	{path: "fusefs/staging", ours: []string{"state"}},
+	{path: "fusefs/writable/inodes", ours: []string{"state"}},
+	{path: "fusefs/writable/contents", ours: []string{"state", "clfs", "fusefs/fetch", "fusefs/staging", "fusefs/writable/inodes"}},
 	{path: "fusefs", ours: []string{"state", "clfs", "rescue"}},
 	{path: "cmd", ours: []string{"state", "clfs", "sync", "fusefs", "rescue"}},
 	{path: "tests", ours: []string{"clfs", "sync/blob"}},

@@ -6,6 +6,6 @@
 // asked for by an interval, a command or the end of the mount; what is left is what a report names
 // because it is not published as it is.
 //
-// Hazards: nothing may write to the container outside of a tenure (uploader.within). A service that
+// Hazards: nothing may write to the container outside of a tenure (upload.Uploader.Within). A service that
 // cannot be reached keeps neither the start nor the end of a mount waiting for longer than reachFor.
 package daemon

@@ -1,4 +1,4 @@
-// Package fusefs shows a CLFS container as a file system, through FUSE.
+// Package readonly shows a CLFS container as a file system, through FUSE.
 //
 // # Vocabulary
 //

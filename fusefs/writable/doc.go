@@ -2,20 +2,11 @@
 // journal holds its names and attributes, staging files hold its contents, and
 // the engine, of which this package knows nothing, carries both into a container.
 //
-// # Vocabulary
+// # Where things are
 //
-// A file here is a regular file that is open, or that a call works on: it has one
-// entry in a table, whatever number of handles there are. Its contents are cut
-// into blocks as they will be in the container; block 0 is the head of 16 KiB,
-// all others have 8 MiB. A block is local, which is to say in the staging file, or
-// remote: it was uploaded and its place in the staging file is a hole. A clean
-// block is as it was uploaded, so the journal has to be told before it is
-// changed.
-//
-// A file is being written from the first change until it is closed. In that
-// time its size and times are in memory and in the staging file; the journal
-// knows only that it is being written, and learns the rest when the last handle that
-// may write is flushed, so that a close that returned survives a crash.
+// An [FS] answers system calls: names and attributes with the journal, contents with package contents.
+// Package inodes remembers what was looked at last, package reclaim gets room for staging files, and package
+// adopted reads of an adopted container what the journal does not have.
 //
 // # How a request is answered
 //
@@ -43,8 +34,4 @@
 //
 // Reading does not change access times. A change through a shared mapping is
 // written when the kernel writes its pages back.
-//
-// A file whose descriptor was closed by one process and is kept by another, which
-// was forked, counts as written whole until the other one writes again; it is
-// settled when all have closed it.
 package writable

@@ -131,7 +131,7 @@ func (s *FS) closed(h *contents.Handle) {
 	}
 }
 
-// endAndRelease gives back what acquire returned, after a change: when nobody may write
+// endAndRelease gives back what Table.Acquire returned, after a change: when nobody may write
 // to the file any more, the journal is told what was written. Until that works, it stays
 // in the table.
 func (s *FS) endAndRelease(f *contents.File) error {

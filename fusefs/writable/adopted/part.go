@@ -109,8 +109,8 @@ func (p *Part) Find(ctx context.Context, dir state.Ino, name []byte, tell func(s
 	})
 }
 
-// lookup looks a name up in a directory whose entries may have to be read first. known.mu is held
-// for reading.
+// lookup looks a name up in a directory whose entries may have to be read first. Inodes are
+// pinned.
 func (p *Part) lookup(dir state.Ino, name []byte) (state.Node, error) {
 	n, err := p.Nodes.Lookup(p.ctx, dir, name)
 	if p.Source == nil {

@@ -106,7 +106,7 @@ func (t *Table) CopyTo(ctx context.Context, ino state.Ino, to *os.File) error {
 	}
 }
 
-// checkStaged returns errStagingLost if the staging file is missing or shorter than the file: what
+// checkStaged returns ErrStagingLost if the staging file is missing or shorter than the file: what
 // it does not have would pass for a hole.
 func (f *File) checkStaged() error {
 	if err := f.share(); err != nil {

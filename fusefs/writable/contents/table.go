@@ -61,7 +61,7 @@ func (t *Table) Acquire(ino state.Ino) *File {
 	return f
 }
 
-// LockIdle is acquire for a file that nobody works on, and locks its contents.
+// LockIdle is Acquire for a file that nobody works on, and locks its contents.
 // It returns nil if somebody does.
 func (t *Table) LockIdle(ino state.Ino) *File {
 	t.mu.Lock()
@@ -75,13 +75,13 @@ func (t *Table) LockIdle(ino state.Ino) *File {
 	return f
 }
 
-// UnlockIdle gives back what lockIdle returned.
+// UnlockIdle gives back what LockIdle returned.
 func (t *Table) UnlockIdle(f *File) {
 	f.mu.Unlock()
 	t.Release(f)
 }
 
-// Release gives back what acquire returned.
+// Release gives back what Acquire returned.
 func (t *Table) Release(f *File) {
 	if !t.leave(f) {
 		return

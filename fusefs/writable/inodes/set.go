@@ -6,7 +6,7 @@ import (
 	"clfsload/state"
 )
 
-// An inoSet is a set of inodes that may be used concurrently.
+// A Set is a set of inodes that may be used concurrently.
 type Set struct {
 	mu      sync.Mutex
 	members map[state.Ino]struct{}

@@ -79,7 +79,7 @@ func low(limit, free int64) bool { return free < limit/8 }
 // ErrFull says that no room can be made.
 var ErrFull = errors.New("staging is full")
 
-// Wait waits until there is room for n bytes more. It returns errStagingFull when
+// Wait waits until there is room for n bytes more. It returns [ErrFull] when
 // none can be made.
 func (r *Room) Wait(ctx context.Context, n int64) error {
 	limit, free := r.Size()
