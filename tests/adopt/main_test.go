@@ -1,0 +1,10 @@
+package adopt
+
+import (
+	"os"
+	"testing"
+
+	"clfsload/tests/harness"
+)
+
+func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }

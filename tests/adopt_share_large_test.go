@@ -1,7 +1,0 @@
-//go:build large
-
-package tests
-
-import "testing"
-
-func TestRsyncBringsChangesIntoAContainerOfUsrShare(t *testing.T) { followsByRsync(t, usrShare, 1000) }

@@ -1,0 +1,6 @@
+//go:build !large
+
+package harness
+
+// large: the tests have the sizes that take too long for every day.
+const large = false

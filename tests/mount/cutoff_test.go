@@ -1,0 +1,69 @@
+package mount
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"clfsload/tests/harness"
+	"clfsload/tests/mounted"
+	"clfsload/tests/trees"
+)
+
+// A stop waits only so long for a program that writes. What that had not written by then
+// is missing, so the file must not pass for a whole one.
+func TestAFileWhoseWriterAStopCutsOffIsIncomplete(t *testing.T) {
+	t.Parallel()
+	i := mounted.NewIntake(t)
+	harness.WriteFile(t, i.Path("whole"), "all of it")
+	half, err := os.Create(i.Path("half"))
+	harness.Must(t, err)
+	defer half.Close()
+	_, err = half.WriteString("some")
+	harness.Must(t, err)
+	i.End(unix.SIGTERM).MustExit(harness.ExitIncomplete).MustSay("files were still open at the end", "half")
+	i.Again()
+	if paths := i.Status().IncompletePaths(); len(paths) != 1 || paths[0] != "half" {
+		t.Errorf("incomplete: %q", paths)
+	}
+	harness.Clfsload(t, "publish", i.Point).MustExit(harness.ExitIncomplete).MustSay("half")
+	tree := trees.Readable(t, i.Blobs())
+	if _, found := tree["half"]; found || tree["whole"].Size != uint64(len("all of it")) {
+		t.Errorf("published: %v", tree)
+	}
+	harness.WriteFile(t, i.Path("half"), "written again")
+	i.Publish()
+	i.MustBePublished()
+}
+
+// A container that was started while the mount was there has a copy of it, and does not
+// let go. The mount ends all the same.
+func TestAMountThatAnotherNamespaceHoldsEnds(t *testing.T) {
+	commanded, signalled := mounted.NewIntake(t), mounted.NewIntake(t)
+	both := []*mounted.Intake{commanded, signalled}
+	for _, i := range both {
+		harness.WriteFile(t, i.Path("file"), "contents")
+	}
+	other := exec.Command("unshare", "--mount", "--propagation", "private", "cat")
+	input, err := other.StdinPipe()
+	harness.Must(t, err)
+	output, err := other.StdoutPipe()
+	harness.Must(t, err)
+	harness.Must(t, other.Start())
+	_, err = input.Write([]byte("x"))
+	harness.Must(t, err)
+	_, err = output.Read(make([]byte, 1)) // now it is there
+	harness.Must(t, err)
+	harness.Must(t, signalled.Command.Process.Signal(unix.SIGTERM))
+	harness.Clfsload(t, "unmount", commanded.Point).MustExit(harness.ExitOK)
+	for _, i := range both {
+		i.Await().MustExit(harness.ExitOK).MustSay("another mount namespace")
+	}
+	harness.Must(t, input.Close())
+	harness.Must(t, other.Wait())
+	for _, i := range both {
+		trees.MustHold(t, trees.Readable(t, i.Blobs()), i.Blobs(), trees.AsMounted)
+	}
+}
