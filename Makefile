@@ -12,7 +12,8 @@ BENCH       ?= .
 # The black-box tests run real processes; this only catches a test that hangs.
 TIMEOUT     ?= 45m
 # -count=1: a cached result knows nothing of the binary that tests/ builds and runs.
-# -parallel: those that run beside others mostly wait.
+# Packages run at the same time, one for each processor (-p). -parallel: those tests of a package that
+# run beside others mostly wait.
 TESTFLAGS   := -count=1 -parallel 8 -timeout $(TIMEOUT)
 
 # The journal is SQLite, which is C.
@@ -33,31 +34,35 @@ demo: build ## load a real tree into a container under build/demo and show what 
 test-deps: ## install what the tests need: Debian packages (as root) and Azurite under build/
 	scripts/test-deps
 
-# The black-box tests in ./tests need root, FUSE and Azurite. Tests of other packages skip
+# The black-box tests below tests/ need root, FUSE and Azurite. Tests of other packages skip
 # what needs root or Azurite, and the longest tests, because of -short.
 .PHONY: check
 check: format ## without root, FUSE and Azure: gofmt, go vet and the unit tests
 	$(GO) vet ./...
-	$(GO) test -short $$($(GO) list ./... | grep -v '/tests$$')
+	$(GO) test -short $$($(GO) list ./... | grep -vE '/tests/($(BLACKBOX))$$')
 
 .PHONY: test
 test: test-deps ## all tests
 	$(GO) vet ./...
 	$(GO) test $(TESTFLAGS) ./...
 
+# One package at a time: some measure speed and memory.
 .PHONY: test-large
 test-large: test-deps ## the black-box tests of trees too large for every day
-	$(GO) test -tags large $(TESTFLAGS) -timeout 150m -run 'UsrShare|GoToolchain|300000|AMillionFiles|WhileTheContainerIsAway|FollowersOfAWriter|RandomRounds|AtTheSpeedOfTheLink|AtAnyRequestOfItsPublication|HugeSparseFileThatIsKilled' ./tests
+	$(GO) test -tags large $(TESTFLAGS) -timeout 150m -p 1 -run 'UsrShare|GoToolchain|300000|AMillionFiles|WhileTheContainerIsAway|FollowersOfAWriter|RandomRounds|AtTheSpeedOfTheLink|AtAnyRequestOfItsPublication|HugeSparseFileThatIsKilled' ./tests/...
 	$(GO) test -tags large $(TESTFLAGS) -run 'LoadOfAHugeFile' ./sync/engine
 
 # Under the race detector everything takes five times as long. So of the black-box
 # tests only those run with it in which many goroutines are at work together.
 TOGETHER := TestLoadKeepsTheGoldenTree|FilesOfAllTypes|ChangesWhileItIsRead|KeepsItsBandwidthLimit|KilledInAStorm|KilledAtAnyRequestInAStorm|RandomCallsDo|RsyncCopiesASourceTree|MoreThanStagingHolds|IsAwayForAWhile|ThoughItsContainerIsAway|WaitsForNewCredentials|FlushUploads|WithoutANameLiveOn|ALongFileIsUploaded|WhatFsyncAcknowledged|ShowsEveryAttribute|VerifyFindsWhatDiffers|FollowersOfAWriter|AnUpdatingLoadDecides|STATEOfALoadServesAMount
 
+# The packages below tests/ that run the binary.
+BLACKBOX := adopt|into|load|mount|project|publish|read|readonly|refuse|resume|rounds|service|write
+
 .PHONY: race
 race: test-deps ## the tests under the race detector, the tested binary too
-	$(GO) test -race $(TESTFLAGS) $$($(GO) list ./... | grep -v '/tests$$')
-	$(GO) test -race $(TESTFLAGS) -run '$(TOGETHER)' ./tests
+	$(GO) test -race $(TESTFLAGS) $$($(GO) list ./... | grep -vE '/tests/($(BLACKBOX))$$')
+	$(GO) test -race $(TESTFLAGS) -run '$(TOGETHER)' ./tests/...
 
 .PHONY: format
 format: # fail if a file is not formatted

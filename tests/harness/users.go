@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -58,8 +59,31 @@ func PrivateMounts(t *testing.T) {
 	directory, err := os.Getwd()
 	Must(t, err)
 	Must(t, errors.Join(unix.Unshare(unix.CLONE_NEWNS), unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")))
+	detachOthers(t)
 	// The first thread of a process never ends, and what it holds cannot be unmounted.
 	t.Cleanup(func() {
 		Must(t, errors.Join(unix.Setns(int(before.Fd()), unix.CLONE_NEWNS), unix.Chdir(directory), before.Close()))
 	})
+}
+
+// detachOthers takes the mounts of other tests out of a namespace that is the test's own: a copy of
+// a mount keeps it from ending.
+func detachOthers(t *testing.T) {
+	t.Helper()
+	text, err := os.ReadFile("/proc/thread-self/mountinfo")
+	Must(t, err)
+	for line := range strings.Lines(string(text)) {
+		point := mountEscapes.Replace(strings.Fields(line)[4])
+		if strings.HasPrefix(point, os.TempDir()+"/") && !strings.HasPrefix(point, DirectoriesOf(t)) {
+			_ = unix.Unmount(point, unix.MNT_DETACH) // fails where the one above it is gone already
+		}
+	}
+}
+
+var mountEscapes = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
+
+// DirectoriesOf is how the paths of a test's temporary directories begin, and of those of its parts.
+func DirectoriesOf(t *testing.T) string {
+	name, _, _ := strings.Cut(t.Name(), "/")
+	return filepath.Join(os.TempDir(), name[:min(len(name), 32)])
 }

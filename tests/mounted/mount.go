@@ -17,7 +17,7 @@ import (
 	"clfsload/tests/harness"
 )
 
-// A mount is a container that the binary shows. The tests use it; the process
+// A Mount is a container that the binary shows. The tests use it; the process
 // that serves it never does.
 type Mount struct {
 	*harness.Run

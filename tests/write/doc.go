@@ -1,0 +1,3 @@
+// Package write tests what programs do in a mount that takes writes: copies, random calls, staging,
+// directories, limits, and memory.
+package write
