@@ -152,7 +152,7 @@ type findingPrinter struct {
 
 func (p *findingPrinter) print(f verify.Finding) {
 	if p.json {
-		json.NewEncoder(p.out).Encode(f)
+		_ = json.NewEncoder(p.out).Encode(f) // the last flush returns this error too
 		return
 	}
 	key := string(f.Severity) + string(f.Kind)
@@ -163,13 +163,13 @@ func (p *findingPrinter) print(f verify.Finding) {
 	case n == shownFindings+1:
 		fmt.Fprintf(p.out, "%s: %s: there is more; --json lists all\n", f.Severity, f.Kind)
 	}
-	p.out.Flush()
+	_ = p.out.Flush() // likewise
 }
 
 // finish prints the summary of a run with --json.
 func (p *findingPrinter) finish(r verify.Report, err error) {
 	if p.json && err == nil {
-		json.NewEncoder(p.out).Encode(struct {
+		_ = json.NewEncoder(p.out).Encode(struct { // likewise
 			Sound   bool          `json:"sound"`
 			Summary verify.Report `json:"summary"`
 		}{r.Sound(), r})

@@ -29,7 +29,6 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := withSignals(context.Background())
 	defer stop()
 	out, told := terminal.Results(stdout), terminal.Messages(stderr)
-	defer out.Flush()
 	log.SetOutput(told) // logs of libraries
 	if os.Getenv("AZURE_SDK_GO_LOGGING") != "" {
 		azlog.SetListener(func(e azlog.Event, text string) { fmt.Fprintf(log.Writer(), "%s: %s\n", e, text) })
@@ -40,6 +39,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetOut(out)
 	root.SetErr(told)
 	cmd, err := root.ExecuteContextC(ctx)
+	if unwritten := out.Flush(); err == nil && !errors.Is(unwritten, syscall.EPIPE) { // a reader that is gone needs no more
+		err = unwritten
+	}
 	if err == nil {
 		terminal.Flush(cmd.ErrOrStderr())
 		return outcome.OK

@@ -16,40 +16,41 @@ import (
 	"clfsload/sync/blob/secrecy"
 )
 
-// edge is the point where text leaves the program. It removes secrets, and its clean function
+// Edge is the point where text leaves the program. It removes secrets, and its clean function
 // decides which control characters pass. It writes whole lines, so that a secret is never split and
-// missed; flush writes the rest.
-type edge struct {
+// missed; Flush writes the rest.
+type Edge struct {
 	clean func(string) string
 
 	mu      sync.Mutex
 	w       io.Writer
 	partial []byte // line
+	failed  error  // of the first write that failed
 }
 
 // maxPartial is the most bytes of an unfinished line that are held back.
 const maxPartial = 1 << 20
 
 // Messages is the edge for texts for people: errors, progress, logs.
-func Messages(w io.Writer) *edge { return &edge{w: Bare(w), clean: SafeMessage} }
+func Messages(w io.Writer) *Edge { return &Edge{w: Bare(w), clean: SafeMessage} }
 
 // Results is the edge for the output of commands. Names that only look like a secret are unchanged.
-func Results(w io.Writer) *edge {
-	return &edge{w: Bare(w), clean: func(text string) string { return printable(secrecy.Known(text)) }}
+func Results(w io.Writer) *Edge {
+	return &Edge{w: Bare(w), clean: func(text string) string { return printable(secrecy.Known(text)) }}
 }
 
 // Listing is the edge for names, as ls prints them: unchanged into a pipe or a file, and without
 // control characters on a terminal.
-func Listing(w io.Writer) *edge {
+func Listing(w io.Writer) *Edge {
 	if IsTerminal(w) {
 		return Results(w)
 	}
-	return &edge{w: Bare(w), clean: secrecy.Known}
+	return &Edge{w: Bare(w), clean: secrecy.Known}
 }
 
 // Bare is the writer behind an edge.
 func Bare(w io.Writer) io.Writer {
-	if e, ok := w.(*edge); ok {
+	if e, ok := w.(*Edge); ok {
 		return e.w
 	}
 	return w
@@ -60,7 +61,7 @@ func IsTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-func (e *edge) Write(p []byte) (int, error) {
+func (e *Edge) Write(p []byte) (int, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.partial = append(e.partial, p...)
@@ -75,21 +76,25 @@ func (e *edge) Write(p []byte) (int, error) {
 }
 
 // put writes the first n bytes of the held output.
-func (e *edge) put(n int) error {
+func (e *Edge) put(n int) error {
 	if n == 0 {
 		return nil
 	}
 	text := e.clean(string(e.partial[:n]))
 	e.partial = append(e.partial[:0], e.partial[n:]...)
 	_, err := io.WriteString(e.w, text)
+	if e.failed == nil {
+		e.failed = err
+	}
 	return err
 }
 
-// Flush writes an unfinished line.
-func (e *edge) Flush() error {
+// Flush writes an unfinished line. It returns the first error of all writes.
+func (e *Edge) Flush() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.put(len(e.partial))
+	_ = e.put(len(e.partial)) // noted
+	return e.failed
 }
 
 // SafeMessage is a text without secrets and control characters.

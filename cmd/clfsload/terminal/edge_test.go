@@ -37,7 +37,9 @@ func TestTheEdgeEscapesWhatATerminalWouldObey(t *testing.T) {
 		var out bytes.Buffer
 		e := Messages(&out)
 		fmt.Fprint(e, text)
-		e.Flush()
+		if err := e.Flush(); err != nil {
+			t.Error(err)
+		}
 		if out.String() != want {
 			t.Errorf("%q goes out as %q, want %q", text, &out, want)
 		}

@@ -124,7 +124,7 @@ func (o *outlet) flush() {
 
 // Flush waits until the reader of w has all output, if w is an outlet.
 func Flush(w io.Writer) {
-	if e, ok := w.(*edge); ok {
+	if e, ok := w.(*Edge); ok {
 		_ = e.Flush() // there is nobody to tell
 	}
 	if o, ok := Bare(w).(*outlet); ok {

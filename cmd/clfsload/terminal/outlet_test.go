@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -24,7 +25,7 @@ func TestAWriterDoesNotWaitForAReaderThatReadsNothing(t *testing.T) {
 	o := newOutlet(w, time.Millisecond)
 	const lines = outletWrites + 1000
 	for range lines {
-		io.WriteString(o, "line\n")
+		fmt.Fprintln(o, "line")
 	}
 	o.flush() // returns as well
 	close(w.open)
@@ -49,7 +50,7 @@ func TestFlushReturnsWhenAllIsWritten(t *testing.T) {
 	var w bytes.Buffer
 	o := newOutlet(&w, time.Minute)
 	for range 10 * outletWrites {
-		io.WriteString(o, "line\n")
+		fmt.Fprintln(o, "line")
 	}
 	Flush(o)
 	if n := strings.Count(w.String(), "line\n"); n != 10*outletWrites {
