@@ -5,7 +5,7 @@ SHELL       := bash
 .DEFAULT_GOAL := build
 
 GO          ?= go
-STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOLANGCI    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 FUZZTIME    ?= 10s
 BENCH       ?= .
@@ -70,9 +70,8 @@ format: # fail if a file is not formatted
 	if [ -n "$$unformatted" ]; then printf 'not formatted, run gofmt -w on:\n%s\n' "$$unformatted"; exit 1; fi
 
 .PHONY: lint
-lint: format ## gofmt, go vet and staticcheck
-	$(GO) vet ./...
-	$(GO) run $(STATICCHECK) ./...
+lint: format ## gofmt and golangci-lint (.golangci.yml), go vet and staticcheck among them
+	$(GO) run $(GOLANGCI) run ./...
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME each (10s)

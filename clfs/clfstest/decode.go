@@ -63,5 +63,5 @@ func ownerOf(in *object.Inode) (clfs.ID, error) {
 			return d.ID, err
 		}
 	}
-	return "", errors.New("directory without ..")
+	return "", errors.New("directory without its parent entry")
 }

@@ -23,7 +23,7 @@ import (
 	"github.com/pierrec/lz4/v4"
 )
 
-// A Compression is how a payload is stored in its blob.
+// A Method is how a payload is stored in its blob.
 type Method uint16
 
 const (

@@ -152,7 +152,7 @@ func (l *lister) title(path string) {
 		return
 	}
 	if l.titled {
-		l.out.WriteByte('\n')
+		fmt.Fprintln(l.out)
 	}
 	l.titled = true
 	fmt.Fprintf(l.out, "%s:\n", quotedOn(l.terminal, path))
@@ -285,7 +285,7 @@ func (l *lister) survive(ctx context.Context, path string, err error) error {
 }
 
 func (l *lister) tell(path string, err error) {
-	l.out.Flush()
+	_ = l.out.Flush() // the last flush returns this error too
 	fmt.Fprintf(l.err, "clfsload: %q: %s\n", path, outcome.OneLine(err))
 }
 

@@ -128,7 +128,7 @@ func openCachedMount(point string) (*os.File, error) {
 	default:
 		return root, nil
 	}
-	root.Close()
+	_ = root.Close()
 	return nil, err
 }
 

@@ -52,7 +52,7 @@ func createReport(path string) (*os.File, error) {
 		return nil, err
 	}
 	if err := emptyReport(f, follow == 0); err != nil {
-		f.Close()
+		_ = f.Close()
 		return nil, err
 	}
 	return f, nil

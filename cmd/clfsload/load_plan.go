@@ -35,7 +35,7 @@ func runMergePlan(ctx context.Context, out io.Writer, o load.Options, asJSON boo
 func plannedLine(c load.Change) string {
 	change, path, e := "*deleting  ", c.Path, c.Entry
 	if !c.Removed {
-		change = itemised(e, c.Merged, c.Compare)
+		change = itemized(e, c.Merged, c.Compare)
 	}
 	if e.Attr.Type == clfs.TypeDirectory {
 		path += "/"
@@ -50,8 +50,8 @@ func plannedLine(c load.Change) string {
 	return line
 }
 
-// itemised describes a change as rsync --itemize-changes does (rsync(1)).
-func itemised(e *state.Entry, m state.Merged, how state.Comparison) string {
+// itemized describes a change as rsync --itemize-changes does (rsync(1)).
+func itemized(e *state.Entry, m state.Merged, how state.Comparison) string {
 	types := map[clfs.Type]byte{clfs.TypeRegular: 'f', clfs.TypeDirectory: 'd', clfs.TypeSymlink: 'L', clfs.TypeBlock: 'D', clfs.TypeChar: 'D'}
 	kind, known := types[e.Attr.Type]
 	if !known {

@@ -107,7 +107,7 @@ func (m *mounted) sumUp(ctx context.Context, log *slog.Logger) {
 
 func (m *mounted) close() {
 	m.stopListing()
-	m.tree.Load().Close()
+	_ = m.tree.Load().Close()
 	if m.cache != nil {
 		m.cache.Close()
 	}

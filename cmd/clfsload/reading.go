@@ -110,7 +110,7 @@ func (f *readFlags) openTree(cmd *cobra.Command, target, path string, s scope) (
 		}
 	}
 	if err := t.Check(ctx); err != nil {
-		t.Close()
+		_ = t.Close()
 		return nil, outcome.OfContext(ctx, err)
 	}
 	return t, nil

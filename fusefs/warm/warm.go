@@ -190,7 +190,7 @@ func (w *Warmer) file(ctx context.Context, p string, buf []byte) {
 			break
 		}
 		err = w.read(ctx, f, buf)
-		f.Close()
+		_ = f.Close()
 	}
 	switch {
 	case err == nil:
@@ -244,7 +244,7 @@ func (w *Warmer) open(p string, flags int) (f *os.File, err error) {
 		err = errForeign
 	}
 	if err != nil {
-		f.Close()
+		_ = f.Close()
 		return nil, err
 	}
 	return f, nil

@@ -20,7 +20,7 @@ type preparer interface {
 func prepareAll(db preparer, queries []string) (map[string]*sql.Stmt, error) {
 	prepared := map[string]*sql.Stmt{}
 	for _, query := range queries {
-		stmt, err := db.PrepareContext(context.Background(), query)
+		stmt, err := db.PrepareContext(context.Background(), query) //nolint:sqlclosecheck // the caller keeps it
 		if err != nil {
 			return nil, fmt.Errorf("prepare %q: %w", query, err)
 		}

@@ -77,7 +77,7 @@ func (p preparing) statement(query string) (*sql.Stmt, error) {
 
 // QueryContext implements Querier.
 func (p preparing) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	stmt, err := p.statement(query)
+	stmt, err := p.statement(query) //nolint:sqlclosecheck // kept by the snapshot
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func (p preparing) QueryContext(ctx context.Context, query string, args ...any) 
 
 // QueryRowContext implements Querier.
 func (p preparing) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	stmt, err := p.statement(query)
+	stmt, err := p.statement(query) //nolint:sqlclosecheck // kept by the snapshot
 	if err != nil {
 		return p.conn.QueryRowContext(ctx, query, args...) // it fails with the same error
 	}

@@ -36,7 +36,7 @@ type statements []*sql.Stmt
 func prepareStatements(conn *sql.Conn) (statements, error) {
 	var s statements
 	for _, query := range declared {
-		prepared, err := conn.PrepareContext(context.Background(), schema.SQL(query))
+		prepared, err := conn.PrepareContext(context.Background(), schema.SQL(query)) //nolint:sqlclosecheck // kept until close
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("prepare %q: %w", query, err), s.close())
 		}

@@ -14,7 +14,7 @@ const (
 	believed = 3
 )
 
-// MD5Error: the bytes of a blob do not match the MD5 that is stored with it.
+// MD5Error says that the bytes of a blob do not match the MD5 that is stored with it.
 type MD5Error struct{ Sum, Kept []byte }
 
 func (e *MD5Error) Error() string {

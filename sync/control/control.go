@@ -81,9 +81,9 @@ func listenControl(dir *os.File) (net.Listener, error) {
 
 // Close removes the socket.
 func (s *Server) Close() {
-	s.server.Close()
+	_ = s.server.Close()
 	<-s.ended
-	s.dir.Close()
+	_ = s.dir.Close()
 }
 
 // Finish lets answers in progress complete, and removes the socket.

@@ -143,7 +143,10 @@ func TestAPowerCutLeavesNoTornVersionOfWhatIsUploaded(t *testing.T) {
 
 // looseVersions counts the blobs of an object, and reports whether one of them is loose.
 func (d *disk) looseVersions(id clfs.ID) (versions int, loose bool) {
-	for info := range blob.All(context.Background(), d.Container, "") {
+	for info, err := range blob.All(context.Background(), d.Container, "") {
+		if err != nil {
+			panic(err)
+		}
 		if name, err := clfs.ParseName(info.Name); err == nil && name.ID == id {
 			versions++
 			loose = loose || d.loose[info.Name]

@@ -67,10 +67,10 @@ func (l *Load) Close(ctx context.Context) error {
 		err = errors.Join(err, l.target.Close(ctx))
 	}
 	if l.journal != nil {
-		l.journal.Close()
+		err = errors.Join(err, l.journal.Close())
 	}
 	if l.tree != nil {
-		l.tree.Close()
+		_ = l.tree.Close()
 	}
 	return err
 }

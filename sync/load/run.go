@@ -22,7 +22,7 @@ import (
 	"clfsload/sync/scan"
 )
 
-// A display shows the samples of look until ctx ends, and adds them to the meter.
+// A Display shows the samples of look until ctx ends, and adds them to the meter.
 type Display func(ctx context.Context, m *progress.Meter, look func() progress.Sample)
 
 // during shows progress until stop is called. stop returns when the display is removed.

@@ -60,7 +60,7 @@ func Listen(address string) (net.Listener, error) {
 // CloseListener closes the listener of Listen. A second close does nothing.
 func CloseListener(l net.Listener) {
 	if l != nil {
-		l.Close()
+		_ = l.Close()
 	}
 }
 
@@ -94,7 +94,7 @@ func (s *Server) Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	if err := s.server.Shutdown(ctx); errors.Is(err, context.DeadlineExceeded) {
-		s.server.Close()
+		_ = s.server.Close()
 	}
 	<-s.ended
 }

@@ -12,7 +12,7 @@ import (
 	"clfsload/sync/scan/filter"
 )
 
-// SourceError: the source tree as a whole cannot be read.
+// SourceError says that the source tree as a whole cannot be read.
 type SourceError struct {
 	Path string
 	Op   string

@@ -36,7 +36,7 @@ func newDirQueue(tempDir string) (*dirQueue, error) {
 	}
 	for _, table := range []string{claimedTable, waitingTable} {
 		if _, err := db.Exec(table); err != nil {
-			db.Close()
+			_ = db.Close()
 			return nil, err
 		}
 	}
@@ -45,7 +45,7 @@ func newDirQueue(tempDir string) (*dirQueue, error) {
 	return q, nil
 }
 
-func (q *dirQueue) close() { q.db.Close() }
+func (q *dirQueue) close() { _ = q.db.Close() }
 
 // claim reports whether a directory is new.
 func (q *dirQueue) claim(id clfs.ID) (bool, error) {

@@ -30,7 +30,7 @@ func (t *Tree) BuildIndex(ctx context.Context) (*Index, error) {
 	}
 	x := &Index{db: db}
 	if err := x.fill(ctx, t); err != nil {
-		db.Close()
+		_ = db.Close()
 		return nil, fmt.Errorf("list %s: %w", t.container, err)
 	}
 	t.index = x

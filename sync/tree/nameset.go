@@ -116,7 +116,7 @@ func (s *NameSet) Has(name []byte) (bool, error) {
 // Close releases the memory and the temporary database.
 func (s *NameSet) Close() {
 	if s.db != nil {
-		s.db.Close()
+		_ = s.db.Close()
 	}
 	s.hashes, s.db = nil, nil
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/xml"
 	"net/http"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -137,7 +136,7 @@ func (s *Server) list(w http.ResponseWriter, r *request) {
 // page lists at most limit blobs with prefix that come after the name after.
 func (c *container) page(prefix, after string, limit int) listing {
 	names := c.names()
-	from := sort.SearchStrings(names, max(prefix, after))
+	from, _ := slices.BinarySearch(names, max(prefix, after))
 	answer := listing{Prefix: prefix}
 	for _, name := range names[from:] {
 		if !strings.HasPrefix(name, prefix) {

@@ -82,8 +82,8 @@ func (r *reader) checkPacking(path string, segments [][]byte) {
 			r.problem(path, "segment %d has %d bytes of entries, more than %d", i, len(segment), limit)
 		}
 		if i+1 < len(segments) {
-			for next := range object.Dirents(segments[i+1]) {
-				if len(segment)+object.DirentSize(len(next.Name), len(next.ID)) <= limit {
+			for next, err := range object.Dirents(segments[i+1]) {
+				if err == nil && len(segment)+object.DirentSize(len(next.Name), len(next.ID)) <= limit {
 					r.problem(path, "segment %d was ended too early", i)
 				}
 				break

@@ -41,8 +41,8 @@ func TestAFileWhoseWriterAStopCutsOffIsIncomplete(t *testing.T) {
 // A container that was started while the mount was there has a copy of it, and does not
 // let go. The mount ends all the same.
 func TestAMountThatAnotherNamespaceHoldsEnds(t *testing.T) {
-	commanded, signalled := mounted.NewIntake(t), mounted.NewIntake(t)
-	both := []*mounted.Intake{commanded, signalled}
+	commanded, signaled := mounted.NewIntake(t), mounted.NewIntake(t)
+	both := []*mounted.Intake{commanded, signaled}
 	for _, i := range both {
 		harness.WriteFile(t, i.Path("file"), "contents")
 	}
@@ -59,7 +59,7 @@ xargs -r -n 1 umount -l; exec cat`
 	harness.Must(t, err)
 	_, err = output.Read(make([]byte, 1)) // now it is there
 	harness.Must(t, err)
-	harness.Must(t, signalled.Command.Process.Signal(unix.SIGTERM))
+	harness.Must(t, signaled.Command.Process.Signal(unix.SIGTERM))
 	harness.Clfsload(t, "unmount", commanded.Point).MustExit(harness.ExitOK)
 	for _, i := range both {
 		i.Await().MustExit(harness.ExitOK).MustSay("another mount namespace")

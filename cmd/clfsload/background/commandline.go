@@ -74,7 +74,7 @@ func sendCommandLine() (*os.File, error) {
 		_, err = f.Seek(0, io.SeekStart)
 	}
 	if err != nil {
-		f.Close()
+		_ = f.Close()
 		return nil, fmt.Errorf("pass the command line to the daemon: %w", err)
 	}
 	return f, nil

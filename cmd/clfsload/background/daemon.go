@@ -52,7 +52,7 @@ func Start(cmd *cobra.Command) error {
 	daemon.ExtraFiles = []*os.File{pipe, arguments}
 	daemon.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	err = daemon.Start()
-	pipe.Close()
+	_ = pipe.Close()
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func awaitDaemon(cmd *cobra.Command, daemon *exec.Cmd, ready io.Reader) error {
 		select {
 		case <-interrupted:
 			interrupted = nil
-			daemon.Process.Signal(syscall.SIGTERM)
+			_ = daemon.Process.Signal(syscall.SIGTERM) // it has ended if this fails
 		case serves := <-said:
 			if serves {
 				return daemon.Process.Release()

@@ -11,8 +11,8 @@ import (
 	"clfsload/state"
 )
 
-// An Adopter reads of a container that was there before what the journal does not have yet.
-// It is used by many goroutines.
+// A Source reads what an adopted container has and the journal does not have yet. It is used by many
+// goroutines.
 type Source interface {
 	// Read adopts what a change was refused for.
 	Read(ctx context.Context, u state.Unread) error

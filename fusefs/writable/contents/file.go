@@ -13,7 +13,7 @@ import (
 	"clfsload/state"
 )
 
-// A file is a regular file that somebody works on.
+// A File is a regular file that somebody works on.
 type File struct {
 	table   *Table
 	Ino     state.Ino
@@ -278,7 +278,7 @@ func (f *File) account() {
 // shut closes the staging file. mu is held.
 func (f *File) shut() {
 	if f.staged != nil {
-		f.staged.Close()
+		_ = f.staged.Close()
 		f.staged = nil
 	}
 	f.loaded = false

@@ -6,7 +6,7 @@ import (
 	"clfsload/fusefs/fetch"
 )
 
-// A handle is a regular file as somebody has opened it.
+// A Handle is a regular file as somebody has opened it.
 type Handle struct {
 	*File
 	MayWrite bool

@@ -76,7 +76,7 @@ func TestSASIsAddedToTheQuery(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Do(req); err == nil || got != tt.want {
+		if _, err := s.Do(req); err == nil || got != tt.want { //nolint:bodyclose // there is no response
 			t.Errorf("SAS %q on %q: %q, %v", tt.sas, tt.query, got, err)
 		}
 	}

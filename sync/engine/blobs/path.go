@@ -6,7 +6,7 @@ import (
 	"clfsload/state"
 )
 
-// A pathFunc returns the path of an inode for a message. The path is looked up when the
+// A PathFunc returns the path of an inode for a message. The path is looked up when the
 // message is made: that costs the more the deeper the inode is.
 type PathFunc func() string
 

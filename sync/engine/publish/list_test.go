@@ -105,7 +105,10 @@ func TestAListingMayBeLeft(t *testing.T) {
 	tombstones := []state.Tombstone{lives("a", 3, 1), lives("b", 4, 1), lives("e", 5, 2)}
 	for enough := 1; enough <= 5; enough++ {
 		count := 0
-		for range List(Interim, all(entries, nil), all(tombstones, nil), takenOf(entries, tombstones)) {
+		for _, err := range List(Interim, all(entries, nil), all(tombstones, nil), takenOf(entries, tombstones)) {
+			if err != nil {
+				t.Fatal(err)
+			}
 			if count++; count == enough {
 				break
 			}

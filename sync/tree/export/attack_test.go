@@ -255,7 +255,7 @@ func TestAFileOfAnotherUserIsNotTakenForAnExportedOne(t *testing.T) {
 	}
 	exportTo(t, b.Container, dest, export.Options{Overwrite: true}).mustWork(t).mustHave(t, "file", string(f.Content))
 	if again := exportTo(t, b.Container, dest, export.Options{}).mustWork(t); again.counts.Skipped != 3 {
-		t.Errorf("the export's own files were not recognised: %+v", again.counts)
+		t.Errorf("the export's own files were not recognized: %+v", again.counts)
 	}
 }
 

@@ -101,7 +101,7 @@ func New(t *tree.Tree, start *tree.Node, dest string, o Options) (*Exporter, err
 	}
 	fd, err := openDestination(dest, mode)
 	if err != nil {
-		db.Close()
+		_ = db.Close()
 		return nil, err
 	}
 	x := &Exporter{t: t, start: start, options: o, dest: newFolder(fd), db: db, rights: r}
@@ -119,7 +119,7 @@ func New(t *tree.Tree, start *tree.Node, dest string, o Options) (*Exporter, err
 func (x *Exporter) Close() {
 	x.temps.close()
 	x.above.Forget()
-	x.db.Close()
+	_ = x.db.Close()
 	x.dest.release()
 }
 

@@ -57,12 +57,12 @@ func open(path string) (*DB, error) {
 	db.SetMaxOpenConns(1)
 	tx, err := db.Begin()
 	if err != nil {
-		db.Close()
+		_ = db.Close()
 		return nil, err
 	}
 	// The file is opened by the first statement, and unlinked after that.
 	if _, err := tx.Exec("CREATE TABLE opened (x)"); err != nil {
-		db.Close()
+		_ = db.Close()
 		return nil, err
 	}
 	return &DB{db: db, tx: tx, stmts: make(map[string]*sql.Stmt)}, nil
@@ -73,9 +73,9 @@ func (d *DB) Close() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, s := range d.stmts {
-		s.Close()
+		_ = s.Close()
 	}
-	d.tx.Rollback()
+	_ = d.tx.Rollback()
 	return d.db.Close()
 }
 
@@ -83,7 +83,7 @@ func (d *DB) Close() error {
 func (d *DB) Exec(query string, args ...any) (int64, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	s, err := d.prepare(query)
+	s, err := d.prepare(query) //nolint:sqlclosecheck // kept until Close
 	if err != nil {
 		return 0, err
 	}
@@ -99,7 +99,7 @@ func (d *DB) Exec(query string, args ...any) (int64, error) {
 func (d *DB) Row(query string, args []any, dest ...any) (found bool, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	s, err := d.prepare(query)
+	s, err := d.prepare(query) //nolint:sqlclosecheck // kept until Close
 	if err != nil {
 		return false, err
 	}
@@ -118,7 +118,7 @@ func (d *DB) Row(query string, args []any, dest ...any) (found bool, err error) 
 func (d *DB) Each(query string, args []any, fn func(scan func(dest ...any) error) error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	s, err := d.prepare(query)
+	s, err := d.prepare(query) //nolint:sqlclosecheck // kept until Close
 	if err != nil {
 		return err
 	}

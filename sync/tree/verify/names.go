@@ -13,7 +13,7 @@ import (
 var nearlyObject = regexp.MustCompile(`^([0-9A-Fa-f]{8}|[0-9A-Fa-f]{16})_[0-9A-Fa-f]+\.`)
 
 // names checks the name of every blob. The blobs that it marks cannot be orphans. All versions of
-// an object are neighbours in the listing.
+// an object are neighbors in the listing.
 func (c *checker) names(ctx context.Context) error {
 	var versions []versioned
 	err := c.index.Each(ctx, func(e tree.Entry) error {

@@ -48,7 +48,7 @@ func openAbove(dir int, names, _ string) (fd int, err error) {
 
 func (s *source) close() {
 	s.above.Forget()
-	s.root.Close()
+	_ = s.root.Close()
 }
 
 // at makes a system call with a directory and the rest of a container path, which may be longer
@@ -307,6 +307,6 @@ func (m *comparison) finish() {
 
 func (m *comparison) close() {
 	if m != nil {
-		m.file.Close()
+		_ = m.file.Close()
 	}
 }

@@ -79,14 +79,14 @@ func newChecker(t *tree.Tree, o Options) (*checker, error) {
 	c := &checker{reporter: newReporter(o.Found), options: o, t: t, db: db}
 	for _, table := range tables {
 		if _, err := db.Exec(table); err != nil {
-			db.Close()
+			_ = db.Close()
 			return nil, err
 		}
 	}
 	if o.Source != "" {
 		c.source, err = openSource(o.Source)
 		if err != nil {
-			db.Close()
+			_ = db.Close()
 			return nil, err
 		}
 	}
@@ -94,7 +94,7 @@ func newChecker(t *tree.Tree, o Options) (*checker, error) {
 }
 
 func (c *checker) close() {
-	c.db.Close()
+	_ = c.db.Close()
 	if c.source != nil {
 		c.source.close()
 	}
