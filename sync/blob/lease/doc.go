@@ -1,10 +1,8 @@
-// Package lease keeps a container claimed for as long as a process writes to it.
+// Package lease holds the lease of a container while a process writes to it.
 //
-// A Container passes requests on to another one. Once it was claimed with Acquire, Keep
-// renews the lease in the background, and no Put or Delete goes out unless the lease
-// was renewed a short while ago: a process that was cut off, or asleep, for so long
-// that somebody else may have claimed the container finds out before it writes.
+// A Container passes requests on to another one. After Acquire, Keep renews the lease in the
+// background, and no Put or Delete is sent unless the lease was renewed recently. A process may be
+// cut off or asleep until another one can take the lease; it detects that before it writes.
 //
-// The blob that is leased stands for the container; what a lease keeps others from is
-// said at blob.Leaser.
+// The leased blob stands for the container. blob.Leaser describes what a lease prevents.
 package lease

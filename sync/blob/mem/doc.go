@@ -1,3 +1,3 @@
-// Package mem keeps a container in memory, for tests. It holds the guarantees of
-// blob.Container to the letter, so that what works on it does not rest on chance.
+// Package mem keeps a container in memory, for tests. It implements the guarantees of
+// blob.Container exactly, so that tests do not depend on chance.
 package mem
