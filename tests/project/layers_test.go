@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,68 +18,41 @@ import (
 	"clfsload/tests/harness"
 )
 
-// A layer says what the packages under one path of the module may import. The
-// table is that of docs/design.md.
+// A layer is a row of the table of packages in docs/design.md: what the packages in a folder may import.
 type layer struct {
-	path  string   // the package and all below it
-	ours  []string // our packages that it may import, and all below them
-	never []string // packages of others, and all below them
+	path string   // the folder and all folders below it that have no row
+	ours []string // our packages that it may import, and all packages below them
 }
 
-var layers = []layer{
-	{path: "clfs/clfstest", ours: []string{"clfs"}}, // before the layer that it is in: it reads files
-	{path: "clfs", never: []string{"os", "net", "database/sql", "crypto/rand", "math/rand", "log", "syscall"}},
-	{path: "rescue"},
-	{path: "state/journal"},
-	{path: "state/schema", ours: []string{"clfs", "state/journal"}},
-	{path: "state/store", ours: []string{"clfs", "state/journal", "state/schema"}},
-	{path: "state/garbage", ours: []string{"clfs", "state/schema", "state/store"}},
-	{path: "state/namespace", ours: []string{"clfs", "state/schema", "state/store", "state/garbage"}},
-	{path: "state/contents", ours: []string{"clfs", "state/schema", "state/store", "state/garbage"}},
-	{path: "state/adopt", ours: []string{"clfs", "state/schema", "state/store", "state/garbage", "state/namespace"}},
-	{path: "state/scan", ours: []string{"clfs", "state/schema", "state/store", "state/garbage", "state/namespace", "state/contents"}},
-	{path: "state/upload", ours: []string{"clfs", "state/schema", "state/store", "state/garbage", "state/contents"}},
-	{path: "state/publish", ours: []string{"clfs", "state/schema", "state/store", "state/garbage", "state/namespace", "state/contents"}},
-	{path: "state/recovery", ours: []string{"clfs", "state/schema", "state/store", "state/namespace", "state/contents"}},
-	{path: "state", ours: []string{"clfs"}},
-	{path: "sync/blob", ours: []string{"rescue"}},
-	{path: "sync/deepdir"},
-	{path: "sync/scan", ours: []string{"state", "clfs", "sync/deepdir"}},
-	// The packages of the engine, in the order of their imports, before the layer that they are in.
-	{path: "sync/engine/memory"},
-	{path: "sync/engine/claim", ours: []string{"state"}},
-	{path: "sync/engine/record", ours: []string{"state", "sync/blob", "sync/engine/memory", "rescue"}},
-	{path: "sync/engine/blobs", ours: []string{"state", "clfs", "sync/blob", "sync/tree", "rescue"}},
-	{path: "sync/engine/bucket", ours: []string{"state", "clfs", "sync/blob", "sync/engine/blobs"}},
-	{path: "sync/engine/collect", ours: []string{"state", "clfs", "sync/blob", "sync/tree", "sync/engine/claim", "sync/engine/blobs", "rescue"}},
-	{path: "sync/engine/publish", ours: []string{"state", "clfs", "sync/blob", "sync/engine/memory", "sync/engine/claim", "sync/engine/record",
-		"sync/engine/blobs", "sync/engine/bucket", "sync/engine/collect", "rescue"}},
-	{path: "sync/engine", ours: []string{"state", "clfs", "sync/blob", "sync/tree", "rescue"}},
-	{path: "sync/tree", ours: []string{"clfs", "sync/blob", "sync/deepdir", "rescue"}},
-	{path: "sync/adopt", ours: []string{"state", "clfs", "sync/blob", "sync/tree", "rescue"}},
-	{path: "sync/report"},
-	{path: "sync/durable", ours: []string{"state"}},
-	{path: "sync/random", ours: []string{"state", "clfs"}},
-	{path: "sync/progress", ours: []string{"sync/report"}},
-	{path: "sync/outcome", ours: []string{"state", "sync/adopt", "sync/blob", "sync/engine", "sync/tree"}},
-	{path: "sync/openfiles", ours: []string{"sync/outcome"}},
-	{path: "sync/statedir", ours: []string{"sync/outcome"}},
-	{path: "sync/site", ours: []string{"state", "sync/blob", "sync/engine", "sync/outcome"}},
-	{path: "sync/control", ours: []string{"sync/blob", "sync/openfiles", "sync/outcome"}},
-	{path: "sync/target", ours: []string{"clfs", "sync/blob", "sync/durable", "sync/engine", "sync/outcome", "sync/random", "sync/site"}},
-	{path: "sync/metrics", ours: []string{"sync/control", "sync/engine", "sync/openfiles", "sync/outcome", "sync/target"}},
-	{path: "sync/load", ours: []string{"state", "clfs", "sync"}},
-	{path: "fusefs/daemon/wire", ours: []string{"sync/outcome", "sync/progress", "sync/report"}}, // as the next two, before the layer that it is in
-	{path: "fusefs/daemon/upload", ours: []string{"state", "sync", "fusefs/staging", "rescue"}},
-	{path: "fusefs/daemon/backing", ours: []string{"clfs", "sync", "fusefs/readonly"}},
-	{path: "fusefs/daemon", ours: []string{"state", "clfs", "sync", "fusefs", "rescue"}}, // before the layer that it is in
-	{path: "fusefs/warm", ours: []string{"sync/deepdir", "sync/progress"}},               // before the layer that it is in
-	{path: "fusefs/staging", ours: []string{"state"}},
-	{path: "fusefs/writable/inodes", ours: []string{"state"}},
-	{path: "fusefs/writable/contents", ours: []string{"state", "clfs", "fusefs/fetch", "fusefs/staging", "fusefs/writable/inodes"}},
-	{path: "fusefs", ours: []string{"state", "clfs", "rescue"}},
-	{path: "cmd", ours: []string{"state", "clfs", "sync", "fusefs", "rescue"}},
-	{path: "tests", ours: []string{"clfs", "sync/blob", "sync/tree/treetest"}},
+// never are packages of others that the format may not import, nor packages below them. What it makes
+// depends on its arguments alone.
+var never = []string{"os", "net", "database/sql", "crypto/rand", "math/rand", "log", "syscall"}
+
+var (
+	layerRow = regexp.MustCompile("(?m)^\\| `([a-z0-9/]+)` \\| .* \\| ([^|]+) \\|$")
+	quoted   = regexp.MustCompile("`([a-z0-9/]+)`")
+)
+
+// readLayers reads the table of packages.
+func readLayers(t *testing.T) (layers []layer) {
+	t.Helper()
+	_, table, found := strings.Cut(harness.ReadText(t, harness.InModule("docs/design.md")), "\n| package | does | may import of ours |\n")
+	table, _, ended := strings.Cut(table, "\n\n")
+	rows := layerRow.FindAllStringSubmatch(table+"\n", -1)
+	if lines := strings.Count(table, "\n"); !found || !ended || len(rows) != lines {
+		t.Fatalf("docs/design.md has %d rows of packages in %d lines of a table", len(rows), lines)
+	}
+	for _, row := range rows {
+		l := layer{path: row[1]}
+		for _, path := range quoted.FindAllStringSubmatch(row[2], -1) {
+			l.ours = append(l.ours, path[1])
+		}
+		if info, err := os.Stat(harness.InModule(l.path)); err != nil || !info.IsDir() {
+			t.Errorf("docs/design.md has a row of %s, which is no folder", l.path)
+		}
+		layers = append(layers, l)
+	}
+	return layers
 }
 
 // goPackage is what `go list -json` tells of a package.
@@ -123,44 +97,56 @@ func listPackages(t *testing.T) []goPackage {
 	return packages
 }
 
-func layerOf(t *testing.T, importPath string) layer {
+// layerOf is the row with the longest path.
+func layerOf(t *testing.T, layers []layer, path string) (of layer) {
 	t.Helper()
-	path := strings.TrimPrefix(importPath, module+"/")
 	for _, l := range layers {
-		if within(path, l.path) {
-			return l
+		if within(path, l.path) && len(l.path) > len(of.path) {
+			of = l
 		}
 	}
-	t.Fatalf("package %s is in no layer: give it a row in the table here and in docs/design.md", importPath)
-	return layer{}
+	if of.path == "" {
+		t.Fatalf("package %s is in no layer: give it a row in docs/design.md", path)
+	}
+	return of
 }
 
 func TestEachPackageImportsOnlyWhatItsLayerMay(t *testing.T) {
+	layers := readLayers(t)
 	for _, p := range listPackages(t) {
-		l := layerOf(t, p.ImportPath)
+		path := strings.TrimPrefix(p.ImportPath, module+"/")
+		l := layerOf(t, layers, path)
 		for _, imported := range p.Imports {
-			if reason := l.refuses(imported); reason != "" {
-				t.Errorf("%s imports %s: %s", p.ImportPath, imported, reason)
+			if reason := l.refuses(layers, imported); reason != "" {
+				t.Errorf("%s imports %s: %s", path, imported, reason)
 			}
 		}
 	}
 }
 
-// refuses returns why a package of the layer may not import pkg, or "".
-func (l layer) refuses(pkg string) string {
-	for _, forbidden := range l.never {
-		if within(pkg, forbidden) {
-			return "never in this layer"
-		}
+// refuses returns why a package of the layer may not import another one, or "".
+func (l layer) refuses(layers []layer, imported string) string {
+	ours, isOurs := strings.CutPrefix(imported, module+"/")
+	if !isOurs {
+		return l.refusesOthers(imported)
 	}
-	ours, isOurs := strings.CutPrefix(pkg, module+"/")
-	if !isOurs || within(ours, l.path) {
-		return ""
+	if within(ours, l.path) && !slices.ContainsFunc(layers, func(o layer) bool { return o.path != l.path && within(o.path, l.path) && within(ours, o.path) }) {
+		return "" // the same row
 	}
 	if slices.ContainsFunc(l.ours, func(allowed string) bool { return within(ours, allowed) }) {
 		return ""
 	}
-	return "not one of " + strings.Join(append([]string{l.path}, l.ours...), ", ")
+	return "the row of " + l.path + " in docs/design.md does not allow it"
+}
+
+func (l layer) refusesOthers(imported string) string {
+	if !within(l.path, "clfs") || l.path == "clfs/clfstest" {
+		return ""
+	}
+	if slices.ContainsFunc(never, func(forbidden string) bool { return within(imported, forbidden) }) {
+		return "never in the format"
+	}
+	return ""
 }
 
 func TestOnlyLz4ComesToTheFormatFromOutside(t *testing.T) {
