@@ -28,8 +28,8 @@ func TestFilesThatTheKernelGeneratesFailAndSayWhatTheyAre(t *testing.T) {
 	bind("/sys/kernel/uevent_seqnum", "size 4096 with less")
 	bind("/proc/kmsg", "waits for a reader")
 	res := harness.Clfsload(t, "load", "--new", p.State, p.Source, "dir:"+p.Blobs).MustExit(harness.ExitIncomplete).
-		MustSay("size 0 with contents: read: it is on a file system of the type proc", "size 4096 with less: read: it is on a file system of the type sysfs",
-			"waits for a reader: read: it is on a file system of the type proc", "exclude it")
+		MustSay("size 0 with contents: read: it is on a file system of type proc", "size 4096 with less: read: it is on a file system of type sysfs",
+			"waits for a reader: read: it is on a file system of type proc", "exclude it")
 	if strings.Contains(res.Stderr+res.Stdout, "changed") {
 		t.Errorf("says that something has changed:\n%s", res.Stderr)
 	}
