@@ -34,8 +34,8 @@ demo: build ## load a real tree into a container under build/demo and show what 
 test-deps: ## install what the tests need: Debian packages (as root) and Azurite under build/
 	scripts/test-deps
 
-# The black-box tests below tests/ need root, FUSE and Azurite. Tests of other packages skip
-# what needs root or Azurite, and the longest tests, because of -short.
+# The black-box tests below tests/ need root, FUSE and Azurite. With -short, tests of other packages
+# skip what needs root or Azurite.
 .PHONY: check
 check: format ## without root, FUSE and Azure: gofmt, go vet and the unit tests
 	$(GO) vet ./...

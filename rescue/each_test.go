@@ -5,25 +5,35 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"clfsload/rescue"
 )
 
 func TestEachCallsForEveryValueAndForNoMoreAtATimeThanItMay(t *testing.T) {
-	var calls, now, most atomic.Int64
-	err := rescue.Each(t.Context(), 3, slices.Values(make([]int, 100)), func(context.Context, int) error {
-		calls.Add(1)
-		if n := now.Add(1); n > most.Load() {
-			most.Store(n)
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var calls, now, most int
+		count := func(n int) {
+			mu.Lock()
+			defer mu.Unlock()
+			now += n
+			calls, most = calls+max(n, 0), max(most, now)
 		}
-		now.Add(-1)
-		return nil
+		err := rescue.Each(t.Context(), 3, slices.Values(make([]int, 100)), func(context.Context, int) error {
+			count(1)
+			time.Sleep(time.Second) // until all others wait too
+			count(-1)
+			return nil
+		})
+		if err != nil || calls != 100 || most != 3 {
+			t.Errorf("%d calls, %d at a time, error %v", calls, most, err)
+		}
 	})
-	if err != nil || calls.Load() != 100 || most.Load() > 3 {
-		t.Errorf("%d calls, %d at a time, error %v", calls.Load(), most.Load(), err)
-	}
 }
 
 func TestEachEndsWithTheFirstError(t *testing.T) {

@@ -150,8 +150,10 @@ func (f *loadFlags) options(cmd *cobra.Command, args []string, ui *terminal.Cons
 	if err := f.check(); err != nil {
 		return o, usageError(cmd, err)
 	}
-	if err := f.fitOpenFiles(ui.Log); err != nil {
-		return o, err
+	if !f.dryRun.Only || f.into.Path != "" { // that dry run looks at SOURCE alone
+		if err := f.fitOpenFiles(ui.Log); err != nil {
+			return o, err
+		}
 	}
 	o = load.Options{Sources: f.target, Patience: f.retry, IsNew: f.isNew, CreateContainer: f.createContainer, PreserveHardlinks: f.preserveHardlinks,
 		DirMgrCount: f.dirMgrCount, Include: f.filter.Include, Exclude: f.filter.Exclude, Merge: f.into.Merge(), Detached: f.into.Detached,

@@ -262,7 +262,7 @@ func (f *mountFlags) options(cmd *cobra.Command, point string, c *terminal.Conso
 
 // pointError gives an error its exit code if the mount point is the cause.
 func pointError(err error) error {
-	if errors.Is(err, fusefs.ErrMountPoint) {
+	if errors.Is(err, fusefs.ErrMountPoint) && !errors.As(err, new(*outcome.Error)) && !errors.As(err, new(outcome.Stopped)) {
 		return outcome.New(outcome.MountPoint, err, "")
 	}
 	return err

@@ -19,6 +19,9 @@ func printLoad(ui *terminal.Console, l *load.Load) {
 		fmt.Fprintf(ui.Out, "already complete: %s holds %s\n", r.Settings.Target, r.Settings.Source)
 		return
 	}
+	if !r.Ran {
+		return
+	}
 	word := "loaded"
 	if r.Stopped {
 		word = "stopped after"

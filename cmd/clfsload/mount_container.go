@@ -21,7 +21,7 @@ import (
 	"clfsload/sync/tree"
 )
 
-// mounted is the container that package fusefs shows. After the container is listed, a tree with an
+// mounted is the container that package readonly shows. After the container is listed, a tree with an
 // index replaces the first one: each object then takes one request instead of two.
 type mounted struct {
 	source string // without secrets
@@ -145,7 +145,7 @@ func (m *mounted) Usage() readonly.Usage {
 	return readonly.Usage{}
 }
 
-// Moving reports whether a publication may be in progress, or was cut off.
+// Publishing reports whether a publication may be in progress, or was cut off.
 func (m *mounted) Publishing(ctx context.Context) bool { return m.tree.Load().OpenMark(ctx) != nil }
 
 // Published returns the publication that the container holds. While a mount has the container open,

@@ -94,7 +94,7 @@ func acceptUnderscores(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 	return pflag.NormalizedName(strings.ReplaceAll(name, "_", "-"))
 }
 
-// withSignals cancels the context with errInterrupted as its cause when the process receives a
+// withSignals cancels the context with [outcome.Stopped] as its cause when the process receives a
 // signal to stop.
 func withSignals(parent context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(parent)

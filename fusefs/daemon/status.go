@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"os"
+	"sync"
 	"time"
 
 	"clfsload/fusefs/daemon/wire"
@@ -84,8 +85,9 @@ func (m *mount) path(ctx context.Context, ino state.Ino) (string, error) {
 // sampleRates looks every second, so that a rate is that of the last moments. It does so until what
 // it returns is called.
 func (m *mount) sampleRates(ctx context.Context) (stop func()) {
-	ctx, stop = context.WithCancel(context.WithoutCancel(ctx))
-	go func() {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var sampling sync.WaitGroup
+	sampling.Go(func() {
 		ticker := time.NewTicker(time.Second)
 		defer ticker.Stop()
 		for ctx.Err() == nil {
@@ -95,8 +97,11 @@ func (m *mount) sampleRates(ctx context.Context) (stop func()) {
 			case <-ctx.Done():
 			}
 		}
-	}()
-	return stop
+	})
+	return func() {
+		cancel()
+		sampling.Wait()
+	}
 }
 
 // look is how much was uploaded by now, for the rates.

@@ -180,7 +180,7 @@ func (d *directory) pathOf(name string) string {
 	return name
 }
 
-// Ioctl answers [HasCache].
+// Ioctl answers [fusefs.HasCache].
 func (d *directory) Ioctl(_ context.Context, _ fs.FileHandle, request uint32, _ uint64, _, _ []byte) (int32, syscall.Errno) {
 	return fusefs.AnswerCacheQuery(request, d.sys.options.Cached)
 }

@@ -19,9 +19,9 @@ type FS struct {
 	stop context.CancelFunc
 }
 
-// Mount shows a container at a directory, which [PreparePoint] has
+// Mount shows a container at a directory, which [fusefs.PreparePoint] has
 // returned. The file system serves when Mount returns; ctx is for the
-// beginning alone. Errors wrap [ErrMountPoint] or come from the container.
+// beginning alone. Errors wrap [fusefs.ErrMountPoint] or come from the container.
 func Mount(ctx context.Context, point string, c Container, o Options) (*FS, error) {
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	m, err := start(ctx, point, newSystem(serving, c, o))

@@ -9,8 +9,6 @@ import (
 	"clfsload/state/store"
 )
 
-var ()
-
 // Layout returns a file and those of its blocks that have a row as of one moment: the
 // outcome of an upload that is recorded between two queries changes both. Errors:
 // ErrNoEntry.

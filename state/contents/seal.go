@@ -81,7 +81,7 @@ func noteStaged(t *store.Tx, n *schema.Node) {
 }
 
 // dropPastEnd forgets blocks past the end. Those of them that may have been uploaded
-// early, as Next, are garbage; discardExcess has the ones below the peak.
+// early, as Next, are garbage; DiscardExcess has the ones below the peak.
 func dropPastEnd(t *store.Tx, n *schema.Node, blocks uint64) error {
 	rows, err := store.BlocksFrom(t, n.Ino, max(blocks, n.Reserved))
 	if err != nil {

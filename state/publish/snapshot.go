@@ -55,8 +55,6 @@ func (s *Snapshot) Reached(n *schema.Node) bool {
 	return 0 < n.PutPub && n.PutPub <= s.reached
 }
 
-const ()
-
 // Path returns the path of a node below the root, by its first name.
 func (s *Snapshot) Path(ctx context.Context, n schema.Node) (path string, err error) {
 	err = s.rows.Read(ctx, func(q store.Querier) error {

@@ -86,7 +86,7 @@ type Inode struct {
 
 const InodeColumns = `ino, parent, name, handle, state, type, mode, uid, gid, size, mtime, ctime, atime, fileid, rdev, links, target`
 
-// Scan reads a row of inodeColumns, and what more is asked for behind them.
+// Scan reads a row of InodeColumns, and what more is asked for behind them.
 func (in *Inode) Scan(row Scanner, more ...any) error {
 	var id []byte
 	var fileid, rdev int64 // sqlite has signed integers only

@@ -40,7 +40,7 @@ type Totals struct {
 
 const LedgerColumns = `next_ino, last_dirmgr, phase, found_entries, found_inodes, found_bytes, failures, ` + NamespaceLedgerColumns
 
-// Fields are those of ledgerColumns.
+// Fields are those of LedgerColumns.
 func (l *Ledger) Fields() []any {
 	return append([]any{&l.NextIno, &l.LastDirMgr, &l.Phase, &l.FoundEntries, &l.FoundInodes, &l.FoundBytes, &l.Failures},
 		l.NamespaceLedger.fields()...)

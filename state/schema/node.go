@@ -61,7 +61,7 @@ const NodeColumnsOf = `i.ino, i.parent, i.name, i.handle, i.state, i.type, i.mod
 	i.atime, i.fileid, i.rdev, i.links, i.target, i.flags, i.seq, i.cseq, i.gen,
 	i.next, i.sealed, i.peak, i.mapped, i.version, i.put_version, i.put_owner, i.put_pub, i.put_gen, i.image_gen, i.used`
 
-// ScanNode reads a row of nodeColumns, and before them what more is asked for.
+// ScanNode reads a row of NodeColumns, and before them what more is asked for.
 func ScanNode(row Scanner, more ...any) (Node, error) {
 	var n Node
 	var id []byte
@@ -83,14 +83,11 @@ func ScanNode(row Scanner, more ...any) (Node, error) {
 // IsDirectory reports whether the node is a directory.
 func (n *Node) IsDirectory() bool { return n.Attr.Type == clfs.TypeDirectory }
 
-// Queries that a mount asks all the time.
-const ()
-
 const SavedColumns = `parent = ?2, name = ?3, mode = ?4, uid = ?5, gid = ?6, size = ?7, mtime = ?8, ctime = ?9, atime = ?10,
 	links = ?11, flags = ?12, seq = ?13, cseq = ?14, gen = ?15, next = ?16, sealed = ?17, peak = ?18, mapped = ?19,
 	version = ?20, put_version = ?21, put_owner = ?22, put_pub = ?23, put_gen = ?24, image_gen = ?25, used = ?26`
 
-// Values are those of savedColumns.
+// Values are those of SavedColumns.
 func (n *Node) Values() []any {
 	a := &n.Attr
 	return []any{n.Ino, n.Parent, n.Name, a.Mode, a.UID, a.GID, a.Size, a.Mtime, a.Ctime, a.Atime, n.Links, n.Flags,

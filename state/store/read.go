@@ -52,7 +52,7 @@ func (r OneRow) Scan(dest ...any) error {
 	})
 }
 
-// reading is the read of a journal, its readAtLength, or the read of a snapshot.
+// reading is the read of a journal, its ReadAtLength, or the read of a snapshot.
 type reading func(context.Context, func(Querier) error) error
 
 // QueryAll is a query whose rows scan reads.

@@ -1,7 +1,7 @@
 // Package engine uploads what is queued in the journal: rows become blobs.
 //
 // Data takes this way: the feeder takes queued inodes from the journal and makes jobs of them. Workers
-// read the files, encode and compress them, and put their blobs (object). The recorder commits the
+// read the files, encode and compress them, and put their blobs (blobs). The recorder commits the
 // outcomes (record). A publication then writes the directories, and the root last (publish).
 //
 // What the engine keeps true at every instant, whenever the process dies:
@@ -20,7 +20,7 @@
 //	memory   the budget of buffers and of uploads that are not recorded
 //	claim    who may work on which inode; the gate; failed inodes that rest
 //	record   outcomes on their way to the journal
-//	object   names, encodes, puts and reads back inodes, indirect blocks and segments
+//	blobs    names, encodes, puts and reads back inodes, indirect blocks and segments
 //	bucket   whether the container is the journal's
 //	collect  deletes what nothing leads to
 //	publish  plans and makes publications

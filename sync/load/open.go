@@ -45,14 +45,17 @@ type Load struct {
 	undo    target.Undo   // created by this load; removed if it is refused
 
 	// Of the current run.
-	failed     func(path string, p state.Failure) // receives each failed entry
-	engine     *engine.Engine                     // nil: there was nothing to run
-	began      time.Time
-	stopped    bool         // the run did not complete
-	before     state.Totals // when it began
-	meter      progress.Meter
-	listed     atomic.Bool // the whole source is in the journal
-	publishing atomic.Bool
+	failed func(path string, p state.Failure) // receives each failed entry
+	engine *engine.Engine                     // nil: there was nothing to run
+	began  time.Time
+	ended  time.Time
+	// alreadyComplete: there was nothing to run, because an earlier run has ended the load.
+	alreadyComplete bool
+	stopped         bool         // the run did not complete
+	before          state.Totals // when it began
+	meter           progress.Meter
+	listed          atomic.Bool // the whole source is in the journal
+	publishing      atomic.Bool
 }
 
 // Close releases the container and the journal. Container and Failures must not be used after it.

@@ -29,6 +29,7 @@ type Report struct {
 	Totals   reportTotals   `json:"totals"`   // of the transfer, all runs together
 	ThisRun  reportRun      `json:"this_run"` // of the run that ended
 
+	Ran             bool `json:"-"` // false: the run ended before it began to transfer
 	AlreadyComplete bool `json:"-"` // before this run, which had nothing to do
 	Stopped         bool `json:"-"` // before the publication was complete
 }
@@ -93,13 +94,12 @@ func (l *Load) WriteReport(err error) {
 	}
 }
 
-// Report returns the state of the load so far. The command ends with err.
+// Report returns what the load has done, when its run has ended. The command ends with err.
 func (l *Load) Report(err error) Report {
-	ended := time.Now()
-	r := Report{Version: l.options.Version, Began: l.began, Ended: ended, Seconds: ended.Sub(l.began).Seconds(),
-		Phase: l.phase(), Settings: l.reportSettings(), AlreadyComplete: l.engine == nil, Stopped: l.stopped}
+	r := Report{Version: l.options.Version, Began: l.began, Ended: l.ended, Seconds: l.ended.Sub(l.began).Seconds(),
+		Phase: l.phase(), Settings: l.reportSettings(), AlreadyComplete: l.alreadyComplete, Stopped: l.stopped}
 	if l.engine != nil {
-		r.ThisRun = l.reportRun(ended)
+		r.Ran, r.ThisRun = true, l.reportRun()
 	}
 	if err != nil {
 		r.ExitCode, _ = outcome.Classify(err)
@@ -120,8 +120,8 @@ func (l *Load) reportSettings() reportSettings {
 		Into: s.Merge.Into, Update: s.Merge.Update, Delete: s.Merge.Delete}
 }
 
-func (l *Load) reportRun(ended time.Time) reportRun {
-	s, took := l.engine.Stats(), ended.Sub(l.began).Seconds()
+func (l *Load) reportRun() reportRun {
+	s, took := l.engine.Stats(), l.ended.Sub(l.began).Seconds()
 	r := reportRun{Objects: s.Inodes.Load(), BytesRead: s.Read.Load(), Blobs: s.Blobs.Load(), BytesSent: s.Sent.Load()}
 	r.ObjectsPerSecond, r.BytesPerSecond = float64(r.Objects)/took, float64(s.Transferred.Load())/took
 	if l.options.Merge.Into != "" {

@@ -44,6 +44,7 @@ func (l *Load) Run(ctx context.Context, show Display) error {
 
 func (l *Load) run(ctx context.Context, show Display) error {
 	if l.journal.Phase() == state.PhaseComplete {
+		l.alreadyComplete = true
 		return l.outcome(nil)
 	}
 	ctx, stop := context.WithCancelCause(ctx)
@@ -69,6 +70,7 @@ func (l *Load) run(ctx context.Context, show Display) error {
 		defer control.Close()
 	}
 	err = l.transferAndPublish(ctx, show, e)
+	l.ended = time.Now()
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx) // the error is only a consequence
 	}

@@ -109,7 +109,7 @@ func (t *Target) Release(ctx context.Context) error {
 
 // place is the difference between a directory and a service.
 type place interface {
-	// check returns an error that wraps blob.ErrContainerMissing when the
+	// Check returns an error that wraps blob.ErrContainerMissing when the
 	// container does not exist.
 	Check(ctx context.Context) error
 	// create creates the container.

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"clfsload/tests/needs"
 )
 
 // Nobody is an account without rights.
@@ -43,9 +45,7 @@ func OpenToAll(t *testing.T, directory string) {
 // RequireRoot fails a test that needs devices, foreign owners or mounts.
 func RequireRoot(t *testing.T) {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Fatal("this test makes devices, foreign owners or mounts: run it as root")
-	}
+	needs.Root(t)
 }
 
 // PrivateMounts keeps what the test mounts from now on to itself and to what it

@@ -42,7 +42,7 @@ func TestWhatTookThePlaceOfAFailedEntryIsLoadedByTheNextRun(t *testing.T) {
 	remote.MustNotBePublishedTo(t, c)
 	harness.Clfsload(t, c.Into(k.State, source)...).MustExit(harness.ExitOK)
 	scope := inventory.Full // the directory's own attributes are those of the last listing
-	scope.Atime = false     // but listTree looks at it as well
+	scope.Atime = false     // but trees.List looks at it as well
 	trees.MustHold(t, trees.List(t, source), c.Inventory(), scope)
 }
 

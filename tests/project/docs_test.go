@@ -12,7 +12,7 @@ import (
 
 var (
 	helpFlag    = regexp.MustCompile(`(?m)^\s+(?:(-\w), )?(--[a-z-]+)`)
-	metricName  = regexp.MustCompile(`"(clfsload_[a-z]+_\w+)"`)
+	metricName  = regexp.MustCompile(`"(clfsload_\w+)"`)
 	helpCommand = regexp.MustCompile(`(?m)^  ([a-z-]+) +[A-Z]`)
 )
 

@@ -482,7 +482,7 @@ func followFor(t *testing.T, p *publisher, d time.Duration) {
 
 func TestFollowWantsAReadOnlyMountAndASecond(t *testing.T) {
 	point := mounted.Point(t)
-	harness.Clfsload(t, "mount", "--follow", "1s", point).MustExit(harness.ExitUsage).MustSay("--follow goes with --read-only")
+	harness.Clfsload(t, "mount", "--follow", "1s", point).MustExit(harness.ExitUsage).MustSay("--follow needs --read-only")
 	for _, interval := range []string{"0", "999ms", "-1s"} {
 		harness.Clfsload(t, "mount", "--read-only", "--target", "dir:/nothing", "--follow", interval, point).MustExit(harness.ExitUsage).MustSay("1s or more")
 	}

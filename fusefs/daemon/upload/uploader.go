@@ -35,9 +35,9 @@ type Options struct {
 // as the mount lives. Whatever goes wrong is logged, told by status, and tried again.
 type Uploader struct {
 	Options
-	staged *staging.Store // set by start
+	staged *staging.Store // set by Start
 
-	stop  context.CancelFunc // nil before start
+	stop  context.CancelFunc // nil before Start
 	done  chan struct{}
 	taken chan struct{} // closed when nothing will be uploaded any more: see giveUp
 
@@ -75,7 +75,7 @@ func (u *Uploader) Connect(ctx context.Context) error {
 	return nil
 }
 
-// TakeBackNote takes back the note of the lease after connect was refused with an error. Nobody has a
+// TakeBackNote takes back the note of the lease after Connect was refused with an error. Nobody has a
 // lease that was not asked for.
 func (u *Uploader) TakeBackNote(refused error) error {
 	if !u.asked {
@@ -159,7 +159,7 @@ func (u *Uploader) giveUp(ctx context.Context) {
 	<-ctx.Done()
 }
 
-// Useful returns a context that ends with errTaken when there is nothing to wait for.
+// Useful returns a context that ends with ErrTaken when there is nothing to wait for.
 func (u *Uploader) Useful(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, stop := context.WithCancelCause(ctx)
 	go func() {
@@ -293,7 +293,7 @@ func (u *Uploader) lastFailure() *target.Outage {
 	return nil
 }
 
-// WasClaimed reports whether the container was ours, some time. It is called after close.
+// WasClaimed reports whether the container was ours, some time. It is called after Close.
 func (u *Uploader) WasClaimed() bool { return u.wasOurs }
 
 // Why is what keeps uploads from going on; nil: nothing that is known.

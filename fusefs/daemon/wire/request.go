@@ -28,7 +28,7 @@ func (v Request) Limit(ctx context.Context) (context.Context, context.CancelFunc
 
 // IncompleteRequest is the body of POST /incomplete.
 type IncompleteRequest struct {
-	Action   string   `json:"action,omitempty"`   // "": list them, actionRemove, actionAccept
+	Action   string   `json:"action,omitempty"`   // "": list them, ActionRemove, ActionAccept
 	Patterns []string `json:"patterns,omitempty"` // none: all files
 }
 
