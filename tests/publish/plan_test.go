@@ -262,5 +262,5 @@ func TestAMountDoesNotWaitForTheReaderOfADryRun(t *testing.T) {
 	i.Await().MustExit(harness.ExitOK)
 	_, err := io.Copy(io.Discard, rest)
 	harness.Must(t, err)
-	r.Wait().MustExit(1).MustBeOneLine().MustSay("cut off")
+	r.Wait().MustExit(1).MustBeOneLine().MustSay("the list of puts is incomplete")
 }
