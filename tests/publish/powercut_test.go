@@ -169,6 +169,6 @@ func writeUntil(i *mounted.Intake, programs []*syncing, acked int, act func()) {
 	}
 	act()
 	for range programs {
-		_ = <-ended // a program fails when the file system ends
+		<-ended //nolint:errcheck // a program fails when the file system ends
 	}
 }

@@ -29,7 +29,7 @@ func Open(dir string) (*DB, error) {
 		return nil, fmt.Errorf("create temporary database: %w", err)
 	}
 	path := f.Name()
-	defer os.Remove(path)
+	defer func() { _ = os.Remove(path) }()
 	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("create temporary database: %w", err)
 	}
