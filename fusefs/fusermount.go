@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// MayMount finds out early why no mount will work. The error wraps [ErrMountPoint].
-func MayMount(allowOther bool) error {
+// mayMount finds out early why no mount will work. The error wraps [ErrMountPoint].
+func mayMount(allowOther bool) error {
 	if _, err := os.Stat("/dev/fuse"); err != nil {
 		return fmt.Errorf("%w: no /dev/fuse: load the kernel module with 'modprobe fuse', and give a container the device", ErrMountPoint)
 	}

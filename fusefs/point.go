@@ -22,7 +22,7 @@ type PointOptions struct {
 // A mount of ours that has lost its process is cleared away first. The error
 // wraps [ErrMountPoint], also where the user may not mount at all, or not for others.
 func PreparePoint(path string, o PointOptions, log *slog.Logger) (string, error) {
-	if err := MayMount(o.AllowOther); err != nil {
+	if err := mayMount(o.AllowOther); err != nil {
 		return "", err
 	}
 	point, err := realPath(path)

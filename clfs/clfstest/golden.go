@@ -20,7 +20,20 @@ var Containers = []string{"container-lz4-hardlinks.tar.gz", "container-raw.tar.g
 // are too few to say anything.
 func EachBlob(t testing.TB, container string, do func(name string, blob []byte)) {
 	t.Helper()
-	f, err := os.Open(goldenPath(t, container))
+	count := 0
+	EachFile(t, container, func(name string, blob []byte) {
+		count++
+		do(name, blob)
+	})
+	if count < 4000 {
+		t.Fatalf("%s: %d blobs, it should hold more than 4000", container, count)
+	}
+}
+
+// EachFile calls do for every file of an archive in testdata/golden.
+func EachFile(t testing.TB, archive string, do func(name string, data []byte)) {
+	t.Helper()
+	f, err := os.Open(GoldenPath(t, archive))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,11 +42,10 @@ func EachBlob(t testing.TB, container string, do func(name string, blob []byte))
 	if err != nil {
 		t.Fatal(err)
 	}
-	count, files := 0, tar.NewReader(unzipped)
-	for {
+	for files := tar.NewReader(unzipped); ; {
 		header, err := files.Next()
 		if errors.Is(err, io.EOF) {
-			break
+			return
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -41,20 +53,16 @@ func EachBlob(t testing.TB, container string, do func(name string, blob []byte))
 		if header.Typeflag != tar.TypeReg {
 			continue
 		}
-		blob, err := io.ReadAll(files)
+		data, err := io.ReadAll(files)
 		if err != nil {
 			t.Fatal(err)
 		}
-		count++
-		do(path.Base(header.Name), blob)
-	}
-	if count < 4000 {
-		t.Fatalf("%s: %d blobs, it should hold more than 4000", container, count)
+		do(path.Base(header.Name), data)
 	}
 }
 
-// goldenPath is where a file of testdata/golden is.
-func goldenPath(t testing.TB, name string) string {
+// GoldenPath is where a file of testdata/golden is.
+func GoldenPath(t testing.TB, name string) string {
 	t.Helper()
 	_, here, _, ok := runtime.Caller(0)
 	if !ok {

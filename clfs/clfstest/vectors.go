@@ -63,7 +63,7 @@ type IndirectCase struct {
 // LoadVectors reads the vectors, and fails the test if a part is empty.
 func LoadVectors(t testing.TB) Vectors {
 	t.Helper()
-	raw, err := os.ReadFile(goldenPath(t, "vectors.json"))
+	raw, err := os.ReadFile(GoldenPath(t, "vectors.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

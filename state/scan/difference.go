@@ -18,11 +18,11 @@ const (
 	OtherMode
 	OtherUID
 	OtherGID
-	OtherLink // the source has it as a link to another file
+	otherLink // the source has it as a link to another file
 )
 
 // needsReplacement are the differences that another inode has to make up for.
-const needsReplacement = OtherType | OtherContents | OtherLink
+const needsReplacement = OtherType | OtherContents | otherLink
 
 // timeTolerance is how far apart, in nanoseconds, two times may be that are the same: CLFSLoad
 // has lost what is below a microsecond.

@@ -107,7 +107,7 @@ func mergeLink(t *store.Tx, r *replacement, d Difference) (Merged, error) {
 		return Merged{}, nil // the file has changed since its first name was merged: the next load finds that
 	}
 	if err == nil && first != r.old.Ino && t.Settings.Merge.Update {
-		d |= OtherLink
+		d |= otherLink
 	}
 	m, failed := resolveDifference(t, r, d)
 	if failed != nil || err == nil || m.Outcome != Kept && m.Outcome != Changed {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -22,27 +21,13 @@ import (
 	"clfsload/sync/scan"
 )
 
-// A Display shows the samples of look until ctx ends, and adds them to the meter.
-type Display func(ctx context.Context, m *progress.Meter, look func() progress.Sample)
-
-// during shows progress until stop is called. stop returns when the display is removed.
-func (d Display) during(ctx context.Context, m *progress.Meter, look func() progress.Sample) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	var shown sync.WaitGroup
-	shown.Go(func() { d(ctx, m, look) })
-	return func() {
-		cancel()
-		shown.Wait()
-	}
-}
-
 // Run transfers the remaining entries and publishes them. It shows the progress meanwhile. If the
 // lease is lost, it stops.
-func (l *Load) Run(ctx context.Context, show Display) error {
+func (l *Load) Run(ctx context.Context, show progress.Display) error {
 	return l.holding(ctx, func(ctx context.Context) error { return l.run(ctx, show) })
 }
 
-func (l *Load) run(ctx context.Context, show Display) error {
+func (l *Load) run(ctx context.Context, show progress.Display) error {
 	if l.journal.Phase() == state.PhaseComplete {
 		l.alreadyComplete = true
 		return l.outcome(nil)
@@ -116,8 +101,8 @@ func (e tooManyError) Error() string {
 }
 
 // transferAndPublish transfers and publishes, and shows the progress.
-func (l *Load) transferAndPublish(ctx context.Context, show Display, e *engine.Engine) error {
-	defer show.during(ctx, &l.meter, func() progress.Sample { return l.look(e) })()
+func (l *Load) transferAndPublish(ctx context.Context, show progress.Display, e *engine.Engine) error {
+	defer show.During(ctx, &l.meter, func() progress.Sample { return l.look(e) })()
 	if l.options.Merge.Into != "" {
 		return l.runInto(ctx, e)
 	}

@@ -54,7 +54,7 @@ type dryRun struct {
 }
 
 // Look reports what a load of the source would transfer, without touching STATE or TARGET.
-func Look(ctx context.Context, o Options, show Display) (r Survey, err error) {
+func Look(ctx context.Context, o Options, show progress.Display) (r Survey, err error) {
 	t, err := scan.OpenTree(o.Source)
 	if err != nil {
 		return r, outcome.New(outcome.Source, fmt.Errorf("open source: %w", err), "SOURCE must be a directory that you can read")
@@ -82,9 +82,9 @@ func (d *dryRun) failed(path string, p state.Failure) {
 	}
 }
 
-func (d *dryRun) run(ctx context.Context, show Display) (Survey, error) {
+func (d *dryRun) run(ctx context.Context, show progress.Display) (Survey, error) {
 	began := time.Now()
-	stop := show.during(ctx, &progress.Meter{}, func() progress.Sample {
+	stop := show.During(ctx, &progress.Meter{}, func() progress.Sample {
 		s := d.surveyor.Survey()
 		n := s.Entries()
 		return progress.Sample{At: time.Now(), Done: n, Found: n, Bytes: s.Bytes, Total: s.Bytes, Moved: s.Bytes, Failures: s.Unreadable}

@@ -63,9 +63,9 @@ func New(code int, err error, hint string) error {
 // Stopped is the cause of a context that a signal ended.
 type Stopped struct{ Signal os.Signal }
 
-func (e Stopped) Error() string { return fmt.Sprintf("stopped by %s", SignalName(e.Signal)) }
+func (e Stopped) Error() string { return fmt.Sprintf("stopped by %s", signalName(e.Signal)) }
 
-func SignalName(s os.Signal) string {
+func signalName(s os.Signal) string {
 	if s == syscall.SIGTERM {
 		return "SIGTERM"
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"clfsload/clfs"
+	"clfsload/clfs/clfstest"
 	"clfsload/sync/tree"
 	"clfsload/sync/tree/treetest"
 )
@@ -27,7 +28,7 @@ func describe(t clfs.Type, mode uint32, size uint64, uid, gid uint32, sec int64,
 
 // sourceTree describes what is in source-tree.tar.gz, by path.
 func sourceTree(t *testing.T) map[string]string {
-	f, err := os.Open(treetest.GoldenPath(t, "source-tree.tar.gz"))
+	f, err := os.Open(clfstest.GoldenPath(t, "source-tree.tar.gz"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,12 +4,13 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"clfsload/tests/harness"
 )
 
 var (
@@ -19,16 +20,6 @@ var (
 	heading    = regexp.MustCompile(`(?m)^#+ (.+)$`)
 	notInSlug  = regexp.MustCompile(`[^\w\- ]`)
 )
-
-// moduleDir is the directory of the module.
-func moduleDir(t *testing.T) string {
-	t.Helper()
-	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
-	if err != nil {
-		t.Fatalf("go list: %v", err)
-	}
-	return strings.TrimSpace(string(out))
-}
 
 // sourceFiles returns the paths of all Go files below root, and their names without the folder.
 func sourceFiles(t *testing.T, root string) map[string]bool {
@@ -74,7 +65,7 @@ func pages(t *testing.T, root string) map[string]string {
 
 // A path that is not there sends whoever looks for the place of a change astray.
 func TestPagesNameOnlySourceFilesThatExist(t *testing.T) {
-	root := moduleDir(t)
+	root := harness.Root()
 	known := sourceFiles(t, root)
 	for page, text := range pages(t, root) {
 		for _, span := range codeSpan.FindAllString(text, -1) {
@@ -96,7 +87,7 @@ func anchors(text string) map[string]bool {
 }
 
 func TestPagesLinkOnlyToPagesAndHeadingsThatExist(t *testing.T) {
-	all := pages(t, moduleDir(t))
+	all := pages(t, harness.Root())
 	for _, page := range slices.Sorted(maps.Keys(all)) {
 		for _, link := range pageLink.FindAllStringSubmatch(all[page], -1) {
 			if strings.Contains(link[1], "://") {

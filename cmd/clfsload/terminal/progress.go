@@ -31,16 +31,7 @@ func (c *Console) ShowProgress(ctx context.Context, m *progress.Meter, look func
 
 // Display shows the samples of look until the returned function is called.
 func (c *Console) Display(ctx context.Context, look func() progress.Sample) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		c.ShowProgress(ctx, &progress.Meter{}, look)
-	}()
-	return func() {
-		cancel()
-		<-done
-	}
+	return progress.Display(c.ShowProgress).During(ctx, &progress.Meter{}, look)
 }
 
 func (c *Console) showLines(ctx context.Context, m *progress.Meter, look func() progress.Sample) {

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"clfsload/clfs"
+	"clfsload/clfs/clfstest"
 	"clfsload/sync/blob"
 	"clfsload/sync/tree"
 	"clfsload/sync/tree/export"
@@ -109,7 +110,7 @@ func goldenSource(t *testing.T) string {
 	t.Helper()
 	needs.Root(t)
 	dir := t.TempDir()
-	untar := exec.Command("tar", "--numeric-owner", "-C", dir, "-xpf", treetest.GoldenPath(t, "source-tree.tar.gz"))
+	untar := exec.Command("tar", "--numeric-owner", "-C", dir, "-xpf", clfstest.GoldenPath(t, "source-tree.tar.gz"))
 	if out, err := untar.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
